@@ -1,0 +1,245 @@
+"""How much of the edge's traffic each application cluster gets, and who takes over from whom.
+
+Pure functions: `lbMode` and the list of application clusters give every cluster an *edge weight*;
+weights and regions give every address a *priority* (0 is used first) and a *weight* (its share
+among the addresses of one priority). The renderer of the Envoy configuration and the annotations
+on the Services are both computed from what is decided here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+#: Port on which a regional gateway takes requests from the edge.
+INGRESS_PORT = 15443
+#: Port on which a regional gateway takes requests from the gateways of other clusters.
+PEER_PORT = 15444
+
+
+class RoutingError(ValueError):
+    """Clusters, weights or addresses that cannot be routed to; the text is for people."""
+
+
+class LbMode(StrEnum):
+    """How the edge shares its traffic among the application clusters (config key `lbMode`)."""
+
+    ACTIVE = "active"
+    STANDBY = "standby"
+    LOCALITY = "locality"
+
+
+@dataclass(frozen=True)
+class ApplicationCluster:
+    """A cluster that runs the application: its name, its region, its share when it is active."""
+
+    name: str
+    region: str
+    weight: int = 100
+
+
+@dataclass(frozen=True)
+class Target:
+    """An address that requests may be sent to.
+
+    `priority` 0 is used first, the next one only when no address before it is healthy; `weight`
+    (at least 1) is the share among the healthy addresses of one priority.
+    """
+
+    cluster: str
+    address: str
+    port: int
+    priority: int
+    weight: int
+    region: str
+
+
+def edge_weights(
+    mode: LbMode, clusters: Sequence[ApplicationCluster], active_cluster: str
+) -> dict[str, int | None]:
+    """Gives the edge weight of each cluster, in the order of `clusters`.
+
+    active: each cluster's own weight. standby: `active_cluster` keeps its weight, the others get
+    0. locality: None for all. A weight above 0 is a share, 0 a healthy standby, None means
+    nearest first.
+
+    Raises RoutingError when a weight is below 0, when nothing would have a weight above 0, when
+    two clusters have one name, and when `active_cluster` is none of the clusters.
+    """
+    names = [cluster.name for cluster in clusters]
+    if not clusters:
+        raise RoutingError("there is no application cluster; name at least one")
+    for name in names:
+        if names.count(name) > 1:
+            raise RoutingError(f"two application clusters are called '{name}'; rename one of them")
+    for cluster in clusters:
+        if cluster.weight < 0:
+            raise RoutingError(
+                f"cluster '{cluster.name}' has the weight {cluster.weight}; "
+                "a weight is 0 (standby) or more"
+            )
+    if mode is LbMode.LOCALITY:
+        return {name: None for name in names}
+    if mode is LbMode.STANDBY:
+        if active_cluster not in names:
+            raise RoutingError(
+                f"the active cluster '{active_cluster}' is none of the application clusters "
+                f"({', '.join(names)}); name one of them"
+            )
+        weights = {c.name: c.weight if c.name == active_cluster else 0 for c in clusters}
+    else:
+        weights = {c.name: c.weight for c in clusters}
+    if not any(weights.values()):
+        raise RoutingError(
+            f"in mode '{mode}' every cluster would have the weight 0 and nobody would answer; "
+            f"give {active_cluster if mode is LbMode.STANDBY else 'one of them'} a weight above 0"
+        )
+    return dict(weights)
+
+
+def region_order(origin: str, regions: Iterable[str]) -> list[str]:
+    """Gives the distinct `regions`, nearest to `origin` first, `origin` itself at the head.
+
+    Distances are those between the places of well-known cloud regions; an unknown region comes
+    after the known ones, those with the same first part of the name (`us` of `us-south9`) first.
+    What is equally far keeps its order in `regions`.
+    """
+    distinct = list(dict.fromkeys(regions))
+    return sorted(distinct, key=lambda region: _distance(origin, region))
+
+
+def edge_targets(
+    weights: Mapping[str, int | None],
+    clusters: Sequence[ApplicationCluster],
+    addresses: Mapping[str, str],
+    edge_region: str,
+    port: int = INGRESS_PORT,
+) -> list[Target]:
+    """Gives the gateways that the edge sends to, in the order of `clusters`.
+
+    `weights` is what `edge_weights` gave, `addresses` has the IP address or DNS name of each
+    cluster's gateway Service. Weight above 0: priority 0 and that share. Weight 0: priority 1.
+    None: the priority follows from the distance of the cluster's region to `edge_region`;
+    clusters of one region share a priority.
+
+    Raises RoutingError when a cluster has no address, no weight is above 0, or only some clusters
+    have no weight.
+    """
+    _check_addresses((cluster.name for cluster in clusters), addresses)
+    values = [weights[cluster.name] for cluster in clusters]
+    without = [cluster.name for cluster in clusters if weights[cluster.name] is None]
+    if without and len(without) < len(values):
+        raise RoutingError(
+            f"only some clusters have an edge weight, {', '.join(without)} none; "
+            "give all of them one, or none of them"
+        )
+    if not without and not any(values):
+        raise RoutingError("every cluster has the edge weight 0; give one of them more than 0")
+    order = region_order(edge_region, (cluster.region for cluster in clusters))
+    targets = []
+    for cluster, weight in zip(clusters, values, strict=True):
+        if weight is None:
+            priority = order.index(cluster.region)
+        else:
+            priority = 0 if weight > 0 else 1
+        address = addresses[cluster.name]
+        targets.append(
+            Target(cluster.name, address, port, priority, max(weight or 1, 1), cluster.region)
+        )
+    return targets
+
+
+def gateway_targets(
+    cluster: str,
+    clusters: Sequence[ApplicationCluster],
+    addresses: Mapping[str, str],
+    port: int = PEER_PORT,
+) -> list[Target]:
+    """Gives the peers that the gateway of `cluster` sends to when it has no pods of its own.
+
+    Its own pods are priority 0 and not in the list; other clusters of its region are next, then
+    the other regions from near to far, without gaps. Clusters of one region share a priority.
+
+    Raises RoutingError when `cluster` is unknown or another cluster has no address.
+    """
+    own = next((c for c in clusters if c.name == cluster), None)
+    if own is None:
+        raise RoutingError(f"'{cluster}' is none of the application clusters")
+    peers = [c for c in clusters if c.name != cluster]
+    _check_addresses((peer.name for peer in peers), addresses)
+    order = region_order(own.region, (peer.region for peer in peers))
+    return [
+        Target(p.name, addresses[p.name], port, 1 + order.index(p.region), 1, p.region)
+        for p in peers
+    ]
+
+
+def _check_addresses(names: Iterable[str], addresses: Mapping[str, str]) -> None:
+    missing = [name for name in names if not addresses.get(name)]
+    if missing:
+        raise RoutingError(f"no gateway address is known for {', '.join(missing)}")
+
+
+#: Latitude and longitude, in degrees, of cloud regions; only their order by distance matters.
+#: Source: the providers' public lists of locations (Google Cloud, AWS), rounded to the city.
+_PLACES: dict[str, tuple[float, float]] = {
+    "us-east1": (33.2, -80.0),
+    "us-east4": (39.0, -77.5),
+    "us-east5": (40.0, -83.0),
+    "us-central1": (41.3, -95.9),
+    "us-south1": (32.8, -96.8),
+    "us-west1": (45.6, -121.2),
+    "us-west2": (34.1, -118.2),
+    "us-west3": (40.8, -111.9),
+    "us-west4": (36.2, -115.1),
+    "northamerica-northeast1": (45.5, -73.6),
+    "southamerica-east1": (-23.5, -46.6),
+    "europe-west1": (50.4, 3.8),
+    "europe-west2": (51.5, -0.1),
+    "europe-west3": (50.1, 8.7),
+    "europe-west4": (53.4, 6.8),
+    "europe-west6": (47.4, 8.5),
+    "europe-north1": (60.6, 27.2),
+    "europe-southwest1": (40.4, -3.7),
+    "asia-east1": (24.1, 120.5),
+    "asia-northeast1": (35.7, 139.7),
+    "asia-south1": (19.1, 72.9),
+    "asia-southeast1": (1.4, 103.8),
+    "australia-southeast1": (-33.9, 151.2),
+    "us-east-1": (39.0, -77.5),
+    "us-east-2": (40.0, -83.0),
+    "us-west-1": (37.4, -122.0),
+    "us-west-2": (45.8, -119.7),
+    "ca-central-1": (45.5, -73.6),
+    "sa-east-1": (-23.5, -46.6),
+    "eu-west-1": (53.3, -6.3),
+    "eu-west-2": (51.5, -0.1),
+    "eu-west-3": (48.9, 2.4),
+    "eu-central-1": (50.1, 8.7),
+    "eu-north-1": (59.3, 18.1),
+    "ap-south-1": (19.1, 72.9),
+    "ap-southeast-1": (1.4, 103.8),
+    "ap-southeast-2": (-33.9, 151.2),
+    "ap-northeast-1": (35.7, 139.7),
+}
+
+
+def _distance(origin: str, region: str) -> tuple[int, float]:
+    """Gives a sort key: same region, then known places by distance, then same name prefix."""
+    if region == origin:
+        return (0, 0.0)
+    if origin in _PLACES and region in _PLACES:
+        return (1, _angle(_PLACES[origin], _PLACES[region]))
+    same_prefix = region.partition("-")[0] == origin.partition("-")[0]
+    return (2 if same_prefix else 3, 0.0)
+
+
+def _angle(a: tuple[float, float], b: tuple[float, float]) -> float:
+    """Gives the angle between two places as seen from the Earth's centre, in radians."""
+    (lat_a, lon_a), (lat_b, lon_b) = ([math.radians(v) for v in place] for place in (a, b))
+    cosine = math.sin(lat_a) * math.sin(lat_b) + math.cos(lat_a) * math.cos(lat_b) * math.cos(
+        lon_a - lon_b
+    )
+    return math.acos(max(-1.0, min(1.0, cosine)))
