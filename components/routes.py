@@ -1,17 +1,41 @@
-"""Which Services of a manifest are exposed, and how: read from their `gateway.tetrate.io/` annotations.
+"""Which Services of a manifest are exposed, and how, by their `gateway.tetrate.io/` annotations.
 
 Pure functions over the parsed documents of a Kubernetes manifest; nothing is read or registered.
 """
 
 from __future__ import annotations
 
+import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 Document = Mapping[str, Any]
 
-ANNOTATIONS = "gateway.tetrate.io/"
+PREFIX = "gateway.tetrate.io/"
+PROTOCOLS = ("HTTPS", "HTTP")
+EXPOSE = ("global", "local", "true", "false")
+#: Tetrate allows as many names in `hosts`.
+MAX_HOSTS = 10
+
+#: Annotations that change nothing here, because the program makes the gateways itself.
+_TOLERATED = ("auto-deploy", "cloud-annotations", "gateway-namespace")
+_FOLLOWED = (
+    "host",
+    "hosts",
+    "path",
+    "protocol",
+    "tls-secret",
+    "edge-clusters",
+    "edge-cluster",
+    "expose",
+    "port",
+)
+_HOST = re.compile(
+    r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+)
+_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 
 
 class RouteError(ValueError):
@@ -25,7 +49,8 @@ class Route:
     `port` is the Service's port, `target_port` the number of the container's port behind it.
     `hosts` are the external names (at least one), `path` the prefix ("/" for everything),
     `protocol` is "HTTPS" or "HTTP", `tls_secret` names the Secret of the edge's certificate
-    (None for HTTP), `health_path` is what health checks ask for.
+    (None for HTTP). `health_path` is what health checks ask for: the path of the readiness probe
+    of the workload behind the Service, or else `path`.
     """
 
     service: str
@@ -55,7 +80,33 @@ def routes(
     `source` names the file in error texts. Raises RouteError when there is none, or when an
     annotation cannot be followed.
     """
-    raise NotImplementedError
+    found = []
+    for document in documents:
+        if is_exposed(document):
+            found.append(_route(document, documents, edge_cluster, source))
+    if not found:
+        names = [_name(d) for d in documents if d.get("kind") == "Service"]
+        raise RouteError(
+            f"{source}: no Service has the annotation '{PREFIX}host', so nothing would be exposed; "
+            f"add it to {' or '.join(names) if names else 'a Service'}"
+        )
+    taken: dict[tuple[str, str], Route] = {}
+    for route in found:
+        for host in route.hosts:
+            other = taken.setdefault((host, route.path), route)
+            if other is not route:
+                raise RouteError(
+                    f"{source}: Services {other.service} and {route.service} both claim "
+                    f"{host}{route.path}; give one of them another '{PREFIX}host' or '{PREFIX}path'"
+                )
+    return found
+
+
+def is_exposed(document: Document) -> bool:
+    """Says whether the document is a Service with a host annotation whose `expose` is not false."""
+    notes = _annotations(document)
+    named = f"{PREFIX}host" in notes or f"{PREFIX}hosts" in notes
+    return document.get("kind") == "Service" and named and notes.get(f"{PREFIX}expose") != "false"
 
 
 def with_weight(service: Document, edge_cluster: str, weight: int | None) -> dict[str, Any]:
@@ -64,7 +115,11 @@ def with_weight(service: Document, edge_cluster: str, weight: int | None) -> dic
     Sets `gateway.tetrate.io/edge-clusters` to `<edge_cluster>:<weight>`, or to `<edge_cluster>`
     alone when `weight` is None.
     """
-    raise NotImplementedError
+    result = copy.deepcopy(dict(service))
+    notes = result["metadata"].setdefault("annotations", {})
+    notes.pop(f"{PREFIX}edge-cluster", None)
+    notes[f"{PREFIX}edge-clusters"] = edge_cluster if weight is None else f"{edge_cluster}:{weight}"
+    return result
 
 
 def headless(service: Document) -> dict[str, Any]:
@@ -72,17 +127,181 @@ def headless(service: Document) -> dict[str, Any]:
 
     The cluster's gateway resolves it to the addresses of the ready pods.
     """
-    raise NotImplementedError
+    metadata, spec = service["metadata"], service["spec"]
+    twin: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": f"{metadata['name']}-pods"},
+        "spec": {
+            "clusterIP": "None",
+            "publishNotReadyAddresses": False,
+            "selector": dict(spec["selector"]),
+            "ports": [
+                {
+                    key: port[key]
+                    for key in ("name", "port", "targetPort", "protocol")
+                    if key in port
+                }
+                for port in spec["ports"]
+            ],
+        },
+    }
+    for key in ("namespace", "labels"):
+        if key in metadata:
+            twin["metadata"][key] = copy.deepcopy(metadata[key])
+    return twin
 
 
-def is_exposed(document: Document) -> bool:
-    """Says whether the document is a Service with a host annotation (and `expose` is not false)."""
-    raise NotImplementedError
+class _Notes:
+    """The gateway annotations of one Service, and where they are, for error texts."""
+
+    def __init__(self, service: Document, source: str) -> None:
+        self.where = f"{source}: Service {_name(service)}"
+        self._values = {
+            key.removeprefix(PREFIX): value
+            for key, value in _annotations(service).items()
+            if key.startswith(PREFIX)
+        }
+        for key, value in self._values.items():
+            if key not in _FOLLOWED + _TOLERATED:
+                raise self.wrong(
+                    key, f"is not followed here; remove it (known: {', '.join(_FOLLOWED)})"
+                )
+            if not isinstance(value, str):
+                raise self.wrong(key, f"is {value!r}; an annotation is text, so quote it")
+
+    def wrong(self, key: str, what: str) -> RouteError:
+        return RouteError(f"{self.where}: annotation '{PREFIX}{key}' {what}")
+
+    def get(self, key: str, default: str = "") -> str:
+        return self._values.get(key, default).strip()
 
 
-def cluster_info(cluster: str, region: str, namespace: str) -> dict[str, Any]:
-    """Gives the ConfigMap `cluster-info` by which the portal knows where it runs.
+def _route(
+    service: Document, documents: Sequence[Document], edge_cluster: str, source: str
+) -> Route:
+    notes = _Notes(service, source)
+    hosts = _hosts(notes)
+    path = notes.get("path", "/")
+    if not path.startswith("/") or any(sign in path for sign in "?#* "):
+        raise notes.wrong("path", f"is '{path}'; a path such as /web-portal is needed")
+    path = path.rstrip("/") or "/"
+    protocol = notes.get("protocol", "HTTP").upper()
+    if protocol not in PROTOCOLS:
+        raise notes.wrong("protocol", f"is '{protocol}'; {' or '.join(PROTOCOLS)} is needed")
+    secret = notes.get("tls-secret") or None
+    if protocol == "HTTPS" and secret is None:
+        raise notes.wrong(
+            "tls-secret", "is missing; name the Secret with the certificate for HTTPS"
+        )
+    if notes.get("expose", "global") not in EXPOSE:
+        raise notes.wrong("expose", f"is '{notes.get('expose')}'; use one of {', '.join(EXPOSE)}")
+    if notes.get("port", "443" if protocol == "HTTPS" else "80") not in ("80", "443"):
+        raise notes.wrong("port", f"is '{notes.get('port')}'; the edge serves 443 and 80 only")
+    _check_edge(notes, edge_cluster)
+    port = _service_port(service, notes)
+    pod = _pod_spec(service, documents)
+    target = _target_port(port, pod, notes)
+    return Route(
+        service=service["metadata"]["name"],
+        namespace=service["metadata"].get("namespace", "default"),
+        port=port["port"],
+        target_port=target,
+        hosts=hosts,
+        path=path,
+        protocol=protocol,
+        tls_secret=secret if protocol == "HTTPS" else None,
+        health_path=_readiness_path(pod, target, port) or path,
+    )
 
-    Its keys are `cluster`, `region` and `colour` (a CSS colour that stands for the region).
-    """
-    raise NotImplementedError
+
+def _hosts(notes: _Notes) -> tuple[str, ...]:
+    key = "hosts" if notes.get("hosts") else "host"
+    hosts = tuple(host.strip().lower() for host in notes.get(key).split(","))
+    if len(hosts) > MAX_HOSTS:
+        raise notes.wrong(key, f"has {len(hosts)} names; {MAX_HOSTS} are allowed")
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise notes.wrong(
+                key, f"has '{host}', which is no host name; write it as bank.example.com"
+            )
+    return tuple(dict.fromkeys(hosts))
+
+
+def _check_edge(notes: _Notes, edge_cluster: str) -> None:
+    """Checks that the list of edge clusters, if there is one, names the edge and sane weights."""
+    key = "edge-clusters" if notes.get("edge-clusters") else "edge-cluster"
+    text = notes.get(key)
+    if not text:
+        return
+    names = []
+    for entry in text.split(","):
+        name, colon, weight = entry.strip().partition(":")
+        names.append(name)
+        if colon and not weight.isdecimal():
+            raise notes.wrong(key, f"has the weight '{weight}'; a whole number from 0 up is needed")
+    if edge_cluster not in names:
+        raise notes.wrong(key, f"is '{text}'; it must name '{edge_cluster}'")
+
+
+def _service_port(service: Document, notes: _Notes) -> Mapping[str, Any]:
+    """Gives the exposed port: the one called `http`, or else the only one."""
+    spec = service.get("spec") or {}
+    if not spec.get("selector"):
+        raise RouteError(f"{notes.where} has no selector, so its pods are unknown; add one")
+    ports = spec.get("ports") or []
+    named = [port for port in ports if port.get("name") == "http"]
+    if named:
+        return named[0]
+    if len(ports) != 1:
+        raise RouteError(f"{notes.where} has {len(ports)} ports; name the one to be exposed 'http'")
+    return ports[0]
+
+
+def _pod_spec(service: Document, documents: Sequence[Document]) -> Mapping[str, Any] | None:
+    """Gives the pod of the workload that the Service selects, if the manifest has it."""
+    selector = service["spec"]["selector"].items()
+    namespace = service["metadata"].get("namespace", "default")
+    for document in documents:
+        if document.get("kind") not in _WORKLOADS:
+            continue
+        if document["metadata"].get("namespace", "default") != namespace:
+            continue
+        template = document["spec"]["template"]
+        if selector <= (template.get("metadata", {}).get("labels") or {}).items():
+            return template["spec"]
+    return None
+
+
+def _target_port(port: Mapping[str, Any], pod: Mapping[str, Any] | None, notes: _Notes) -> int:
+    """Gives the number of the container's port: gateways go to the pods, past the Service."""
+    target = port.get("targetPort", port["port"])
+    if isinstance(target, int):
+        return target
+    for container in (pod or {}).get("containers", []):
+        for candidate in container.get("ports", []):
+            if candidate.get("name") == target:
+                return candidate["containerPort"]
+    raise RouteError(
+        f"{notes.where}: no container port in the manifest is called '{target}' (its targetPort); "
+        "name the container's port so, or use the number"
+    )
+
+
+def _readiness_path(
+    pod: Mapping[str, Any] | None, target: int, port: Mapping[str, Any]
+) -> str | None:
+    """Gives the path of the readiness probe on the exposed port, if the workload has one."""
+    for container in (pod or {}).get("containers", []):
+        probe = container.get("readinessProbe", {}).get("httpGet", {})
+        if probe and probe["port"] in (target, port.get("targetPort")):
+            return probe.get("path", "/")
+    return None
+
+
+def _annotations(document: Document) -> Mapping[str, Any]:
+    return (document.get("metadata") or {}).get("annotations") or {}
+
+
+def _name(document: Document) -> str:
+    return str((document.get("metadata") or {}).get("name", "without a name"))

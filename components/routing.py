@@ -81,7 +81,7 @@ def edge_weights(
                 "a weight is 0 (standby) or more"
             )
     if mode is LbMode.LOCALITY:
-        return {name: None for name in names}
+        return dict.fromkeys(names)
     if mode is LbMode.STANDBY:
         if active_cluster not in names:
             raise RoutingError(
@@ -140,14 +140,10 @@ def edge_targets(
     order = region_order(edge_region, (cluster.region for cluster in clusters))
     targets = []
     for cluster, weight in zip(clusters, values, strict=True):
-        if weight is None:
-            priority = order.index(cluster.region)
-        else:
-            priority = 0 if weight > 0 else 1
+        priority = order.index(cluster.region) if weight is None else int(weight == 0)
+        share = weight or 1
         address = addresses[cluster.name]
-        targets.append(
-            Target(cluster.name, address, port, priority, max(weight or 1, 1), cluster.region)
-        )
+        targets.append(Target(cluster.name, address, port, priority, share, cluster.region))
     return targets
 
 
