@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import pulumi
 import yaml
 
+from components.errors import DemoError
 from components.routing import ApplicationCluster, LbMode, RoutingError, edge_weights
 
 EDGE_CLUSTER = "corp-edge"
@@ -33,7 +34,7 @@ _CLUSTER_KEYS = ("name", "region", "weight")
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
-class SettingsError(Exception):
+class SettingsError(DemoError):
     """A setting that cannot be used; the text names key, stack file and remedy, for people."""
 
 
@@ -286,7 +287,7 @@ class _Values:
         return ApplicationCluster(name, region, int(weight))
 
 
-def _did_you_mean(given: str, known: Any) -> str:
+def _did_you_mean(given: str, known: Iterable[str]) -> str:
     """Gives `, did you mean …?` where a known word is near, else nothing."""
     near = {str(word).lower(): str(word) for word in known}
     found = difflib.get_close_matches(given.lower(), near, n=1)

@@ -1,0 +1,50 @@
+"""The demo on one page: settings, clusters, application, gateways, edge, outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+
+from components import errors, plan
+from components.application import Application
+from components.cluster import Cluster
+from components.edge import Edge, EdgeArgs
+from components.envoys import Mesh
+from components.gateway import Gateway
+from components.kubeconfig import merge
+from components.pki import CertificateAuthority
+from components.private_file import PrivateFile
+from components.settings import EDGE_CLUSTER
+
+with errors.one_line():
+    demo = plan.make(Path(__file__).resolve().parent)
+settings = demo.settings
+
+corp_edge = Cluster(EDGE_CLUSTER, settings.edge_region, demo.backend)
+clusters = {c.name: Cluster(c.name, c.region, demo.backend) for c in settings.clusters}
+mesh = Mesh(
+    CertificateAuthority("authority", f"multi-cluster-resiliency {settings.stack}"),
+    settings.clusters,
+    {name: cluster.gateway_address for name, cluster in clusters.items()},
+    demo.backend.addresses_known,
+    demo.routes,
+    demo.profile,
+)
+for place in settings.clusters:
+    cluster, weight = clusters[place.name], settings.edge_weights[place.name]
+    Application(place.name, cluster, place, demo.documents, EDGE_CLUSTER, weight)
+    Gateway(f"{place.name}-gateway", cluster, place, mesh, settings.gateway_replicas)
+edge = Edge("edge", EdgeArgs.of(demo, corp_edge, mesh))
+
+kubeconfigs = {c.name: c.kubeconfig for c in (corp_edge, *clusters.values())}
+merged = pulumi.Output.all(**kubeconfigs).apply(lambda texts: merge(texts, EDGE_CLUSTER))
+kubeconfig = PrivateFile("kubeconfig", settings.state / "kubeconfig", merged)
+PrivateFile("ca.pem", settings.state / "ca.pem", edge.ca_certificate)
+
+pulumi.export("url", edge.url)
+pulumi.export("host", edge.host)
+pulumi.export("kubeconfig", kubeconfig.path)
+pulumi.export("caCertificate", edge.ca_certificate)
+pulumi.export("lbMode", str(settings.lb_mode))
+pulumi.export("edgeWeights", settings.edge_weights)

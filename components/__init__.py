@@ -1,0 +1,1 @@
+"""The demo's Pulumi components, and the pure functions that decide what they register."""

@@ -1,0 +1,124 @@
+"""The last step of an update: the portal answers through the edge, or the update fails.
+
+A dynamic provider is loaded by its module's name from the state: never move or rename this module.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import (
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+DEADLINE = 60.0
+"""Seconds after which an update that nobody answers has failed."""
+
+_TRY_TIMEOUT = 5.0
+_PAUSE = 0.1
+
+
+class _AnswerProvider(ResourceProvider):
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        from components.errors import hide_tracebacks
+
+        hide_tracebacks()
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        wait(props)
+        return CreateResult(props["url"], dict(props))
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        inputs = ("url", "host", "authority", "configuration")
+        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in inputs))
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        wait(news)
+        return UpdateResult(dict(news))
+
+
+def wait(
+    props: dict[str, Any],
+    ask: Callable[[str, str, str], int] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Asks for `url` until it answers 200; raises DemoError after DEADLINE seconds.
+
+    `ask` takes url, host and authority and gives the status of one answer.
+    """
+    from components.errors import DemoError
+
+    end = clock() + DEADLINE
+    while True:
+        try:
+            status = (ask or get)(props["url"], props["host"], props["authority"])
+            said = f"status {status}"
+        except OSError as error:
+            status, said = 0, str(error)
+        if status == 200:
+            return
+        if clock() >= end:
+            raise DemoError(
+                f"{props['url']} did not answer 200 within {DEADLINE:.0f} s, last: {said}; look at "
+                "./demo kubectl --context corp-edge -n tetrate-system logs deployment/gateway"
+            )
+        pause(_PAUSE)
+
+
+def get(url: str, host: str, authority: str) -> int:
+    """Gives the status of one GET over a connection of its own.
+
+    The certificate is checked against `host` and the PEM `authority`. Raises OSError.
+    """
+    import http.client
+    import socket
+    import ssl
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    address = (parts.hostname or "", parts.port or 443)
+    context = ssl.create_default_context(cadata=authority)
+    with (
+        socket.create_connection(address, timeout=_TRY_TIMEOUT) as plain,
+        context.wrap_socket(plain, server_hostname=host) as encrypted,
+    ):
+        connection = http.client.HTTPConnection(host)
+        connection.sock = encrypted
+        try:
+            connection.request("GET", parts.path or "/", headers={"Host": host})
+            return connection.getresponse().status
+        except http.client.HTTPException as error:
+            raise OSError(f"no HTTP answer: {error!r}") from error
+
+
+class Answer(Resource, module="answer", name="Answer"):
+    """Created and updated only when `url` answers 200."""
+
+    url: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        url: pulumi.Input[str],
+        host: str,
+        authority: pulumi.Input[str],
+        configuration: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Registers the wait; a changed `configuration` (a digest) makes it wait again.
+
+        `host` is the name in the certificate, `authority` the PEM that it is checked against.
+        """
+        props = {"url": url, "host": host, "authority": authority, "configuration": configuration}
+        super().__init__(_AnswerProvider(), name, props, opts)

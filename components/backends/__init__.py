@@ -1,0 +1,55 @@
+"""Where clusters come from: one module a backend, behind one protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import pulumi
+
+from components.settings import Backend, Settings
+
+
+@dataclass(frozen=True)
+class MadeCluster:
+    """What a backend hands over for one cluster."""
+
+    kubeconfig: pulumi.Input[str]
+    """Kubeconfig as text, of one context."""
+    identity: pulumi.Input[str]
+    """The same for the life of the cluster's data: the provider's `cluster_identifier`."""
+    gateway_address: pulumi.Input[str]
+    """Where the other clusters reach Services of type LoadBalancer of this cluster."""
+    lives_in: pulumi.Resource | None
+    """The resource with which every object in the cluster is gone; None where some would stay."""
+
+
+class ClusterBackend(Protocol):
+    """A way to get clusters."""
+
+    def check(self) -> None:
+        """Raises DemoError when the clusters cannot be made or reached; changes nothing."""
+
+    def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
+        """Registers what the cluster needs, as children of `parent`."""
+
+    @property
+    def addresses_known(self) -> bool:
+        """Whether Services of type LoadBalancer need not be waited for."""
+
+    @property
+    def edge_names(self) -> tuple[str, ...]:
+        """Names and addresses, besides the routes' hosts, at which clients reach the edge."""
+
+    @property
+    def https_port(self) -> int:
+        """Port at which clients reach the edge."""
+
+
+def of(settings: Settings) -> ClusterBackend:
+    """Gives the backend that the settings name; only its module is imported."""
+    if settings.backend is Backend.LOCAL:
+        from components.backends.local import LocalBackend
+
+        return LocalBackend(settings)
+    raise NotImplementedError(settings.backend)  # refused by components.settings

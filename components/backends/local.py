@@ -1,0 +1,58 @@
+"""Backend `local`: clusters made on this machine by `localkube`."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.backends import MadeCluster
+from components.errors import DemoError
+from components.settings import EDGE_CLUSTER, Settings
+from localkube import LocalKubeError, dynamic, preflight, spec
+
+
+class LocalBackend:
+    """One lab a stack; a cluster's place in the settings is its place in the address plan."""
+
+    addresses_known = True
+    edge_names = ("127.0.0.1", "localhost")
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lab = settings.state / "lab"
+
+    @property
+    def https_port(self) -> int:
+        """Port of the edge on 127.0.0.1."""
+        return self._settings.local_ports.https
+
+    def check(self) -> None:
+        """Raises DemoError when this machine cannot run the clusters."""
+        try:
+            preflight.check(self._settings.local_ports.all, self._lab)
+        except LocalKubeError as error:
+            raise DemoError(str(error)) from None
+
+    def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
+        """Registers the cluster."""
+        settings = self._settings
+        ports = settings.local_ports
+        index = settings.cluster_names.index(name)
+        edge_ports = {str(ports.https): 443, str(ports.http): 80}
+        cluster = dynamic.Cluster(
+            name,
+            dynamic.ClusterArgs(
+                lab=str(self._lab),
+                name=name,
+                index=index,
+                nodes=settings.local_nodes,
+                api_port=ports.api(name),
+                ports=edge_ports if name == EDGE_CLUSTER else {},
+            ),
+            pulumi.ResourceOptions(parent=parent),
+        )
+        return MadeCluster(
+            kubeconfig=cluster.kubeconfig,
+            identity=cluster.identity,
+            gateway_address=spec.node_address(index),
+            lives_in=cluster,
+        )

@@ -1,0 +1,151 @@
+"""The edge: TLS for clients, and the share of their requests that each application cluster gets."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components import envoys
+from components.answer import Answer
+from components.cluster import Cluster
+from components.envoy.common import edge_san
+from components.envoy.edge import EdgeConfig, edge_files
+from components.envoy.pod import EnvoyPods
+from components.pki import Certificate
+from components.plan import Plan
+from components.routes import Route
+from components.routing import LbMode, edge_targets
+from components.settings import EDGE_CLUSTER
+
+
+@dataclass(frozen=True)
+class EdgeArgs:
+    """What an edge is made from."""
+
+    cluster: Cluster
+    region: str
+    mesh: envoys.Mesh
+    lb_mode: LbMode
+    weights: Mapping[str, int | None]
+    """Edge weight of each application cluster; None where locality decides."""
+    names: Sequence[str]
+    """Names and addresses, besides the routes' hosts, at which clients reach the edge."""
+    https_port: int
+    """Port at which clients reach the edge."""
+    replicas: int
+    secrets: Sequence[Mapping[str, Any]]
+    """Documents of Secrets for clients' TLS; those without a certificate get one of ours."""
+
+    @staticmethod
+    def of(plan: Plan, cluster: Cluster, mesh: envoys.Mesh) -> EdgeArgs:
+        """Gives the arguments that follow from a plan."""
+        settings = plan.settings
+        return EdgeArgs(
+            cluster=cluster,
+            region=settings.edge_region,
+            mesh=mesh,
+            lb_mode=settings.lb_mode,
+            weights=settings.edge_weights,
+            names=plan.backend.edge_names,
+            https_port=plan.backend.https_port,
+            replicas=settings.edge_replicas,
+            secrets=plan.secrets,
+        )
+
+
+class Edge(pulumi.ComponentResource):
+    """The Envoys that clients talk to; ready when the first route answers through them."""
+
+    url: pulumi.Output[str]
+    """https address of the first route, its path included."""
+    host: str
+    """External name of the first route."""
+    ca_certificate: pulumi.Output[str]
+    """PEM of the authority that signed the certificate for clients."""
+
+    def __init__(
+        self, name: str, args: EdgeArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        props = {"lbMode": str(args.lb_mode), "edgeWeights": dict(args.weights)}
+        super().__init__("demo:edge:Edge", name, props, opts)
+        mesh = args.mesh
+        route = mesh.routes[0]
+
+        def files(addresses: dict[str, str]) -> dict[str, str]:
+            targets = edge_targets(args.weights, mesh.clusters, addresses, args.region)
+            return edge_files(
+                EdgeConfig(
+                    routes=tuple(mesh.routes),
+                    targets=tuple(targets),
+                    profile=mesh.profile,
+                    name=EDGE_CLUSTER,
+                    own_addresses=tuple(args.names),
+                    https_port=args.https_port,
+                )
+            )
+
+        child = pulumi.ResourceOptions(parent=self)
+        names = certificate_names(mesh.routes, args.names)
+        given = {secret["metadata"]["name"]: secret for secret in args.secrets}
+        secrets = {}
+        for secret, covered in names.items():
+            document = given.get(secret) or envoys.tls_secret(secret, envoys.NAMESPACE, {})
+            if not document["data"].get("tls.crt"):
+                own = Certificate(f"{name}-{secret}", mesh.authority, covered, child)
+                document = {**document, "data": envoys.tls_data(own)}
+            secrets[secret] = document
+        registered = envoys.register(
+            name,
+            args.cluster,
+            self,
+            mesh,
+            EnvoyPods(
+                name=envoys.DEPLOYMENT,
+                namespace=envoys.NAMESPACE,
+                cluster=EDGE_CLUSTER,
+                region=args.region,
+                checksum="",
+                edge=True,
+                certificates=tuple(secrets),
+                replicas=args.replicas,
+            ),
+            pulumi.Output.all(**mesh.addresses).apply(files),
+            Certificate(f"{name}-mesh", mesh.authority, [edge_san(EDGE_CLUSTER)], child),
+            list(secrets.values()),
+        )
+        port = "" if args.https_port == 443 else f":{args.https_port}"
+        self.host = route.host
+        issuer = next(iter(secrets.values()))["data"]["ca.crt"]
+        self.ca_certificate = pulumi.Output.from_input(issuer).apply(
+            lambda encoded: base64.b64decode(encoded).decode()
+        )
+        self.url = pulumi.Output.concat("https://", args.names[0], port, route.path)
+        Answer(
+            f"{name}-answer",
+            self.url,
+            self.host,
+            self.ca_certificate,
+            registered.configuration,
+            pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
+        )
+        self.register_outputs({"url": self.url, "host": self.host})
+
+
+def certificate_names(routes: Sequence[Route], names: Sequence[str]) -> dict[str, list[str]]:
+    """Gives the names that each TLS Secret's certificate must cover.
+
+    They are the hosts of its routes; the first Secret covers the edge's own `names` too, for the
+    edge answers to those as to the first route's host.
+    """
+    covered: dict[str, list[str]] = {}
+    for route in routes:
+        if route.tls_secret:
+            hosts = covered.setdefault(route.tls_secret, [])
+            hosts += [host for host in route.hosts if host not in hosts]
+    for hosts in list(covered.values())[:1]:
+        hosts += names
+    return covered

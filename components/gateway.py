@@ -1,0 +1,63 @@
+"""The regional gateway of one application cluster: own pods first, then the other clusters."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components import envoys
+from components.cluster import Cluster
+from components.envoy.common import gateway_san
+from components.envoy.gateway import GatewayConfig, gateway_files
+from components.envoy.pod import EnvoyPods
+from components.pki import Certificate
+from components.routing import ApplicationCluster, gateway_targets
+from components.settings import EDGE_CLUSTER
+
+
+class Gateway(pulumi.ComponentResource):
+    """The Envoys through which requests reach one cluster's application."""
+
+    def __init__(
+        self,
+        name: str,
+        cluster: Cluster,
+        place: ApplicationCluster,
+        mesh: envoys.Mesh,
+        replicas: int,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {"cluster": place.name, "region": place.region, "replicas": replicas}
+        super().__init__("demo:gateway:Gateway", name, props, opts)
+
+        def files(addresses: dict[str, str]) -> dict[str, str]:
+            peers = gateway_targets(place.name, mesh.clusters, addresses)
+            return gateway_files(
+                GatewayConfig(
+                    cluster=place.name,
+                    region=place.region,
+                    routes=tuple(mesh.routes),
+                    peers=tuple(peers),
+                    profile=mesh.profile,
+                    edge=EDGE_CLUSTER,
+                )
+            )
+
+        child = pulumi.ResourceOptions(parent=self)
+        envoys.register(
+            name,
+            cluster,
+            self,
+            mesh,
+            EnvoyPods(
+                name=envoys.DEPLOYMENT,
+                namespace=envoys.NAMESPACE,
+                cluster=place.name,
+                region=place.region,
+                checksum="",
+                edge=False,
+                replicas=replicas,
+            ),
+            pulumi.Output.all(**mesh.addresses).apply(files),
+            Certificate(f"{name}-mesh", mesh.authority, [gateway_san(place.name)], child),
+        )
+        self.register_outputs({})

@@ -1,0 +1,109 @@
+"""The stack's certificate authority and certificates as Pulumi resources.
+
+Keys are made once, kept encrypted in the state, and renewed by the first `pulumi up` after two
+thirds of a certificate's life. A dynamic provider is loaded by its module's name from the state:
+never move or rename this module. Imports are inside the methods, because only they run there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+
+class _AuthorityProvider(ResourceProvider):
+    serialize_as_secret_always = False  # it holds nothing, and clear state is easier to review
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        return CreateResult(props["commonName"], self._make(props))
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        from components import certificates
+
+        renamed = olds["commonName"] != news["commonName"]
+        return DiffResult(changes=renamed or certificates.is_due(olds["certificate"]))
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        return UpdateResult(self._make(news))
+
+    def _make(self, props: dict[str, Any]) -> dict[str, Any]:
+        from components import certificates
+
+        made = certificates.authority(props["commonName"])
+        return {**props, "certificate": made.certificate, "key": made.key}
+
+
+class _CertificateProvider(ResourceProvider):
+    serialize_as_secret_always = False
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        return CreateResult(props["names"][0], self._make(props))
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        from components import certificates
+
+        changed = any(olds.get(key) != news.get(key) for key in ("names", "issuer", "issuerKey"))
+        return DiffResult(changes=changed or certificates.is_due(olds["certificate"]))
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        return UpdateResult(self._make(news))
+
+    def _make(self, props: dict[str, Any]) -> dict[str, Any]:
+        from components import certificates
+
+        issuer = certificates.KeyPair(props["issuer"], props["issuerKey"])
+        made = certificates.leaf(issuer, props["names"][0], props["names"])
+        return {**props, "certificate": made.certificate, "key": made.key}
+
+
+class CertificateAuthority(Resource, module="pki", name="CertificateAuthority"):
+    """The authority that signs every certificate of one stack."""
+
+    certificate: pulumi.Output[str]
+    """PEM, public."""
+    key: pulumi.Output[str]
+    """PEM, secret."""
+
+    def __init__(
+        self, name: str, common_name: str, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        props = {"commonName": common_name, "certificate": None, "key": None}
+        super().__init__(_AuthorityProvider(), name, props, _with_secret(opts, "key"))
+
+
+class Certificate(Resource, module="pki", name="Certificate"):
+    """A certificate of the stack's authority, good for servers and clients."""
+
+    certificate: pulumi.Output[str]
+    """PEM, public."""
+    key: pulumi.Output[str]
+    """PEM, secret."""
+    issuer: pulumi.Output[str]
+    """PEM of the authority's certificate."""
+
+    def __init__(
+        self,
+        name: str,
+        authority: CertificateAuthority,
+        names: Sequence[pulumi.Input[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Registers the certificate for DNS names and IP addresses; the first is its subject."""
+        props = {
+            "names": list(names),
+            "issuer": authority.certificate,
+            "issuerKey": authority.key,
+            "certificate": None,
+            "key": None,
+        }
+        super().__init__(
+            _CertificateProvider(), name, props, _with_secret(opts, "key", "issuerKey")
+        )
+
+
+def _with_secret(opts: pulumi.ResourceOptions | None, *outputs: str) -> pulumi.ResourceOptions:
+    secret = pulumi.ResourceOptions(additional_secret_outputs=list(outputs))
+    return pulumi.ResourceOptions.merge(secret, opts)

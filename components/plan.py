@@ -1,0 +1,69 @@
+"""What is to be registered, read and checked: nothing of it has been registered yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components import backends, manifest
+from components.errors import DemoError
+from components.profile import HttpProfile, ProfileError, http_profile
+from components.routes import Route, RouteError, routes
+from components.settings import EDGE_CLUSTER, Settings, load
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings and what the files that they name hold."""
+
+    settings: Settings
+    documents: Sequence[Mapping[str, Any]]
+    """Documents of the application's manifest."""
+    routes: Sequence[Route]
+    """Its exposed Services, those with TLS first."""
+    profile: HttpProfile
+    secrets: Sequence[Mapping[str, Any]]
+    """Documents of the Secrets for clients' TLS."""
+    backend: backends.ClusterBackend
+
+
+def make(root: Path) -> Plan:
+    """Reads the stack's settings and the files that they name; `root` is the project's folder.
+
+    Raises DemoError with one line for people when anything of it cannot be used here.
+    """
+    settings = load(root)
+    backend = backends.of(settings)
+    plan = read(settings, backend)
+    backend.check()
+    return plan
+
+
+def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
+    """Reads the files that the settings name. Raises DemoError."""
+    documents = manifest.load(settings.manifest)
+    (profile, *more) = manifest.load(settings.http_profile)
+    if more:
+        raise DemoError(
+            f"{manifest.shown(settings.http_profile)} holds {1 + len(more)} documents; keep one"
+        )
+    try:
+        found = routes(documents, EDGE_CLUSTER, source=manifest.shown(settings.manifest))
+        parsed = http_profile(profile, source=manifest.shown(settings.http_profile))
+    except (RouteError, ProfileError) as error:
+        raise DemoError(str(error)) from None
+    if not any(route.tls_secret for route in found):
+        raise DemoError(
+            f"{manifest.shown(settings.manifest)}: no Service is exposed by HTTPS; set the annotations "
+            "gateway.tetrate.io/protocol and gateway.tetrate.io/tls-secret on one"
+        )
+    return Plan(
+        settings=settings,
+        documents=documents,
+        routes=sorted(found, key=lambda route: route.tls_secret is None),
+        profile=parsed,
+        secrets=manifest.load(settings.online_banking_secret),
+        backend=backend,
+    )
