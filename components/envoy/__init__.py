@@ -1,1 +1,1 @@
-"""Envoy's configuration, rendered by pure functions: the edge, the regional gateways, their pods."""
+"""Envoy's configuration, rendered by pure functions: edge, regional gateways and their pods."""

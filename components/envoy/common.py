@@ -1,17 +1,28 @@
-"""What the edge's and the gateways' configuration share."""
+"""Names, places and text forms that the edge's and the gateways' configuration share."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
+from components.routes import Route
+
+#: Last part of the host name under which an Envoy answers for the health of one Service.
+HEALTH_DOMAIN = "health.mesh"
+
+#: Metadata of endpoints, for access logs: the cluster and the region that they belong to.
+ENDPOINT_METADATA = "resiliency"
+
 
 @dataclass(frozen=True)
 class Listen:
-    """Where an Envoy listens. `ready` and `admin` serve the kubelet and operators."""
+    """Where an Envoy listens. `ready` serves the kubelet, `admin` operators inside the pod."""
 
-    address: str = "0.0.0.0"
+    address: str = "0.0.0.0"  # noqa: S104  a pod's own network namespace
     https: int = 8443
     http: int = 8080
     ingress: int = 15443
@@ -40,11 +51,41 @@ def edge_san(edge: str) -> str:
     return f"edge.{edge}.mesh"
 
 
+def health_host(route: Route) -> str:
+    """Gives the host name under which gateways answer for the health of the route's Service."""
+    return f"{route.service}.{route.namespace}.{HEALTH_DOMAIN}"
+
+
+def cluster_name(role: str, route: Route) -> str:
+    """Gives the name of an Envoy cluster: `regions`, `app` or `local` for one Service."""
+    return f"{role}_{route.namespace}_{route.service}"
+
+
+def seconds(value: float) -> str:
+    """Gives a duration as protobuf's JSON form writes it: `0.25s`."""
+    return f"{round(value, 6):g}s"
+
+
+def any_type(type_name: str, /, **fields: object) -> dict[str, Any]:
+    """Gives a message of the type `type_name` for a field of the type Any."""
+    return {"@type": f"type.googleapis.com/{type_name}", **fields}
+
+
 def render(document: Mapping[str, Any]) -> str:
     """Gives the document as YAML text; equal documents give equal text."""
-    raise NotImplementedError
+    return yaml.dump(document, Dumper=_Plain, sort_keys=False, width=120)
 
 
 def checksum(files: Mapping[str, str]) -> str:
     """Gives a digest of a ConfigMap's data, for the annotation that rolls the pods."""
-    raise NotImplementedError
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}\0{files[name]}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what is used twice out twice: Envoy's reader and people are spared aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True

@@ -5,17 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.envoy.common import Listen, Paths
+from components.envoy import http, server, tls, upstream
+from components.envoy.common import (
+    HEALTH_DOMAIN,
+    Listen,
+    Paths,
+    cluster_name,
+    edge_san,
+    gateway_san,
+    health_host,
+    render,
+)
 from components.profile import HttpProfile
 from components.routes import Route
 from components.routing import Target
+
+#: Each tier gives up before the one in front of it does, so that the answer still gets through.
+_INGRESS_SHARE = 0.9
+_PEER_SHARE = 0.8
+#: A gateway gives its pods half of the time that the edge gives the gateway.
+_PER_TRY_SHARE = 0.5
+#: Retries multiply from tier to tier: the edge has the profile's, a gateway this one.
+_ATTEMPTS = 1
 
 
 @dataclass(frozen=True)
 class GatewayConfig:
     """What a regional gateway's configuration is computed from.
 
-    `peers` is what `gateway_targets` gave for `cluster`.
+    `peers` is what `gateway_targets` gave for `cluster`; `edge` is the name of the edge's
+    cluster. `memory_mib` is the limit of the container. `dns_server` resolves the names of the
+    pods: an address and a UDP port, None for the pod's own.
     """
 
     cluster: str
@@ -28,13 +48,189 @@ class GatewayConfig:
     memory_mib: int = 256
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)
+    dns_server: tuple[str, int] | None = None
 
 
 def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
     """Gives the gateway's whole static bootstrap."""
-    raise NotImplementedError
+    listeners = [_ingress_listener(config)]
+    clusters = [_app(route, config) for route in config.routes]
+    if config.peers:
+        listeners.append(_peer_listener(config))
+        clusters += [_local(route, config) for route in config.routes]
+    return server.bootstrap(
+        listeners,
+        clusters,
+        listen=config.listen,
+        memory_mib=config.memory_mib,
+        dns_server=config.dns_server,
+    )
 
 
 def gateway_files(config: GatewayConfig) -> dict[str, str]:
     """Gives the gateway's ConfigMap data: `envoy.yaml` and the SDS files."""
-    raise NotImplementedError
+    return {
+        "envoy.yaml": render(gateway_bootstrap(config)),
+        **tls.mesh_files(config.paths),
+    }
+
+
+def _app(route: Route, config: GatewayConfig) -> dict[str, Any]:
+    """Gives the Envoy cluster of one Service as the edge sees it: own pods, then the peers."""
+    return upstream.cluster(
+        cluster_name("app", route),
+        [
+            _pods(route, config),
+            *upstream.target_endpoints(config.peers, health_host(route)),
+        ],
+        config.profile,
+        health_check=_pod_check(route),
+        # One of two pods may go without traffic leaving the region.
+        overprovisioning=200,
+        idle_timeout=upstream.IDLE_TO_PODS,
+        targets=config.peers,
+        paths=config.paths,
+    )
+
+
+def _local(route: Route, config: GatewayConfig) -> dict[str, Any]:
+    """Gives the Envoy cluster of one Service as the peers see it: own pods only."""
+    return upstream.cluster(
+        cluster_name("local", route),
+        [_pods(route, config)],
+        config.profile,
+        health_check=_pod_check(route),
+        overprovisioning=200,
+        idle_timeout=upstream.IDLE_TO_PODS,
+    )
+
+
+def _pods(route: Route, config: GatewayConfig) -> dict[str, Any]:
+    name = f"{route.service}-pods.{route.namespace}.svc.{config.cluster_domain}"
+    return upstream.pod_endpoints(name, route.target_port, config.cluster, config.region)
+
+
+def _pod_check(route: Route) -> dict[str, Any]:
+    """Gives the check of a pod, by the path of its own readiness probe if it has one.
+
+    DNS holds ready pods only, but learns of a dead or frozen one when the kubelet does, seconds
+    later; and a connection alone would not show a frozen one, whose kernel still accepts.
+    """
+    return upstream.http_check(route.host, route.health_path, reuse_connection=True)
+
+
+def _ingress_listener(config: GatewayConfig) -> dict[str, Any]:
+    """Gives the listener for the edge.
+
+    Its health checks go through the routing: with no pods here but some in another region the
+    answer is 200 and `x-envoy-degraded`, so the edge prefers the others and keeps this gateway as
+    a last resort.
+    """
+    through = server.health_filter(
+        [{"name": ":authority", "string_match": {"suffix": f".{HEALTH_DOMAIN}"}}],
+        pass_through=True,
+    )
+    return _mesh_listener(
+        "ingress",
+        config.listen.ingress,
+        config,
+        role="app",
+        share=_INGRESS_SHARE,
+        clients=[edge_san(config.edge)],
+        filters=[through],
+    )
+
+
+def _peer_listener(config: GatewayConfig) -> dict[str, Any]:
+    """Gives the listener for other gateways: to the own pods only, so nothing goes in circles."""
+    local = [
+        server.health_filter(
+            [{"name": ":authority", "string_match": {"exact": health_host(route)}}],
+            pass_through=False,
+            min_healthy={cluster_name("local", route): 1},
+        )
+        for route in config.routes
+    ]
+    return _mesh_listener(
+        "peer",
+        config.listen.peer,
+        config,
+        role="local",
+        share=_PEER_SHARE,
+        clients=[gateway_san(peer.cluster) for peer in config.peers],
+        filters=local,
+        degraded=True,
+    )
+
+
+def _mesh_listener(
+    name: str,
+    port: int,
+    config: GatewayConfig,
+    *,
+    role: str,
+    share: float,
+    clients: list[str],
+    filters: list[dict[str, Any]],
+    degraded: bool = False,
+) -> dict[str, Any]:
+    headers = http.served_by(config.cluster, "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")
+    if degraded:
+        headers.append(
+            {
+                "header": {"key": http.DEGRADED_HEADER, "value": "true"},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }
+        )
+    route_config = {
+        "name": name,
+        "ignore_port_in_host_matching": True,
+        "response_headers_to_add": headers,
+        "virtual_hosts": [
+            *_service_hosts(config, role, share),
+            http.virtual_host("unknown", ["*"], [http.not_found()]),
+        ],
+    }
+    manager = http.connection_manager(name, route_config, served_by=config.cluster, filters=filters)
+    return server.listener(
+        name,
+        config.listen.address,
+        port,
+        [
+            {
+                "transport_socket": tls.mesh_server(clients, config.paths),
+                "transport_socket_connect_timeout": "10s",
+                "filters": [manager],
+            }
+        ],
+    )
+
+
+def _service_hosts(config: GatewayConfig, role: str, share: float) -> list[dict[str, Any]]:
+    """Gives a virtual host per external name, and one per Service for checks of its health."""
+    result = []
+    for host in dict.fromkeys(host for route in config.routes for host in route.hosts):
+        served = [route for route in config.routes if host in route.hosts]
+        served.sort(key=lambda route: len(route.path), reverse=True)
+        entries = [e for route in served for e in _forward(route, config, role, share)]
+        result.append(http.virtual_host(host, [host], [*entries, http.not_found()]))
+    for route in config.routes:
+        name = health_host(route)
+        entries = _forward(route, config, role, share, health=True)
+        result.append(http.virtual_host(name, [name], entries))
+    return result
+
+
+def _forward(
+    route: Route, config: GatewayConfig, role: str, share: float, *, health: bool = False
+) -> list[dict[str, Any]]:
+    profile = config.profile
+    return http.forwarding_routes(
+        "/" if health else route.path,
+        cluster_name(role, route),
+        profile,
+        timeout=profile.request_timeout * share,
+        per_try_timeout=profile.retries.per_try_timeout * _PER_TRY_SHARE,
+        attempts=min(_ATTEMPTS, profile.retries.attempts),
+        host_rewrite=route.host if health else None,
+    )

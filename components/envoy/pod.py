@@ -7,20 +7,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.envoy.common import Listen, Paths
+from components.envoy.drain import DRAIN_SECONDS, drain_command
+from components.envoy.server import READY_PATH
 
 IMAGE = "docker.io/envoyproxy/envoy:v1.40.0"
 
 #: Annotation on the pod template that rolls the pods when the configuration changes.
 CHECKSUM_ANNOTATION = "resiliency.demo/config-checksum"
 
+#: Seconds after which a pod that still drains is killed.
+GRACE_SECONDS = 30
+
+_USER = 101  # `envoy` in the image
+_APP_LABEL = "app.kubernetes.io/name"
+
 
 @dataclass(frozen=True)
 class EnvoyPods:
     """What a Deployment of Envoys is made from.
 
-    `name` is the Deployment's name (`gateway` in every cluster, on the edge as well). `config_map`
-    and `mesh_secret` are names of objects in `namespace`; `certificates` are Secrets of type
-    kubernetes.io/tls for clients (edge only). `checksum` is `common.checksum` of the ConfigMap's data.
+    `name` is the Deployment's name (`gateway` in every cluster, on the edge as well).
+    `config_map` and `mesh_secret` are names of objects in `namespace`; `certificates` are Secrets
+    of type kubernetes.io/tls for clients (edge only). `checksum` is `common.checksum` of the
+    ConfigMap's data.
     """
 
     name: str
@@ -30,7 +39,7 @@ class EnvoyPods:
     checksum: str
     edge: bool
     config_map: str = "gateway-config"
-    mesh_secret: str = "gateway-mesh"
+    mesh_secret: str = "gateway-mesh"  # noqa: S105  a name, no secret
     certificates: tuple[str, ...] = ()
     replicas: int = 2
     image: str = IMAGE
@@ -42,8 +51,38 @@ class EnvoyPods:
 
 
 def envoy_deployment(pods: EnvoyPods) -> dict[str, Any]:
-    """Gives the Deployment (apps/v1): surge, probes, graceful drain, hardened container."""
-    raise NotImplementedError
+    """Gives the Deployment (apps/v1): surge, probes, graceful drain, hardened container.
+
+    A new configuration brings up a whole second set at the edge, so that a switch of the mode
+    takes one start; gateways are replaced one by one. No pod ends before its successor is ready.
+    """
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": pods.name,
+            "namespace": pods.namespace,
+            "labels": {**pods.labels, _APP_LABEL: pods.name},
+        },
+        "spec": {
+            "replicas": pods.replicas,
+            "minReadySeconds": 1,
+            "progressDeadlineSeconds": 120,
+            "revisionHistoryLimit": 3,
+            "selector": {"matchLabels": {_APP_LABEL: pods.name}},
+            "strategy": {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "100%" if pods.edge else 1},
+            },
+            "template": {
+                "metadata": {
+                    "labels": {**pods.labels, _APP_LABEL: pods.name},
+                    "annotations": {CHECKSUM_ANNOTATION: pods.checksum},
+                },
+                "spec": _pod_spec(pods),
+            },
+        },
+    }
 
 
 def envoy_service(
@@ -56,4 +95,122 @@ def envoy_service(
 
     Its ports: 443 and 80 on the edge, 15443 (`tls-ingress`) and 15444 (`tls-peer`) on a gateway.
     """
-    raise NotImplementedError
+    if pods.edge:
+        ports = [("https", 443, "https"), ("http", 80, "http")]
+    else:
+        ports = [
+            ("tls-ingress", pods.listen.ingress, "ingress"),
+            ("tls-peer", pods.listen.peer, "peer"),
+        ]
+    metadata: dict[str, Any] = {
+        "name": pods.name,
+        "namespace": pods.namespace,
+        "labels": {**pods.labels, _APP_LABEL: pods.name},
+    }
+    if annotations:
+        metadata["annotations"] = dict(annotations)
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata,
+        "spec": {
+            "type": type,
+            "selector": {_APP_LABEL: pods.name},
+            "ports": [
+                {"name": name, "port": port, "targetPort": target, "protocol": "TCP"}
+                for name, port, target in ports
+            ],
+        },
+    }
+
+
+def _pod_spec(pods: EnvoyPods) -> dict[str, Any]:
+    volumes = [
+        {"name": "config", "configMap": {"name": pods.config_map}},
+        {"name": "mesh", "secret": {"secretName": pods.mesh_secret, "defaultMode": 0o440}},
+    ]
+    mounts = [
+        {"name": "config", "mountPath": pods.paths.config, "readOnly": True},
+        {"name": "mesh", "mountPath": pods.paths.mesh, "readOnly": True},
+    ]
+    for index, secret in enumerate(pods.certificates):
+        volume = f"certificate-{index}"
+        volumes.append({"name": volume, "secret": {"secretName": secret, "defaultMode": 0o440}})
+        mounts.append(
+            {
+                "name": volume,
+                "mountPath": f"{pods.paths.certificates}/{secret}",
+                "readOnly": True,
+            }
+        )
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER,
+            "runAsGroup": _USER,
+            "fsGroup": _USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {_APP_LABEL: pods.name}},
+            }
+        ],
+        "containers": [_container(pods, mounts)],
+        "volumes": volumes,
+    }
+
+
+def _container(pods: EnvoyPods, mounts: list[dict[str, Any]]) -> dict[str, Any]:
+    listen = pods.listen
+    if pods.edge:
+        ports = {"https": listen.https, "http": listen.http, "ready": listen.ready}
+    else:
+        ports = {"ingress": listen.ingress, "peer": listen.peer, "ready": listen.ready}
+    probe = {"httpGet": {"path": READY_PATH, "port": "ready"}, "timeoutSeconds": 1}
+    return {
+        "name": "envoy",
+        "image": pods.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["/usr/local/bin/envoy"],
+        "args": [
+            *("--config-path", f"{pods.paths.config}/envoy.yaml"),
+            *("--service-node", "$(POD_NAME)"),
+            *("--service-cluster", pods.cluster),
+            *("--service-zone", pods.region),
+            *("--concurrency", str(pods.concurrency)),
+            *("--drain-time-s", str(DRAIN_SECONDS)),
+            *("--drain-strategy", "immediate"),
+            "--reject-unknown-dynamic-fields",
+            "--disable-hot-restart",
+            *("--file-flush-interval-msec", "1000"),
+            *("--log-level", "warning"),
+        ],
+        "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
+        "readinessProbe": {**probe, "periodSeconds": 1, "failureThreshold": 1},
+        # Not the same question: a draining Envoy is not ready, but must not be killed for it.
+        "livenessProbe": {
+            "tcpSocket": {"port": "ready"},
+            "periodSeconds": 5,
+            "failureThreshold": 3,
+            "timeoutSeconds": 1,
+        },
+        "lifecycle": {"preStop": {"exec": {"command": drain_command(listen.admin)}}},
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "64Mi"},
+            "limits": {"memory": f"{pods.memory_mib}Mi"},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": mounts,
+    }

@@ -1,0 +1,161 @@
+"""The shell around listeners and clusters: admin, readiness, overload protection, DNS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from components.envoy.common import Listen, any_type
+
+READY_PATH = "/readyz"
+
+_CARES = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
+_HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_HEALTH_CHECK = "envoy.extensions.filters.http.health_check.v3.HealthCheck"
+_ROUTER = "envoy.extensions.filters.http.router.v3.Router"
+_FIXED_HEAP = "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig"
+_CONNECTIONS = (
+    "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+)
+
+
+def bootstrap(
+    listeners: Sequence[dict[str, Any]],
+    clusters: Sequence[dict[str, Any]],
+    *,
+    listen: Listen,
+    memory_mib: int,
+    dns_server: tuple[str, int] | None,
+) -> dict[str, Any]:
+    """Gives a whole static bootstrap; the node's id and cluster come from the command line.
+
+    `memory_mib` is the container's limit. `dns_server` is an address and a UDP port, None for the
+    pod's own.
+    """
+    return {
+        "admin": {"address": _address(listen.admin_address, listen.admin)},
+        "typed_dns_resolver_config": _dns_resolver(dns_server),
+        "overload_manager": _overload_manager(memory_mib),
+        "static_resources": {
+            "listeners": [*listeners, _ready_listener(listen)],
+            "clusters": list(clusters),
+        },
+    }
+
+
+def listener(
+    name: str, address: str, port: int, filter_chains: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """Gives a TCP listener."""
+    return {
+        "name": name,
+        "address": _address(address, port),
+        "per_connection_buffer_limit_bytes": 32768,
+        "filter_chains": list(filter_chains),
+    }
+
+
+def health_filter(
+    headers: Sequence[dict[str, Any]],
+    *,
+    pass_through: bool,
+    min_healthy: dict[str, int] | None = None,
+) -> dict[str, Any]:
+    """Gives a filter that knows health checks by `headers`.
+
+    `pass_through` sends them on through the routing, else they are answered here: 200, or 503
+    when fewer than the percentage `min_healthy` of an Envoy cluster's hosts are healthy. Either
+    way the answer is 503 after a POST to /healthcheck/fail.
+    """
+    config = any_type(_HEALTH_CHECK, pass_through_mode=pass_through, headers=list(headers))
+    if min_healthy:
+        config["cluster_min_healthy_percentages"] = {
+            name: {"value": percentage} for name, percentage in min_healthy.items()
+        }
+    return {"name": "envoy.filters.http.health_check", "typed_config": config}
+
+
+def _ready_listener(listen: Listen) -> dict[str, Any]:
+    """Gives the listener for the kubelet: ready once all is loaded, until a drain begins."""
+    manager = any_type(
+        _HCM,
+        stat_prefix="ready",
+        route_config={"name": "ready", "virtual_hosts": []},
+        http_filters=[
+            health_filter(
+                [{"name": ":path", "string_match": {"exact": READY_PATH}}], pass_through=False
+            ),
+            {"name": "envoy.filters.http.router", "typed_config": any_type(_ROUTER)},
+        ],
+    )
+    filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
+    return listener("ready", listen.address, listen.ready, [{"filters": filters}])
+
+
+def _dns_resolver(server: tuple[str, int] | None) -> dict[str, Any]:
+    config = any_type(
+        _CARES,
+        # Names are written in full; search domains would ask three times in vain first.
+        dns_resolver_options={"no_default_search_domain": True},
+        query_timeout_seconds=1,
+        query_tries=2,
+    )
+    if server:
+        config["resolvers"] = [
+            {"socket_address": {"protocol": "UDP", "address": server[0], "port_value": server[1]}}
+        ]
+        config["use_resolvers_as_fallback"] = False
+    return {"name": "envoy.network.dns_resolver.cares", "typed_config": config}
+
+
+def _overload_manager(memory_mib: int) -> dict[str, Any]:
+    """Gives the protection against running out of memory or connections.
+
+    Sheds in steps: give memory back, close the largest streams, end keep-alive, refuse. The heap
+    counts for three quarters of the container's limit, the rest is stacks, code and TLS.
+    """
+    heap = "envoy.resource_monitors.fixed_heap"
+    return {
+        "refresh_interval": "0.25s",
+        "buffer_factory_config": {"minimum_account_to_track_power_of_two": 20},
+        "resource_monitors": [
+            {
+                "name": heap,
+                "typed_config": any_type(
+                    _FIXED_HEAP, max_heap_size_bytes=memory_mib * 1024 * 1024 * 3 // 4
+                ),
+            },
+            {
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": any_type(_CONNECTIONS, max_active_downstream_connections=10000),
+            },
+        ],
+        "actions": [
+            _action("envoy.overload_actions.shrink_heap", heap, threshold=0.85),
+            {
+                "name": "envoy.overload_actions.reset_high_memory_stream",
+                "triggers": [
+                    {
+                        "name": heap,
+                        "scaled": {"scaling_threshold": 0.9, "saturation_threshold": 0.98},
+                    }
+                ],
+            },
+            _action("envoy.overload_actions.disable_http_keepalive", heap, threshold=0.93),
+            _action("envoy.overload_actions.stop_accepting_requests", heap, threshold=0.98),
+        ],
+        "loadshed_points": [
+            _action("envoy.load_shed_points.tcp_listener_accept", heap, threshold=0.95)
+        ],
+    }
+
+
+def _action(name: str, monitor: str, *, threshold: float) -> dict[str, Any]:
+    return {
+        "name": name,
+        "triggers": [{"name": monitor, "threshold": {"value": threshold}}],
+    }
+
+
+def _address(address: str, port: int) -> dict[str, Any]:
+    return {"socket_address": {"address": address, "port_value": port}}

@@ -1,0 +1,230 @@
+"""Envoy clusters: the addresses behind a route, how their health is known, what they may take.
+
+Values that a user tunes come from the profile. What is fixed here is Envoy's own tuning, with the
+reason beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from components.envoy.common import (
+    ENDPOINT_METADATA,
+    Paths,
+    any_type,
+    gateway_san,
+    seconds,
+)
+from components.envoy.tls import mesh_client
+from components.profile import HttpProfile
+from components.routing import Target
+
+_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_DNS = "envoy.extensions.clusters.dns.v3.DnsCluster"
+_SOCKET_MATCH = "envoy.transport_socket_match"
+
+#: Seconds that an idle connection is kept. Towards gateways below their own 300 s; towards an
+#: application's pods below the 5 s after which common servers close, so that no request is sent
+#: on a connection that is just being closed.
+IDLE_TO_GATEWAY = 60.0
+IDLE_TO_PODS = 4.0
+
+_DNS_REFRESH = "0.5s"
+_HEALTH_INTERVAL = "0.5s"
+
+
+def cluster(
+    name: str,
+    endpoints: Sequence[dict[str, Any]],
+    profile: HttpProfile,
+    *,
+    health_check: dict[str, Any],
+    overprovisioning: int,
+    idle_timeout: float,
+    detect_degraded: bool = False,
+    targets: Sequence[Target] = (),
+    paths: Paths | None = None,
+) -> dict[str, Any]:
+    """Gives an Envoy cluster with the given groups of endpoints.
+
+    `targets` are those among the endpoints that are reached by mutual TLS. `overprovisioning`
+    says how few healthy hosts a priority needs to keep everything: 200 means that half of them
+    will do. `detect_degraded` lets answers with `x-envoy-degraded` mark a host.
+    """
+    limits = profile.limits
+    result: dict[str, Any] = {
+        "name": name,
+        # Addresses may be IPs or names, and priorities are kept (in EDS names are not allowed).
+        "cluster_type": {
+            "name": "envoy.cluster.dns",
+            "typed_config": any_type(
+                _DNS,
+                dns_lookup_family="V4_PREFERRED",
+                # Faster than any TTL: DNS in a cluster answers from memory.
+                dns_refresh_rate=_DNS_REFRESH,
+                dns_failure_refresh_rate={"base_interval": _DNS_REFRESH, "max_interval": "1s"},
+                respect_dns_ttl=False,
+            ),
+        },
+        "lb_policy": "ROUND_ROBIN",
+        "connect_timeout": seconds(limits.connect_timeout),
+        "per_connection_buffer_limit_bytes": 32768,
+        "common_lb_config": {
+            # Panic only when no host is left. 0 would send everything to nowhere then.
+            "healthy_panic_threshold": {"value": 1},
+            # Changes of health and membership count at once, not after a second.
+            "update_merge_window": "0s",
+        },
+        # A host that DNS no longer names stays while it passes its checks: an empty answer by
+        # mistake loses nothing, and a pod that ends fails its checks first.
+        "ignore_health_on_host_removal": False,
+        "health_checks": [health_check],
+        "outlier_detection": _outlier_detection(profile, detect_degraded),
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_connections": limits.max_connections,
+                    "max_pending_requests": limits.max_requests,
+                    "max_requests": limits.max_requests,
+                    # Envoy's default of 3 retries at a time loses requests just when it matters.
+                    "retry_budget": {
+                        "budget_percent": {"value": 100},
+                        "min_retry_concurrency": 256,
+                    },
+                }
+            ]
+        },
+        "upstream_connection_options": {
+            "tcp_keepalive": {
+                "keepalive_probes": limits.keepalive_probes,
+                "keepalive_time": limits.keepalive_idle,
+                "keepalive_interval": limits.keepalive_interval,
+            }
+        },
+        "typed_extension_protocol_options": {
+            # HTTP/1.1: many connections spread over the pods behind one Service address, where a
+            # single HTTP/2 connection would tie all requests to one of them.
+            _HTTP: any_type(
+                _HTTP,
+                common_http_protocol_options={"idle_timeout": seconds(idle_timeout)},
+                explicit_http_config={"http_protocol_options": {}},
+            )
+        },
+        "load_assignment": {
+            "cluster_name": name,
+            "policy": {"overprovisioning_factor": overprovisioning},
+            "endpoints": list(endpoints),
+        },
+    }
+    if targets:
+        # One socket per cluster, chosen by the endpoint's metadata: each gateway must show the
+        # certificate of its own cluster, not just that of any gateway. Health checks use the same.
+        result["transport_socket_matches"] = [
+            {
+                "name": target.cluster,
+                "match": {"cluster": target.cluster},
+                "transport_socket": mesh_client(gateway_san(target.cluster), paths or Paths()),
+            }
+            for target in targets
+        ]
+    return result
+
+
+def target_endpoints(
+    targets: Sequence[Target], health_host: str | None = None
+) -> list[dict[str, Any]]:
+    """Gives a group of endpoints per target, in the order of `targets`.
+
+    `health_host` is the host name that health checks of these endpoints ask for, where it differs
+    from the cluster's.
+    """
+    return [_group(target, health_host) for target in targets]
+
+
+def pod_endpoints(address: str, port: int, cluster_name: str, region: str) -> dict[str, Any]:
+    """Gives the group of a cluster's own pods: priority 0, all that the name resolves to."""
+    return {
+        "locality": {"region": region, "zone": cluster_name},
+        "priority": 0,
+        "lb_endpoints": [
+            {
+                "endpoint": {"address": _address(address, port)},
+                "metadata": _metadata(cluster_name, region, mesh=False),
+            }
+        ],
+    }
+
+
+def http_check(host: str, path: str, *, reuse_connection: bool) -> dict[str, Any]:
+    """Gives an active health check: every answer below 500 in time is healthy.
+
+    An application that wants a login (401, 302) or knows no such page (404) is there and answers;
+    what it answers is its own affair. `reuse_connection` False meets what a new connection would
+    meet, which tells about a Service address with several pods behind it.
+    """
+    return {
+        "interval": _HEALTH_INTERVAL,
+        "timeout": "0.4s",
+        "unhealthy_threshold": 2,  # counts time-outs; a bad answer fails at once
+        "healthy_threshold": 2,
+        "no_traffic_interval": _HEALTH_INTERVAL,  # standbys see no traffic until they are needed
+        "unhealthy_interval": _HEALTH_INTERVAL,
+        "interval_jitter_percent": 10,
+        "reuse_connection": reuse_connection,
+        "http_health_check": {
+            "host": host,
+            "path": path,
+            "expected_statuses": [{"start": 200, "end": 500}],
+        },
+    }
+
+
+def _outlier_detection(profile: HttpProfile, detect_degraded: bool) -> dict[str, Any]:
+    rules = profile.outlier_detection
+    result: dict[str, Any] = {
+        "interval": seconds(rules.interval),
+        "split_external_local_origin_errors": rules.split_external_local_origin_errors,
+        "consecutive_5xx": rules.consecutive_5xx,
+        "enforcing_consecutive_5xx": rules.enforcing_consecutive_5xx,
+        "consecutive_gateway_failure": rules.consecutive_gateway_failure,
+        "enforcing_consecutive_gateway_failure": rules.enforcing_consecutive_gateway_failure,
+        "enforcing_success_rate": 0,
+        "enforcing_failure_percentage": 0,
+        "max_ejection_percent": rules.max_ejection_percent,
+        "base_ejection_time": seconds(rules.base_ejection_time),
+        "max_ejection_time": seconds(rules.max_ejection_time),
+        # A health page can lie while requests fail, so it does not end an ejection.
+        "successful_active_health_check_uneject_host": False,
+    }
+    if detect_degraded:
+        result["detect_degraded_hosts"] = True
+    return result
+
+
+def _group(target: Target, health_host: str | None) -> dict[str, Any]:
+    endpoint: dict[str, Any] = {"address": _address(target.address, target.port)}
+    if health_host:
+        endpoint["health_check_config"] = {"hostname": health_host}
+    return {
+        "locality": {"region": target.region, "zone": target.cluster},
+        "priority": target.priority,
+        "lb_endpoints": [
+            {
+                "endpoint": endpoint,
+                "load_balancing_weight": target.weight,
+                "metadata": _metadata(target.cluster, target.region, mesh=True),
+            }
+        ],
+    }
+
+
+def _metadata(cluster_name: str, region: str, *, mesh: bool) -> dict[str, Any]:
+    metadata: dict[str, Any] = {ENDPOINT_METADATA: {"cluster": cluster_name, "region": region}}
+    if mesh:
+        metadata[_SOCKET_MATCH] = {"cluster": cluster_name}
+    return {"filter_metadata": metadata}
+
+
+def _address(address: str, port: int) -> dict[str, Any]:
+    return {"socket_address": {"address": address, "port_value": port}}
