@@ -1,0 +1,144 @@
+"""A small client of the Kubernetes API, for the few calls that the embedded clusters need.
+
+The official Python client takes longer to import than a cluster takes to answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import ssl
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from localkube import LocalKubeError
+
+PLURALS = {
+    "Namespace": "namespaces",
+    "ServiceAccount": "serviceaccounts",
+    "ConfigMap": "configmaps",
+    "Service": "services",
+    "Deployment": "deployments",
+    "ClusterRole": "clusterroles",
+    "ClusterRoleBinding": "clusterrolebindings",
+}
+"""The kinds that `Api.apply` knows."""
+
+CLUSTER_WIDE = ("Namespace", "ClusterRole", "ClusterRoleBinding")
+
+
+class ApiError(LocalKubeError):
+    """An answer other than success; `status` is the HTTP status."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Api:
+    """One API server, with the rights of one kubeconfig."""
+
+    def __init__(self, kubeconfig: str, timeout: float = 10.0) -> None:
+        """`kubeconfig`: its text, certificates inside; `timeout`: seconds for each answer."""
+        config = yaml.safe_load(kubeconfig)
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        self.server = urlsplit(cluster["server"])
+        self.timeout = timeout
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        self.context = ssl.create_default_context(cadata=authority)
+        with tempfile.NamedTemporaryFile() as pair:  # mode 0600; ssl reads files only
+            for key in ("client-certificate-data", "client-key-data"):
+                pair.write(base64.b64decode(user[key]))
+            pair.flush()
+            self.context.load_cert_chain(pair.name)
+
+    @classmethod
+    def from_file(cls, path: Path, timeout: float = 10.0) -> Api:
+        """The API server of a kubeconfig file."""
+        return cls(path.read_text(), timeout)
+
+    def open(
+        self, method: str, path: str, body: Any = None, kind: str = "application/json"
+    ) -> http.client.HTTPResponse:
+        """Sends one request on a new connection; gives the response, its body still unread."""
+        connection = http.client.HTTPSConnection(
+            self.server.hostname or "", self.server.port, context=self.context, timeout=self.timeout
+        )
+        headers = {"Content-Type": kind, "Accept": "application/json"}
+        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        response = connection.getresponse()
+        if response.status >= 400:
+            text = response.read().decode(errors="replace")[:300]
+            raise ApiError(response.status, f"{method} {path}: {response.status} {text}")
+        return response
+
+    def call(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
+        """One request; gives the decoded answer. Raises `ApiError`, `OSError`."""
+        with self.open(method, path, body, kind) as response:
+            text = response.read()
+        return json.loads(text) if text.startswith(b"{") else text.decode()
+
+    def apply(self, document: dict[str, Any]) -> None:
+        """Creates or updates an object by server-side apply."""
+        group, kind = document["apiVersion"], document["kind"]
+        metadata = document["metadata"]
+        path = f"/apis/{group}" if "/" in group else f"/api/{group}"
+        if kind not in CLUSTER_WIDE:
+            path += f"/namespaces/{metadata['namespace']}"
+        path += f"/{PLURALS[kind]}/{metadata['name']}?fieldManager=localkube&force=true"
+        self.call("PATCH", path, document, "application/apply-patch+yaml")
+
+    def watch(self, path: str, version: str) -> Iterator[dict[str, Any]]:
+        """Events of a collection since a resource version, until the server ends the stream."""
+        seconds = max(1, int(self.timeout) - 1)
+        query = f"?watch=1&resourceVersion={version}&timeoutSeconds={seconds}"
+        with self.open("GET", path + query) as response:
+            for line in response:
+                yield json.loads(line)
+
+    def is_ready(self) -> bool:
+        """Whether the API server says that it is ready."""
+        try:
+            return bool(self.call("GET", "/readyz") == "ok")
+        except (OSError, http.client.HTTPException, ApiError):
+            return False
+
+    def ready_nodes(self) -> set[str]:
+        """Names of the nodes whose condition Ready is true."""
+        found = set()
+        for item in self.call("GET", "/api/v1/nodes")["items"]:
+            conditions = item["status"].get("conditions", [])
+            if any(each["type"] == "Ready" and each["status"] == "True" for each in conditions):
+                found.add(item["metadata"]["name"])
+        return found
+
+
+def wait_for(condition: Callable[[], bool], seconds: float, interval: float = 0.05) -> bool:
+    """Whether the condition came true within so many seconds; a failing call counts as not yet."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            if condition():
+                return True
+        except (OSError, http.client.HTTPException, ApiError):
+            pass
+        if time.monotonic() > until:
+            return False
+        time.sleep(interval)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file of mode 0600 in one step: readers see the old text or the new one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    draft.replace(path)

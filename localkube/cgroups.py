@@ -1,0 +1,75 @@
+"""Each node's own cgroup, under which its kubelet keeps the pods' cgroups; versions 1 and 2.
+
+Two kubelets must not share a root cgroup: each would take the other's pods for orphans.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+ROOT = Path("/sys/fs/cgroup")
+
+CONTROLLERS = ("cpuset", "cpu", "memory", "pids", "hugetlb")
+"""The controllers that a kubelet asks for, as far as the machine has them."""
+
+
+def create(cgroup: str) -> None:
+    """Makes the cgroup and its parents, ready for a kubelet: controllers on, cpuset filled."""
+    for hierarchy in hierarchies():
+        here = hierarchy
+        for part in Path(cgroup).relative_to("/").parts:
+            if is_unified(hierarchy):
+                hand_down(here)
+            parent, here = here, here / part
+            here.mkdir(exist_ok=True)
+            for name in ("cpuset.cpus", "cpuset.mems"):
+                if not is_unified(hierarchy) and (here / name).exists():
+                    (here / name).write_text((parent / name).read_text())
+        if is_unified(hierarchy):
+            hand_down(here)
+
+
+def remove(cgroup: str, deadline: float = 5.0) -> None:
+    """Removes the cgroup and all below it, waiting up to `deadline` seconds for its processes.
+
+    Their end is asynchronous: a killed process stays in its cgroup until it is reaped.
+    """
+    until = time.monotonic() + deadline
+    for hierarchy in hierarchies():
+        top = hierarchy / cgroup.lstrip("/")
+        while top.exists():
+            folders = [path for path in top.rglob("*") if path.is_dir()]
+            for folder in [*sorted(folders, reverse=True), top]:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            if time.monotonic() > until:
+                raise TimeoutError(f"{top} still holds processes")
+            if top.exists():
+                time.sleep(0.02)
+        with contextlib.suppress(OSError):  # shared with other labs: goes with the last of them
+            top.parent.rmdir()
+
+
+def hierarchies() -> list[Path]:
+    """Root folders of the mounted hierarchies: one on version 2, several on version 1.
+
+    Among the several may be one of version 2 that has no controllers; runc uses that as well.
+    """
+    if is_unified(ROOT):
+        return [ROOT]
+    return sorted({path.resolve() for path in ROOT.iterdir() if (path / "cgroup.procs").exists()})
+
+
+def is_unified(hierarchy: Path) -> bool:
+    """Whether this is the root of a version 2 hierarchy."""
+    return (hierarchy / "cgroup.controllers").exists()
+
+
+def hand_down(folder: Path) -> None:
+    """Lets the children of a version 2 cgroup use the controllers that it has itself."""
+    available = (folder / "cgroup.controllers").read_text().split()
+    for controller in set(CONTROLLERS) & set(available):
+        with contextlib.suppress(OSError):  # threaded or delegated away: the kubelet says what it misses
+            (folder / "cgroup.subtree_control").write_text(f"+{controller}")

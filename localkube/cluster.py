@@ -1,0 +1,167 @@
+"""A cluster's life, as the host sees it: create, start, stop, look, delete.
+
+Every function may be interrupted and called again; `create` starts from nothing whatever it finds.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from localkube import LocalKubeError, cgroups, images, lab, pki, programs
+from localkube.api import Api, wait_for
+from localkube.node import config_file, program
+from localkube.spec import ClusterSpec
+from localkube.supervision import Program, Supervisor, find, python, sections
+
+READY_SECONDS = 180
+"""How long the nodes of a cluster may take to become Ready. It takes some seconds, but a loaded
+machine is slow, and on two cores several clusters start at once."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What can be seen of a cluster from outside."""
+
+    name: str
+    running: bool
+    """Whether its lab runs all its nodes."""
+    api_ready: bool
+    nodes: dict[str, bool]
+    """Node -> whether it is Ready; empty while no API server answers."""
+    programs: dict[str, dict[str, str]]
+    """Node -> program -> state of that program at its supervisord."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether everything is as it should be."""
+        return self.running and self.api_ready and bool(self.nodes) and all(self.nodes.values())
+
+
+def create(spec: ClusterSpec, identity: str) -> None:
+    """Starts a cluster from nothing, removing what an earlier one of its name left.
+
+    `identity` is kept beside the cluster's data and tells them from any other's. Returns when all
+    nodes are Ready. Raises `LocalKubeError`.
+    """
+    folder = Path(spec.lab)
+    with lab.locked(folder):
+        discard(spec)
+        # holds the cluster's place: another's `discard` then takes it for a part of the lab
+        group = lab.group_file(folder, spec.name)
+        group.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        group.touch()
+        store = images.store()
+    pki.create(spec)
+    for node in spec.members:
+        programs.write(node)
+        images.clone(store, node.folder / "containerd")
+    spec.save()
+    (spec.folder / "identity").write_text(identity)
+    start(spec)
+
+
+def identity(spec: ClusterSpec) -> str:
+    """What tells this cluster's data from any other's; empty if there is no data."""
+    try:
+        return (spec.folder / "identity").read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def start(spec: ClusterSpec) -> None:
+    """Starts a cluster that exists, and its lab if need be; returns when its nodes are Ready."""
+    folder = Path(spec.lab)
+    with lab.locked(folder):
+        supervisor = lab.ensure(folder)
+        relay = Program(f"{spec.name}-relay", python("localkube.relay", str(spec.folder)))
+        members = [program(node) for node in spec.members]
+        text = sections(folder / "log", [relay, *members], group=spec.name)
+        lab.group_file(folder, spec.name).write_text(text)
+        supervisor.add(spec.name)
+    supervisor.start(f"{spec.name}:*")
+    wait_until_ready(spec)
+
+
+def wait_until_ready(spec: ClusterSpec) -> None:
+    """Returns when all nodes are Ready. Raises `LocalKubeError` that names what is not."""
+    wanted = {node.name for node in spec.members}
+    api = Api(pki.user_kubeconfig(spec), timeout=5)
+    if not wait_for(lambda: wanted <= api.ready_nodes(), READY_SECONDS, interval=0.1):
+        raise LocalKubeError(
+            f"{spec.name} is not ready after {READY_SECONDS} s: {complaint(status(spec))}; "
+            f"see `./demo local logs {spec.name}`"
+        )
+
+
+def complaint(state: Status) -> str:
+    """What is wrong with a cluster, in a few words."""
+    down = [
+        f"{program} on {node} is {name.lower()}"
+        for node, known in state.programs.items()
+        for program, name in known.items()
+        if name not in ("RUNNING", "EXITED")
+    ]
+    if down:
+        return ", ".join(down)
+    if not state.api_ready:
+        return "its API server does not answer"
+    unready = [node for node, ready in state.nodes.items() if not ready]
+    return f"not ready: {', '.join(unready) or 'no node has joined'}"
+
+
+def stop(spec: ClusterSpec) -> None:
+    """Takes the power from a cluster's nodes; its data stay. The way in stays open, to nothing."""
+    with lab.locked(Path(spec.lab)):
+        if supervisor := lab.supervisor(Path(spec.lab)):
+            for node in spec.members:
+                supervisor.stop(f"{spec.name}:{node.name}")
+
+
+def delete(spec: ClusterSpec) -> None:
+    """Removes a cluster and all that is its own; the lab goes with its last cluster."""
+    with lab.locked(Path(spec.lab)):
+        discard(spec)
+
+
+def discard(spec: ClusterSpec) -> None:
+    """`delete`, for a caller that holds the lab's lock."""
+    folder = Path(spec.lab)
+    group = lab.group_file(folder, spec.name)
+    group.unlink(missing_ok=True)
+    if not list(group.parent.glob("*.conf")):
+        lab.destroy(folder)
+        return
+    if supervisor := lab.supervisor(folder):
+        supervisor.remove(spec.name)
+    for node in spec.members:
+        cgroups.remove(node.cgroup)
+    shutil.rmtree(spec.folder, ignore_errors=True)
+
+
+def status(spec: ClusterSpec) -> Status:
+    """Looks at a cluster; never fails and takes a few seconds at most."""
+    supervisor = lab.supervisor(Path(spec.lab))
+    known = supervisor.states() if supervisor and supervisor.is_up() else {}
+    wanted = [node.name for node in spec.members] + [f"{spec.name}-relay"]
+    running = all(known.get(name, {}).get("statename") == "RUNNING" for name in wanted)
+    api_ready, ready = False, dict[str, bool]()
+    if running:
+        api = Api(pki.user_kubeconfig(spec), timeout=3)
+        api_ready = api.is_ready()
+        if api_ready:
+            names = api.ready_nodes()
+            ready = {node.name: node.name in names for node in spec.members}
+    inside = {}
+    for node in spec.members:
+        pid = find(config_file(node))
+        if pid is not None and (own := Supervisor(pid)).is_up():
+            inside[node.name] = {name: info["statename"] for name, info in own.states().items()}
+    return Status(spec.name, running, api_ready, ready, inside)
+
+
+def clusters(folder: Path) -> list[ClusterSpec]:
+    """The clusters of a lab, in the order of their addresses."""
+    found = [ClusterSpec.load(each.parent) for each in folder.glob("clusters/*/spec.json")]
+    return sorted(found, key=lambda spec: spec.index)

@@ -1,0 +1,152 @@
+"""The embedded clusters as a Pulumi resource: the only module here that knows Pulumi.
+
+A dynamic provider is loaded by its module's name from the state: never move or rename this module.
+Imports are inside the methods, because the class is pickled with what its module holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import (
+    CheckResult,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+
+@dataclass(frozen=True)
+class ClusterArgs:
+    """One embedded cluster; the fields are those of `localkube.spec.ClusterSpec`."""
+
+    lab: str
+    """Absolute path of the lab's state folder."""
+    name: str
+    """Name of the cluster and of its context."""
+    index: int
+    """Position in the address plan, counted from 0."""
+    nodes: int
+    """Number of nodes."""
+    api_port: int
+    """Port of its API server on 127.0.0.1."""
+    ports: dict[str, int] = field(default_factory=dict)
+    """Further ports on 127.0.0.1 and the ports of its node that they lead to."""
+
+
+class ClusterProvider(ResourceProvider):
+    """Creates, mends and deletes embedded clusters."""
+
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Gives the cluster its identity: kept while its data are there, else a new one.
+
+        An input is known in a preview, where the outputs of an update are not: were it an output,
+        each preview of a mended cluster would announce the replacement of all that is in it.
+        """
+        import uuid
+
+        from localkube import cluster
+
+        kept = olds.get("identity")
+        if not kept or cluster.identity(spec_of(news)) != kept:
+            kept = uuid.uuid4().hex
+        return CheckResult({**news, "identity": kept}, [])
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Starts a cluster from nothing; returns when its nodes are Ready."""
+        from localkube import cluster
+
+        spec = spec_of(props)
+        cluster.create(spec, props["identity"])
+        return CreateResult(id_=f"{spec.lab}#{spec.name}", outs=outputs(props))
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        """Looks at the cluster itself too: a dead one is to be updated, a lost one replaced."""
+        from localkube import cluster
+
+        old, new = spec_of(olds), spec_of(news)
+        replaces = [key for key in asdict(old) if getattr(old, key) != getattr(new, key)]
+        if olds["identity"] != news["identity"]:
+            replaces.append("identity")
+        dead = not replaces and not cluster.status(new).healthy
+        return DiffResult(bool(replaces) or dead, replaces, delete_before_replace=True)
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Starts what is not running."""
+        from localkube import cluster
+
+        cluster.start(spec_of(news))
+        return UpdateResult(outs=outputs(news))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """What is there now: a refresh shows `running: true => false` for a dead cluster."""
+        from localkube import cluster
+
+        spec = spec_of(props)
+        if cluster.identity(spec) != props.get("identity"):
+            return ReadResult(id_="", outs={})  # gone
+        return ReadResult(id_=id_, outs={**props, "running": cluster.status(spec).healthy})
+
+    def delete(self, _id: str, props: dict[str, Any]) -> None:
+        """Removes the cluster; the lab goes with the last one."""
+        from localkube import cluster
+
+        cluster.delete(spec_of(props))
+
+
+def spec_of(props: dict[str, Any]) -> Any:
+    """The cluster's specification out of a resource's properties (where numbers are floats)."""
+    from localkube.spec import ClusterSpec
+
+    return ClusterSpec(
+        lab=props["lab"],
+        name=props["name"],
+        index=int(props["index"]),
+        nodes=int(props["nodes"]),
+        api_port=int(props["api_port"]),
+        ports={port: int(target) for port, target in props["ports"].items()},
+    )
+
+
+def outputs(props: dict[str, Any]) -> dict[str, Any]:
+    """The resource's outputs for a cluster that runs."""
+    from localkube import pki
+    from localkube.spec import node_address
+
+    spec = spec_of(props)
+    return {
+        **props,
+        "kubeconfig": pki.user_kubeconfig(spec),
+        "address": node_address(spec.index),
+        "running": True,
+    }
+
+
+class Cluster(Resource, module="localkube", name="Cluster"):
+    """A real Kubernetes cluster in Linux namespaces."""
+
+    kubeconfig: pulumi.Output[str]
+    """Administrator's kubeconfig (secret); its context is called as the cluster."""
+    identity: pulumi.Output[str]
+    """Stays the same for the life of the cluster's data: the provider's `cluster_identifier`."""
+    address: pulumi.Output[str]
+    """Where LoadBalancer Services of the cluster answer, inside the lab."""
+    running: pulumi.Output[bool]
+    """Whether it was healthy when last looked at."""
+
+    def __init__(
+        self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """Registers the cluster; `args` are plain values, so that a preview knows them."""
+        unknown = {"kubeconfig": None, "identity": None, "address": None, "running": None}
+        secret = pulumi.ResourceOptions(
+            additional_secret_outputs=["kubeconfig"],
+            custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m", delete="5m"),
+        )
+        options = pulumi.ResourceOptions.merge(secret, opts)
+        super().__init__(ClusterProvider(), name, {**asdict(args), **unknown}, options)

@@ -1,0 +1,234 @@
+"""The container images of the demo, made offline, and a containerd store that already holds them.
+
+An image is an OCI archive with one layer: a program, the shared libraries that it is linked with
+and the few files that it expects. Archives are unpacked once into a containerd store in the user's
+cache; each node starts from hard links to it, so that nothing is imported or copied at start and
+all containers of all clusters share one copy of a program in memory.
+
+Format: https://github.com/opencontainers/image-spec (image layout, version 1.0.0).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localkube import LocalKubeError
+from localkube.mounts import cover
+from localkube.supervision import PROJECT, python
+from toolchain import tools
+
+PAUSE = "localhost/pause:1"
+COREDNS = "localhost/coredns:" + tools.version("coredns")
+ENVOY = "docker.io/envoyproxy/envoy:" + tools.version("envoy")
+"""The full form of the name under which a cluster elsewhere pulls the official image."""
+
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image: files of this machine and where they go."""
+
+    reference: str
+    programs: dict[str, Path]
+    """Path in the image -> file of this machine; shared libraries are added by themselves."""
+    entrypoint: list[str]
+    texts: dict[str, str] = field(default_factory=dict)
+    """Path in the image -> content of a small file."""
+    user: str = ""
+
+
+def images(pause: Path) -> list[Image]:
+    """All images; `pause` is the compiled program that holds a pod's namespaces."""
+    users = "root:x:0:0:root:/root:/bin/bash\nenvoy:x:101:101::/home/envoy:/bin/bash\n"
+    return [
+        Image(PAUSE, {"/pause": pause}, ["/pause"], user="65535:65535"),
+        Image(COREDNS, {"/coredns": tools.path("coredns")}, ["/coredns"]),
+        Image(
+            ENVOY,
+            {"/usr/local/bin/envoy": tools.path("envoy"), "/bin/bash": Path("/bin/bash")},
+            ["/usr/local/bin/envoy"],
+            {"/etc/passwd": users, "/etc/group": "root:x:0:\nenvoy:x:101:\n"},
+            user="101:101",
+        ),
+    ]
+
+
+def store() -> Path:
+    """The prepared containerd store, made if need be (a few seconds, once for all clusters)."""
+    libraries = linked(Path("/bin/bash"))
+    inputs = [tools.path("coredns"), tools.path("envoy"), Path("/bin/bash"), *libraries]
+    inputs += [tools.path("containerd"), Path(__file__), Path(__file__).with_name("pause.c")]
+    digest = hashlib.sha256()
+    for path in inputs:
+        status = path.stat()
+        digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+    folder = tools.cache_dir() / "images" / digest.hexdigest()[:16]
+    if not folder.exists():
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            build(Path(scratch))
+            try:
+                (Path(scratch) / "root").rename(folder)
+            except OSError:
+                if not folder.exists():  # otherwise somebody else was faster
+                    raise
+    return folder
+
+
+def clone(source: Path, target: Path) -> None:
+    """Gives a node its store: links to the layers and blobs, own copies of the databases."""
+    shutil.rmtree(target, ignore_errors=True)
+    link = ["cp", "-a", "--link", f"{source}/.", str(target)]
+    copy = ["cp", "-a", "--reflink=auto", f"{source}/.", str(target)]
+    target.mkdir(mode=0o700, parents=True)
+    if subprocess.run(link, capture_output=True, check=False).returncode:
+        subprocess.run(copy, check=True)  # the cache lies on another file system
+        return
+    for database in target.rglob("*.db"):
+        private = database.with_suffix(".tmp")
+        shutil.copy2(database, private)
+        private.replace(database)
+
+
+def build(scratch: Path) -> None:
+    """Makes the archives and imports them into a store at ``scratch/root``."""
+    pause = scratch / "pause"
+    source = Path(__file__).with_name("pause.c")
+    subprocess.run(["gcc", "-static", "-Os", "-s", "-o", str(pause), str(source)], check=True)
+    for number, image in enumerate(images(pause)):
+        with tarfile.open(scratch / f"{number}.tar", "w") as archive:
+            write_archive(image, archive)
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    done = subprocess.run(
+        [*command, *python("localkube.images", str(scratch))],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise LocalKubeError(f"cannot unpack the images: {done.stderr.strip()[-400:]}")
+
+
+def write_archive(image: Image, archive: tarfile.TarFile) -> None:
+    """Writes the image as an OCI layout. The same files give the same bytes."""
+    layer = layer_of(image)
+    architecture = ARCHITECTURES[platform.machine()]
+    config = {
+        "architecture": architecture,
+        "os": "linux",
+        "config": {
+            "Entrypoint": image.entrypoint,
+            "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"],
+            "User": image.user,
+        },
+        "rootfs": {"type": "layers", "diff_ids": [sha256(layer)]},
+    }
+    blobs = {sha256(layer): layer}
+
+    def descriptor(kind: str, data: bytes, **more: object) -> dict[str, object]:
+        blobs[sha256(data)] = data
+        media_type = f"application/vnd.oci.image.{kind}"
+        return {"mediaType": media_type, "digest": sha256(data), "size": len(data), **more}
+
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": descriptor("config.v1+json", json.dumps(config).encode()),
+        "layers": [descriptor("layer.v1.tar", layer)],
+    }
+    entry = descriptor(
+        "manifest.v1+json",
+        json.dumps(manifest).encode(),
+        annotations={"io.containerd.image.name": image.reference},
+        platform={"architecture": architecture, "os": "linux"},
+    )
+    index = {"schemaVersion": 2, "manifests": [entry]}
+    add_file(archive, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}', 0o644)
+    add_file(archive, "index.json", json.dumps(index).encode(), 0o644)
+    for digest, data in blobs.items():
+        add_file(archive, f"blobs/{digest.replace(':', '/')}", data, 0o644)
+
+
+def layer_of(image: Image) -> bytes:
+    """The image's only layer: an uncompressed tar file."""
+    files = {
+        str(path): path.read_bytes() for source in image.programs.values() for path in linked(source)
+    }
+    files |= {path: source.read_bytes() for path, source in image.programs.items()}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as layer:
+        folder = tarfile.TarInfo("tmp")
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
+        layer.addfile(folder)
+        for path, data in sorted(files.items()):
+            add_file(layer, path.lstrip("/"), data, 0o755)
+        for path, text in sorted(image.texts.items()):
+            add_file(layer, path.lstrip("/"), text.encode(), 0o644)
+    return buffer.getvalue()
+
+
+def linked(program: Path) -> list[Path]:
+    """The shared libraries and the loader of a program, at the paths where it looks for them."""
+    done = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False)
+    return [Path(path) for path in re.findall(r"(?:=> |^\s*)(/\S+) \(0x", done.stdout, re.M)]
+
+
+def add_file(archive: tarfile.TarFile, name: str, data: bytes, mode: int) -> None:
+    """Adds a file of user 0 from the year 1970."""
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(data), mode
+    archive.addfile(info, io.BytesIO(data))
+
+
+def sha256(data: bytes) -> str:
+    """Digest in the form that OCI uses."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def unpack(scratch: Path) -> None:
+    """Imports ``scratch/*.tar`` by a containerd of its own; runs in namespaces of its own."""
+    cover(["/run"], [scratch, PROJECT, tools.cache_dir()])
+    config = Path("/run/containerd.toml")
+    config.write_text(
+        'version = 3\ndisabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime",'
+        ' "io.containerd.cri.v1.images", "io.containerd.internal.v1.opt"]\n'
+        f'root = {json.dumps(str(scratch / "root"))}\nstate = "/run/c"\n'
+        '[grpc]\n  address = "/run/c.sock"\n'
+    )
+    path = f"{tools.bin_dir()}:{os.environ['PATH']}"
+    log = (scratch / "log").open("w")
+    daemon = subprocess.Popen(
+        [str(tools.path("containerd")), "--config", str(config)],
+        env={**os.environ, "PATH": path},
+        stdout=log,
+        stderr=log,
+    )
+    client = [str(tools.path("ctr")), "--address", "/run/c.sock", "--namespace", "k8s.io"]
+    until = time.monotonic() + 30
+    while subprocess.run([*client, "version"], capture_output=True, check=False).returncode:
+        if daemon.poll() is not None or time.monotonic() > until:
+            raise SystemExit((scratch / "log").read_text()[-1000:])
+        time.sleep(0.05)
+    for archive in sorted(scratch.glob("*.tar")):
+        subprocess.run([*client, "images", "import", str(archive)], check=True)
+    daemon.terminate()
+    daemon.wait()
+
+
+if __name__ == "__main__":
+    unpack(Path(sys.argv[1]))

@@ -1,0 +1,128 @@
+"""The lab: one process tree that holds the bridge, the nodes and the way in from the host.
+
+Its first process lives in PID and mount namespaces of its own but stays in the host's network
+namespace, where the relays open their ports on 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from localkube import LocalKubeError, cgroups, network
+from localkube.mounts import cover, mount
+from localkube.node import needed
+from localkube.spec import lab_cgroup
+from localkube.supervision import (
+    PROJECT,
+    Program,
+    Supervisor,
+    configuration,
+    find,
+    python,
+    supervisord,
+)
+
+START_SECONDS = 20
+"""How long a lab's supervisord may take to answer."""
+
+
+@contextlib.contextmanager
+def locked(lab: Path) -> Iterator[None]:
+    """Keeps others from changing the lab meanwhile; a lock dies with its process."""
+    lab.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(lab.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def config_file(lab: Path) -> Path:
+    """Configuration of the lab's supervisord."""
+    return lab / "supervisord.conf"
+
+
+def group_file(lab: Path, cluster: str) -> Path:
+    """Configuration of a cluster's programs in the lab's supervisord."""
+    return lab / "groups" / f"{cluster}.conf"
+
+
+def supervisor(lab: Path) -> Supervisor | None:
+    """The lab's supervisord, none if the lab is not running."""
+    pid = find(config_file(lab))
+    return None if pid is None else Supervisor(pid)
+
+
+def ensure(lab: Path) -> Supervisor:
+    """Starts the lab unless it runs. Call it under `locked`."""
+    running = supervisor(lab)
+    if running and running.is_up():
+        return running
+    kill(lab)
+    for name in ("groups", "log"):
+        (lab / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    egress = Program("egress", python("localkube.egress"))
+    text = configuration(lab / "log", [egress], include=str(lab / "groups" / "*.conf"))
+    config_file(lab).write_text(text)
+    namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    with (lab / "log" / "lab.log").open("w") as log:
+        process = subprocess.Popen(
+            ["unshare", *namespaces, *python("localkube.lab", str(lab))],
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        running = supervisor(lab)
+        if running and running.is_up():
+            return running
+        time.sleep(0.02)
+    process.kill()
+    last = (lab / "log" / "lab.log").read_text().strip().splitlines()[-1:] or ["it was too slow"]
+    raise LocalKubeError(f"the lab did not start: {last[0]} (log: {lab / 'log' / 'lab.log'})")
+
+
+def kill(lab: Path, deadline: float = 10.0) -> None:
+    """Ends everything in the lab, and waits up to `deadline` seconds for the end."""
+    until = time.monotonic() + deadline
+    while (pid := find(config_file(lab))) is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        if time.monotonic() > until:
+            raise LocalKubeError(f"process {pid} of the lab {lab} does not end")
+        time.sleep(0.02)
+
+
+def destroy(lab: Path) -> None:
+    """Ends the lab and removes all that is left of it, whatever state it is in."""
+    kill(lab)
+    cgroups.remove(lab_cgroup(lab))
+    shutil.rmtree(lab, ignore_errors=True)
+    if lab.exists():  # something was still being written
+        shutil.rmtree(lab)
+
+
+def main(lab: Path) -> None:
+    """Makes the bridge and turns into the lab's supervisord."""
+    cover(["/run"], [lab, *needed()])
+    network.create_bridge()
+    mount("--make-rprivate", "/")
+    command = supervisord(config_file(lab))
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,62 @@
+"""The first process of a node: sets the machine up, then becomes its supervisord.
+
+Runs as process 1 of new PID, mount and network namespaces. When it ends, the kernel ends all that
+runs on the node, as if the power had gone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from localkube import cgroups, network
+from localkube.mounts import cover, mount
+from localkube.spec import ClusterSpec, Node
+from localkube.supervision import PROJECT, Program, python, supervisord
+from toolchain import tools
+
+KEPT = {
+    "etcd": "/var/lib/etcd",
+    "containerd": "/var/lib/containerd",
+    "kubelet": "/var/lib/kubelet",
+    "pods": "/var/log/pods",
+}
+"""Folders of the node's state -> where each is on any Kubernetes node. All else there is private
+and gone when the node stops, as nothing may be left on the host."""
+
+
+def program(node: Node) -> Program:
+    """The node as a program of the lab's supervisord."""
+    namespaces = ["--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
+    start = python("localkube.node", str(node.cluster.folder), str(node.ordinal))
+    return Program(node.name, ["unshare", *namespaces, *start], kill=True)
+
+
+def config_file(node: Node) -> Path:
+    """Configuration of the node's supervisord."""
+    return node.folder / "supervisord.conf"
+
+
+def needed() -> list[Path]:
+    """What a lab and its nodes use of the host, wherever it lies."""
+    resolver = Path("/etc/resolv.conf").resolve().parent
+    return [PROJECT, tools.cache_dir(), Path(sys.prefix), Path(sys.base_prefix), resolver]
+
+
+def main(folder: Path, ordinal: int) -> None:
+    """Sets up cgroup, network and mounts, then runs supervisord in this process' place."""
+    node = ClusterSpec.load(folder).members[ordinal - 1]
+    cgroups.create(node.cgroup)
+    network.attach(node)
+    cover(["/run", "/var/lib", "/var/log"], [Path(node.cluster.lab), *needed()])
+    for name, target in KEPT.items():
+        Path(target).mkdir(parents=True, exist_ok=True)
+        mount("--bind", str(node.folder / name), target)
+    mount("--make-rshared", "/")  # the kubelet hands mounts on to pods
+    command = supervisord(config_file(node))
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

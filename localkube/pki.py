@@ -1,0 +1,113 @@
+"""Certificates and kubeconfigs of a cluster, made by kubeadm's phases.
+
+One certificate authority a cluster; every part of the control plane, every kubelet and the user has
+a client certificate of its own, with the groups that kubeadm gives them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from localkube import LocalKubeError
+from localkube.spec import API_PORT, ClusterSpec, Node, node_address, service_range
+from toolchain import tools
+
+
+def create(spec: ClusterSpec) -> None:
+    """Makes all keys, certificates and kubeconfigs below the cluster's folder; keeps what is there."""
+    spec.kubeconfigs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    config = spec.folder / "kubeadm.yaml"
+    config.write_text(yaml.safe_dump_all(kubeadm_config(spec)))
+    kubeadm("init", "phase", "certs", "all", "--config", str(config))
+    users = {
+        "kube-proxy.conf": ["--client-name", "system:kube-proxy"],
+        "load-balancer.conf": ["--client-name", "system:load-balancer"],
+    }
+    for node in spec.members[1:]:
+        users[kubelet_config(node).name] = [
+            "--client-name",
+            f"system:node:{node.name}",
+            "--org",
+            "system:nodes",
+        ]
+    with ThreadPoolExecutor() as pool:
+        phase = ("init", "phase", "kubeconfig", "all", "--kubeconfig-dir", str(spec.kubeconfigs))
+        jobs = [pool.submit(kubeadm, *phase, "--config", str(config))]
+        for name, identity in users.items():
+            command = ("kubeconfig", "user", *identity, "--config", str(config))
+            jobs.append(pool.submit(write_private, spec.kubeconfigs / name, command))
+        for job in jobs:
+            job.result()
+
+
+def kubeadm_config(spec: ClusterSpec) -> list[dict[str, Any]]:
+    """kubeadm's configuration (v1beta4): versions pinned, so that it asks no network."""
+    first = spec.members[0]
+    return [
+        {
+            "apiVersion": "kubeadm.k8s.io/v1beta4",
+            "kind": "InitConfiguration",
+            "localAPIEndpoint": {"advertiseAddress": first.address, "bindPort": API_PORT},
+            "nodeRegistration": {
+                "name": first.name,
+                "criSocket": "unix:///run/containerd/containerd.sock",
+            },
+        },
+        {
+            "apiVersion": "kubeadm.k8s.io/v1beta4",
+            "kind": "ClusterConfiguration",
+            "kubernetesVersion": tools.version("kubernetes"),
+            "clusterName": spec.name,
+            "certificatesDir": str(spec.pki),
+            "controlPlaneEndpoint": f"{node_address(spec.index)}:{API_PORT}",
+            "networking": {"serviceSubnet": service_range(spec.index)},
+            "apiServer": {"certSANs": ["127.0.0.1", "localhost"]},
+            "encryptionAlgorithm": "ECDSA-P256",
+        },
+    ]
+
+
+def kubelet_config(node: Node) -> Path:
+    """Where the kubelet of this node finds its kubeconfig."""
+    name = "kubelet.conf" if node.is_control_plane else f"kubelet-{node.ordinal}.conf"
+    return node.cluster.kubeconfigs / name
+
+
+def user_kubeconfig(spec: ClusterSpec) -> str:
+    """The user's kubeconfig: administrator rights, by way of 127.0.0.1, context named as the cluster."""
+    config = yaml.safe_load((spec.kubeconfigs / "admin.conf").read_text())
+    cluster = config["clusters"][0]["cluster"] | {"server": f"https://127.0.0.1:{spec.api_port}"}
+    user = f"{spec.name}-admin"
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": spec.name, "cluster": cluster}],
+            "users": [{"name": user, "user": config["users"][0]["user"]}],
+            "contexts": [{"name": spec.name, "context": {"cluster": spec.name, "user": user}}],
+            "current-context": spec.name,
+        }
+    )
+
+
+def write_private(path: Path, command: tuple[str, ...]) -> None:
+    """Writes what kubeadm prints into a file of mode 0600."""
+    text = kubeadm(*command)
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def kubeadm(*arguments: str) -> str:
+    """Runs kubeadm; gives its standard output. Raises `LocalKubeError` with its message."""
+    command = [str(tools.path("kubeadm")), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "--v=5" not in line]
+        raise LocalKubeError(f"kubeadm {' '.join(arguments[:4])} failed: {' '.join(lines[-2:])}")
+    return done.stdout

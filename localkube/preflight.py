@@ -1,0 +1,82 @@
+"""What this machine must offer before a lab can start; asked before anything is changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from localkube import LocalKubeError, cgroups, lab
+
+DISK_BYTES = 2_000_000_000
+"""Free disk that three clusters may fill with logs and etcd's data; the start takes 0.3 GB."""
+
+PROGRAMS = {"unshare": "util-linux", "mount": "mount", "iptables": "iptables", "gcc": "gcc libc6-dev"}
+"""Programs of the system that are needed, and the Debian packages that hold them."""
+
+
+def check(ports: Sequence[int], folder: Path) -> None:
+    """Raises `LocalKubeError`, one line with its remedy, unless a lab in `folder` can start.
+
+    `ports`: the ports on 127.0.0.1 that it will open; those that the lab itself holds are fine.
+    """
+    if os.geteuid() != 0:
+        raise LocalKubeError(
+            "backend local makes network namespaces and needs root: run it as root (sudo -E)"
+        )
+    if missing := [name for name in PROGRAMS if not shutil.which(name, path=system_path())]:
+        packages = " ".join(PROGRAMS[name] for name in missing)
+        raise LocalKubeError(f"not found: {', '.join(missing)}; run: apt-get install {packages}")
+    check_namespaces()
+    if not cgroups.hierarchies():
+        raise LocalKubeError(f"no cgroups at {cgroups.ROOT}: mount them, as systemd does")
+    check_disk(folder)
+    if lab.supervisor(folder) is None:
+        for port in ports:
+            check_port(port)
+
+
+def system_path() -> str:
+    """PATH with the folders of the system's administration programs."""
+    return os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+
+
+def check_namespaces() -> None:
+    """Raises `LocalKubeError` where the kernel or a container's limits forbid namespaces."""
+    command = ["unshare", "--mount", "--pid", "--net", "--fork", "--mount-proc", "true"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise LocalKubeError(
+            f"this machine does not allow new namespaces ({reason}): use a virtual machine, or a "
+            "container with --privileged"
+        )
+
+
+def check_disk(folder: Path) -> None:
+    """Raises `LocalKubeError` where the file system of the lab's folder is too full."""
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < DISK_BYTES:
+        raise LocalKubeError(
+            f"{free / 1e9:.1f} GB of disk free at {folder}, {DISK_BYTES / 1e9:.0f} GB needed: free "
+            "some, or clone the project to another disk"
+        )
+
+
+def check_port(port: int) -> None:
+    """Raises `LocalKubeError` where somebody listens on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise LocalKubeError(
+                f"port {port} of 127.0.0.1 is in use ({error.strerror}): end what listens there "
+                f"(ss -ltnp 'sport = :{port}'), or choose other ports with "
+                "`./demo pulumi config set localPort PORT`"
+            ) from error

@@ -1,0 +1,131 @@
+"""Carries TCP connections from 127.0.0.1 ports of the host into the lab.
+
+A listening socket keeps the network namespace in which it was opened. So this process opens its
+ports in the host's namespace, then moves into the bridge's, where all it connects to is the lab.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from pathlib import Path
+
+from pyroute2 import netns
+
+from localkube.network import BRIDGE_NAMESPACE
+from localkube.spec import ClusterSpec
+
+CONNECT_SECONDS = 5
+"""A node that does not answer for so long counts as unreachable; the client's connection closes."""
+
+BACKLOG = 1024
+
+WINDOW = 1 << 18
+"""Bytes on their way in one direction of a connection before the sender has to wait."""
+
+
+class Pipe(asyncio.Protocol):
+    """One side of a relayed connection; what it receives goes to its twin."""
+
+    def __init__(self, twin: Pipe | None = None) -> None:
+        self.twin = twin
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Takes up the connection; back-pressure starts at `WINDOW` bytes."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=WINDOW)
+
+    def data_received(self, data: bytes) -> None:
+        """Hands the bytes on."""
+        if self.twin and self.twin.transport:
+            self.twin.transport.write(data)
+
+    def eof_received(self) -> bool:
+        """Hands the half-close on; the other direction stays open."""
+        if self.twin and self.twin.transport and self.twin.transport.can_write_eof():
+            self.twin.transport.write_eof()
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Ends the twin as this side ended: by reset or in order."""
+        if self.twin and self.twin.transport:
+            if error:
+                self.twin.transport.abort()
+            else:
+                self.twin.transport.close()
+
+    def pause_writing(self) -> None:
+        """This side is slow: the twin stops reading."""
+        if self.twin and self.twin.transport:
+            self.twin.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """This side has caught up."""
+        if self.twin and self.twin.transport:
+            self.twin.transport.resume_reading()
+
+
+class Entry(Pipe):
+    """The client's side: reads nothing before the connection into the lab stands."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        super().__init__()
+        self.target = target
+        self.task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Accepts a client."""
+        super().connection_made(transport)
+        assert self.transport
+        self.transport.pause_reading()
+        self.task = asyncio.get_running_loop().create_task(self.connect())
+
+    async def connect(self) -> None:
+        """Opens the way into the lab, or ends the client's connection."""
+        assert self.transport
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                loop = asyncio.get_running_loop()
+                _, self.twin = await loop.create_connection(lambda: Pipe(self), *self.target)
+        except OSError:
+            self.transport.abort()
+        else:
+            if self.transport.is_closing():  # the client has gone meanwhile
+                assert self.twin.transport
+                self.twin.transport.abort()
+            else:
+                self.transport.resume_reading()
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on 127.0.0.1."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(BACKLOG)
+    return listener
+
+
+async def serve(listeners: dict[socket.socket, tuple[str, int]]) -> None:
+    """Relays what the listeners accept, for ever."""
+    loop = asyncio.get_running_loop()
+    for listener, target in listeners.items():
+        await loop.create_server(lambda target=target: Entry(target), sock=listener)
+    await asyncio.Event().wait()
+
+
+def main(folder: Path) -> None:
+    """Opens the cluster's ports, enters the lab and relays."""
+    relayed = ClusterSpec.load(folder).relayed
+    listeners = {listen(port): target for port, target in relayed.items()}
+    netns.setns(BRIDGE_NAMESPACE)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve(listeners))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,165 @@
+"""What a cluster is made of: names, addresses and folders. Pure, no input or output.
+
+Every lab has network namespaces of its own, so all labs use the same private addresses:
+10.89.0.0/24 for nodes, 10.89.16.0/20, 10.89.32.0/20, ... for pods and 10.96.16.0/20, ... for
+Services, each cluster taking the range that its index gives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+BRIDGE_ADDRESS = "10.89.0.1"
+"""Address of the lab's bridge: the default gateway of every node."""
+
+EGRESS_PORT = 3128
+"""Port on the bridge's address where containerd finds the proxy to image registries."""
+
+API_PORT = 6443
+"""Port of the API server on the address of a cluster's first node."""
+
+MAX_CLUSTERS = 14
+MAX_NODES = 14
+"""Both follow from the address plan: sixteen ranges of sixteen addresses, less the outer two."""
+
+
+def node_range(index: int) -> str:
+    """Range (CIDR) of the node addresses of the cluster with this index, counted from 0."""
+    return f"10.89.0.{16 * (index + 1)}/28"
+
+
+def node_address(index: int, ordinal: int = 1) -> str:
+    """Address of a node; node 1 is also where LoadBalancer Services of the cluster answer."""
+    return str(IPv4Network(node_range(index))[ordinal])
+
+
+def pod_range(index: int, ordinal: int | None = None) -> str:
+    """Range (CIDR) of a cluster's pods, or of the pods on one of its nodes."""
+    third = 16 * (index + 1)
+    return f"10.89.{third}.0/20" if ordinal is None else f"10.89.{third + ordinal}.0/24"
+
+
+def service_range(index: int) -> str:
+    """Range (CIDR) of a cluster's ClusterIP addresses."""
+    return f"10.96.{16 * (index + 1)}.0/20"
+
+
+def dns_address(index: int) -> str:
+    """ClusterIP of CoreDNS: the tenth address of the Service range, as kubeadm has it."""
+    return str(IPv4Network(service_range(index))[10])
+
+
+def api_service_address(index: int) -> str:
+    """ClusterIP of the Service ``kubernetes``: the first address of the Service range."""
+    return str(IPv4Network(service_range(index))[1])
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node: a machine of its own as far as anything inside can see."""
+
+    cluster: ClusterSpec
+    ordinal: int
+
+    @property
+    def name(self) -> str:
+        """Name of the node object and of the machine, for example ``east-cluster-1``."""
+        return f"{self.cluster.name}-{self.ordinal}"
+
+    @property
+    def is_control_plane(self) -> bool:
+        """Whether etcd and the control plane run here too."""
+        return self.ordinal == 1
+
+    @property
+    def address(self) -> str:
+        """IPv4 address on the lab's bridge."""
+        return node_address(self.cluster.index, self.ordinal)
+
+    @property
+    def pod_range(self) -> str:
+        """Range (CIDR) of the pods on this node."""
+        return pod_range(self.cluster.index, self.ordinal)
+
+    @property
+    def pod_gateway(self) -> IPv4Address:
+        """Address of the node on its pod bridge."""
+        return IPv4Network(self.pod_range)[1]
+
+    @property
+    def folder(self) -> Path:
+        """State folder of the node: etcd's data, containerd's store, logs."""
+        return self.cluster.folder / "nodes" / self.name
+
+    @property
+    def cgroup(self) -> str:
+        """Path of the node's cgroup below the root of each cgroup hierarchy."""
+        return f"{lab_cgroup(Path(self.cluster.lab))}/{self.name}"
+
+
+@dataclass(frozen=True)
+class ClusterSpec:
+    """One cluster of a lab, as the user asked for it."""
+
+    lab: str
+    """Absolute path of the lab's state folder."""
+    name: str
+    """Name of the cluster and of its context in the kubeconfig."""
+    index: int
+    """Position in the address plan, counted from 0; unique in the lab."""
+    nodes: int
+    """Number of nodes; the first one also runs the control plane."""
+    api_port: int
+    """Port on 127.0.0.1 where the host reaches the API server."""
+    ports: dict[str, int] = field(default_factory=dict)
+    """Further ports on 127.0.0.1 (as text) and the port of node 1 that each leads to."""
+
+    @property
+    def folder(self) -> Path:
+        """State folder of the cluster."""
+        return Path(self.lab) / "clusters" / self.name
+
+    @property
+    def pki(self) -> Path:
+        """Folder of the certificates that kubeadm makes."""
+        return self.folder / "pki"
+
+    @property
+    def kubeconfigs(self) -> Path:
+        """Folder of the kubeconfigs that kubeadm makes for the cluster's own parts."""
+        return self.folder / "kubeconfigs"
+
+    @property
+    def members(self) -> list[Node]:
+        """The cluster's nodes, first one first."""
+        return [Node(self, ordinal) for ordinal in range(1, self.nodes + 1)]
+
+    @property
+    def endpoint(self) -> str:
+        """``address:port`` of the API server inside the lab."""
+        return f"{node_address(self.index)}:{API_PORT}"
+
+    @property
+    def relayed(self) -> dict[int, tuple[str, int]]:
+        """Host ports on 127.0.0.1 and the address and port in the lab that each leads to."""
+        address = node_address(self.index)
+        forwards = {int(port): (address, target) for port, target in self.ports.items()}
+        return {self.api_port: (address, API_PORT), **forwards}
+
+    def save(self) -> None:
+        """Writes the specification where the cluster's own processes read it."""
+        (self.folder / "spec.json").write_text(json.dumps(asdict(self), indent=2))
+
+    @staticmethod
+    def load(folder: Path) -> ClusterSpec:
+        """Reads the specification of the cluster with this state folder."""
+        return ClusterSpec(**json.loads((folder / "spec.json").read_text()))
+
+
+def lab_cgroup(lab: Path) -> str:
+    """Path of a lab's cgroup: unique for the folder, so that two clones do not meet."""
+    return f"/localkube/{hashlib.sha256(str(lab).encode()).hexdigest()[:12]}"

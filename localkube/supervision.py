@@ -1,0 +1,177 @@
+"""supervisor's configuration, and talking to a running supervisord.
+
+supervisord (https://supervisord.org) is the first process of each lab and of each node: it starts
+the programs, restarts those that die (with growing delay) and keeps their logs bounded.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+SOCKET = "/run/supervisor.sock"
+"""supervisord's socket, as its own mount namespace sees it; /run is private there."""
+
+LOG_BYTES = "5MB"
+"""A log longer than this is moved aside; one older log is kept of each program."""
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""Root of the checkout: where `python -m localkube...` finds the package."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One supervised program."""
+
+    name: str
+    command: list[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    autostart: bool = True
+    """Started with its supervisord; otherwise when somebody asks for it."""
+    once: bool = False
+    """Runs to its end; started again only when it failed."""
+    kill: bool = False
+    """Ended by SIGKILL: for a node, which like a machine may lose its power at any time."""
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """Command line that runs a module of this package in this Python environment."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+def supervisord(config: Path) -> list[str]:
+    """Command line of a supervisord in the foreground; its configuration's path identifies it."""
+    return python("supervisor.supervisord", "--nodaemon", "--configuration", str(config))
+
+
+def configuration(logs: Path, programs: list[Program], include: str = "") -> str:
+    """Text of supervisord.conf with these programs; `include` is a pattern of further files."""
+    main = [
+        "[supervisord]",
+        "nodaemon = true",
+        "user = root",
+        f"logfile = {logs / 'supervisord.log'}",
+        f"logfile_maxbytes = {LOG_BYTES}",
+        "logfile_backups = 1",
+        "pidfile = /run/supervisord.pid",
+        "[unix_http_server]",
+        f"file = {SOCKET}",
+        "chmod = 0600",
+        "[rpcinterface:supervisor]",
+        "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
+    ]
+    if include:
+        main += ["[include]", f"files = {include}"]
+    return "\n".join([*main, sections(logs, programs)])
+
+
+def sections(logs: Path, programs: list[Program], group: str = "") -> str:
+    """Text of the sections of some programs, in a group of its own if one is named."""
+    lines = []
+    if group:
+        lines += [f"[group:{group}]", f"programs = {','.join(program.name for program in programs)}"]
+    for program in programs:
+        environment = {"PYTHONPATH": str(PROJECT), **program.environment}
+        lines += [
+            f"[program:{program.name}]",
+            "command = " + escape(" ".join(quote(word) for word in program.command)),
+            "environment = "
+            + escape(",".join(f"{key}={quote(value)}" for key, value in environment.items())),
+            f"autostart = {str(program.autostart).lower()}",
+            f"autorestart = {'unexpected' if program.once else 'true'}",
+            "startretries = 1000",
+            f"startsecs = {0 if program.once else 1}",
+            f"stopsignal = {'KILL' if program.kill else 'TERM'}",
+            "redirect_stderr = true",
+            f"stdout_logfile = {logs / program.name}.log",
+            f"stdout_logfile_maxbytes = {LOG_BYTES}",
+            "stdout_logfile_backups = 1",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def quote(word: str) -> str:
+    """A word in double quotes, for the fields that supervisor splits as a shell does."""
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def escape(text: str) -> str:
+    """Text with the per cent signs doubled: supervisor expands single ones."""
+    return text.replace("%", "%%")
+
+
+class Supervisor:
+    """A running supervisord, reached through the root folder of its first process."""
+
+    def __init__(self, pid: int | None = None) -> None:
+        """`pid`: the supervisord's process as the caller sees it; none means the caller's own."""
+        self.socket = SOCKET if pid is None else f"/proc/{pid}/root{SOCKET}"
+        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
+        self.rpc: Any = ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def is_up(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(self.rpc.getState()["statename"] == "RUNNING")
+        except (OSError, Fault):
+            return False
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """State of each program by its name: `statename`, `pid`, `start` (seconds since 1970), ..."""
+        return {info["name"]: info for info in self.rpc.getAllProcessInfo()}
+
+    def start(self, name: str) -> None:
+        """Starts a program, or ``group:*``; one that runs already is left alone. Does not wait."""
+        every = name.endswith(":*")
+        call = self.rpc.startProcessGroup if every else self.rpc.startProcess
+        ignoring(Faults.ALREADY_STARTED, call, name.removesuffix(":*"), False)
+
+    def stop(self, name: str) -> None:
+        """Stops a program, or ``group:*``, and waits for its end."""
+        every = name.endswith(":*")
+        call = self.rpc.stopProcessGroup if every else self.rpc.stopProcess
+        ignoring(Faults.NOT_RUNNING, call, name.removesuffix(":*"), True)
+
+    def add(self, group: str) -> None:
+        """Takes up a group from the configuration files and starts it."""
+        self.rpc.reloadConfig()
+        ignoring(Faults.ALREADY_ADDED, self.rpc.addProcessGroup, group)
+
+    def remove(self, group: str) -> None:
+        """Stops a group and forgets it; one that is not there is not missed."""
+        ignoring(Faults.BAD_NAME, self.stop, f"{group}:*")
+        ignoring(Faults.BAD_NAME, self.rpc.removeProcessGroup, group)
+
+
+def ignoring(code: int, call: Any, *arguments: Any) -> None:
+    """Calls, and takes this one of supervisor's fault codes as success."""
+    try:
+        call(*arguments)
+    except Fault as fault:
+        if fault.faultCode != code:
+            raise
+
+
+def find(config: Path) -> int | None:
+    """Process id of the supervisord that runs this configuration; none if there is none.
+
+    The process table is asked, not a file, so that the answer is true after any crash and even
+    when the state folder was deleted.
+    """
+    wanted = os.fsencode(str(config))
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                words = (process / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it has just ended
+            if b"supervisor.supervisord" in words and wanted in words:
+                return int(process.name)
+    return None
