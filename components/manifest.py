@@ -7,7 +7,6 @@ exists; no typed Kubernetes modules are imported, which keeps the program's star
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -69,7 +68,8 @@ def load(path: Path) -> list[dict[str, Any]]:
 
 def shown(path: Path) -> str:
     """Gives the path as people type it: relative to the current folder, the project's."""
-    return os.path.relpath(path)
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def register(

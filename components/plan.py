@@ -56,7 +56,7 @@ def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
         raise DemoError(str(error)) from None
     if not any(route.tls_secret for route in found):
         raise DemoError(
-            f"{manifest.shown(settings.manifest)}: no Service is exposed by HTTPS; set the annotations "
+            f"{manifest.shown(settings.manifest)}: no Service is exposed by HTTPS; set "
             "gateway.tetrate.io/protocol and gateway.tetrate.io/tls-secret on one"
         )
     return Plan(

@@ -1,0 +1,126 @@
+"""The wait for the portal's answer, against a real TLS server."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from components.answer import DEADLINE, _AnswerProvider, get, wait
+from components.certificates import KeyPair, authority, leaf
+from components.errors import DemoError
+
+HOST = "bank.example.com"
+
+
+class Portal(BaseHTTPRequestHandler):
+    """Answers 200 to requests for the portal of the right host, 404 to others."""
+
+    def do_GET(self) -> None:
+        right = self.path == "/web-portal" and self.headers["Host"] == HOST
+        self.send_response(200 if right else 404)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keeps the test's output clean."""
+
+
+@pytest.fixture(scope="module")
+def issuer() -> KeyPair:
+    return authority("test")
+
+
+@pytest.fixture(scope="module")
+def server(issuer: KeyPair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    pair = leaf(issuer, HOST, [HOST])
+    chain = tmp_path_factory.mktemp("tls") / "chain.pem"
+    Path(chain).write_text(pair.certificate + pair.key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    listening = HTTPServer(("127.0.0.1", 0), Portal)
+    listening.socket = context.wrap_socket(listening.socket, server_side=True)
+    thread = threading.Thread(target=listening.serve_forever)
+    thread.start()
+    yield f"https://127.0.0.1:{listening.server_port}"
+    listening.shutdown()
+    thread.join()
+    listening.server_close()
+
+
+def test_the_portals_status_is_what_its_host_answers(server: str, issuer: KeyPair) -> None:
+    assert get(f"{server}/web-portal", HOST, issuer.certificate) == 200
+    assert get(f"{server}/other", HOST, issuer.certificate) == 404
+
+
+def test_a_certificate_of_another_authority_is_no_answer(server: str) -> None:
+    with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
+        get(f"{server}/web-portal", HOST, authority("other").certificate)
+
+
+def test_a_certificate_for_another_host_is_no_answer(server: str, issuer: KeyPair) -> None:
+    with pytest.raises(OSError, match=r"other\.example\.com"):
+        get(f"{server}/web-portal", "other.example.com", issuer.certificate)
+
+
+def test_a_port_where_nobody_listens_is_no_answer(issuer: KeyPair) -> None:
+    with pytest.raises(OSError, match="refused"):
+        get("https://127.0.0.1:1/", HOST, issuer.certificate)
+
+
+PROPS = {"url": "https://bank/web-portal", "host": HOST, "authority": "", "configuration": "1"}
+
+
+class Clock:
+    """Time that passes only while somebody pauses."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pause(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_it_asks_until_the_portal_answers_200() -> None:
+    answers = iter([OSError("refused"), 503, 404, 200])
+    clock = Clock()
+
+    def ask(*_: str) -> int:
+        answer = next(answers)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    wait(PROPS, ask, clock, clock.pause)
+    assert next(answers, "nothing is left") == "nothing is left"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [(503, "last: status 503;"), (OSError("refused"), "last: refused;")]
+)
+def test_after_the_deadline_it_says_what_the_last_answer_was(
+    answer: int | OSError, said: str
+) -> None:
+    clock = Clock()
+
+    def ask(*_: str) -> int:
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    with pytest.raises(DemoError, match=f"web-portal did not answer 200 within 60 s, {said}"):
+        wait(PROPS, ask, clock, clock.pause)
+    assert DEADLINE <= clock.now < DEADLINE + 1
+
+
+@pytest.mark.parametrize("key", sorted(PROPS))
+def test_it_asks_again_when_anything_changed(key: str) -> None:
+    diff = _AnswerProvider().diff
+    assert not diff("id", PROPS, PROPS).changes
+    assert diff("id", PROPS, {**PROPS, key: "other"}).changes

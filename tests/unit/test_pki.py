@@ -1,0 +1,60 @@
+"""When certificates are made anew, and what is kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pulumi.runtime import rpc
+
+from components.certificates import LEAF_DAYS, authority, leaf
+from components.pki import _AuthorityProvider, _CertificateProvider
+
+ISSUER = authority("test")
+NEW = {"names": ["a.mesh"], "issuer": ISSUER.certificate, "issuerKey": ISSUER.key}
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, Any]:
+    return _CertificateProvider().create(dict(NEW)).outs or {}
+
+
+def changes(old: dict[str, Any], new: dict[str, Any]) -> bool | None:
+    return _CertificateProvider().diff("id", old, new).changes
+
+
+def test_a_certificate_keeps_its_inputs_beside_what_was_made(made: dict[str, Any]) -> None:
+    assert NEW.items() <= made.items()
+    assert made["certificate"].startswith("-----BEGIN CERTIFICATE")
+    assert made["key"].startswith("-----BEGIN PRIVATE KEY")
+
+
+def test_nothing_changes_in_the_first_half_of_a_certificates_life(made: dict[str, Any]) -> None:
+    assert not changes(made, NEW)
+
+
+def test_other_names_and_another_issuer_are_a_change(made: dict[str, Any]) -> None:
+    assert changes(made, {**NEW, "names": ["a.mesh", "b.mesh"]})
+    assert changes(made, {**NEW, "issuer": rpc.UNKNOWN})
+    assert changes(made, {**NEW, "issuerKey": "other"})
+
+
+def test_an_old_certificate_is_made_anew_with_a_new_key(made: dict[str, Any]) -> None:
+    begin = datetime.now(UTC) - timedelta(days=LEAF_DAYS * 0.7)
+    old = leaf(ISSUER, "a.mesh", ["a.mesh"], begin)
+    olds = {**made, "certificate": old.certificate, "key": old.key}
+    assert changes(olds, NEW)
+    renewed = _CertificateProvider().update("id", olds, dict(NEW)).outs or {}
+    assert renewed["certificate"] != old.certificate and renewed["key"] != old.key
+    assert not changes(renewed, NEW)
+
+
+def test_an_authority_is_kept_while_it_is_young_and_called_the_same() -> None:
+    provider = _AuthorityProvider()
+    outs = provider.create({"commonName": "west"}).outs or {}
+    assert not provider.diff("id", outs, {"commonName": "west"}).changes
+    assert provider.diff("id", outs, {"commonName": "east"}).changes
+    aged = authority("west", datetime.now(UTC) - timedelta(days=3000))
+    olds = {**outs, "certificate": aged.certificate}
+    assert provider.diff("id", olds, {"commonName": "west"}).changes
