@@ -1,0 +1,14 @@
+"""The tools that the demo runs on: what they are, where they come from, how they are found.
+
+Arrows inside this package point one way: `commands` -> `setup` -> `build` -> `tools` -> `pins`.
+"""
+
+from __future__ import annotations
+
+
+class ToolchainError(Exception):
+    """What went wrong, and the command that mends it, in one or two lines for a person."""
+
+
+class ToolMissing(ToolchainError):
+    """A tool is not there (yet)."""

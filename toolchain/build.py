@@ -1,0 +1,169 @@
+"""Builds what is missing in the store, from the pinned modules, two at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Protocol
+
+from toolchain import ToolchainError, golang, pins, tools
+
+AT_ONCE = 2
+_LAST_LINES = 15
+
+
+class Progress(Protocol):
+    """What a build tells while it goes on."""
+
+    def start(self, module: pins.Module) -> None:
+        """The build of `module` begins."""
+
+    def line(self, module: pins.Module, text: str) -> None:
+        """Go printed `text`: the name of a package that it compiles, or what it downloads."""
+
+    def done(self, module: pins.Module) -> None:
+        """The products of `module` are in the store."""
+
+
+class Builder:
+    """Builds modules with one Go toolchain; `stop` ends what is under way."""
+
+    def __init__(self, go: golang.Go, progress: Progress) -> None:
+        self._go = go
+        self._env = golang.environment(go)
+        self._progress = progress
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+        self._guard = threading.Lock()
+
+    def build(self, work: Sequence[tuple[pins.Module, list[str]]]) -> None:
+        """Builds the named products of each module. The first failure stops the others."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            jobs = {pool.submit(self._build, module, products) for module, products in work}
+            try:
+                while jobs:
+                    finished, jobs = wait(jobs, return_when=FIRST_COMPLETED)
+                    for job in finished:
+                        job.result()
+            except BaseException:
+                for job in jobs:
+                    job.cancel()
+                self.stop()
+                raise
+
+    def stop(self) -> None:
+        """Ends the builds under way; Go's build cache keeps what they have compiled."""
+        with self._guard:
+            self._stopped = True
+            for process in self._running:
+                process.terminate()
+
+    def _build(self, module: pins.Module, products: list[str]) -> None:
+        self._progress.start(module)
+        store = tools.store_dir(module)
+        with _workshop(module) as folder:
+            out = folder / "out"
+            out.mkdir()
+            if module.embeds:
+                self._take(module, module.embeds, folder)
+            packages = [b.package for b in module.binaries if b.name in products]
+            if packages:
+                self._compile(module, packages, folder, out)
+            if module.copies:
+                self._take(module, module.copies, out)
+            store.mkdir(parents=True, exist_ok=True)
+            for name in products:
+                (out / name).chmod(0o755)
+                (out / name).replace(store / name)
+        self._progress.done(module)
+
+    def _compile(self, module: pins.Module, packages: list[str], folder: Path, out: Path) -> None:
+        values = " ".join(f"-X {value}" for value in module.linker_values)
+        # with a single package -o names the file, for its default name need not be the product's
+        target = out / module.binaries[0].name if len(module.binaries) == 1 else f"{out}{os.sep}"
+        command = [
+            "build",
+            "-v",
+            "-mod=readonly",
+            "-buildvcs=false",
+            "-trimpath",
+            f"-p={max(1, (os.cpu_count() or 1) // AT_ONCE)}",
+            f"-tags={','.join(module.tags)}",
+            f"-ldflags=-s -w {values}",
+            f"-o={target}",
+            *packages,
+        ]
+        self._run(module, command, folder)
+
+    def _run(self, module: pins.Module, arguments: list[str], folder: Path) -> None:
+        env = self._env | {"CGO_ENABLED": "1" if module.cgo else "0"}
+        with self._guard:
+            if self._stopped:
+                raise ToolchainError("stopped")
+            process = subprocess.Popen(
+                [str(self._go.command), *arguments],
+                cwd=folder,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
+            self._running.add(process)
+        said: list[str] = []
+        with process:
+            for line in process.stdout or ():
+                said = [*said[1 - _LAST_LINES :], line.rstrip()]
+                self._progress.line(module, line.strip())
+        with self._guard:
+            self._running.discard(process)
+        if process.returncode != 0:
+            raise ToolchainError(
+                f"{module.name} {module.version} could not be built:\n"
+                + "\n".join(f"  {line}" for line in said)
+                + "\nWhat is built so far is kept; go on by running the same command again"
+            )
+
+    def _take(self, module: pins.Module, files: pins.Files, target: Path) -> None:
+        """Copies `files` to `target` from the module cache, where go.sum vouches for them."""
+        owner = pins.module(files.via) if files.via else module
+        command = ["mod", "download", "-json", files.source]
+        done = subprocess.run(
+            [str(self._go.command), *command],
+            cwd=owner.folder,
+            env=self._env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise ToolchainError(f"{files.source} could not be downloaded: {done.stderr.strip()}")
+        source = Path(json.loads(done.stdout)["Dir"])
+        for file in files.files:
+            copy = target / Path(file).name
+            shutil.copyfile(source / file, copy)
+
+
+@contextlib.contextmanager
+def _workshop(module: pins.Module) -> Iterator[Path]:
+    """A copy of the module's folder below the cache, so that nothing is written into the checkout."""
+    folder = workshops() / f"{pins.key(module)}.{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(module.folder, folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def workshops() -> Path:
+    """Where builds under way have their folders; empty while nobody builds."""
+    return tools.cache_dir() / "building"

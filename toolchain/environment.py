@@ -1,0 +1,143 @@
+"""The environment in which the demo's commands run: PATH, Pulumi's state, passphrase, kubeconfig."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from toolchain import packages, pins, tools, venv
+
+PROJECT = venv.PROJECT
+DEFAULT_STACK = "west"
+# what the user's own KUBECONFIG was, for a backend that uses clusters named in it
+USER_KUBECONFIG = "DEMO_USER_KUBECONFIG"
+_PROVIDER = "pulumi-resource-kubernetes"
+
+
+def stack_folder(stack: str) -> Path:
+    """The folder of the private files of one stack."""
+    return venv.PRIVATE / stack
+
+
+def kubeconfig(stack: str) -> Path:
+    """Where the kubeconfig of one stack is, or will be."""
+    return stack_folder(stack) / "kubeconfig"
+
+
+def state_folder() -> Path:
+    """The folder of the state backend that serves when the user has chosen none."""
+    return venv.PRIVATE / "pulumi"
+
+
+def passphrase_file() -> Path:
+    """The file of the passphrase that serves when the user has set none."""
+    return venv.PRIVATE / "passphrase"
+
+
+def stacks() -> list[str]:
+    """Names of the stacks that have a settings file `Pulumi.<stack>.yaml`."""
+    files = PROJECT.glob("Pulumi.*.yaml")
+    return sorted(f.name.removeprefix("Pulumi.").removesuffix(".yaml") for f in files)
+
+
+def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, str]:
+    """`base` with what the demo's commands need. `stack`: whose kubeconfig, else the selected one's.
+
+    What the user has set (state backend, passphrase, Pulumi's home) stays.
+    """
+    env = dict(base)
+    path = [str(venv.FOLDER / "bin"), str(tools.bin_dir())]
+    known = env.get("PATH", os.defpath).split(os.pathsep)
+    env["PATH"] = packages.search_path(os.pathsep.join(path + [p for p in known if p not in path]))
+    env["VIRTUAL_ENV"] = str(venv.FOLDER)
+    env["PULUMI_SKIP_UPDATE_CHECK"] = "true"
+    env.setdefault("PULUMI_BACKEND_URL", f"file://{state_folder()}")
+    if "PULUMI_CONFIG_PASSPHRASE" not in env:
+        env.setdefault("PULUMI_CONFIG_PASSPHRASE_FILE", str(passphrase_file()))
+    # the salt of the passphrase is kept with the state, so that the tracked settings need not hold it
+    env["PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER"] = "true"
+    if tools.is_built("pulumi"):
+        # The provider built here is not the official one of that version: other projects must not
+        # find it in ~/.pulumi. And found on PATH instead, Pulumi would warn of it in every run.
+        env.setdefault("PULUMI_HOME", str(venv.PRIVATE / "pulumi-home"))
+    ours = str(venv.PRIVATE)
+    if (before := env.get("KUBECONFIG", "")) and not before.startswith(ours):
+        env[USER_KUBECONFIG] = before
+    env["KUBECONFIG"] = str(kubeconfig(stack or selected_stack(env) or DEFAULT_STACK))
+    return env
+
+
+def uses_own_secrets(env: Mapping[str, str]) -> bool:
+    """Whether passphrase and state are both the project's own."""
+    return (
+        env.get("PULUMI_CONFIG_PASSPHRASE_FILE") == str(passphrase_file())
+        and "PULUMI_CONFIG_PASSPHRASE" not in env
+        and env.get("PULUMI_BACKEND_URL") == f"file://{state_folder()}"
+    )
+
+
+def prepare(env: Mapping[str, str]) -> None:
+    """Makes the private files that `env` speaks of, where they are missing."""
+    venv.private_folder()
+    if env.get("PULUMI_BACKEND_URL") == f"file://{state_folder()}":
+        state_folder().mkdir(mode=0o700, exist_ok=True)
+    if env.get("PULUMI_CONFIG_PASSPHRASE_FILE") == str(passphrase_file()):
+        _make_passphrase(passphrase_file())
+    home = venv.PRIVATE / "pulumi-home"
+    if env.get("PULUMI_HOME") == str(home):
+        home.mkdir(mode=0o700, exist_ok=True)
+        link_provider(home / "plugins", tools.path(_PROVIDER))
+
+
+def _make_passphrase(file: Path) -> None:
+    """Writes a random passphrase, unless there is one; complete or not at all."""
+    if file.exists():
+        return
+    arriving = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(arriving, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(secrets.token_urlsafe(32) + "\n")
+    try:
+        os.link(arriving, file)  # fails when another process was faster, whose value then counts
+    except FileExistsError:
+        pass
+    finally:
+        arriving.unlink()
+
+
+def link_provider(plugins: Path, provider: Path) -> None:
+    """Installs the Kubernetes provider built here as a plugin of Pulumi's home."""
+    defined = dict(value.split("=") for value in pins.owner(_PROVIDER).linker_values)
+    place = plugins / f"resource-kubernetes-v{defined['main.version']}" / _PROVIDER
+    if place.is_symlink() and place.readlink() == provider:
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    arriving = place.with_name(f".{place.name}.{os.getpid()}")
+    arriving.symlink_to(provider)
+    arriving.replace(place)
+
+
+def selected_stack(env: Mapping[str, str]) -> str | None:
+    """The stack that `pulumi stack select` chose for this project; None without any.
+
+    Read from where Pulumi keeps it: `pulumi stack` would take a third of a second for the same.
+    """
+    if name := env.get("PULUMI_STACK"):
+        return name.rsplit("/", 1)[-1]
+    project = PROJECT / "Pulumi.yaml"
+    home = Path(env.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    try:
+        match = re.search(r"^name:\s*['\"]?([^\s'\"#]+)", project.read_text(), re.MULTILINE)
+        digest = hashlib.sha1(str(project).encode(), usedforsecurity=False).hexdigest()
+        name = match.group(1) if match else ""
+        settings = json.loads((home / "workspaces" / f"{name}-{digest}-workspace.json").read_text())
+    except (OSError, ValueError):
+        return None
+    by_backend = settings.get("stacks") or {}
+    chosen = by_backend.get(env.get("PULUMI_BACKEND_URL", ""), settings.get("stack"))
+    return chosen.rsplit("/", 1)[-1] if chosen else None

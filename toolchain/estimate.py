@@ -1,0 +1,73 @@
+"""What building takes, told beforehand; what was taken, told afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from toolchain import ToolchainError, golang, pins, tools
+
+GB = 1000**3
+MB = 1000**2
+
+
+def announce(modules: list[pins.Module]) -> None:
+    """Says time and disk that building `modules` takes; ToolchainError when the disk is too small."""
+    seconds = sum(m.seconds for m in modules) / min(2, os.cpu_count() or 1)
+    building = sum(m.build_mb for m in modules) * MB
+    modules_mb = sum(m.source_mb for m in modules) * MB
+    kept = sum(m.kept_mb for m in modules) * MB
+    cache = existing(tools.cache_dir())
+    sources = existing(golang.find().module_cache)
+    print(
+        f"To build: {', '.join(m.name for m in modules)}. About {max(1, round(seconds / 60))} min,"
+        f" {(building + kept + modules_mb) / GB:.1f} GB of disk meanwhile;"
+        f" {kept / GB:.1f} GB stay in {tools.cache_dir()}, {modules_mb / GB:.1f} GB in {sources}"
+        " (sources; `go clean -modcache` frees them).",
+        flush=True,
+    )
+    require({cache: building + kept, sources: modules_mb})
+
+
+def require(space: dict[Path, float]) -> None:
+    """Refuses when a file system has less free space than the folders on it need, in bytes."""
+    by_device: dict[int, tuple[Path, float]] = {}
+    for folder, size in space.items():
+        device = folder.stat().st_dev
+        first, total = by_device.get(device, (folder, 0.0))
+        by_device[device] = (first, total + size)
+    for folder, size in by_device.values():
+        free = shutil.disk_usage(folder).free
+        if free < size:
+            raise ToolchainError(
+                f"The disk of {folder} has {free / GB:.1f} GB free; building the tools needs"
+                f" {size / GB:.1f} GB.\nFree some, or name a folder on another disk:"
+                " export XDG_CACHE_HOME=/another/folder (Go's sources: GOMODCACHE)"
+            )
+
+
+def account() -> None:
+    """Says what the tools hold on the disk."""
+    size = folder_size([tools.cache_dir()])
+    print(f"The tools take {size / GB:.1f} GB in {tools.cache_dir()}.", flush=True)
+
+
+def folder_size(folders: Iterable[Path]) -> int:
+    """Bytes on the disk below `folders`; a file with several hard links counts once."""
+    seen: set[tuple[int, int]] = set()
+    total = 0
+    for folder in folders:
+        for root, _, files in os.walk(folder):
+            for name in files:
+                status = Path(root, name).lstat()
+                if (status.st_dev, status.st_ino) not in seen:
+                    seen.add((status.st_dev, status.st_ino))
+                    total += status.st_blocks * 512
+    return total
+
+
+def existing(folder: Path) -> Path:
+    """`folder`, or the nearest folder above it that exists."""
+    return next(f for f in (folder, *folder.parents) if f.exists())

