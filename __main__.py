@@ -34,8 +34,8 @@ mesh = Mesh(
 for place in settings.clusters:
     cluster, weight = clusters[place.name], settings.edge_weights[place.name]
     Application(place.name, cluster, place, demo.documents, EDGE_CLUSTER, weight)
-    Gateway(f"{place.name}-gateway", cluster, place, mesh, settings.gateway_replicas)
-edge = Edge("edge", EdgeArgs.of(demo, corp_edge, mesh))
+    Gateway(place.name, cluster, place, mesh, settings.gateway_replicas)
+edge = Edge(EDGE_CLUSTER, EdgeArgs.of(demo, corp_edge, mesh))
 
 kubeconfigs = {c.name: c.kubeconfig for c in (corp_edge, *clusters.values())}
 merged = pulumi.Output.all(**kubeconfigs).apply(lambda texts: merge(texts, EDGE_CLUSTER))

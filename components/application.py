@@ -33,7 +33,8 @@ class Application(pulumi.ComponentResource):
 
         `weight` is the cluster's edge weight, None where locality decides.
         """
-        props = {"cluster": place.name, "region": place.region, "edgeWeight": weight}
+        shown = "locality" if weight is None else weight
+        props = {"cluster": place.name, "region": place.region, "edgeWeight": shown}
         super().__init__("demo:application:Application", name, props, opts)
         options = pulumi.ResourceOptions.merge(
             cluster.options(self), pulumi.ResourceOptions(custom_timeouts=_TIMEOUTS)

@@ -70,7 +70,8 @@ class Edge(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: EdgeArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        props = {"lbMode": str(args.lb_mode), "edgeWeights": dict(args.weights)}
+        shown = {n: "locality" if w is None else w for n, w in args.weights.items()}
+        props = {"lbMode": str(args.lb_mode), "edgeWeights": shown}
         super().__init__("demo:edge:Edge", name, props, opts)
         mesh = args.mesh
         route = mesh.routes[0]

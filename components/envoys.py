@@ -24,7 +24,7 @@ from components.routes import Route
 from components.routing import ApplicationCluster
 
 NAMESPACE = "tetrate-system"
-"""Namespace of the gateways, in every cluster."""
+"""Namespace of the gateways, in every cluster; nothing else may be in it."""
 
 DEPLOYMENT = "gateway"
 """Name of the gateways' Deployment and Service, in every cluster."""

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pulumi
+
 from components import backends, manifest
+from components.envoys import NAMESPACE
 from components.errors import DemoError
 from components.profile import HttpProfile, ProfileError, http_profile
 from components.routes import Route, RouteError, routes
@@ -32,12 +35,17 @@ class Plan:
 def make(root: Path) -> Plan:
     """Reads the stack's settings and the files that they name; `root` is the project's folder.
 
-    Raises DemoError with one line for people when anything of it cannot be used here.
+    Raises DemoError with one line for people when anything of it cannot be used. A preview only
+    warns of what this machine lacks, for it may be that of a reviewer or of a pull request.
     """
     settings = load(root)
-    backend = backends.of(settings)
-    plan = read(settings, backend)
-    backend.check()
+    plan = read(settings, backends.of(settings))
+    try:
+        plan.backend.check()
+    except DemoError as error:
+        if not pulumi.runtime.is_dry_run():
+            raise
+        pulumi.log.warn(f"pulumi up would stop here: {error}")
     return plan
 
 
@@ -54,6 +62,13 @@ def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
         parsed = http_profile(profile, source=manifest.shown(settings.http_profile))
     except (RouteError, ProfileError) as error:
         raise DemoError(str(error)) from None
+    for document in documents:
+        metadata = document["metadata"]
+        if NAMESPACE in (metadata["name"], metadata.get("namespace")):
+            raise DemoError(
+                f"{manifest.shown(settings.manifest)}: {document['kind']} {metadata['name']} is in "
+                f"{NAMESPACE}, which is the gateways' own namespace; move it to another"
+            )
     if not any(route.tls_secret for route in found):
         raise DemoError(
             f"{manifest.shown(settings.manifest)}: no Service is exposed by HTTPS; set "

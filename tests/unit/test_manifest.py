@@ -24,11 +24,9 @@ def test_documents_come_in_their_order_and_empty_ones_are_left_out(tmp_path: Pat
 
 
 def test_a_list_counts_as_its_items(tmp_path: Path) -> None:
-    pod = "{apiVersion: v1, kind: Secret, metadata: {name: a}}"
-    text = f"apiVersion: v1\nkind: List\nitems:\n- {pod}"
-        "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a}}"
-    )
-    assert [document["kind"] for document in load(manifest(tmp_path, text))] == ["Secret"]
+    item = "{apiVersion: v1, kind: Secret, metadata: {name: a}}"
+    path = manifest(tmp_path, f"{{apiVersion: v1, kind: List, items: [{item}]}}")
+    assert [document["kind"] for document in load(path)] == ["Secret"]
 
 
 def test_the_same_name_in_two_namespaces_is_two_objects(tmp_path: Path) -> None:
