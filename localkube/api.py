@@ -13,6 +13,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,6 +42,10 @@ class ApiError(LocalKubeError):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status
+
+
+FAILURES = (OSError, http.client.HTTPException, ApiError)
+"""What a call raises when the API server is away, breaks off or refuses."""
 
 
 class Api:
@@ -81,7 +86,7 @@ class Api:
         return response
 
     def call(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
-        """One request; gives the decoded answer. Raises `ApiError`, `OSError`."""
+        """One request; gives the decoded answer. Raises `FAILURES`."""
         with self.open(method, path, body, kind) as response:
             text = response.read()
         return json.loads(text) if text.startswith(b"{") else text.decode()
@@ -108,17 +113,28 @@ class Api:
         """Whether the API server says that it is ready."""
         try:
             return bool(self.call("GET", "/readyz") == "ok")
-        except (OSError, http.client.HTTPException, ApiError):
+        except FAILURES:
             return False
 
-    def ready_nodes(self) -> set[str]:
-        """Names of the nodes whose condition Ready is true."""
-        found = set()
-        for item in self.call("GET", "/api/v1/nodes")["items"]:
-            conditions = item["status"].get("conditions", [])
-            if any(each["type"] == "Ready" and each["status"] == "True" for each in conditions):
-                found.add(item["metadata"]["name"])
-        return found
+    def ready_nodes(self, since: float) -> set[str]:
+        """Names of the nodes that are Ready and whose kubelet was heard from after `since`.
+
+        `since`: seconds since 1970. The condition alone is not enough: after a power cut it says
+        Ready until somebody notices the silence. A kubelet renews its lease every second.
+        """
+        leases = self.call("GET", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
+        heard = {
+            lease["metadata"]["name"]
+            for lease in leases["items"]
+            if datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp() > since
+        }
+        ready = {
+            node["metadata"]["name"]
+            for node in self.call("GET", "/api/v1/nodes")["items"]
+            for each in node["status"].get("conditions", [])
+            if each["type"] == "Ready" and each["status"] == "True"
+        }
+        return heard & ready
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, interval: float = 0.05) -> bool:
@@ -128,7 +144,7 @@ def wait_for(condition: Callable[[], bool], seconds: float, interval: float = 0.
         try:
             if condition():
                 return True
-        except (OSError, http.client.HTTPException, ApiError):
+        except FAILURES:
             pass
         if time.monotonic() > until:
             return False

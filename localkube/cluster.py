@@ -5,12 +5,14 @@ Every function may be interrupted and called again; `create` starts from nothing
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from localkube import LocalKubeError, cgroups, images, lab, pki, programs
-from localkube.api import Api, wait_for
+from localkube.api import FAILURES, Api, wait_for
 from localkube.node import config_file, program
 from localkube.spec import ClusterSpec
 from localkube.supervision import Program, Supervisor, find, python, sections
@@ -18,6 +20,10 @@ from localkube.supervision import Program, Supervisor, find, python, sections
 READY_SECONDS = 180
 """How long the nodes of a cluster may take to become Ready. It takes some seconds, but a loaded
 machine is slow, and on two cores several clusters start at once."""
+
+
+SILENCE_SECONDS = 8
+"""A node not heard from for so long is down: the controller-manager's grace period here."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +86,11 @@ def start(spec: ClusterSpec) -> None:
         text = sections(folder / "log", [relay, *members], group=spec.name)
         lab.group_file(folder, spec.name).write_text(text)
         supervisor.add(spec.name)
+    started = time.time()
     supervisor.start(f"{spec.name}:*")
-    wait_until_ready(spec)
-
-
-def wait_until_ready(spec: ClusterSpec) -> None:
-    """Returns when all nodes are Ready. Raises `LocalKubeError` that names what is not."""
     wanted = {node.name for node in spec.members}
     api = Api(pki.user_kubeconfig(spec), timeout=5)
-    if not wait_for(lambda: wanted <= api.ready_nodes(), READY_SECONDS, interval=0.1):
+    if not wait_for(lambda: wanted <= api.ready_nodes(started), READY_SECONDS, interval=0.1):
         raise LocalKubeError(
             f"{spec.name} is not ready after {READY_SECONDS} s: {complaint(status(spec))}; "
             f"see `./demo local logs {spec.name}`"
@@ -149,9 +151,9 @@ def status(spec: ClusterSpec) -> Status:
     api_ready, ready = False, dict[str, bool]()
     if running:
         api = Api(pki.user_kubeconfig(spec), timeout=3)
-        api_ready = api.is_ready()
-        if api_ready:
-            names = api.ready_nodes()
+        with contextlib.suppress(*FAILURES):
+            api_ready = api.is_ready()
+            names = api.ready_nodes(time.time() - SILENCE_SECONDS)
             ready = {node.name: node.name in names for node in spec.members}
     inside = {}
     for node in spec.members:

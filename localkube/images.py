@@ -167,7 +167,9 @@ def write_archive(image: Image, archive: tarfile.TarFile) -> None:
 def layer_of(image: Image) -> bytes:
     """The image's only layer: an uncompressed tar file."""
     files = {
-        str(path): path.read_bytes() for source in image.programs.values() for path in linked(source)
+        str(path): path.read_bytes()
+        for source in image.programs.values()
+        for path in linked(source)
     }
     files |= {path: source.read_bytes() for path, source in image.programs.items()}
     buffer = io.BytesIO()
@@ -204,12 +206,16 @@ def unpack(scratch: Path) -> None:
     """Imports ``scratch/*.tar`` by a containerd of its own; runs in namespaces of its own."""
     cover(["/run"], [scratch, PROJECT, tools.cache_dir()])
     config = Path("/run/containerd.toml")
-    config.write_text(
-        'version = 3\ndisabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime",'
-        ' "io.containerd.cri.v1.images", "io.containerd.internal.v1.opt"]\n'
-        f'root = {json.dumps(str(scratch / "root"))}\nstate = "/run/c"\n'
-        '[grpc]\n  address = "/run/c.sock"\n'
-    )
+    config.write_text(f"""\
+version = 3
+root = {json.dumps(str(scratch / "root"))}
+state = "/run/c"
+# what is not needed to unpack images, and would leave folders on the host
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime",
+  "io.containerd.cri.v1.images", "io.containerd.internal.v1.opt"]
+[grpc]
+  address = "/run/c.sock"
+""")
     path = f"{tools.bin_dir()}:{os.environ['PATH']}"
     log = (scratch / "log").open("w")
     daemon = subprocess.Popen(

@@ -7,13 +7,12 @@ the later one stays pending, and an event on it says why.
 from __future__ import annotations
 
 import datetime
-import http.client
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from localkube.api import Api, ApiError
+from localkube.api import FAILURES, Api
 from localkube.spec import ClusterSpec, node_address
 
 SERVICES = "/api/v1/services"
@@ -29,7 +28,7 @@ def ports(service: dict[str, Any]) -> set[tuple[str, int]]:
 def decide(
     services: list[dict[str, Any]], address: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Services that should get the address now, and those that cannot: an earlier one has a port."""
+    """Services that get the address now, and those that cannot: an earlier one has a port."""
     balancers = [each for each in services if each["spec"].get("type") == "LoadBalancer"]
     holders = [each for each in balancers if addresses(each) == [address]]
     taken = {port for each in holders for port in ports(each)}
@@ -110,7 +109,7 @@ def main(folder: Path) -> None:
                 kind = change["object"].get("spec", {}).get("type")
                 if kind == "LoadBalancer" or change["type"] in ("DELETED", "ERROR"):
                     break
-        except (OSError, http.client.HTTPException, ApiError) as error:
+        except FAILURES as error:
             print(f"load-balancer: {error}; trying again", flush=True)
             time.sleep(1)
 

@@ -20,7 +20,7 @@ from toolchain import tools
 
 
 def create(spec: ClusterSpec) -> None:
-    """Makes all keys, certificates and kubeconfigs below the cluster's folder; keeps what is there."""
+    """Makes all keys, certificates and kubeconfigs below the cluster's folder."""
     spec.kubeconfigs.mkdir(mode=0o700, parents=True, exist_ok=True)
     config = spec.folder / "kubeadm.yaml"
     config.write_text(yaml.safe_dump_all(kubeadm_config(spec)))
@@ -80,7 +80,7 @@ def kubelet_config(node: Node) -> Path:
 
 
 def user_kubeconfig(spec: ClusterSpec) -> str:
-    """The user's kubeconfig: administrator rights, by way of 127.0.0.1, context named as the cluster."""
+    """The user's kubeconfig: administrator, by way of 127.0.0.1; context named as the cluster."""
     config = yaml.safe_load((spec.kubeconfigs / "admin.conf").read_text())
     cluster = config["clusters"][0]["cluster"] | {"server": f"https://127.0.0.1:{spec.api_port}"}
     user = f"{spec.name}-admin"

@@ -14,7 +14,12 @@ from localkube import LocalKubeError, cgroups, lab
 DISK_BYTES = 2_000_000_000
 """Free disk that three clusters may fill with logs and etcd's data; the start takes 0.3 GB."""
 
-PROGRAMS = {"unshare": "util-linux", "mount": "mount", "iptables": "iptables", "gcc": "gcc libc6-dev"}
+PROGRAMS = {
+    "unshare": "util-linux",
+    "mount": "mount",
+    "iptables": "iptables",
+    "gcc": "gcc libc6-dev",
+}
 """Programs of the system that are needed, and the Debian packages that hold them."""
 
 

@@ -189,9 +189,7 @@ def containerd(node: Node) -> Program:
         "NO_PROXY": "10.0.0.0/8,127.0.0.0/8,localhost",
     }
     config = str(node.folder / "containerd.toml")
-    return Program(
-        "containerd", [str(tools.path("containerd")), "--config", config], environment
-    )
+    return Program("containerd", [str(tools.path("containerd")), "--config", config], environment)
 
 
 def containerd_config(node: Node) -> str:
@@ -201,6 +199,7 @@ def containerd_config(node: Node) -> str:
 version = 3
 root = "/var/lib/containerd"
 state = "/run/containerd"
+disabled_plugins = ["io.containerd.internal.v1.opt"]  # it would leave a folder in the host's /opt
 [grpc]
   address = {quoted(CONTAINERD)}
 [plugins."io.containerd.cri.v1.images".pinned_images]

@@ -32,6 +32,7 @@ class Pipe(asyncio.Protocol):
     def __init__(self, twin: Pipe | None = None) -> None:
         self.twin = twin
         self.transport: asyncio.Transport | None = None
+        self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes up the connection; back-pressure starts at `WINDOW` bytes."""
@@ -45,8 +46,13 @@ class Pipe(asyncio.Protocol):
             self.twin.transport.write(data)
 
     def eof_received(self) -> bool:
-        """Hands the half-close on; the other direction stays open."""
-        if self.twin and self.twin.transport and self.twin.transport.can_write_eof():
+        """Hands the half-close on; the other direction stays open until it ends as well."""
+        self.ended = True
+        assert self.twin and self.twin.transport and self.transport
+        if self.twin.ended:
+            self.twin.transport.close()
+            self.transport.close()
+        else:
             self.twin.transport.write_eof()
         return True
 
@@ -113,9 +119,11 @@ def listen(port: int) -> socket.socket:
 async def serve(listeners: dict[socket.socket, tuple[str, int]]) -> None:
     """Relays what the listeners accept, for ever."""
     loop = asyncio.get_running_loop()
-    for listener, target in listeners.items():
-        await loop.create_server(lambda target=target: Entry(target), sock=listener)
-    await asyncio.Event().wait()
+    async with contextlib.AsyncExitStack() as servers:
+        for listener, target in listeners.items():
+            server = await loop.create_server(lambda target=target: Entry(target), sock=listener)
+            await servers.enter_async_context(server)
+        await asyncio.Event().wait()
 
 
 def main(folder: Path) -> None:

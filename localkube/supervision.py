@@ -76,7 +76,10 @@ def sections(logs: Path, programs: list[Program], group: str = "") -> str:
     """Text of the sections of some programs, in a group of its own if one is named."""
     lines = []
     if group:
-        lines += [f"[group:{group}]", f"programs = {','.join(program.name for program in programs)}"]
+        lines += [
+            f"[group:{group}]",
+            f"programs = {','.join(program.name for program in programs)}",
+        ]
     for program in programs:
         environment = {"PYTHONPATH": str(PROJECT), **program.environment}
         lines += [
@@ -124,7 +127,7 @@ class Supervisor:
             return False
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """State of each program by its name: `statename`, `pid`, `start` (seconds since 1970), ..."""
+        """State of each program by its name: `statename`, `pid`, `start` (epoch), and more."""
         return {info["name"]: info for info in self.rpc.getAllProcessInfo()}
 
     def start(self, name: str) -> None:

@@ -1,0 +1,80 @@
+"""cgroups, on folders that look like the kernel's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from localkube import cgroups
+
+
+@pytest.fixture
+def version1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    for name in ("memory", "cpuset"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cgroup.procs").touch()
+    (tmp_path / "cpuset" / "cpuset.cpus").write_text("0-1")
+    (tmp_path / "cpuset" / "cpuset.mems").write_text("0")
+    return tmp_path
+
+
+@pytest.fixture
+def version2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    (tmp_path / "cgroup.procs").touch()
+    (tmp_path / "cgroup.controllers").write_text("cpu memory pids rdma")
+    return tmp_path
+
+
+def test_version_1_makes_the_cgroup_in_every_hierarchy(version1: Path) -> None:
+    cgroups.create("/localkube/a/node")
+    assert (version1 / "memory/localkube/a/node").is_dir()
+    assert (version1 / "cpuset/localkube/a/node").is_dir()
+
+
+def test_version_1_does_not_fill_what_the_kernel_did_not_make(version1: Path) -> None:
+    # the kernel makes cpuset.cpus in each new folder; an ordinary file system does not
+    cgroups.create("/localkube/a/node")
+    assert not (version1 / "cpuset/localkube/a/node/cpuset.cpus").exists()
+
+
+def test_version_1_copies_the_cpus_down_each_level(version1: Path) -> None:
+    for level in ("localkube", "localkube/a", "localkube/a/node"):
+        (version1 / "cpuset" / level).mkdir()
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            (version1 / "cpuset" / level / name).touch()
+    cgroups.create("/localkube/a/node")
+    assert (version1 / "cpuset/localkube/a/node/cpuset.cpus").read_text() == "0-1"
+
+
+def test_removing_takes_the_whole_tree_and_the_empty_parent(version1: Path) -> None:
+    cgroups.create("/localkube/a/node")
+    (version1 / "memory/localkube/a/node/kubepods/burstable").mkdir(parents=True)
+    cgroups.remove("/localkube/a")
+    assert not (version1 / "memory/localkube").exists()
+
+
+def test_removing_leaves_another_labs_cgroups(version1: Path) -> None:
+    cgroups.create("/localkube/a/node")
+    cgroups.create("/localkube/b/node")
+    cgroups.remove("/localkube/a")
+    assert (version1 / "memory/localkube/b/node").is_dir()
+
+
+def test_removing_says_when_processes_stay(version1: Path) -> None:
+    cgroups.create("/localkube/a/node")
+    (version1 / "memory/localkube/a/node/busy").touch()  # a folder that cannot be removed
+    with pytest.raises(TimeoutError, match="still holds"):
+        cgroups.remove("/localkube/a", deadline=0.1)
+
+
+def test_version_2_hands_the_kubelets_controllers_down(version2: Path) -> None:
+    for level in ("localkube", "localkube/a", "localkube/a/node"):
+        (version2 / level).mkdir()
+        (version2 / level / "cgroup.controllers").write_text("memory")
+    cgroups.create("/localkube/a/node")
+    assert (version2 / "localkube/a/node/cgroup.subtree_control").read_text() == "+memory"
+    # one write a controller, the last one stays in an ordinary file
+    assert (version2 / "cgroup.subtree_control").read_text() in ("+cpu", "+memory", "+pids")

@@ -1,0 +1,65 @@
+"""Which Services of type LoadBalancer get the node's address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localkube.loadbalancer import decide
+
+ADDRESS = "10.89.0.17"
+
+
+def service(name: str, port: int, *, at: int = 0, kind: str = "LoadBalancer", ip: str = "") -> Any:
+    ingress = [{"ip": ip}] if ip else []
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": "default",
+            "uid": name,
+            "creationTimestamp": f"2026-01-01T00:00:{at:02}Z",
+        },
+        "spec": {"type": kind, "ports": [{"port": port, "protocol": "TCP"}]},
+        "status": {"loadBalancer": {"ingress": ingress}},
+    }
+
+
+def names(services: list[Any]) -> list[str]:
+    return [each["metadata"]["name"] for each in services]
+
+
+def test_a_new_service_gets_the_address() -> None:
+    give, refuse = decide([service("one", 443)], ADDRESS)
+    assert (names(give), refuse) == (["one"], [])
+
+
+def test_other_types_are_left_alone() -> None:
+    assert decide([service("one", 443, kind="ClusterIP")], ADDRESS) == ([], [])
+
+
+def test_a_service_that_has_the_address_is_left_alone() -> None:
+    assert decide([service("one", 443, ip=ADDRESS)], ADDRESS) == ([], [])
+
+
+def test_a_wrong_address_is_corrected() -> None:
+    assert names(decide([service("one", 443, ip="10.89.0.99")], ADDRESS)[0]) == ["one"]
+
+
+def test_the_older_of_two_services_gets_the_port() -> None:
+    give, refuse = decide([service("late", 443, at=9), service("early", 443, at=1)], ADDRESS)
+    assert (names(give), names(refuse)) == (["early"], ["late"])
+
+
+def test_who_has_the_port_keeps_it_from_an_older_service() -> None:
+    services = [service("older", 443, at=1), service("holder", 443, at=9, ip=ADDRESS)]
+    give, refuse = decide(services, ADDRESS)
+    assert (give, names(refuse)) == ([], ["older"])
+
+
+def test_services_with_different_ports_share_the_address() -> None:
+    assert names(decide([service("one", 443), service("two", 80)], ADDRESS)[0]) == ["one", "two"]
+
+
+def test_the_same_port_of_another_protocol_is_another_port() -> None:
+    other = service("udp", 443)
+    other["spec"]["ports"][0]["protocol"] = "UDP"
+    assert names(decide([service("tcp", 443), other], ADDRESS)[0]) == ["tcp", "udp"]

@@ -1,0 +1,140 @@
+"""The relay into the lab and the proxy out of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from localkube import egress
+from localkube.relay import listen, serve
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def relayed(handler: Handler, client: Callable[[int], Awaitable[None]]) -> None:
+    """Runs a server on loopback, a relay before it and a client that gets the relay's port."""
+
+    async def run() -> None:
+        server = await asyncio.start_server(handler, "127.0.0.1", 0)
+        target = server.sockets[0].getsockname()
+        entry = listen(0)
+        relay = asyncio.create_task(serve({entry: target}))
+        try:
+            async with asyncio.timeout(10):
+                await client(entry.getsockname()[1])
+        finally:
+            await end(relay)
+            server.close()
+            await server.wait_closed()
+
+    asyncio.run(run())
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+def test_bytes_arrive_whole_and_in_order_in_both_directions() -> None:
+    sent = bytes(range(256)) * 8192
+
+    async def client(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        writer.write_eof()
+        assert await reader.read(-1) == sent
+        writer.close()
+
+    relayed(echo, client)
+
+
+def test_a_half_closed_connection_still_answers() -> None:
+    async def answer_at_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received = await reader.read(-1)
+        writer.write(b"received " + received)
+        writer.close()
+
+    async def client(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"all")
+        writer.write_eof()
+        assert await reader.read(-1) == b"received all"
+        writer.close()
+
+    relayed(answer_at_the_end, client)
+
+
+def test_a_server_that_hangs_up_ends_the_clients_connection() -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async def client(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await reader.read(-1) == b""
+        writer.close()
+
+    relayed(hang_up, client)
+
+
+def test_nobody_behind_the_relay_ends_the_clients_connection() -> None:
+    async def run() -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))  # bound, not listening: refuses
+            entry = listen(0)
+            relay = asyncio.create_task(serve({entry: unused.getsockname()}))
+            reader, writer = await asyncio.open_connection(*entry.getsockname())
+            assert await asyncio.wait_for(reader.read(-1), 5) == b""
+            writer.close()
+            await end(relay)
+
+    asyncio.run(run())
+
+
+def test_the_relay_listens_on_loopback_only() -> None:
+    with listen(0) as entry:
+        assert entry.getsockname()[0] == "127.0.0.1"
+
+
+def test_egress_takes_connect_to_a_registrys_ports() -> None:
+    assert egress.target(b"CONNECT images.example:443 HTTP/1.1\r\n\r\n") == ("images.example", 443)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET http://images.example/ HTTP/1.1\r\n\r\n",
+        b"CONNECT images.example:22 HTTP/1.1\r\n\r\n",
+        b"CONNECT :443 HTTP/1.1\r\n\r\n",
+        b"CONNECT images.example:https HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_egress_refuses_everything_else(head: bytes) -> None:
+    with pytest.raises(ValueError):
+        egress.target(head)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3", "192.168.1.1", "169.254.169.254", "::1"])
+def test_egress_does_not_lead_to_the_host_or_its_networks(host: str) -> None:
+    with pytest.raises(ValueError, match="no public address"):
+        asyncio.run(egress.public_address(host, 443))
+
+
+def test_egress_goes_through_the_hosts_own_proxy() -> None:
+    assert egress.upstream_proxy({"HTTPS_PROXY": "http://proxy.example:8080"}) == (
+        "proxy.example",
+        8080,
+    )
+    assert egress.upstream_proxy({"https_proxy": "proxy.example"}) == ("proxy.example", 3128)
+    assert egress.upstream_proxy({}) is None
