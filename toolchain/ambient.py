@@ -95,8 +95,8 @@ def choose(
 ) -> dict[str, Found]:
     """Which binaries of `modules` come from PATH.
 
-    Binaries of a module that are of use only together (all have one rule, as those of containerd) are
-    taken together or not at all, lest versions mix.
+    Binaries of a module under one rule, as those of containerd, are taken together or not at all,
+    lest versions mix.
     """
     path, own = list(path), list(own)
     chosen: dict[str, Found] = {}

@@ -154,7 +154,7 @@ class Builder:
 
 @contextlib.contextmanager
 def _workshop(module: pins.Module) -> Iterator[Path]:
-    """A copy of the module's folder below the cache, so that nothing is written into the checkout."""
+    """A copy of the module's folder below the cache: nothing is written into the checkout."""
     folder = workshops() / f"{pins.key(module)}.{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(module.folder, folder)

@@ -1,4 +1,4 @@
-"""The environment in which the demo's commands run: PATH, Pulumi's state, passphrase, kubeconfig."""
+"""The environment of the demo's commands: PATH, Pulumi's state, passphrase, kubeconfig."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ def state_folder() -> Path:
     return venv.PRIVATE / "pulumi"
 
 
+def state_url() -> str:
+    """That folder as Pulumi's backend URL."""
+    return f"file://{state_folder()}"
+
+
 def passphrase_file() -> Path:
     """The file of the passphrase that serves when the user has set none."""
     return venv.PRIVATE / "passphrase"
@@ -46,8 +51,9 @@ def stacks() -> list[str]:
 
 
 def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, str]:
-    """`base` with what the demo's commands need. `stack`: whose kubeconfig, else the selected one's.
+    """`base` with what the demo's commands need.
 
+    `stack` says whose kubeconfig it names; without, that of the stack that Pulumi has selected.
     What the user has set (state backend, passphrase, Pulumi's home) stays.
     """
     env = dict(base)
@@ -56,10 +62,10 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
     env["PATH"] = packages.search_path(os.pathsep.join(path + [p for p in known if p not in path]))
     env["VIRTUAL_ENV"] = str(venv.FOLDER)
     env["PULUMI_SKIP_UPDATE_CHECK"] = "true"
-    env.setdefault("PULUMI_BACKEND_URL", f"file://{state_folder()}")
+    env.setdefault("PULUMI_BACKEND_URL", state_url())
     if "PULUMI_CONFIG_PASSPHRASE" not in env:
         env.setdefault("PULUMI_CONFIG_PASSPHRASE_FILE", str(passphrase_file()))
-    # the salt of the passphrase is kept with the state, so that the tracked settings need not hold it
+    # Pulumi takes the passphrase's salt from the state: see salt.py
     env["PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER"] = "true"
     if tools.is_built("pulumi"):
         # The provider built here is not the official one of that version: other projects must not
@@ -72,19 +78,24 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
     return env
 
 
+def uses_own_state(env: Mapping[str, str]) -> bool:
+    """Whether the state is in the project's own folder."""
+    return env.get("PULUMI_BACKEND_URL") == state_url()
+
+
 def uses_own_secrets(env: Mapping[str, str]) -> bool:
     """Whether passphrase and state are both the project's own."""
     return (
         env.get("PULUMI_CONFIG_PASSPHRASE_FILE") == str(passphrase_file())
         and "PULUMI_CONFIG_PASSPHRASE" not in env
-        and env.get("PULUMI_BACKEND_URL") == f"file://{state_folder()}"
+        and uses_own_state(env)
     )
 
 
 def prepare(env: Mapping[str, str]) -> None:
     """Makes the private files that `env` speaks of, where they are missing."""
     venv.private_folder()
-    if env.get("PULUMI_BACKEND_URL") == f"file://{state_folder()}":
+    if uses_own_state(env):
         state_folder().mkdir(mode=0o700, exist_ok=True)
     if env.get("PULUMI_CONFIG_PASSPHRASE_FILE") == str(passphrase_file()):
         _make_passphrase(passphrase_file())

