@@ -17,7 +17,7 @@ _SCRIPT = """\
 exec 9<> <(:)
 pause() {{ read -rt "$1" -u 9; true; }}
 admin() {{
-  exec 3<>/dev/tcp/127.0.0.1/{admin} || return
+  exec 3<>/dev/tcp/{address}/{admin} || return
   printf '%s %s HTTP/1.1\\r\\n' "$1" "$2" >&3
   printf '%s\\r\\n' 'Host: drain' 'Connection: close' 'Content-Length: 0' '' >&3
   local line; while read -rt 2 -u 3 line; do printf '%s\\n' "${{line%$'\\r'}}"; done
@@ -38,14 +38,21 @@ while ((SECONDS < end)) && busy; do pause 0.2; done
 """
 
 
-def drain_command(admin_port: int, managers: str = "https|http|ingress|peer") -> list[str]:
+def drain_command(
+    admin_port: int,
+    managers: str = "https|http|ingress|peer",
+    *,
+    admin_address: str = "127.0.0.1",
+    notice: int = NOTICE_SECONDS,
+    drain: int = DRAIN_SECONDS,
+) -> list[str]:
     """Gives the command of a pod's preStop hook.
 
-    It fails readiness and health checks, waits until nobody sends here any more, then until the
-    connections of the HTTP connection managers called `managers` (alternatives of a regular
-    expression) have ended, at most NOTICE_SECONDS + DRAIN_SECONDS.
+    It fails readiness and health checks, waits `notice` seconds until nobody sends here any more,
+    then, at most `drain` seconds, until the connections of the HTTP connection managers called
+    `managers` (alternatives of a regular expression) have ended.
     """
     script = _SCRIPT.format(
-        admin=admin_port, managers=managers, notice=NOTICE_SECONDS, drain=DRAIN_SECONDS
+        address=admin_address, admin=admin_port, managers=managers, notice=notice, drain=drain
     )
     return ["/bin/bash", "-c", script]

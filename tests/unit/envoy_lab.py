@@ -12,6 +12,7 @@ import itertools
 import json
 import random
 import shutil
+import signal
 import socket
 import socketserver
 import ssl
@@ -190,6 +191,17 @@ class Envoy:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    def terminate(self) -> None:
+        """Ends the process as the kubelet does after the preStop hook."""
+        self.signal(signal.SIGTERM)
+        assert self.process is not None
+        assert self.process.wait(5) == 0
+        self.process = None
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
 
     def log(self) -> list[dict]:
         """Gives the access log."""

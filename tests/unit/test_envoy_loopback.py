@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -12,6 +14,7 @@ from http.client import HTTPException
 import pytest
 
 from components.envoy.common import edge_san, gateway_san
+from components.envoy.drain import drain_command
 from components.routing import LbMode, edge_targets, edge_weights
 from tests.unit.envoy_lab import (
     CLUSTERS,
@@ -79,6 +82,7 @@ class Traffic(threading.Thread):
         super().__init__(daemon=True)
         self.world, self.edge = world, edge
         self.answers: list[Answer] = []
+        self.seconds: list[float] = []
         self.failures: list[str] = []
         self.enough = threading.Event()
 
@@ -90,6 +94,7 @@ class Traffic(threading.Thread):
             except (OSError, HTTPException) as problem:
                 self.failures.append(repr(problem))
                 continue
+            self.seconds.append(time.monotonic() - begin)
             self.answers.append(answer)
             if answer.status != 200:
                 self.failures.append(f"{answer.status} after {time.monotonic() - begin:.3f} s")
@@ -160,6 +165,38 @@ def test_killed_pods_lose_no_request_and_the_region_without_pods_is_avoided(worl
         world.show_pods(WEST, addresses)
         eventually(lambda: traffic.answers[-1].cluster == "west-cluster", "west is back", 15)
     assert traffic.failures == []
+
+
+def test_a_drained_gateway_loses_no_request_and_needs_nothing_but_bash(world: Lab) -> None:
+    gateway = world.envoys["gateway-west-cluster"]
+    command = drain_command(9901, admin_address=gateway.address, notice=1, drain=2)
+    with Traffic(world, "standby") as traffic:
+        eventually(lambda: len(traffic.answers) > 10, "traffic flows")
+        begin = time.monotonic()
+        hook = subprocess.Popen(command, env={"PATH": "/nowhere"}, stdout=subprocess.DEVNULL)
+        eventually(lambda: not gateway.ready(), "it is not ready any more")
+        eventually(lambda: traffic.answers[-1].cluster == "east-cluster", "east took over")
+        assert hook.poll() is None, "it took its leave before the others knew"
+        assert hook.wait(10) == 0
+        assert 1 <= time.monotonic() - begin < 5
+        gateway.terminate()
+        world.start(gateway.name)
+        eventually(lambda: traffic.answers[-1].cluster == "west-cluster", "west is back", 15)
+    assert traffic.failures == []
+
+
+def test_a_frozen_gateway_costs_a_request_one_try_and_loses_none(world: Lab) -> None:
+    gateway = world.envoys["gateway-west-cluster"]
+    with Traffic(world, "standby") as traffic:
+        eventually(lambda: len(traffic.answers) > 10, "traffic flows")
+        gateway.signal(signal.SIGSTOP)
+        try:
+            eventually(lambda: traffic.answers[-1].cluster == "east-cluster", "east took over")
+        finally:
+            gateway.signal(signal.SIGCONT)
+        eventually(lambda: traffic.answers[-1].cluster == "west-cluster", "west is back", 15)
+    assert traffic.failures == []
+    assert max(traffic.seconds) < 1.5
 
 
 def ask_gateway(world: Lab, cluster: str, port: int, san: str, *, foreign: bool = False) -> Answer:
