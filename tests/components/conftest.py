@@ -1,0 +1,138 @@
+"""The whole program under Pulumi's mocks: nothing is run, every registration is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import runpy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.backends.local import LocalBackend
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = "multi-cluster-resiliency"
+
+
+def kubeconfig(cluster: str) -> str:
+    """A kubeconfig whose token tells whose it is."""
+    return json.dumps(
+        {
+            "current-context": cluster,
+            "clusters": [{"name": cluster, "cluster": {"server": f"https://{cluster}"}}],
+            "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": cluster}}],
+            "users": [{"name": cluster, "user": {"token": f"token-of-{cluster}"}}],
+        }
+    )
+
+
+@dataclass
+class Recorder(pulumi.runtime.Mocks):
+    """Answers as the providers would and keeps what it was asked to make."""
+
+    made: list[pulumi.runtime.MockResourceArgs] = field(default_factory=list)
+
+    def new_resource(
+        self, args: pulumi.runtime.MockResourceArgs
+    ) -> tuple[str | None, dict[Any, Any]]:
+        self.made.append(args)
+        outputs = dict(args.inputs)
+        if args.typ.startswith("pulumi-python:dynamic/pki"):
+            outputs |= {"certificate": f"certificate of {args.name}", "key": f"key of {args.name}"}
+        if args.typ == "pulumi-python:dynamic/localkube:Cluster":
+            outputs |= {"kubeconfig": kubeconfig(args.name), "identity": f"identity {args.name}"}
+        return f"{args.name}_id", outputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
+        return {}
+
+
+@dataclass
+class Demo:
+    """What one run of the program registered and exported."""
+
+    made: list[pulumi.runtime.MockResourceArgs]
+    outputs: dict[str, Any]
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Inputs of all resources whose type ends so, by name."""
+        return {made.name: made.inputs for made in self.made if made.typ.endswith(kind)}
+
+    def cluster_of(self, made: pulumi.runtime.MockResourceArgs) -> str:
+        """The cluster whose provider a resource has; nothing for none."""
+        provider, _, _ = (made.provider or "").rpartition("::")
+        return provider.rpartition("::")[2]
+
+    @property
+    def objects(self) -> list[pulumi.runtime.MockResourceArgs]:
+        """All Kubernetes objects."""
+        return [made for made in self.made if made.typ.startswith("kubernetes:")]
+
+
+@pytest.fixture
+def loops(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Closes every event loop that a test opens; Pulumi's SDK leaves its own open."""
+    opened: list[asyncio.AbstractEventLoop] = []
+    make = asyncio.new_event_loop
+
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        opened.append(make())
+        return opened[-1]
+
+    monkeypatch.setattr(asyncio, "new_event_loop", new_event_loop)
+    yield
+    for loop in opened:
+        loop.close()
+    asyncio.set_event_loop(None)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, loops: None) -> Iterator[Callable[..., Demo]]:
+    """Runs the program with a configuration; any number of times in a test."""
+    monkeypatch.setattr(LocalBackend, "check", lambda self: None)
+    monkeypatch.chdir(ROOT)
+
+    def start(**values: object) -> Demo:
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        recorder = Recorder()
+        pulumi.runtime.set_mocks(recorder, project=PROJECT, stack="west", preview=False)
+        config = {
+            f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
+            for key, value in values.items()
+        }
+        pulumi.runtime.set_all_config(config)
+        outputs: dict[str, Any] = {}
+        monkeypatch.setattr(pulumi, "export", outputs.__setitem__)
+
+        @pulumi.runtime.test
+        def program() -> None:
+            runpy.run_path(str(ROOT / "__main__.py"))
+
+        program()
+        return Demo(recorder.made, outputs)
+
+    yield start
+    pulumi.runtime.set_all_config({})
+
+
+def value(output: Any) -> Any:
+    """What an output holds, once the program has ended."""
+    if not isinstance(output, pulumi.Output):
+        return output
+    return asyncio.get_event_loop_policy().get_event_loop().run_until_complete(output.future())
+
+
+def secret_text(given: Any) -> str:
+    """The text of an input that is marked as a secret, and only of such."""
+    assert pulumi.runtime.rpc.is_rpc_secret(given), "this would be readable in the state"
+    return pulumi.runtime.rpc.unwrap_rpc_secret(given)
+
+
+def is_secret(output: pulumi.Output[Any]) -> bool:
+    """Whether an output is encrypted in the state and hidden in previews."""
+    return asyncio.get_event_loop_policy().get_event_loop().run_until_complete(output.is_secret())

@@ -1,0 +1,257 @@
+"""What the program registers, where, and with which inputs."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from components.manifest import SKIP_AWAIT
+from localkube import spec
+from tests.components.conftest import ROOT, Demo, is_secret, secret_text, value
+
+Run = Callable[..., Demo]
+APPLICATION = ("east-cluster", "west-cluster")
+ALL = ("corp-edge", *APPLICATION)
+EXPOSED = "gateway.tetrate.io/edge-clusters"
+
+
+def test_every_object_is_in_the_cluster_that_its_name_begins_with(run: Run) -> None:
+    demo = run()
+    assert len(demo.objects) > 30
+    for made in demo.objects:
+        assert demo.cluster_of(made) in ALL, f"{made.name} has no provider of its own"
+        assert made.name.startswith(demo.cluster_of(made)), f"{made.name} is in the wrong cluster"
+
+
+def test_every_cluster_gets_what_it_needs_and_nothing_else(run: Run) -> None:
+    demo = run()
+    kinds = {name: Counter[str]() for name in ALL}
+    for made in demo.objects:
+        kinds[demo.cluster_of(made)][made.typ.rpartition(":")[2]] += 1
+    gateway = {"Namespace": 1, "ConfigMap": 1, "Secret": 1, "Service": 1, "Deployment": 1}
+    gateway["PodDisruptionBudget"] = 1
+    application = {"Namespace": 1, "ConfigMap": 2, "Service": 2, "Deployment": 1}
+    assert kinds["corp-edge"] == Counter(gateway) + Counter(Secret=1)
+    for name in APPLICATION:
+        assert kinds[name] == Counter(gateway) + Counter(application)
+
+
+def test_the_application_is_not_on_the_edge_and_the_clients_certificate_only_there(
+    run: Run,
+) -> None:
+    demo = run()
+    names = {(demo.cluster_of(m), m.inputs["metadata"]["name"]) for m in demo.objects}
+    assert {c for c, name in names if name == "web-portal"} == set(APPLICATION)
+    assert {c for c, name in names if name == "online-banking-certs"} == {"corp-edge"}
+    assert {c for c, name in names if name == "gateway"} == set(ALL)
+
+
+def test_all_that_the_application_is_made_of_is_registered_as_its_manifest_says(run: Run) -> None:
+    demo = run()
+    made = demo.of_type("apps/v1:Deployment")["east-cluster-web-portal"]
+    documents = yaml.safe_load_all((ROOT / "manifests" / "app.yaml").read_text())
+    assert made == next(d for d in documents if d["kind"] == "Deployment")
+
+
+@pytest.mark.parametrize(
+    ("mode", "east", "west"),
+    [
+        ("active", "corp-edge:100", "corp-edge:100"),
+        ("standby", "corp-edge:0", "corp-edge:100"),
+        ("locality", "corp-edge", "corp-edge"),
+    ],
+)
+def test_the_mode_is_on_the_services_on_the_edge_and_in_the_outputs(
+    run: Run, mode: str, east: str, west: str
+) -> None:
+    demo = run(lbMode=mode, activeCluster="west-cluster")
+    services = demo.of_type("core/v1:Service")
+    given = [
+        services[f"{cluster}-web-portal"]["metadata"]["annotations"][EXPOSED]
+        for cluster in APPLICATION
+    ]
+    assert given == [east, west]
+    weights = {
+        name: int(text.partition(":")[2]) if ":" in text else None
+        for name, text in zip(APPLICATION, given, strict=True)
+    }
+    edge = demo.of_type("demo:edge:Edge")["corp-edge"]
+    assert edge["lbMode"] == mode == demo.outputs["lbMode"]
+    assert edge["edgeWeights"] == {n: "locality" if w is None else w for n, w in weights.items()}
+    assert demo.outputs["edgeWeights"] == weights
+
+
+def test_a_switch_changes_the_edge_and_the_weights_only(run: Run) -> None:
+    before, after = (
+        {(made.typ, made.name): made.inputs for made in run(lbMode=mode).made}
+        for mode in ("active", "standby")
+    )
+    assert before.keys() == after.keys()
+    changed = {key[1] for key in before if before[key] != after[key]}
+    assert changed == {
+        "west-cluster",  # the component that tells people
+        "west-cluster-web-portal",
+        "corp-edge",
+        "corp-edge-gateway",
+        "corp-edge-gateway-config",
+        "corp-edge-answer",
+    }
+    old, new = (
+        run(lbMode=mode).of_type("apps/v1:Deployment")["corp-edge-gateway"]["spec"]["template"]
+        for mode in ("active", "standby")
+    )
+    assert old["metadata"] != new["metadata"], "the edge's pods would not be rolled"
+    assert old["spec"] == new["spec"]
+
+
+def test_nothing_waits_for_a_service_whose_address_is_known(run: Run) -> None:
+    for name, service in run().of_type("core/v1:Service").items():
+        assert service["metadata"]["annotations"][SKIP_AWAIT] == "true", name
+
+
+def test_pods_are_waited_for(run: Run) -> None:
+    deployments = run().of_type("apps/v1:Deployment")
+    assert len(deployments) == 5
+    for name, deployment in deployments.items():
+        assert SKIP_AWAIT not in deployment["metadata"].get("annotations", {}), name
+
+
+def test_each_provider_is_bound_to_its_clusters_data_and_changes_in_place(run: Run) -> None:
+    providers = run().of_type("pulumi:providers:kubernetes")
+    assert providers.keys() == set(ALL)
+    for name, inputs in providers.items():
+        assert inputs["clusterIdentifier"] == f"identity {name}"
+        assert f"token-of-{name}" in secret_text(inputs["kubeconfig"])
+        assert inputs["enableConfigMapMutable"] == inputs["enableSecretMutable"] == "true"
+        assert inputs["deleteUnreachable"] == "true"
+
+
+def test_clusters_have_the_ports_and_places_of_the_settings(run: Run) -> None:
+    demo = run(localPort="9443", localNodes="2")
+    clusters = demo.of_type("localkube:Cluster")
+    assert {n: (c["index"], c["api_port"]) for n, c in clusters.items()} == {
+        "corp-edge": (0, 9445),
+        "east-cluster": (1, 9446),
+        "west-cluster": (2, 9447),
+    }
+    assert clusters["corp-edge"]["ports"] == {"9443": 443, "9444": 80}
+    assert clusters["east-cluster"]["ports"] == {}
+    assert {c["nodes"] for c in clusters.values()} == {2}
+    assert {c["lab"] for c in clusters.values()} == {str(ROOT / ".demo" / "west" / "lab")}
+
+
+def test_outputs_are_those_that_scripts_rely_on(run: Run) -> None:
+    outputs = {key: value(output) for key, output in run(localPort="8443").outputs.items()}
+    assert outputs == {
+        "url": "https://127.0.0.1:8443/web-portal",
+        "host": "online-banking.dynabank.com",
+        "kubeconfig": str(ROOT / ".demo" / "west" / "kubeconfig"),
+        "caCertificate": "certificate of authority",
+        "lbMode": "active",
+        "edgeWeights": {"east-cluster": 100, "west-cluster": 100},
+    }
+
+
+def test_the_clients_certificate_covers_the_host_and_the_address_in_the_url(run: Run) -> None:
+    demo = run()
+    names = demo.of_type("pki:Certificate")["corp-edge-online-banking-certs"]["names"]
+    assert names == ["online-banking.dynabank.com", "127.0.0.1", "localhost"]
+    secret = demo.of_type("core/v1:Secret")["corp-edge-online-banking-certs"]
+    assert secret["type"] == "kubernetes.io/tls"
+    assert secret["metadata"]["namespace"] == "tetrate-system"
+    texts = {key: b64decode(text).decode() for key, text in secret["data"].items()}
+    assert texts == {
+        "tls.crt": "certificate of corp-edge-online-banking-certs",
+        "tls.key": "key of corp-edge-online-banking-certs",
+        "ca.crt": "certificate of authority",
+    }
+
+
+def test_edge_and_gateways_have_certificates_of_their_own_for_one_another(run: Run) -> None:
+    certificates = run().of_type("pki:Certificate")
+    assert certificates["corp-edge-mesh"]["names"] == ["edge.corp-edge.mesh"]
+    for name in APPLICATION:
+        assert certificates[f"{name}-mesh"]["names"] == [f"gateway.{name}.mesh"]
+
+
+def test_the_edge_sends_to_every_cluster_and_each_gateway_to_every_other(run: Run) -> None:
+    configs = run().of_type("core/v1:ConfigMap")
+    address = {name: spec.node_address(i) for i, name in enumerate(ALL)}
+    edge = configs["corp-edge-gateway-config"]["data"]["envoy.yaml"]
+    east = configs["east-cluster-gateway-config"]["data"]["envoy.yaml"]
+    assert address["east-cluster"] in edge and address["west-cluster"] in edge
+    assert address["west-cluster"] in east and address["east-cluster"] not in east
+
+
+def test_nothing_that_people_need_to_read_is_hidden(run: Run) -> None:
+    outputs = run().outputs
+    assert not is_secret(outputs["caCertificate"])
+    assert not is_secret(outputs["url"])
+
+
+def test_the_kubeconfig_has_a_context_for_every_cluster(run: Run) -> None:
+    content = run().of_type("files:PrivateFile")["kubeconfig"]["content"]
+    contexts = yaml.safe_load(secret_text(content))["contexts"]
+    assert [context["name"] for context in contexts] == list(ALL)
+
+
+def test_the_answer_is_asked_for_by_the_url_and_checked_against_the_host(run: Run) -> None:
+    answer = run(localPort="8443").of_type("answer:Answer")["corp-edge-answer"]
+    assert answer["url"] == "https://127.0.0.1:8443/web-portal"
+    assert answer["host"] == "online-banking.dynabank.com"
+    assert answer["authority"] == "certificate of authority"
+
+
+def test_a_third_cluster_gets_all_that_the_others_have(run: Run) -> None:
+    clusters = [{"name": n, "region": "us-east1"} for n in ("one", "two", "three")]
+    demo = run(clusters=clusters)
+    per_cluster = Counter(demo.cluster_of(made) for made in demo.objects)
+    assert per_cluster["one"] == per_cluster["two"] == per_cluster["three"] == 12
+    assert demo.outputs["edgeWeights"] == {"one": 100, "two": 100, "three": 100}
+
+
+def portal(annotations: dict[str, str], **more: Any) -> list[dict[str, Any]]:
+    """A user's own manifest: one Service and one Deployment."""
+    prefix = "gateway.tetrate.io/"
+    notes = {prefix + key: text for key, text in annotations.items()}
+    metadata = {"name": "shop", "namespace": "shops"}
+    pod = {"containers": [{"name": "shop", "image": "registry.example.com/shop:1"}]}
+    template = {"metadata": {"labels": {"app": "shop"}}, "spec": pod}
+    selector = {"app": "shop"}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {**metadata, "annotations": notes},
+            "spec": {"selector": selector, "ports": [{"port": 80, "targetPort": 8000}]},
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {"selector": {"matchLabels": selector}, "template": template},
+        },
+        *more.get("documents", []),
+    ]
+
+
+OWN = {"host": "shop.example.com", "protocol": "HTTPS", "tls-secret": "shop-certs", "path": "/buy"}
+
+
+def test_a_manifest_of_ones_own_is_exposed_as_the_portal_is(run: Run, tmp_path: Any) -> None:
+    manifest = tmp_path / "shop.yaml"
+    manifest.write_text(yaml.safe_dump_all(portal(OWN)))
+    demo = run(manifest=str(manifest))
+    assert value(demo.outputs["url"]).endswith("/buy")
+    assert demo.outputs["host"] == "shop.example.com"
+    names = demo.of_type("pki:Certificate")["corp-edge-shop-certs"]["names"]
+    assert names == ["shop.example.com", "127.0.0.1", "localhost"]
+    assert "east-cluster-shop-pods" in demo.of_type("core/v1:Service")
+    assert "corp-edge-online-banking-certs" not in demo.of_type("core/v1:Secret")
+    info = demo.of_type("core/v1:ConfigMap")["west-cluster-cluster-info"]
+    assert info["metadata"]["namespace"] == "shops"

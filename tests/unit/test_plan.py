@@ -1,0 +1,147 @@
+"""What is read and refused before anything is registered."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from components import backends, plan
+from components.errors import DemoError, one_line
+from components.settings import Settings, read
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN = {"host": "shop.example.com", "protocol": "HTTPS", "tls-secret": "shop-certs"}
+PLAIN = {"host": "plain.example.com"}
+
+
+def service(name: str, annotations: dict[str, str]) -> dict[str, Any]:
+    notes = {f"gateway.tetrate.io/{key}": text for key, text in annotations.items()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "shops", "annotations": notes},
+        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8000}]},
+    }
+
+
+def chosen(folder: Path, *documents: dict[str, Any], **more: Path) -> Settings:
+    manifest = folder / "own.yaml"
+    manifest.write_text(yaml.safe_dump_all(documents))
+    return dataclasses.replace(read({}, "west", ROOT), manifest=manifest, **more)
+
+
+def made(settings: Settings) -> plan.Plan:
+    return plan.read(settings, backends.of(settings))
+
+
+def test_the_demos_own_files_are_a_plan() -> None:
+    own = made(read({}, "west", ROOT))
+    assert [route.service for route in own.routes] == ["web-portal"]
+    assert [secret["metadata"]["name"] for secret in own.secrets] == ["online-banking-certs"]
+
+
+def test_routes_with_tls_come_first(tmp_path: Path) -> None:
+    settings = chosen(tmp_path, service("plain", PLAIN), service("shop", OWN))
+    assert [route.service for route in made(settings).routes] == ["shop", "plain"]
+
+
+@pytest.mark.parametrize(
+    ("documents", "message"),
+    [
+        ([service("shop", {})], r"own\.yaml: no Service has the annotation '.*host'.*add it to"),
+        ([service("shop", PLAIN)], r"own\.yaml: no Service is exposed by HTTPS; set "),
+        (
+            [
+                service("shop", OWN),
+                {
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": {"name": "mine", "namespace": "tetrate-system"},
+                },
+            ],
+            r"own\.yaml: ConfigMap mine is in tetrate-system, .* move it to another$",
+        ),
+        (
+            [
+                service("shop", OWN),
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "tetrate-system"}},
+            ],
+            "Namespace tetrate-system is in tetrate-system",
+        ),
+    ],
+)
+def test_a_manifest_that_cannot_be_exposed_is_refused(
+    tmp_path: Path, documents: list[dict[str, Any]], message: str
+) -> None:
+    with pytest.raises(DemoError, match=message) as refusal:
+        made(chosen(tmp_path, *documents))
+    assert "\n" not in str(refusal.value)
+
+
+def test_two_profiles_in_one_file_are_refused(tmp_path: Path) -> None:
+    profiles = tmp_path / "profiles.yaml"
+    text = (ROOT / "manifests" / "http-profile.yaml").read_text()
+    profiles.write_text(f"{text}---\n{text.replace('name: http-profile', 'name: other')}")
+    with pytest.raises(DemoError, match=r"profiles\.yaml holds 2 documents; keep one$"):
+        made(chosen(tmp_path, service("shop", OWN), http_profile=profiles))
+
+
+def test_a_broken_profile_is_refused_by_the_name_of_its_file(tmp_path: Path) -> None:
+    profile = tmp_path / "broken.yaml"
+    profile.write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")
+    with pytest.raises(DemoError, match=r"broken\.yaml"):
+        made(chosen(tmp_path, service("shop", OWN), http_profile=profile))
+
+
+class Incapable:
+    """A backend that this machine cannot run."""
+
+    def check(self) -> None:
+        raise DemoError("no room")
+
+
+@pytest.fixture
+def incapable(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Lets `plan.make` meet such a backend; gives the warnings that follow."""
+    warnings: list[str] = []
+    monkeypatch.setattr(plan, "load", lambda root: read({}, "west", root))
+    monkeypatch.setattr(backends, "of", lambda settings: Incapable())
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    return warnings
+
+
+def test_an_update_stops_where_the_machine_cannot_run_the_clusters(
+    incapable: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
+    with pytest.raises(DemoError, match=r"^no room$"):
+        plan.make(ROOT)
+    assert incapable == []
+
+
+def test_a_preview_goes_on_with_a_warning(
+    incapable: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    assert plan.make(ROOT).routes
+    assert incapable == ["pulumi up would stop here: no room"]
+
+
+def test_an_error_for_people_ends_the_program_with_its_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    with pytest.raises(SystemExit) as end, one_line():
+        raise DemoError("no room")
+    assert (end.value.code, said) == (32, ["no room"])
+
+
+def test_an_error_of_ours_keeps_its_traceback() -> None:
+    with pytest.raises(KeyError), one_line():
+        raise KeyError("a mistake in the program")
