@@ -124,7 +124,7 @@ def forwarding_routes(
         {"name": "idempotency-key", "present_match": False},
     ]
     once = dict(target)
-    if cautious:
+    if cautious and attempts:
         once["retry_policy"] = _retry_policy(profile, cautious, attempts)
     again = dict(target)
     if profile.retries.retry_on and attempts:

@@ -1,0 +1,281 @@
+"""What is rendered for Envoy; the real Envoy checks every bootstrap."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.certificates import authority, leaf
+from components.envoy.common import Paths, checksum, render
+from components.envoy.edge import EdgeConfig, edge_bootstrap, edge_files
+from components.envoy.gateway import GatewayConfig, gateway_bootstrap, gateway_files
+from components.routes import Route
+from components.routing import (
+    ApplicationCluster,
+    LbMode,
+    edge_targets,
+    edge_weights,
+    gateway_targets,
+)
+from tests.unit.envoy_lab import CLUSTERS, envoy_binary, portal_route, shipped_profile
+
+PORTAL = portal_route()
+SHOP = Route(
+    "shop", "retail", 80, 8080, ("shop.example.com",), "/", "HTTPS", "shop-certs", "/ready"
+)
+PLAIN = Route("news", "retail", 80, 8080, ("news.example.com",), "/n", "HTTP", None, "/n")
+SOUTH = ApplicationCluster("south-cluster", "us-south1", 0)
+ADDRESSES = {"east-cluster": "10.89.0.27", "west-cluster": "10.89.0.43", "south-cluster": "gw.test"}
+PROFILE = shipped_profile()
+
+
+def edge(
+    mode: LbMode = LbMode.ACTIVE,
+    routes: tuple[Route, ...] = (PORTAL,),
+    clusters: list[ApplicationCluster] = CLUSTERS,
+    **more: Any,
+) -> EdgeConfig:
+    weights = edge_weights(mode, clusters, "west-cluster")
+    targets = edge_targets(weights, clusters, ADDRESSES, "us-east1")
+    return EdgeConfig(routes, tuple(targets), PROFILE, **more)
+
+
+def gateway(
+    routes: tuple[Route, ...] = (PORTAL,), clusters: list[ApplicationCluster] = CLUSTERS
+) -> GatewayConfig:
+    peers = gateway_targets("east-cluster", clusters, ADDRESSES)
+    return GatewayConfig("east-cluster", "us-east1", routes, tuple(peers), PROFILE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives a folder with every certificate that a bootstrap of these tests names."""
+    root = tmp_path_factory.mktemp("validate")
+    issuer = authority("test")
+    pair = leaf(issuer, "test", ["test"])
+    for name in ("mesh", "certs/online-banking-certs", "certs/shop-certs"):
+        (root / name).mkdir(parents=True)
+        (root / name / "tls.crt").write_text(pair.certificate)
+        (root / name / "tls.key").write_text(pair.key)
+        (root / name / "ca.crt").write_text(issuer.certificate)
+    (root / "config").mkdir()
+    return root
+
+
+def _paths(folder: Path) -> Paths:
+    return Paths(str(folder / "config"), str(folder / "mesh"), str(folder / "certs"))
+
+
+EVERY_BOOTSTRAP = {
+    **{f"edge {mode}": edge(mode) for mode in LbMode},
+    "edge with several certificates": edge(routes=(PORTAL, SHOP, PLAIN)),
+    "edge without https": edge(routes=(PLAIN,)),
+    "edge with own addresses": edge(own_addresses=("127.0.0.1", "localhost"), https_port=10443),
+    "edge with three clusters": edge(clusters=[*CLUSTERS, SOUTH]),
+    "gateway": gateway(),
+    "gateway with several services": gateway((PORTAL, SHOP, PLAIN)),
+    "gateway with two peers": gateway(clusters=[*CLUSTERS, SOUTH]),
+    "gateway alone": gateway(clusters=CLUSTERS[:1]),
+}
+
+
+@pytest.mark.parametrize("name", EVERY_BOOTSTRAP)
+def test_envoy_accepts_the_bootstrap_without_a_warning(name: str, folder: Path) -> None:
+    config = replace(EVERY_BOOTSTRAP[name], paths=_paths(folder))
+    files = edge_files(config) if isinstance(config, EdgeConfig) else gateway_files(config)
+    for file, text in files.items():
+        (folder / "config" / file).write_text(text)
+    done = subprocess.run(
+        [
+            envoy_binary(),
+            *("--mode", "validate", "--config-path", folder / "config" / "envoy.yaml"),
+            *("--service-node", "test", "--service-cluster", "test", "--log-level", "warning"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_equal_settings_give_equal_text_and_any_change_another_checksum() -> None:
+    active = edge_files(edge())
+    assert active == edge_files(edge())
+    assert checksum(active) == checksum(edge_files(edge()))
+    assert checksum(active) != checksum(edge_files(edge(LbMode.STANDBY)))
+    assert checksum({"a": "b", "c": ""}) != checksum({"a": "", "c": "b"})
+    assert yaml.safe_load(active["envoy.yaml"]) == edge_bootstrap(edge())
+
+
+def test_text_has_no_aliases() -> None:
+    shared = [1]
+    assert render({"a": shared, "b": shared}) == "a:\n- 1\nb:\n- 1\n"
+
+
+def test_only_priorities_and_weights_differ_between_the_modes() -> None:
+    def without_endpoints(mode: LbMode) -> str:
+        document = edge_bootstrap(edge(mode))
+        for cluster in document["static_resources"]["clusters"]:
+            for group in cluster["load_assignment"]["endpoints"]:
+                del group["priority"], group["lb_endpoints"][0]["load_balancing_weight"]
+        return json.dumps(document)
+
+    assert len({without_endpoints(mode) for mode in LbMode}) == 1
+
+
+def test_a_standby_gets_nothing_while_one_cluster_with_a_weight_is_healthy() -> None:
+    cluster = edge_bootstrap(edge(clusters=[*CLUSTERS, SOUTH]))["static_resources"]["clusters"][0]
+    first = [g for g in cluster["load_assignment"]["endpoints"] if g["priority"] == 0]
+    # Envoy keeps all load in a priority while its healthy share times the factor is 100 or more.
+    assert cluster["load_assignment"]["policy"]["overprovisioning_factor"] / len(first) >= 100
+
+
+def nodes(document: object, key: str) -> Iterator[Any]:
+    """Gives the values of all entries called `key`, at any depth."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            if name == key:
+                yield value
+            yield from nodes(value, key)
+    elif isinstance(document, list):
+        for value in document:
+            yield from nodes(value, key)
+
+
+def test_each_gateway_must_show_its_own_clusters_name() -> None:
+    cluster = edge_bootstrap(edge())["static_resources"]["clusters"][0]
+    found = {}
+    for entry in cluster["transport_socket_matches"]:
+        assert entry["match"] == {"cluster": entry["name"]}
+        context = entry["transport_socket"]["typed_config"]
+        (names,) = nodes(context, "match_typed_subject_alt_names")
+        found[entry["name"]] = (context["sni"], [name["matcher"]["exact"] for name in names])
+    assert found == {
+        "east-cluster": ("gateway.east-cluster.mesh", ["gateway.east-cluster.mesh"]),
+        "west-cluster": ("gateway.west-cluster.mesh", ["gateway.west-cluster.mesh"]),
+    }
+
+
+def test_a_gateways_listeners_ask_for_certificates_and_admit_different_clients() -> None:
+    listeners = gateway_bootstrap(gateway(clusters=[*CLUSTERS, SOUTH]))["static_resources"]
+    admitted = {}
+    for listener in listeners["listeners"]:
+        for names in nodes(listener, "match_typed_subject_alt_names"):
+            admitted[listener["name"]] = [name["matcher"]["exact"] for name in names]
+            assert list(nodes(listener, "require_client_certificate")) == [True]
+    assert admitted == {
+        "ingress": ["edge.corp-edge.mesh"],
+        "peer": ["gateway.west-cluster.mesh", "gateway.south-cluster.mesh"],
+    }
+
+
+def test_what_came_from_a_peer_is_never_sent_to_a_peer() -> None:
+    document = gateway_bootstrap(gateway())["static_resources"]
+    peer = next(item for item in document["listeners"] if item["name"] == "peer")
+    assert set(nodes(peer, "cluster")) == {"local_transaction-service_web-portal"}
+    local = next(c for c in document["clusters"] if c["name"].startswith("local_"))
+    assert len(local["load_assignment"]["endpoints"]) == 1
+
+
+def test_a_gateway_without_peers_has_no_peer_listener() -> None:
+    document = gateway_bootstrap(gateway(clusters=CLUSTERS[:1]))["static_resources"]
+    assert [item["name"] for item in document["listeners"]] == ["ingress", "ready"]
+
+
+@pytest.mark.parametrize("config", [edge(), gateway()], ids=["edge", "gateway"])
+def test_the_admin_port_is_for_the_pod_only(config: EdgeConfig | GatewayConfig) -> None:
+    document = edge_bootstrap(config) if isinstance(config, EdgeConfig) else None
+    document = document or gateway_bootstrap(config)
+    assert document["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
+
+
+def test_the_profiles_values_reach_the_edge_and_smaller_ones_the_gateway() -> None:
+    at_edge = next(nodes(edge_bootstrap(edge()), "routes"))
+    at_gateway = next(nodes(gateway_bootstrap(gateway()), "routes"))
+    for routes, timeout, per_try, retries in (
+        (at_edge, "10s", "0.25s", 3),
+        (at_gateway, "9s", "0.125s", 1),
+    ):
+        cautious, normal = routes[0], routes[1]
+        assert normal["route"]["timeout"] == timeout
+        assert normal["route"]["retry_policy"]["per_try_timeout"] == per_try
+        assert normal["route"]["retry_policy"]["num_retries"] == retries
+        assert normal["route"]["hedge_policy"] == {"hedge_on_per_try_timeout": True}
+        assert cautious["match"]["headers"][0]["string_match"]["safe_regex"]["regex"] == (
+            "POST|PATCH"
+        )
+        assert set(cautious["route"]["retry_policy"]["retry_on"].split(",")) == {
+            "connect-failure",
+            "refused-stream",
+            "reset-before-request",
+        }
+        assert "hedge_policy" not in cautious["route"]
+        assert "per_try_timeout" not in cautious["route"]["retry_policy"]
+
+
+def test_a_profile_without_retries_renders_none() -> None:
+    silent = replace(PROFILE, retries=replace(PROFILE.retries, attempts=0))
+    document = edge_bootstrap(replace(edge(), profile=silent))
+    assert list(nodes(document, "retry_policy")) == []
+
+
+def test_each_certificate_has_a_chain_and_the_first_serves_whoever_names_nobody() -> None:
+    listener = edge_bootstrap(edge(routes=(PORTAL, SHOP, PLAIN)))["static_resources"]["listeners"][
+        0
+    ]
+    chains = {c["name"]: c.get("filter_chain_match") for c in listener["filter_chains"]}
+    assert chains == {
+        "online-banking-certs": None,
+        "shop-certs": {"server_names": ["shop.example.com"]},
+    }
+
+
+def test_services_of_protocol_http_are_served_without_tls_and_others_redirected() -> None:
+    document = edge_bootstrap(edge(routes=(PORTAL, PLAIN)))["static_resources"]
+    https, http, _ = document["listeners"]
+    hosts = {h["name"]: h["routes"] for h in next(nodes(http, "virtual_hosts"))}
+    assert "redirect" in hosts["online-banking.dynabank.com"][0]
+    assert hosts["news.example.com"][0]["route"]["cluster"] == "regions_retail_news"
+    assert "news.example.com" not in {h["name"] for h in next(nodes(https, "virtual_hosts"))}
+
+
+@pytest.mark.parametrize(
+    ("port", "redirect"),
+    [
+        (443, {"https_redirect": True, "response_code": "PERMANENT_REDIRECT"}),
+        (
+            10443,
+            {"https_redirect": True, "response_code": "PERMANENT_REDIRECT", "port_redirect": 10443},
+        ),
+    ],
+)
+def test_the_redirect_names_the_port_only_if_it_is_not_the_usual_one(
+    port: int, redirect: dict[str, Any]
+) -> None:
+    found = list(nodes(edge_bootstrap(edge(https_port=port)), "redirect"))
+    assert found == [redirect]
+
+
+def test_a_longer_path_is_looked_at_first() -> None:
+    deep = replace(SHOP, service="deep", path="/a/b", hosts=PORTAL.hosts)
+    top = replace(SHOP, service="top", path="/", hosts=PORTAL.hosts)
+    for document in (
+        edge_bootstrap(edge(routes=(top, PORTAL, deep))),
+        gateway_bootstrap(gateway((top, PORTAL, deep))),
+    ):
+        host = next(nodes(document, "virtual_hosts"))[0]
+        order = [r["route"]["cluster"].rsplit("_", 1)[1] for r in host["routes"] if "route" in r]
+        assert list(dict.fromkeys(order)) == ["web-portal", "deep", "top"]
+
+
+def test_no_key_or_certificate_is_written_into_the_configuration() -> None:
+    for files in (edge_files(edge()), gateway_files(gateway())):
+        assert "PRIVATE KEY" not in "".join(files.values())
+        assert "inline_bytes" not in "".join(files.values())
