@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -63,7 +64,8 @@ class Builder:
         with self._guard:
             self._stopped = True
             for process in self._running:
-                process.terminate()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
 
     def _build(self, module: pins.Module, products: list[str]) -> None:
         self._progress.start(module)
@@ -116,6 +118,7 @@ class Builder:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
+                process_group=0,  # so that `stop` reaches the compilers too
             )
             self._running.add(process)
         said: list[str] = []

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-import platform
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +126,7 @@ def key(module: Module) -> str:
     """Names a build of `module`: another source, flag or kind of machine gives another key."""
     recipe = dataclasses.replace(module, seconds=0, source_mb=0, build_mb=0, kept_mb=0)
     digest = hashlib.sha256(repr(recipe).encode())
-    digest.update(platform.machine().encode())
+    digest.update(os.uname().machine.encode())
     for file in sorted(module.folder.iterdir()):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return f"{module.name}-{module.version}-{digest.hexdigest()[:12]}"

@@ -74,12 +74,7 @@ def _build(work: list[tuple[pins.Module, list[str]]]) -> None:
     shutil.rmtree(build.workshops(), ignore_errors=True)  # left by a build that was killed
     began = time.monotonic()
     with progress.Screen([module for module, _ in work]) as screen:
-        builder = build.Builder(go, screen)
-        try:
-            builder.build(work)
-        except KeyboardInterrupt:
-            builder.stop()
-            raise
+        build.Builder(go, screen).build(work)
     shutil.rmtree(build.workshops(), ignore_errors=True)
     print(f"Tools built in {progress.clock(time.monotonic() - began)} (go {go.version}).")
 

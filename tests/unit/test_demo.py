@@ -1,0 +1,186 @@
+"""The launcher: what it refuses, how it enters its environment, how it runs a command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from toolchain import ToolchainError, ToolMissing, commands, main, packages, run, venv
+
+DEMO = venv.PROJECT / "demo"
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, DEMO, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("help",), ("--help",)])
+def test_without_a_command_it_says_which_there_are(arguments: tuple[str, ...]) -> None:
+    done = demo(*arguments)
+    assert done.returncode == 0
+    for command in main.COMMANDS:
+        assert f"\n  {command} " in done.stdout
+
+
+def test_an_unknown_command_is_refused_in_one_line() -> None:
+    done = demo("upp")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr == "./demo has no command 'upp'. Commands: ./demo help\n"
+
+
+def test_the_launcher_can_be_started_and_needs_no_package() -> None:
+    assert os.access(DEMO, os.X_OK)
+    script = (
+        f"import runpy, sys; sys.path.insert(0, {str(DEMO.parent)!r}); sys.argv = ['demo'];"
+        f"runpy.run_path({str(DEMO)!r}, run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0 and done.stdout == main.USAGE, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nope"], r"no stack 'nope': Pulumi\.nope\.yaml does not exist\. Stacks: east, west"),
+        (["west", "east"], r"usage: \./demo up \[STACK\]"),
+        (["--diff"], r"\./demo pulumi up"),
+        (["../west"], r"no stack '\.\./west'"),
+    ],
+)
+def test_a_stack_is_one_that_has_settings(arguments: list[str], message: str) -> None:
+    with pytest.raises(ToolchainError, match=message):
+        commands.stack_named("up", arguments, ["east", "west"])
+
+
+def test_the_stack_is_west_unless_it_is_named() -> None:
+    assert commands.stack_named("up", [], ["east", "west"]) == "west"
+    assert commands.stack_named("up", ["east"], ["east", "west"]) == "east"
+
+
+def test_every_command_is_listed_and_runs() -> None:
+    runnable = {*commands._ON_STACK, *commands._WITH_ARGUMENTS, "setup", "help"}
+    assert runnable == set(main.COMMANDS)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a virtual environment that was made completely."""
+    folder = tmp_path / ".venv"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").symlink_to(sys.executable)
+    (tmp_path / "requirements.txt").write_text("one==1\n")
+    monkeypatch.setattr(venv, "FOLDER", folder)
+    monkeypatch.setattr(venv, "PYTHON", folder / "bin" / "python")
+    monkeypatch.setattr(venv, "_STAMP", folder / "installed.txt")
+    monkeypatch.setattr(venv, "_REQUIREMENTS", tmp_path / "requirements.txt")
+    (folder / "installed.txt").write_text(venv.wanted())
+    return tmp_path
+
+
+def test_an_environment_is_ready_when_all_is_as_it_was_made(project: Path) -> None:
+    assert venv.is_ready()
+
+
+@pytest.mark.parametrize("damage", ["no stamp", "other requirements", "moved", "no python"])
+def test_an_environment_is_made_anew_when_anything_differs(
+    project: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if damage == "no stamp":
+        (project / ".venv" / "installed.txt").unlink()
+    elif damage == "other requirements":
+        (project / "requirements.txt").write_text("one==2\n")
+    elif damage == "moved":
+        monkeypatch.setattr(venv, "FOLDER", project / "elsewhere")
+    else:
+        (project / ".venv" / "bin" / "python").unlink()
+    assert not venv.is_ready()
+
+
+def test_a_missing_package_is_named_with_the_command_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    needs = [packages.Need("seccomp.h", "runc is built with it", "libseccomp-dev")]
+    with pytest.raises(ToolchainError, match="sudo apt-get install -y libseccomp-dev") as refusal:
+        packages.install(needs)
+    assert "seccomp.h is missing (runc is built with it)" in str(refusal.value)
+    packages.install([])
+
+
+@pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
+def test_the_exit_code_comes_back(script: str, code: int, tmp_path: Path) -> None:
+    assert run.foreground(["sh", "-c", script], os.environ, tmp_path) == code
+
+
+def test_a_command_runs_in_its_folder_and_environment(tmp_path: Path) -> None:
+    here = Path.cwd()
+    env = {"PATH": os.environ["PATH"], "WHO": "me"}
+    assert run.foreground(["sh", "-c", 'echo "$WHO" > said'], env, tmp_path) == 0
+    assert (tmp_path / "said").read_text() == "me\n"
+    assert Path.cwd() == here
+
+
+def test_a_command_that_is_not_there_is_an_error_with_its_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ToolMissing, match=r"nothing-like-it is not there.*\./demo setup"):
+        run.foreground(["nothing-like-it"], os.environ, tmp_path)
+
+
+# A shell that says when it is ready, and what reached it.
+PATIENT = """
+trap 'echo INT >> got' INT
+trap 'echo TERM >> got; exit 3' TERM
+echo $$ > ready
+while :; do sleep 0.05; done
+"""
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    """Runs PATIENT by run.foreground in a process of its own; returns it when all is ready."""
+    program = (
+        "import os, pathlib, sys; from toolchain import run;"
+        f"command, folder = ['sh', '-c', {PATIENT!r}], pathlib.Path({str(folder)!r});"
+        "sys.exit(run.foreground(command, os.environ, folder))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=venv.PROJECT)
+    wait_for(lambda: (folder / "ready").exists() and (folder / "ready").read_text().strip() != "")
+    return process
+
+
+def wait_for(condition: object, seconds: float = 20) -> None:
+    assert callable(condition)
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.01)
+
+
+def test_a_signal_to_the_launcher_reaches_the_command_once(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    process.send_signal(signal.SIGINT)
+    wait_for(lambda: (tmp_path / "got").exists())
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 3
+    assert (tmp_path / "got").read_text() == "INT\nTERM\n"
+
+
+def test_the_command_ends_with_a_launcher_that_is_killed(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    child = int((tmp_path / "ready").read_text())
+    process.kill()
+    process.wait(timeout=20)
+    wait_for(lambda: not Path(f"/proc/{child}").exists() or _is_zombie(child))
+
+
+def _is_zombie(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
