@@ -37,8 +37,9 @@ def settled(text: str, before: str | None) -> str:
 def _same_settings(one: str, other: str) -> bool:
     import yaml  # only here: rarely needed, and a warm start is to be quick
 
+    # BaseLoader: to Pulumi every value is text, and it writes 8443 as "8443"
     try:
-        return bool(yaml.safe_load(one) == yaml.safe_load(other))
+        return bool(yaml.load(one, yaml.BaseLoader) == yaml.load(other, yaml.BaseLoader))
     except yaml.YAMLError:
         return False
 

@@ -87,7 +87,7 @@ def test_settings_with_secret_values_keep_their_salt() -> None:
 
 
 def test_pulumis_own_layout_is_undone_and_a_change_is_kept() -> None:
-    layout = "# why\nconfig:\n  p:lbMode: active # default\n  p:port: 1\n"
+    layout = '# why\nconfig:\n  p:lbMode: active # default\n  p:port: "1"\n'
     assert salt.settled(layout + SALT, SETTINGS) == SETTINGS
     changed = layout.replace("active", "standby")
     assert salt.settled(changed + SALT, SETTINGS) == changed
