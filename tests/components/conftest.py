@@ -20,11 +20,13 @@ PROJECT = "multi-cluster-resiliency"
 
 
 def kubeconfig(cluster: str) -> str:
-    """A kubeconfig whose token tells whose it is."""
+    """A kubeconfig whose token tells whose it is; nobody listens at its address."""
     return json.dumps(
         {
+            "apiVersion": "v1",
+            "kind": "Config",
             "current-context": cluster,
-            "clusters": [{"name": cluster, "cluster": {"server": f"https://{cluster}"}}],
+            "clusters": [{"name": cluster, "cluster": {"server": "https://127.0.0.1:1"}}],
             "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": cluster}}],
             "users": [{"name": cluster, "user": {"token": f"token-of-{cluster}"}}],
         }

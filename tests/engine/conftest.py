@@ -1,0 +1,110 @@
+"""A real Pulumi engine with a state backend of its own, apart from the user's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi import automation
+
+from toolchain import environment, tools
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = "multi-cluster-resiliency"
+SHARED = (".venv", "components", "localkube", "toolchain", "manifests")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine() -> Iterator[None]:
+    """Puts the project's own `pulumi` on PATH, and nothing of the user's Pulumi in reach."""
+    if missing := tools.missing():
+        pytest.skip(f"needs {', '.join(missing)}: ./demo setup")
+    before = dict(os.environ)
+    base = {k: v for k, v in before.items() if not k.startswith("PULUMI_")}
+    env = environment.variables(base, "west")
+    environment.prepare(env)
+    env.pop("KUBECONFIG")  # the provider would take it for its own
+    os.environ.clear()
+    os.environ.update(env)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@dataclass
+class Project:
+    """A copy of the project's Pulumi files in a folder of its own, with its own state."""
+
+    folder: Path
+    env: dict[str, str]
+
+    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs the command line; standard output and error come together, as people see them."""
+        return subprocess.run(
+            ["pulumi", *arguments, "--non-interactive", "--color=never"],
+            cwd=self.folder,
+            env=self.env,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=120,
+            check=False,
+        )
+
+    def select(self, stack: str) -> None:
+        """Makes a stack with the settings of the project's own file of that name."""
+        made = self.pulumi("stack", "init", stack)
+        assert made.returncode == 0, made.stdout
+        shutil.copy(ROOT / f"Pulumi.{stack}.yaml", self.folder)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh copy with a state of its own."""
+    return Project(copy(tmp_path), {**os.environ, **state(tmp_path)})
+
+
+def copy(parent: Path) -> Path:
+    """Makes a copy of the project; code is shared with it by links."""
+    folder = parent / "project"
+    folder.mkdir()
+    for name in SHARED:
+        (folder / name).symlink_to(ROOT / name)
+    for name in ("Pulumi.yaml", "__main__.py"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def state(folder: Path) -> dict[str, str]:
+    """Environment of a state backend in `folder`, with a passphrase that is no secret."""
+    backend = folder / "state"
+    backend.mkdir()
+    return {"PULUMI_BACKEND_URL": f"file://{backend}", "PULUMI_CONFIG_PASSPHRASE": "for tests"}
+
+
+def new_stack(folder: Path, what: Any) -> automation.Stack:
+    """A stack of an inline program whose state is in `folder`."""
+    settings = automation.ProjectSettings(PROJECT, "python")
+    env = {**state(folder), "PYTHONPATH": str(ROOT)}
+    options = automation.LocalWorkspaceOptions(project_settings=settings, env_vars=env)
+    return automation.create_stack("west", PROJECT, what, opts=options)
+
+
+def changes(stack: automation.Stack) -> tuple[dict[str, int], set[str]]:
+    """What an update would do: how often each operation, and to which resources."""
+    touched: set[str] = set()
+
+    def note(event: automation.EngineEvent) -> None:
+        step = event.resource_pre_event and event.resource_pre_event.metadata
+        # Pulumi refreshes the default provider of the program's own resources in its own way.
+        if step and step.op != "same" and step.type != "pulumi:providers:pulumi-python":
+            touched.add(f"{step.type.rpartition(':')[2]} {step.urn.rpartition('::')[2]}")
+
+    summary = stack.preview(on_event=note).change_summary
+    return {str(operation): count for operation, count in summary.items()}, touched

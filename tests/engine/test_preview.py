@@ -1,0 +1,116 @@
+"""What a person sees before anything exists: previews of every stack and mode, and refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.engine.conftest import Project
+
+pytestmark = pytest.mark.engine
+
+WEIGHTS: dict[tuple[str, str], Any] = {
+    ("west", "active"): {"east-cluster": 100, "west-cluster": 100},
+    ("east", "active"): {"east-cluster": 100, "west-cluster": 100},
+    ("west", "standby"): {"east-cluster": 0, "west-cluster": 100},
+    ("east", "standby"): {"east-cluster": 100, "west-cluster": 0},
+    ("west", "locality"): {"east-cluster": "locality", "west-cluster": "locality"},
+    ("east", "locality"): {"east-cluster": "locality", "west-cluster": "locality"},
+}
+
+
+@pytest.mark.parametrize(("stack", "mode"), WEIGHTS)
+def test_a_preview_shows_everything_before_a_cluster_exists(
+    project: Project, stack: str, mode: str
+) -> None:
+    project.select(stack)
+    done = project.pulumi("preview", "--json", "-c", f"lbMode={mode}")
+    assert done.returncode == 0, done.stdout
+    plan = json.loads(done.stdout)
+    assert plan["changeSummary"].keys() == {"create"}
+    steps = {step["urn"]: step["newState"] for step in plan["steps"]}
+    kinds = Counter(state["type"].rpartition(":")[2] for state in steps.values())
+    assert (kinds["Deployment"], kinds["Service"], kinds["Namespace"]) == (5, 7, 5)
+    assert kinds["kubernetes"] == kinds["Gateway"] + kinds["Edge"] == 3
+    edge = next(s for s in steps.values() if s["type"] == "demo:edge:Edge")
+    assert edge["inputs"] == {"lbMode": mode, "edgeWeights": WEIGHTS[stack, mode]}
+    ports = {"west": 8443, "east": 9443}
+    outputs = next(s for s in steps.values() if s["type"] == "pulumi:pulumi:Stack")["outputs"]
+    assert outputs["url"] == f"https://127.0.0.1:{ports[stack]}/web-portal"
+
+
+REFUSALS = [
+    (("lbMode=standy",), "lbMode in Pulumi.west.yaml is 'standy': use one of active, standby"),
+    (("lbmode=standby",), "unknown key lbmode in Pulumi.west.yaml (did you mean lbMode?)"),
+    (("backend=gke",), "backend in Pulumi.west.yaml is 'gke': this version has no backend gke"),
+    (("activeCluster=west",), "activeCluster in Pulumi.west.yaml is 'west': use one of east-"),
+    (("manifest=none.yaml",), "manifest in Pulumi.west.yaml is 'none.yaml': there is no such"),
+    (("manifest=Pulumi.west.yaml",), "Pulumi.west.yaml, document 1 has no apiVersion; add it"),
+    (("manifest=manifests/tenant-settings.yaml",), "no Service has the annotation"),
+    (
+        ("clusters[0].weight=0", "clusters[0].name=a", "clusters[0].region=us-east1"),
+        "every cluster would have the weight 0",
+    ),
+    (
+        ("clusters[0].weight=-1", "clusters[0].name=a", "clusters[0].region=us-east1"),
+        "clusters[0].weight in Pulumi.west.yaml is '-1': use a whole number from 0",
+    ),
+    (
+        (
+            *("clusters[0].name=a", "clusters[0].region=us-east1"),
+            *("clusters[1].name=a", "clusters[1].region=us-west1"),
+        ),
+        "clusters[1].name in Pulumi.west.yaml is 'a': another cluster has it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "message"), REFUSALS, ids=lambda part: str(part)[:40])
+def test_wrong_input_is_one_clear_line_and_changes_nothing(
+    project: Project, values: tuple[str, ...], message: str
+) -> None:
+    project.select("west")
+    for value in values:
+        path = ["--path"] if "[" in value else []
+        if "[" in value:
+            project.pulumi("config", "rm", "activeCluster")
+        key, _, text = value.partition("=")
+        assert project.pulumi("config", "set", *path, key, "--", text).returncode == 0
+    done = project.pulumi("up", "--yes", "--skip-preview")
+    assert done.returncode != 0
+    assert_one_error(done.stdout, message)
+    assert_nothing_was_made(project)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="backend local needs root")
+def test_a_port_in_use_is_one_clear_line_and_changes_nothing(project: Project) -> None:
+    project.select("west")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        project.pulumi("config", "set", "localPort", str(port))
+        done = project.pulumi("up", "--yes", "--skip-preview")
+    assert done.returncode != 0
+    assert_one_error(done.stdout, f"port {port} of 127.0.0.1 is in use")
+    assert_nothing_was_made(project)
+
+
+def assert_one_error(text: str, message: str) -> None:
+    """The last account of an update holds one error of one line, and no traceback."""
+    _, _, account = text.partition("Diagnostics:")
+    errors = [line.strip() for line in account.splitlines() if "error:" in line]
+    assert len(errors) == 1, text
+    assert message in errors[0]
+    assert "Traceback" not in text
+
+
+def assert_nothing_was_made(project: Project) -> None:
+    """The state holds the stack alone, and no private folder was made."""
+    exported = json.loads(project.pulumi("stack", "export").stdout)
+    types = [r["type"] for r in exported["deployment"].get("resources", [])]
+    assert types in ([], ["pulumi:pulumi:Stack"])
+    assert not (project.folder / ".demo").exists()
