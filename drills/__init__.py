@@ -1,0 +1,1 @@
+"""Traffic, faults and the proof of what they cost."""

@@ -1,0 +1,40 @@
+"""Traffic as a client sees it: generator, record, ledger, and the view in the terminal.
+
+What other parts use:
+
+    Plan.to(url, rate=100, ca_file=...)        what to send
+    Traffic(plan, header, folder)              sends it, in a process of its own; with-statement
+      .mark(event)                             puts a fault or switch on the record
+      .recent(seconds) .since(number)          live samples
+      .stop()                                  waits for what is under way
+    record.read(path) -> Record                header, samples, events, executions
+    ledger(samples, events, objectives)        what it cost
+    incidents(samples, events)                 where the seconds went, fault by fault
+    events.announce(folder, event)             tells a generator in another terminal of an event
+"""
+
+from drills.traffic.model import (
+    ErrorKind,
+    Event,
+    EventKind,
+    Execution,
+    Header,
+    Lane,
+    LanePlan,
+    Objectives,
+    Plan,
+    Sample,
+)
+
+__all__ = [
+    "ErrorKind",
+    "Event",
+    "EventKind",
+    "Execution",
+    "Header",
+    "Lane",
+    "LanePlan",
+    "Objectives",
+    "Plan",
+    "Sample",
+]

@@ -1,0 +1,197 @@
+"""The generator as an object: a process that sends, and a thread that listens to it.
+
+The process is `toolchain/modules/traffic`, in Go: at 2,000 requests a second half of which need a
+TLS handshake, Python itself would be what is late (README of the module has the figures).
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import itertools
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from drills.traffic import record
+from drills.traffic.model import Event, Execution, Header, Plan, Sample
+from toolchain import tools
+
+PROGRAM = "traffic-generator"
+_PATIENCE = 5.0  # seconds beyond the time-out that the process has to end by itself
+
+
+class TrafficError(Exception):
+    """The generator could not be started, or ended before its time; the text is for people."""
+
+
+class Traffic:
+    """Sends requests as planned, from `start` to `stop`, and puts each one on the record.
+
+    What sends is a process of its own, which no work of this one can make late, and which ends
+    with this one, whatever ends it. In a with-statement it starts and stops by itself.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        header: Header,
+        folder: Path,
+        *,
+        keep: float = 120.0,
+        listener: Callable[[Sample], None] | None = None,
+    ) -> None:
+        """Nothing happens yet.
+
+        `folder` is where the record goes (`reports/<run>`). `keep`: seconds of samples that
+        `recent` and `since` know of. `listener` is called with each sample, in another thread.
+        """
+        self._plan = plan
+        self._header = dataclasses.replace(header, plan=plan)
+        self._keep = keep
+        self._listener = listener
+        self._path = folder / record.FILE
+        self._samples: collections.deque[Sample] = collections.deque()
+        self._count = 0
+        self._guard = threading.Lock()
+        self._writer: record.Writer | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
+        self._problem = ""
+
+    @property
+    def path(self) -> Path:
+        """The record's file."""
+        return self._path
+
+    @property
+    def count(self) -> int:
+        """How many requests have ended so far."""
+        return self._count
+
+    @property
+    def running(self) -> bool:
+        """Whether requests are being sent, or answers awaited."""
+        return self._reader is not None and self._reader.is_alive()
+
+    def start(self) -> None:
+        """Begins to send. Raises TrafficError, toolchain.ToolMissing, FileExistsError."""
+        program = tools.path(PROGRAM)
+        self._writer = record.Writer(self._path, self._header)
+        self._process = subprocess.Popen(
+            [str(program)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is this process's to handle: what is due is awaited
+        )
+        assert self._process.stdin
+        try:
+            # the pipe stays open: its end tells the process to stop, also when this one is killed
+            self._process.stdin.write(json.dumps(_settings(self._plan, self._header)).encode())
+            self._process.stdin.write(b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended already and its words are read below
+        self._reader = threading.Thread(target=self._read, name="traffic", daemon=True)
+        self._reader.start()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Waits until the plan's duration is over, at most `seconds`; True when it is."""
+        if self._reader is not None:
+            self._reader.join(seconds)
+        return not self.running
+
+    def stop(self) -> None:
+        """Sends no more, waits for what is under way (at most the time-out), ends the record.
+
+        Stopping what is stopped is no error. Raises TrafficError if the generator had failed.
+        """
+        process, writer = self._process, self._writer
+        if process is None or writer is None:
+            return
+        if process.stdin and not process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+        if not self.wait(self._plan.timeout + _PATIENCE):
+            process.kill()
+            self.wait()
+        process.wait()
+        writer.close()
+        if self._problem:
+            raise TrafficError(self._problem)
+
+    def mark(self, event: Event) -> None:
+        """Puts an event on the record."""
+        assert self._writer, "not started"
+        self._writer.write(event)
+        self._writer.flush()
+
+    def add(self, execution: Execution) -> None:
+        """Puts a line of a portal's log on the record."""
+        assert self._writer, "not started"
+        self._writer.write(execution)
+
+    def recent(self, seconds: float) -> list[Sample]:
+        """Gives the samples that ended in the last `seconds`, in the order in which they ended."""
+        begin = time.time() - seconds
+        with self._guard:
+            late = itertools.takewhile(lambda s: s.ended >= begin, reversed(self._samples))
+            return list(late)[::-1]
+
+    def since(self, number: int) -> tuple[list[Sample], int]:
+        """Gives the samples from that number on, and the number to ask from next time.
+
+        Numbers count requests that ended, from 0. Samples older than `keep` are left out.
+        """
+        with self._guard:
+            first = self._count - len(self._samples)
+            known = itertools.islice(self._samples, max(0, number - first), None)
+            return list(known), self._count
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _read(self) -> None:
+        process, writer = self._process, self._writer
+        assert process and process.stdout and process.stderr and writer
+        try:
+            flushed = time.monotonic()
+            for raw in process.stdout:
+                line = raw.decode().rstrip("\n")
+                sample = record.decode_line(line)
+                writer.write_line(line)
+                assert isinstance(sample, Sample)
+                self._keep_sample(sample)
+                if self._listener:
+                    self._listener(sample)
+                if time.monotonic() - flushed > 0.2:
+                    writer.flush()
+                    flushed = time.monotonic()
+            said = process.stderr.read().decode(errors="replace").strip()
+            if process.wait() != 0:
+                self._problem = said or f"The generator ended with exit code {process.returncode}."
+        except (OSError, ValueError, record.RecordError) as error:
+            # a full disk, say: what cannot be recorded need not be sent
+            self._problem = f"The record {self._path} cannot be written: {error}"
+            process.kill()
+
+    def _keep_sample(self, sample: Sample) -> None:
+        with self._guard:
+            self._count += 1
+            self._samples.append(sample)
+            while self._samples[0].ended < sample.ended - self._keep:
+                self._samples.popleft()
+
+
+def _settings(plan: Plan, header: Header) -> dict[str, Any]:
+    return {"run": header.run, **dataclasses.asdict(plan)}

@@ -1,0 +1,164 @@
+"""Where the seconds went: each fault's moments, as clients saw them. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from drills.traffic.model import Event, EventKind, Sample
+
+EJECTED = ("ejected", "unhealthy")
+"""Names of observations that say that the struck side is known to be down."""
+_QUIET = 0.5
+"""Seconds without an answer from the struck side after which it counts as left."""
+_BACK = 0.8
+"""Part of its former share at which the struck side counts as back."""
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One fault and its fix. Moments are on the samples' clock; None: did not happen."""
+
+    name: str
+    cluster: str
+    """The struck cluster; empty when the fault strikes none in particular."""
+    fault: float
+    should_move: bool
+    """Whether the fault's event said that the struck cluster must not answer any more."""
+    first_effect: float | None = None
+    """The first failure, slow answer or repeated try that a client could see."""
+    ejected: float | None = None
+    """When the infrastructure knew, as observed by whoever ran the drill."""
+    first_other: float | None = None
+    """The first good answer of another cluster after the fault."""
+    all_moved: float | None = None
+    """The last answer of the struck side, or the last lost request, before the fix."""
+    mended: float | None = None
+    failed_back: float | None = None
+    """The first good answer of the struck side after the fix."""
+    settled: float | None = None
+    """When the struck side had its former share of the traffic again."""
+
+    @property
+    def label(self) -> str:
+        """Name and cluster, for people."""
+        return f"{self.name} ({self.cluster})" if self.cluster else self.name
+
+    def seconds_to(self, moment: float | None) -> float | None:
+        """Gives the seconds from the fault to the moment."""
+        return None if moment is None else max(0.0, moment - self.fault)
+
+    def seconds_after_fix(self, moment: float | None) -> float | None:
+        """Gives the seconds from the fix to the moment."""
+        if moment is None or self.mended is None:
+            return None
+        return max(0.0, moment - self.mended)
+
+
+def incidents(samples: Sequence[Sample], events: Sequence[Event]) -> list[Incident]:
+    """Gives the incidents of a run, in order. `samples` may be in any order."""
+    events = sorted(events, key=lambda event: event.at)
+    faults = [event for event in events if event.kind is EventKind.FAULT]
+    if not faults:
+        return []
+    by_end = sorted((s for s in samples if s.error != "cancelled"), key=lambda s: s.ended)
+    over = by_end[-1].ended if by_end else faults[-1].at
+    found = []
+    begin = float("-inf")
+    for number, fault in enumerate(faults):
+        end = faults[number + 1].at if number + 1 < len(faults) else over + 1
+        found.append(_incident(fault, by_end, events, begin, end))
+        begin = fault.at
+    return found
+
+
+def _incident(
+    fault: Event, by_end: Sequence[Sample], events: Sequence[Event], begin: float, end: float
+) -> Incident:
+    fix = next(
+        (
+            e.at
+            for e in events
+            if e.kind is EventKind.FIX
+            and e.at >= fault.at
+            and (e.name, e.cluster) == (fault.name, fault.cluster)
+        ),
+        None,
+    )
+    struck = fault.cluster
+    before = [s for s in by_end if begin <= s.ended < fault.at]
+    during = [s for s in by_end if fault.at <= s.ended < min(end, fix or end)]
+    after = [s for s in by_end if fix is not None and fix <= s.ended < end]
+    served_before = [s for s in before if not s.failure and s.cluster == struck]
+    moved = _all_moved(fault.at, during, struck) if struck and served_before else None
+    back = None
+    if moved is not None:
+        back = _first(s.ended for s in after if not s.failure and s.cluster == struck)
+    share = len(served_before) / len(before) if before else 0.0
+    return Incident(
+        name=fault.name,
+        cluster=struck,
+        fault=fault.at,
+        should_move=bool(struck) and fault.serving is not None and struck not in fault.serving,
+        first_effect=_first_effect(before, during),
+        ejected=_first(
+            e.at
+            for e in events
+            if e.kind is EventKind.OBSERVED
+            and e.name in EJECTED
+            and e.cluster == struck
+            and fault.at <= e.at < end
+        ),
+        first_other=_first(
+            s.ended for s in during if struck and not s.failure and s.cluster not in ("", struck)
+        ),
+        all_moved=moved,
+        mended=fix,
+        failed_back=back,
+        settled=None if back is None else _settled(after, struck, back, share),
+    )
+
+
+def _first_effect(before: Sequence[Sample], during: Sequence[Sample]) -> float | None:
+    """Gives when a client first saw something that it had not seen before the fault."""
+    usual = max((s.duration for s in before if not s.failure), default=0.0)
+    tries = max((s.attempts or 1 for s in before), default=1)
+    noticeable = max(2 * usual, usual + 0.02)
+    return _first(
+        s.ended for s in during if s.failure or s.duration > noticeable or (s.attempts or 1) > tries
+    )
+
+
+def _all_moved(fault: float, during: Sequence[Sample], struck: str) -> float | None:
+    """Gives the last moment at which the struck side still mattered to a client.
+
+    None when it mattered until the end: a side that answers on was not left.
+    """
+    if not during:
+        return None
+    last = fault
+    for sample in during:
+        if sample.failure or sample.cluster == struck:
+            last = sample.ended
+    return last if during[-1].ended - last >= _QUIET else None
+
+
+def _settled(
+    after: Sequence[Sample], struck: str, back: float, share: float, window: float = 1.0
+) -> float | None:
+    """Gives the end of the first second, after `back`, in which the former share is reached."""
+    answers = [s for s in after if s.ended >= back]
+    start, of_struck = 0, 0
+    for index, sample in enumerate(answers):
+        of_struck += sample.cluster == struck and not sample.failure
+        while answers[start].ended < sample.ended - window:
+            of_struck -= answers[start].cluster == struck and not answers[start].failure
+            start += 1
+        full = sample.ended - back >= window
+        if full and of_struck >= _BACK * share * (index - start + 1):
+            return sample.ended
+    return None
+
+
+def _first(moments: Iterable[float]) -> float | None:
+    return min(moments, default=None)

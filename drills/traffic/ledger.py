@@ -1,0 +1,314 @@
+"""The ledger: what a run cost its clients, counted request by request. Pure functions."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from drills.traffic.incidents import Incident, incidents
+from drills.traffic.model import ErrorKind, Event, Execution, Lane, Objectives, Sample
+from drills.traffic.serving import Serving
+
+NOBODY = "nobody"
+"""Stands for the cluster of requests that nobody answered."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Exact percentiles, in seconds; all 0 when there is nothing to speak of."""
+
+    p50: float = 0.0
+    p99: float = 0.0
+    p999: float = 0.0
+    max: float = 0.0
+
+    @staticmethod
+    def of(values: Iterable[float]) -> Latency:
+        """Gives the percentiles by nearest rank: p99 is a value that was measured."""
+        ordered = sorted(values)
+        if not ordered:
+            return Latency()
+
+        def rank(share: float) -> float:
+            return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+        return Latency(rank(0.5), rank(0.99), rank(0.999), ordered[-1])
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A time without any good answer."""
+
+    start: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it was."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Part:
+    """The ledger of some of the requests: of all, of a lane, of a cluster..."""
+
+    sent: int = 0
+    lost: int = 0
+    """No good answer: an error, a time-out, or a status other than 2xx and 3xx."""
+    slow: int = 0
+    """Good, but slower than the objective."""
+    cancelled: int = 0
+    """Without an answer when the generator was killed; not counted as lost."""
+    duplicated: int | None = None
+    """Executed more than once by portals; None where their logs were not read."""
+    wrong_side: int = 0
+    """Answered by a cluster that should not have, at that time."""
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Lost requests by error kind or status, the most frequent first."""
+    latency: Latency = field(default_factory=Latency)
+    """Of good answers, from when they were due."""
+    first_failure: float | None = None
+    """When the first lost request failed."""
+    last_failure: float | None = None
+    longest_gap: Gap | None = None
+    """The longest time between two good answers (or the part's start or end)."""
+
+    @property
+    def answered(self) -> int:
+        """How many got a good answer."""
+        return self.sent - self.lost - self.cancelled
+
+
+@dataclass(frozen=True)
+class Check:
+    """One objective and what was measured."""
+
+    name: str
+    promised: str
+    measured: str
+    met: bool
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What a run cost. `total` leaves lanes out that are there only to compare."""
+
+    objectives: Objectives
+    started: float
+    """When the first request was due."""
+    ended: float
+    """When the last one ended."""
+    total: Part
+    promised: Part
+    """Those of `total` that objectives speak of: all but POST without Idempotency-Key."""
+    lanes: Mapping[str, Part]
+    clusters: Mapping[str, Part]
+    """By answering cluster, of `total`; requests that nobody answered are under NOBODY."""
+    kinds: Mapping[str, Part]
+    protocols: Mapping[str, Part]
+    connections: Mapping[str, Part]
+    """`new` and `reused`: as it was, whatever the lane."""
+    lateness: Latency
+    """How late the generator itself was."""
+    incidents: tuple[Incident, ...]
+    checks: tuple[Check, ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether every objective was met."""
+        return all(check.met for check in self.checks)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts of requests that are alike in lane, cluster, kind, protocol and connection."""
+
+    sent: int = 0
+    slow: int = 0
+    cancelled: int = 0
+    wrong_side: int = 0
+    duplicated: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    first_due: float = math.inf
+    last_end: float = -math.inf
+    first_failure: float = math.inf
+    last_failure: float = -math.inf
+    durations: array[float] = field(default_factory=lambda: array("d"))
+    ends: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, sample: Sample, slow: float, wrong: bool, duplicated: bool) -> None:
+        self.sent += 1
+        self.duplicated += duplicated
+        if sample.error is ErrorKind.CANCELLED:
+            self.cancelled += 1
+            return
+        ended = sample.ended
+        self.first_due = min(self.first_due, sample.due)
+        self.last_end = max(self.last_end, ended)
+        if (failure := sample.failure) is not None:
+            self.failures[failure] += 1
+            self.first_failure = min(self.first_failure, ended)
+            self.last_failure = max(self.last_failure, ended)
+            return
+        self.slow += sample.duration > slow
+        self.wrong_side += wrong
+        self.durations.append(sample.duration)
+        self.ends.append(ended)
+
+
+_Key = tuple[str, str, str, str, bool, bool]  # lane, cluster, kind, protocol, reused, repeatable
+
+
+def ledger(
+    samples: Iterable[Sample],
+    events: Sequence[Event],
+    objectives: Objectives,
+    *,
+    executions: Sequence[Execution] | None = None,
+    serving: Iterable[str] | None = None,
+    uncounted: Iterable[str] = (),
+) -> Ledger:
+    """Gives the ledger of a run.
+
+    `executions` are what portals logged; None if nobody looked. `serving` are the clusters that
+    alone may answer at the start (None: any), which events may change. `uncounted` names lanes
+    that the objectives do not speak of. `samples` is gone through once, in any order.
+    """
+    sides = Serving(serving, events)
+    repeated = _executed_again(executions or ())
+    tallies: defaultdict[_Key, _Tally] = defaultdict(_Tally)
+    lateness = array("d")
+    left_out = set(uncounted)
+    counted: list[Sample] = []
+    watch = any(event.kind == "fault" for event in events)
+    for sample in samples:
+        cluster = sample.cluster or NOBODY
+        wrong = sides.wrong(sample)
+        key = (
+            sample.lane,
+            cluster,
+            sample.kind,
+            sample.protocol,
+            sample.reused,
+            sample.repeatable,
+        )
+        tallies[key].add(sample, objectives.slowest, wrong, sample.id in repeated)
+        lateness.append(sample.started - sample.due)
+        if watch and sample.lane not in left_out:
+            counted.append(sample)
+
+    def part(fits: Callable[[_Key], bool]) -> Part:
+        chosen = [tally for key, tally in tallies.items() if fits(key)]
+        return _part(chosen, duplicates_known=executions is not None)
+
+    def split(field: int) -> dict[str, Part]:
+        names = sorted({str(key[field]) for key in tallies if key[0] not in left_out})
+        return {name: part(functools.partial(fits, field, name)) for name in names}
+
+    def fits(field: int, name: str, key: _Key) -> bool:
+        return str(key[field]) == name and key[0] not in left_out
+
+    total = part(lambda key: key[0] not in left_out)
+    promised = part(lambda key: key[0] not in left_out and key[5])
+    found = tuple(incidents(counted, events))
+    lanes = sorted({key[0] for key in tallies}, key=_lane_order)
+    connections = split(4)
+    return Ledger(
+        objectives=objectives,
+        started=min((t.first_due for t in tallies.values()), default=0.0),
+        ended=max((t.last_end for t in tallies.values()), default=0.0),
+        total=total,
+        promised=promised,
+        lanes={lane: part(lambda key, lane=lane: key[0] == lane) for lane in lanes},
+        clusters=split(1),
+        kinds=split(2),
+        protocols=split(3),
+        connections={
+            name: connections[str(flag)]
+            for name, flag in (("reused", True), ("new", False))
+            if str(flag) in connections
+        },
+        lateness=Latency.of(lateness),
+        incidents=found,
+        checks=tuple(checks(promised, found, objectives)),
+    )
+
+
+def checks(part: Part, found: Sequence[Incident], objectives: Objectives) -> list[Check]:
+    """Gives what was promised beside what was measured, objective by objective."""
+    slowest = part.latency.max
+    result = [
+        Check("lost", f"{objectives.lost}", f"{part.lost}", part.lost <= objectives.lost),
+        Check(
+            "slowest answer",
+            f"{objectives.slowest * 1000:.0f} ms",
+            f"{slowest * 1000:.0f} ms",
+            slowest <= objectives.slowest,
+        ),
+        Check("wrong side", "0", f"{part.wrong_side}", part.wrong_side == 0),
+    ]
+    if objectives.gap is not None:
+        gap = part.longest_gap.seconds if part.longest_gap else 0.0
+        promised = f"{objectives.gap * 1000:.0f} ms"
+        result.append(Check("longest gap", promised, f"{gap * 1000:.0f} ms", gap <= objectives.gap))
+    if objectives.moved is not None:
+        for incident in found:
+            if not incident.should_move:
+                continue
+            took = incident.seconds_to(incident.all_moved)
+            measured = "not moved" if took is None else f"{took:.2f} s"
+            met = took is not None and took <= objectives.moved
+            name = f"all moved, {incident.label}"
+            result.append(Check(name, f"{objectives.moved:g} s", measured, met))
+    return result
+
+
+def _part(tallies: Sequence[_Tally], duplicates_known: bool) -> Part:
+    failures: Counter[str] = Counter()
+    durations, ends = array("d"), array("d")
+    for tally in tallies:
+        failures.update(tally.failures)
+        durations.extend(tally.durations)
+        ends.extend(tally.ends)
+    lost = sum(failures.values())
+    return Part(
+        sent=sum(t.sent for t in tallies),
+        lost=lost,
+        slow=sum(t.slow for t in tallies),
+        cancelled=sum(t.cancelled for t in tallies),
+        duplicated=sum(t.duplicated for t in tallies) if duplicates_known else None,
+        wrong_side=sum(t.wrong_side for t in tallies),
+        failures=dict(failures.most_common()),
+        latency=Latency.of(durations),
+        first_failure=min(t.first_failure for t in tallies) if lost else None,
+        last_failure=max(t.last_failure for t in tallies) if lost else None,
+        longest_gap=_longest_gap(
+            ends,
+            min((t.first_due for t in tallies), default=math.inf),
+            max((t.last_end for t in tallies), default=-math.inf),
+        ),
+    )
+
+
+def _longest_gap(ends: Iterable[float], start: float, end: float) -> Gap | None:
+    """Gives the longest stretch of [start, end] in which nothing ended well."""
+    if start >= end:
+        return None
+    points = [start, *sorted(ends), end]
+    pairs = itertools.pairwise(points)
+    return max((Gap(a, b) for a, b in pairs), key=lambda gap: gap.seconds)
+
+
+def _executed_again(executions: Iterable[Execution]) -> set[str]:
+    counts = Counter(execution.id for execution in executions if execution.executed)
+    return {request for request, count in counts.items() if count > 1}
+
+
+def _lane_order(lane: str) -> tuple[int, str]:
+    known = [str(Lane.KEPT), str(Lane.NEW)]
+    return (known.index(lane) if lane in known else len(known), lane)

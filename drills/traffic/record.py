@@ -1,0 +1,185 @@
+"""The record of a run: JSON lines, the first one the header, then all else as it becomes known.
+
+Each line is an object whose `type` is `header`, `sample`, `event` or `execution` and whose other
+fields are those of the dataclass; fields that have their default value may be missing. Samples are
+in the order in which they ended. A last line that was cut short (power, kill -9) is left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from drills.traffic.model import (
+    ErrorKind,
+    Event,
+    EventKind,
+    Execution,
+    Header,
+    LanePlan,
+    Objectives,
+    Plan,
+    Sample,
+)
+
+FILE = "record.jsonl"
+"""Name of a record inside the folder of its run."""
+
+Entry = Sample | Event | Execution
+
+
+class RecordError(Exception):
+    """A file is not a record, or not readable; the text is for people."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A whole record in memory."""
+
+    header: Header
+    samples: list[Sample] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    """In order of time."""
+    executions: list[Execution] = field(default_factory=list)
+
+
+def read(path: Path) -> Record:
+    """Reads the record at `path`, or inside the folder `path`. Raises RecordError."""
+    header, rest = entries(path)
+    record = Record(header)
+    for entry in rest:
+        match entry:
+            case Sample():
+                record.samples.append(entry)
+            case Event():
+                record.events.append(entry)
+            case Execution():
+                record.executions.append(entry)
+    record.events.sort(key=lambda event: event.at)
+    return record
+
+
+def entries(path: Path) -> tuple[Header, Iterator[Entry]]:
+    """Gives the header and, one by one, what follows it. Raises RecordError, while reading too."""
+    if path.is_dir():
+        path = path / FILE
+    lines = _lines(path)
+    first = next(lines, None)
+    if first is None or first.get("type") != "header":
+        raise RecordError(f"{path} is not a record of a run: its first line is not a header.")
+    return _header(first), (decode(line) for line in lines)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open() as stream:
+            for number, line in enumerate(stream, 1):
+                if not line.endswith("\n"):
+                    return
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    raise RecordError(f"{path}, line {number}: not JSON: {line[:60]!r}") from None
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def decode_line(line: str | bytes) -> Entry:
+    """Gives what one line says. Raises RecordError if that is not understood."""
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        raise RecordError(f"A line of the record is not JSON: {line[:60]!r}") from None
+    return decode(fields)
+
+
+def decode(line: dict[str, Any]) -> Entry:
+    """Gives what one decoded line says. Raises RecordError for an unknown kind of line."""
+    fields = dict(line)
+    try:
+        match fields.pop("type"):
+            case "sample":
+                if (error := fields.get("error")) is not None:
+                    fields["error"] = ErrorKind(error)
+                return Sample(**fields)
+            case "event":
+                fields["kind"] = EventKind(fields["kind"])
+                if fields.get("serving") is not None:
+                    fields["serving"] = tuple(fields["serving"])
+                return Event(**fields)
+            case "execution":
+                return Execution(**fields)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"A line of the record is not understood: {line} ({error})") from None
+    raise RecordError(f"A line of the record is not understood: {line}")
+
+
+def _header(fields: dict[str, Any]) -> Header:
+    fields = {key: value for key, value in fields.items() if key != "type"}
+    try:
+        if fields.get("plan"):
+            lanes = tuple(LanePlan(**lane) for lane in fields["plan"].pop("lanes"))
+            fields["plan"] = Plan(lanes=lanes, **fields["plan"])
+        if fields.get("serving") is not None:
+            fields["serving"] = tuple(fields["serving"])
+        objectives = Objectives(**fields.pop("objectives", {}))
+        return Header(objectives=objectives, **fields)
+    except TypeError as error:
+        raise RecordError(f"The record's header is not understood: {error}") from None
+
+
+def encode(entry: Header | Entry) -> str:
+    """Gives the entry as one line, without the line's end; None and defaults are left out."""
+    fields: dict[str, Any] = {"type": type(entry).__name__.lower()}
+    for spec in dataclasses.fields(entry):
+        value = getattr(entry, spec.name)
+        if value is None or value == spec.default:
+            continue
+        fields[spec.name] = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+
+class Writer:
+    """Writes a record; safe to use from several threads. Each line is whole or not there."""
+
+    def __init__(self, path: Path, header: Header) -> None:
+        """Makes the file, its folder too; FileExistsError if there is one already."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._stream = os.fdopen(descriptor, "w", encoding="utf-8", buffering=1 << 16)
+        self._guard = threading.Lock()
+        self.path = path
+        self.write(header)
+        self.flush()
+
+    def write(self, entry: Header | Entry) -> None:
+        """Appends one entry."""
+        self.write_line(encode(entry))
+
+    def write_line(self, line: str) -> None:
+        """Appends one entry that is encoded already."""
+        with self._guard:
+            self._stream.write(line)
+            self._stream.write("\n")
+
+    def flush(self) -> None:
+        """Brings all that was written to the file."""
+        with self._guard:
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Ends the record; closing twice is no error."""
+        with self._guard:
+            self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
