@@ -101,9 +101,7 @@ def test_health_is_answered_while_a_fault_is_on(portal: Envoy) -> None:
     assert get(portal, "/web-portal").status == 200
 
 
-def test_without_cluster_info_the_page_still_shows(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+def test_without_cluster_info_the_page_still_shows(tmp_path: Path) -> None:
     with lab(tmp_path) as made:
         pod = made.add_pod(WEST, 1)
         pod.environment = {"POD_NAME": "lonely"}
