@@ -30,6 +30,7 @@ def engine() -> Iterator[None]:
     env = environment.variables(base, "west")
     environment.prepare(env)
     env.pop("KUBECONFIG")  # the provider would take it for its own
+    env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
     os.environ.clear()
     os.environ.update(env)
     yield
@@ -47,7 +48,7 @@ class Project:
     def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs the command line; standard output and error come together, as people see them."""
         return subprocess.run(
-            ["pulumi", *arguments, "--non-interactive", "--color=never"],
+            ["pulumi", "--non-interactive", "--color=never", *arguments],
             cwd=self.folder,
             env=self.env,
             text=True,
