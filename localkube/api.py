@@ -137,7 +137,7 @@ class Api:
         return heard & ready
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, interval: float = 0.05) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float, interval: float = 0.1) -> bool:
     """Whether the condition came true within so many seconds; a failing call counts as not yet."""
     until = time.monotonic() + seconds
     while True:

@@ -14,13 +14,16 @@ from pathlib import Path
 from localkube import LocalKubeError, cgroups, images, lab, pki, programs
 from localkube.api import FAILURES, Api, wait_for
 from localkube.node import config_file, program
-from localkube.spec import ClusterSpec
+from localkube.spec import ClusterSpec, Node
 from localkube.supervision import Program, Supervisor, find, python, sections
 
 READY_SECONDS = 180
 """How long the nodes of a cluster may take to become Ready. It takes some seconds, but a loaded
 machine is slow, and on two cores several clusters start at once."""
 
+
+POWER_SECONDS = 30
+"""How long the first process of a node may take."""
 
 SILENCE_SECONDS = 8
 """A node not heard from for so long is down: the controller-manager's grace period here."""
@@ -88,13 +91,23 @@ def start(spec: ClusterSpec) -> None:
         supervisor.add(spec.name)
     started = time.time()
     supervisor.start(f"{spec.name}:*")
+    # A new supervisord acts when it is first asked something, or after a second: so ask.
+    if not wait_for(lambda: all(map(has_power, spec.members)), POWER_SECONDS, interval=0.02):
+        log = folder / "log" / f"{spec.members[0].name}.log"
+        raise LocalKubeError(f"a node of {spec.name} does not start; see {log}")
     wanted = {node.name for node in spec.members}
     api = Api(pki.user_kubeconfig(spec), timeout=5)
-    if not wait_for(lambda: wanted <= api.ready_nodes(started), READY_SECONDS, interval=0.1):
+    if not wait_for(lambda: wanted <= api.ready_nodes(started), READY_SECONDS):
         raise LocalKubeError(
             f"{spec.name} is not ready after {READY_SECONDS} s: {complaint(status(spec))}; "
             f"see `./demo local logs {spec.name}`"
         )
+
+
+def has_power(node: Node) -> bool:
+    """Whether the node's first process runs and answers."""
+    pid = find(config_file(node))
+    return pid is not None and Supervisor(pid).is_up()
 
 
 def complaint(state: Status) -> str:

@@ -14,9 +14,7 @@ import os
 import socket
 from urllib.parse import urlsplit
 
-from pyroute2 import netns
-
-from localkube.network import BRIDGE_NAMESPACE
+from localkube.namespaces import BRIDGE, inside
 from localkube.spec import BRIDGE_ADDRESS, EGRESS_PORT
 
 PORTS = (80, 443)
@@ -91,11 +89,10 @@ async def serve(listener: socket.socket) -> None:
 
 def main() -> None:
     """Opens the port inside the lab, then serves from the host's namespace."""
-    netns.pushns(BRIDGE_NAMESPACE)
-    listener = socket.socket()
+    with inside(BRIDGE):
+        listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((BRIDGE_ADDRESS, EGRESS_PORT))
-    netns.popns()
     listener.listen(64)
     asyncio.run(serve(listener))
 

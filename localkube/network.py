@@ -11,24 +11,21 @@ from pathlib import Path
 
 from pyroute2 import IPRoute, netns
 
+from localkube.namespaces import BRIDGE, inside
 from localkube.spec import BRIDGE_ADDRESS, Node
-
-BRIDGE_NAMESPACE = "/run/netns/bridge"
-"""Where the lab's processes find the network namespace of the bridge."""
 
 
 def create_bridge() -> None:
     """Makes the bridge's namespace and the bridge; called once, by the lab's first process."""
-    netns.create(BRIDGE_NAMESPACE)
-    with IPRoute(netns=BRIDGE_NAMESPACE) as link:
+    netns.create(str(BRIDGE))
+    with IPRoute(netns=str(BRIDGE)) as link:
         link.link("set", ifname="lo", state="up")
         link.link("add", ifname="br0", kind="bridge", br_forward_delay=0)
         bridge = link.link_lookup(ifname="br0")[0]
         link.addr("add", index=bridge, address=BRIDGE_ADDRESS, prefixlen=24)
         link.link("set", index=bridge, state="up")
-    netns.pushns(BRIDGE_NAMESPACE)
-    set_kernel("net/ipv4/ip_forward", "1")
-    netns.popns()
+    with inside(BRIDGE):
+        set_kernel("net/ipv4/ip_forward", "1")
 
 
 def attach(node: Node) -> None:
@@ -39,7 +36,7 @@ def attach(node: Node) -> None:
     """
     name = port_name(node)
     descriptor = os.open("/proc/self/ns/net", os.O_RDONLY)
-    with IPRoute(netns=BRIDGE_NAMESPACE) as bridge:
+    with IPRoute(netns=str(BRIDGE)) as bridge:
         for index in bridge.link_lookup(ifname=name):
             bridge.link("del", index=index)
         peer = {"ifname": "eth0", "net_ns_fd": descriptor}

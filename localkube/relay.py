@@ -12,9 +12,7 @@ import socket
 import sys
 from pathlib import Path
 
-from pyroute2 import netns
-
-from localkube.network import BRIDGE_NAMESPACE
+from localkube.namespaces import BRIDGE, enter
 from localkube.spec import ClusterSpec
 
 CONNECT_SECONDS = 5
@@ -130,7 +128,7 @@ def main(folder: Path) -> None:
     """Opens the cluster's ports, enters the lab and relays."""
     relayed = ClusterSpec.load(folder).relayed
     listeners = {listen(port): target for port, target in relayed.items()}
-    netns.setns(BRIDGE_NAMESPACE)
+    enter(BRIDGE)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(listeners))
 
