@@ -91,7 +91,6 @@ def _regions(route: Route, config: EdgeConfig) -> dict[str, Any]:
         # when nobody before it is left.
         overprovisioning=100 * max(2, len(config.targets)),
         idle_timeout=upstream.IDLE_TO_GATEWAY,
-        detect_degraded=True,
         targets=config.targets,
         paths=config.paths,
     )

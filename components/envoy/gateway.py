@@ -138,6 +138,7 @@ def _ingress_listener(config: GatewayConfig) -> dict[str, Any]:
         share=_INGRESS_SHARE,
         clients=[edge_san(config.edge)],
         filters=[through],
+        health_hosts=_health_hosts(config),
     )
 
 
@@ -159,6 +160,7 @@ def _peer_listener(config: GatewayConfig) -> dict[str, Any]:
         share=_PEER_SHARE,
         clients=[gateway_san(peer.cluster) for peer in config.peers],
         filters=local,
+        health_hosts=[],
         degraded=True,
     )
 
@@ -172,6 +174,7 @@ def _mesh_listener(
     share: float,
     clients: list[str],
     filters: list[dict[str, Any]],
+    health_hosts: list[dict[str, Any]],
     degraded: bool = False,
 ) -> dict[str, Any]:
     headers = http.served_by(config.cluster, "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")
@@ -188,6 +191,7 @@ def _mesh_listener(
         "response_headers_to_add": headers,
         "virtual_hosts": [
             *_service_hosts(config, role, share),
+            *health_hosts,
             http.virtual_host("unknown", ["*"], [http.not_found()]),
         ],
     }
@@ -207,30 +211,35 @@ def _mesh_listener(
 
 
 def _service_hosts(config: GatewayConfig, role: str, share: float) -> list[dict[str, Any]]:
-    """Gives a virtual host per external name, and one per Service for checks of its health."""
-    result = []
+    """Gives a virtual host per external name."""
+    hosts = []
     for host in dict.fromkeys(host for route in config.routes for host in route.hosts):
         served = [route for route in config.routes if host in route.hosts]
         served.sort(key=lambda route: len(route.path), reverse=True)
         entries = [e for route in served for e in _forward(route, config, role, share)]
-        result.append(http.virtual_host(host, [host], [*entries, http.not_found()]))
-    for route in config.routes:
-        name = health_host(route)
-        entries = _forward(route, config, role, share, health=True)
-        result.append(http.virtual_host(name, [name], entries))
-    return result
+        hosts.append(http.virtual_host(host, [host], [*entries, http.not_found()]))
+    return hosts
 
 
-def _forward(
-    route: Route, config: GatewayConfig, role: str, share: float, *, health: bool = False
-) -> list[dict[str, Any]]:
+def _health_hosts(config: GatewayConfig) -> list[dict[str, Any]]:
+    """Gives a virtual host per Service for the edge's checks of its health."""
+    return [
+        http.virtual_host(
+            health_host(route),
+            [health_host(route)],
+            [http.health_route(cluster_name("app", route), route.host)],
+        )
+        for route in config.routes
+    ]
+
+
+def _forward(route: Route, config: GatewayConfig, role: str, share: float) -> list[dict[str, Any]]:
     profile = config.profile
     return http.forwarding_routes(
-        "/" if health else route.path,
+        route.path,
         cluster_name(role, route),
         profile,
         timeout=profile.request_timeout * share,
         per_try_timeout=profile.retries.per_try_timeout * _PER_TRY_SHARE,
         attempts=min(_ATTEMPTS, profile.retries.attempts),
-        host_rewrite=route.host if health else None,
     )

@@ -25,6 +25,14 @@ _PREVIOUS_PRIORITIES = (
     "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig"
 )
 
+_PREVIOUS_HOSTS_PREDICATE = {
+    "name": "envoy.retry_host_predicates.previous_hosts",
+    "typed_config": any_type(_PREVIOUS_HOSTS),
+}
+
+#: Below the time-out of a health check, so that the gateway's own verdict arrives.
+HEALTH_ROUTE_TIMEOUT = "0.7s"
+
 _UNAVAILABLE_PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Temporarily unavailable</title>
 <meta name="viewport" content="width=device-width">
@@ -105,7 +113,6 @@ def forwarding_routes(
     timeout: float,
     per_try_timeout: float,
     attempts: int,
-    host_rewrite: str | None = None,
 ) -> list[dict[str, Any]]:
     """Gives the routes that send requests below `path` to the Envoy cluster.
 
@@ -116,8 +123,6 @@ def forwarding_routes(
     """
     match = {"prefix": "/"} if path == "/" else {"path_separated_prefix": path}
     target: dict[str, Any] = {"cluster": cluster, "timeout": seconds(timeout)}
-    if host_rewrite:
-        target["host_rewrite_literal"] = host_rewrite
     cautious = [c for c in profile.retries.retry_on if c in _NOT_EXECUTED]
     not_repeatable = [
         {"name": ":method", "string_match": {"safe_regex": {"regex": "POST|PATCH"}}},
@@ -137,6 +142,32 @@ def forwarding_routes(
         {"match": {**match, "headers": not_repeatable}, "route": once},
         {"match": match, "route": again},
     ]
+
+
+def health_route(cluster: str, host: str) -> dict[str, Any]:
+    """Gives the route of a health check that goes through to the Envoy cluster.
+
+    It asks for what the cluster as a whole can do: a second host of the same priority if the
+    first does not answer, and another region only if no host here is left. `host` is the name
+    that the application knows.
+    """
+    retry = {
+        "retry_on": "connect-failure,reset,gateway-error",
+        "num_retries": 1,
+        "per_try_timeout": "0.3s",
+        "retry_back_off": {"base_interval": "0.005s"},
+        "host_selection_retry_max_attempts": 5,
+        "retry_host_predicate": [_PREVIOUS_HOSTS_PREDICATE],
+    }
+    return {
+        "match": {"prefix": "/"},
+        "route": {
+            "cluster": cluster,
+            "timeout": HEALTH_ROUTE_TIMEOUT,
+            "host_rewrite_literal": host,
+            "retry_policy": retry,
+        },
+    }
 
 
 def virtual_host(name: str, domains: Sequence[str], routes: Sequence[dict[str, Any]]) -> dict:
@@ -166,12 +197,7 @@ def _retry_policy(profile: HttpProfile, conditions: Sequence[str], attempts: int
             "max_interval": seconds(profile.retries.max_interval),
         },
         "host_selection_retry_max_attempts": 5,
-        "retry_host_predicate": [
-            {
-                "name": "envoy.retry_host_predicates.previous_hosts",
-                "typed_config": any_type(_PREVIOUS_HOSTS),
-            }
-        ],
+        "retry_host_predicate": [_PREVIOUS_HOSTS_PREDICATE],
         # The first retry leaves the region at once, even while it still looks healthy.
         "retry_priority": {
             "name": "envoy.retry_priorities.previous_priorities",

@@ -42,7 +42,6 @@ def cluster(
     health_check: dict[str, Any],
     overprovisioning: int,
     idle_timeout: float,
-    detect_degraded: bool = False,
     targets: Sequence[Target] = (),
     paths: Paths | None = None,
 ) -> dict[str, Any]:
@@ -50,7 +49,7 @@ def cluster(
 
     `targets` are those among the endpoints that are reached by mutual TLS. `overprovisioning`
     says how few healthy hosts a priority needs to keep everything: 200 means that half of them
-    will do. `detect_degraded` lets answers with `x-envoy-degraded` mark a host.
+    will do.
     """
     limits = profile.limits
     result: dict[str, Any] = {
@@ -80,7 +79,7 @@ def cluster(
         # mistake loses nothing, and a pod that ends fails its checks first.
         "ignore_health_on_host_removal": False,
         "health_checks": [health_check],
-        "outlier_detection": _outlier_detection(profile, detect_degraded),
+        "outlier_detection": _outlier_detection(profile),
         "circuit_breakers": {
             "thresholds": [
                 {
@@ -165,7 +164,8 @@ def http_check(host: str, path: str, *, reuse_connection: bool) -> dict[str, Any
     """
     return {
         "interval": _HEALTH_INTERVAL,
-        "timeout": "0.4s",
+        # Requests have their own, shorter time-outs; a machine short of CPU is not a dead one.
+        "timeout": "0.8s",
         "unhealthy_threshold": 2,  # counts time-outs; a bad answer fails at once
         "healthy_threshold": 2,
         "no_traffic_interval": _HEALTH_INTERVAL,  # standbys see no traffic until they are needed
@@ -180,9 +180,9 @@ def http_check(host: str, path: str, *, reuse_connection: bool) -> dict[str, Any
     }
 
 
-def _outlier_detection(profile: HttpProfile, detect_degraded: bool) -> dict[str, Any]:
+def _outlier_detection(profile: HttpProfile) -> dict[str, Any]:
     rules = profile.outlier_detection
-    result: dict[str, Any] = {
+    return {
         "interval": seconds(rules.interval),
         "split_external_local_origin_errors": rules.split_external_local_origin_errors,
         "consecutive_5xx": rules.consecutive_5xx,
@@ -196,10 +196,10 @@ def _outlier_detection(profile: HttpProfile, detect_degraded: bool) -> dict[str,
         "max_ejection_time": seconds(rules.max_ejection_time),
         # A health page can lie while requests fail, so it does not end an ejection.
         "successful_active_health_check_uneject_host": False,
+        # `x-envoy-degraded` on a single hedged answer would send a whole region's traffic away
+        # for the time of an ejection; the active check tells the same within a second.
+        "detect_degraded_hosts": False,
     }
-    if detect_degraded:
-        result["detect_degraded_hosts"] = True
-    return result
 
 
 def _group(target: Target, health_host: str | None) -> dict[str, Any]:
