@@ -15,6 +15,7 @@ from components.errors import DemoError
 from components.profile import HttpProfile, ProfileError, http_profile
 from components.routes import Route, RouteError, routes
 from components.settings import EDGE_CLUSTER, Settings, load
+from toolchain.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ class Plan:
 def make(root: Path) -> Plan:
     """Reads the stack's settings and the files that they name; `root` is the project's folder.
 
-    Raises DemoError with one line for people when anything of it cannot be used. A preview only
+    Raises UserError with one line for people when anything of it cannot be used. A preview only
     warns of what this machine lacks, for it may be that of a reviewer or of a pull request.
     """
     settings = load(root)
     plan = read(settings, backends.of(settings))
     try:
         plan.backend.check()
-    except DemoError as error:
+    except UserError as error:
         if not pulumi.runtime.is_dry_run():
             raise
         pulumi.log.warn(f"pulumi up would stop here: {error}")

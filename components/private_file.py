@@ -23,7 +23,7 @@ class _PrivateFileProvider(ResourceProvider):
     serialize_as_secret_always = False
 
     def configure(self, req: ConfigureRequest) -> None:
-        from components.errors import hide_tracebacks
+        from toolchain.errors import hide_tracebacks
 
         hide_tracebacks()
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components import workload
+
 Document = Mapping[str, Any]
 
 PREFIX = "gateway.tetrate.io/"
@@ -35,7 +37,6 @@ _FOLLOWED = (
 _HOST = re.compile(
     r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 )
-_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 
 
 class RouteError(ValueError):
@@ -200,8 +201,13 @@ def _route(
         raise notes.wrong("port", f"is '{notes.get('port')}'; the edge serves 443 and 80 only")
     _check_edge(notes, edge_cluster)
     port = _service_port(service, notes)
-    pod = _pod_spec(service, documents)
-    target = _target_port(port, pod, notes)
+    pod = workload.pod_spec(service, documents)
+    target = workload.target_port(port, pod)
+    if target is None:
+        raise RouteError(
+            f"{notes.where}: no container port in the manifest is called '{port['targetPort']}' "
+            "(its targetPort); name the container's port so, or use the number"
+        )
     return Route(
         service=service["metadata"]["name"],
         namespace=service["metadata"].get("namespace", "default"),
@@ -211,7 +217,7 @@ def _route(
         path=path,
         protocol=protocol,
         tls_secret=secret if protocol == "HTTPS" else None,
-        health_path=_readiness_path(pod, target, port) or path,
+        health_path=workload.readiness_path(pod, target, port) or path,
     )
 
 
@@ -256,47 +262,6 @@ def _service_port(service: Document, notes: _Notes) -> Mapping[str, Any]:
     if len(ports) != 1:
         raise RouteError(f"{notes.where} has {len(ports)} ports; name the one to be exposed 'http'")
     return ports[0]
-
-
-def _pod_spec(service: Document, documents: Sequence[Document]) -> Mapping[str, Any] | None:
-    """Gives the pod of the workload that the Service selects, if the manifest has it."""
-    selector = service["spec"]["selector"].items()
-    namespace = service["metadata"].get("namespace", "default")
-    for document in documents:
-        if document.get("kind") not in _WORKLOADS:
-            continue
-        if document["metadata"].get("namespace", "default") != namespace:
-            continue
-        template = document["spec"]["template"]
-        if selector <= (template.get("metadata", {}).get("labels") or {}).items():
-            return template["spec"]
-    return None
-
-
-def _target_port(port: Mapping[str, Any], pod: Mapping[str, Any] | None, notes: _Notes) -> int:
-    """Gives the number of the container's port: gateways go to the pods, past the Service."""
-    target = port.get("targetPort", port["port"])
-    if isinstance(target, int):
-        return target
-    for container in (pod or {}).get("containers", []):
-        for candidate in container.get("ports", []):
-            if candidate.get("name") == target:
-                return candidate["containerPort"]
-    raise RouteError(
-        f"{notes.where}: no container port in the manifest is called '{target}' (its targetPort); "
-        "name the container's port so, or use the number"
-    )
-
-
-def _readiness_path(
-    pod: Mapping[str, Any] | None, target: int, port: Mapping[str, Any]
-) -> str | None:
-    """Gives the path of the readiness probe on the exposed port, if the workload has one."""
-    for container in (pod or {}).get("containers", []):
-        probe = container.get("readinessProbe", {}).get("httpGet", {})
-        if probe and probe["port"] in (target, port.get("targetPort")):
-            return probe.get("path", "/")
-    return None
 
 
 def _annotations(document: Document) -> Mapping[str, Any]:

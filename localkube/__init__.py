@@ -6,6 +6,10 @@ namespaces. Nothing of it is visible on the host but listening sockets on 127.0.
 state folder; killing the lab's first process ends everything in it.
 """
 
+from __future__ import annotations
 
-class LocalKubeError(Exception):
+from toolchain.errors import UserError
+
+
+class LocalKubeError(UserError):
     """Something a person has to mend; its text says what, where and with which command."""

@@ -12,6 +12,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import (
     CheckResult,
+    ConfigureRequest,
     CreateResult,
     DiffResult,
     ReadResult,
@@ -41,6 +42,14 @@ class ClusterArgs:
 
 class ClusterProvider(ResourceProvider):
     """Creates, mends and deletes embedded clusters."""
+
+    serialize_as_secret_always = False  # it holds nothing, and clear state is easier to review
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Runs once a process."""
+        from toolchain.errors import hide_tracebacks
+
+        hide_tracebacks()
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Gives the cluster its identity: kept while its data are there, else a new one.

@@ -5,8 +5,10 @@ Arrows inside this package point one way: `commands` -> `setup` -> `build` -> `t
 
 from __future__ import annotations
 
+from toolchain.errors import UserError
 
-class ToolchainError(Exception):
+
+class ToolchainError(UserError):
     """What went wrong, and the command that mends it, in one or two lines for a person."""
 
 

@@ -28,7 +28,7 @@ class ClusterBackend(Protocol):
     """A way to get clusters."""
 
     def check(self) -> None:
-        """Raises DemoError when the clusters cannot be made or reached; changes nothing."""
+        """Raises UserError when the clusters cannot be made or reached; changes nothing."""
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
         """Registers what the cluster needs, as children of `parent`."""

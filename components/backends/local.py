@@ -5,9 +5,8 @@ from __future__ import annotations
 import pulumi
 
 from components.backends import MadeCluster
-from components.errors import DemoError
 from components.settings import EDGE_CLUSTER, Settings
-from localkube import LocalKubeError, dynamic, preflight, spec
+from localkube import dynamic, preflight, spec
 
 
 class LocalBackend:
@@ -26,11 +25,8 @@ class LocalBackend:
         return self._settings.local_ports.https
 
     def check(self) -> None:
-        """Raises DemoError when this machine cannot run the clusters."""
-        try:
-            preflight.check(self._settings.local_ports.all, self._lab)
-        except LocalKubeError as error:
-            raise DemoError(str(error)) from None
+        """Raises LocalKubeError when this machine cannot run the clusters."""
+        preflight.check(self._settings.local_ports.all, self._lab)
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
         """Registers the cluster."""

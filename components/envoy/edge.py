@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.envoy import http, server, tls, upstream
+from components.envoy import forwarding, http, server, tls, upstream
 from components.envoy.common import Listen, Paths, cluster_name, health_host, render
 from components.profile import HttpProfile
 from components.routes import Route
@@ -148,7 +148,7 @@ def _hosts(
         entries = [entry for route in _longest_first(plain) for entry in _forward(route, config)]
         if len(plain) < len(served):
             entries.append(_to_https(config))
-        result.append(http.virtual_host(host, [host], [*entries, http.not_found()]))
+        result.append(forwarding.virtual_host(host, [host], [*entries, forwarding.not_found()]))
     return result
 
 
@@ -163,11 +163,11 @@ def _own_host(first: dict[str, Any], domains: Sequence[str]) -> dict[str, Any]:
         {**entry, "route": {**entry["route"], **rewrite}} if "route" in entry else entry
         for entry in first["routes"]
     ]
-    return http.virtual_host("own-addresses", domains, entries)
+    return forwarding.virtual_host("own-addresses", domains, entries)
 
 
 def _forward(route: Route, config: EdgeConfig) -> list[dict[str, Any]]:
-    return http.forwarding_routes(
+    return forwarding.forwarding_routes(
         route.path,
         cluster_name("regions", route),
         config.profile,
@@ -189,7 +189,7 @@ def _route_config(name: str, hosts: Sequence[dict[str, Any]], config: EdgeConfig
     known = {host["name"] for host in hosts}
     own = [address for address in dict.fromkeys(config.own_addresses) if address not in known]
     others = [_own_host(hosts[0], own)] if own and hosts else []
-    others.append(http.virtual_host("unknown", ["*"], [http.not_found()]))
+    others.append(forwarding.virtual_host("unknown", ["*"], [forwarding.not_found()]))
     return {
         "name": name,
         "ignore_port_in_host_matching": True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.envoy import http, server, tls, upstream
+from components.envoy import forwarding, http, server, tls, upstream
 from components.envoy.common import (
     HEALTH_DOMAIN,
     Listen,
@@ -192,7 +192,7 @@ def _mesh_listener(
         "virtual_hosts": [
             *_service_hosts(config, role, share),
             *health_hosts,
-            http.virtual_host("unknown", ["*"], [http.not_found()]),
+            forwarding.virtual_host("unknown", ["*"], [forwarding.not_found()]),
         ],
     }
     manager = http.connection_manager(name, route_config, served_by=config.cluster, filters=filters)
@@ -217,17 +217,17 @@ def _service_hosts(config: GatewayConfig, role: str, share: float) -> list[dict[
         served = [route for route in config.routes if host in route.hosts]
         served.sort(key=lambda route: len(route.path), reverse=True)
         entries = [e for route in served for e in _forward(route, config, role, share)]
-        hosts.append(http.virtual_host(host, [host], [*entries, http.not_found()]))
+        hosts.append(forwarding.virtual_host(host, [host], [*entries, forwarding.not_found()]))
     return hosts
 
 
 def _health_hosts(config: GatewayConfig) -> list[dict[str, Any]]:
     """Gives a virtual host per Service for the edge's checks of its health."""
     return [
-        http.virtual_host(
+        forwarding.virtual_host(
             health_host(route),
             [health_host(route)],
-            [http.health_route(cluster_name("app", route), route.host)],
+            [forwarding.health_route(cluster_name("app", route), route.host)],
         )
         for route in config.routes
     ]
@@ -235,7 +235,7 @@ def _health_hosts(config: GatewayConfig) -> list[dict[str, Any]]:
 
 def _forward(route: Route, config: GatewayConfig, role: str, share: float) -> list[dict[str, Any]]:
     profile = config.profile
-    return http.forwarding_routes(
+    return forwarding.forwarding_routes(
         route.path,
         cluster_name(role, route),
         profile,
