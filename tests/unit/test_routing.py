@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from components.regions import region_order
 from components.routing import (
     ApplicationCluster,
     LbMode,
@@ -12,7 +13,6 @@ from components.routing import (
     edge_targets,
     edge_weights,
     gateway_targets,
-    region_order,
 )
 
 EAST = ApplicationCluster("east-cluster", "us-east1")
