@@ -1,0 +1,217 @@
+"""A copy of this checkout in a folder of its own, with ports of its own: what tests may damage.
+
+Its stacks stand beside those of the real checkout and of other copies, and never touch them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolchain import venv
+
+SOURCE = venv.PROJECT
+PROJECT = "multi-cluster-resiliency"
+CLUSTERS = ("corp-edge", "east-cluster", "west-cluster")
+APPLICATION = ("east-cluster", "west-cluster")
+PORTS = 2 + len(CLUSTERS)
+"""Length of the run of ports that a stack takes, see `localPort` in Pulumi.yaml."""
+
+COMMAND_SECONDS = 180
+"""After so long a command counts as hanging; the slowest takes a quarter of it."""
+
+_NOT_INHERITED = ("PULUMI_", "KUBECONFIG", "DEMO_", "VIRTUAL_ENV")
+
+
+class CommandFailed(AssertionError):
+    """A command that should have succeeded; its text has the command's whole output."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    output: str
+    """Standard output and standard error, as they came."""
+    seconds: float
+
+
+class Checkout:
+    """The copy; commands run in it as a user would type them."""
+
+    def __init__(self, folder: Path, ports: Mapping[str, int]) -> None:
+        self.folder = folder
+        self.ports = ports
+        """Stack -> first of its ports."""
+        self.environment = {
+            key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)
+        }
+
+    def start(self, *command: str, log: Path, **environment: str) -> subprocess.Popen[bytes]:
+        """Starts a command in a session of its own, its output in `log`."""
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env={**self.environment, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def run(self, *command: str, check: bool = True, **environment: str) -> Done:
+        """Runs a command to its end. Raises CommandFailed unless it succeeds (if `check`)."""
+        with tempfile.NamedTemporaryFile() as file:
+            log = Path(file.name)
+            begin = time.monotonic()
+            process = self.start(*command, log=log, **environment)
+            try:
+                code = process.wait(COMMAND_SECONDS)
+            except BaseException as problem:  # Ctrl-C too: nothing may go on behind our back
+                kill_session(process)
+                if not isinstance(problem, subprocess.TimeoutExpired):
+                    raise
+                hangs = f"`{' '.join(command)}` hangs:\n{log.read_text(errors='replace')}"
+                raise CommandFailed(hangs) from None
+            done = Done(code, log.read_text(errors="replace"), time.monotonic() - begin)
+        if check and code:
+            raise CommandFailed(f"`{' '.join(command)}` ended with {code}:\n{done.output}")
+        return done
+
+    def demo(self, *arguments: str, check: bool = True, **environment: str) -> Done:
+        """Runs `./demo` with these arguments."""
+        return self.run("./demo", *arguments, check=check, **environment)
+
+    def kubectl(self, cluster: str, *arguments: str, check: bool = True) -> str:
+        """What kubectl prints about a cluster of the selected stack."""
+        return self.demo("kubectl", "--context", cluster, *arguments, check=check).output
+
+    def outputs(self, stack: str = "west") -> dict[str, Any]:
+        """Outputs of a stack."""
+        text = self.demo("pulumi", "stack", "output", "--json", "--stack", stack).output
+        return dict(json.loads(text))
+
+    def preview(self, stack: str = "west") -> list[tuple[str, str]]:
+        """What `pulumi preview` plans: operation and resource (its type and name), no `same`."""
+        text = self.demo("pulumi", "preview", "--json", "--stack", stack).output
+        steps = json.loads(text[text.index("{\n") :])["steps"]
+        return [
+            (step["op"], step["urn"].split("::", 2)[2].rpartition("$")[2])
+            for step in steps
+            if step["op"] not in ("same", "read")
+        ]
+
+    def private(self, stack: str = "west") -> Path:
+        """The stack's private folder."""
+        return self.folder / ".demo" / stack
+
+    def lab(self, stack: str = "west") -> Path:
+        """State folder of the stack's lab."""
+        return self.private(stack) / "lab"
+
+
+def kill_session(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process of `Checkout.start` and its process group by SIGKILL."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextlib.contextmanager
+def checkout() -> Iterator[Checkout]:
+    """Makes a copy; at the end takes its stacks down and removes it, whatever happened."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as name:  # short: it is part of socket paths
+        folder = Path(name).resolve() / "copy"
+        copy_files(SOURCE, folder)
+        link_environment(folder)
+        stacks = sorted(f.name.split(".")[1] for f in folder.glob("Pulumi.*.yaml"))
+        copy = Checkout(folder, choose_ports(folder, stacks))
+        try:
+            yield copy
+        finally:
+            for stack in stacks:
+                copy.demo("destroy", stack)
+
+
+def copy_files(source: Path, target: Path) -> None:
+    """Copies what git has or would take, uncommitted changes included, into a new repository."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=source, stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (source / name).is_file():  # not one that was deleted and is not yet committed so
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, target / name)
+
+
+def link_environment(target: Path) -> None:
+    """Gives the copy the Python environment of the real checkout, complete as `./demo` sees it."""
+    folder = target / venv.FOLDER.name
+    folder.mkdir()
+    for name in ("bin", "lib"):
+        (folder / name).symlink_to(venv.FOLDER / name)
+    shutil.copy2(venv.FOLDER / "pyvenv.cfg", folder)
+    # in the copy's own words, for the stamp says where the environment is
+    stamp = "from toolchain import venv; print(venv.wanted(), end='')"
+    wanted = subprocess.run(
+        [sys.executable, "-c", stamp], cwd=target, stdout=subprocess.PIPE, check=True
+    )
+    (folder / "installed.txt").write_bytes(wanted.stdout)
+
+
+def choose_ports(folder: Path, stacks: list[str]) -> dict[str, int]:
+    """Writes free ports into the stacks' settings and commits everything."""
+    ports: dict[str, int] = {}
+    for stack in stacks:
+        first = free_run(PORTS, taken=ports.values())
+        ports[stack] = first
+        file = folder / f"Pulumi.{stack}.yaml"
+        kept = [line for line in file.read_text().splitlines() if ":localPort:" not in line]
+        file.write_text("\n".join([*kept, f"  {PROJECT}:localPort: {first}\n"]))
+    git = ["git", "-c", "user.name=tests", "-c", "user.email=tests@localhost"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "The checkout"]):
+        subprocess.run([*git, *command], cwd=folder, check=True)
+    return ports
+
+
+def free_run(length: int, taken: Any = ()) -> int:
+    """First of a run of free ports on 127.0.0.1, below those that the kernel hands out."""
+    while True:
+        first = random.randrange(20000, 32000, 10)
+        if first not in taken and all(is_free(port) for port in range(first, first + length)):
+            return first
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def eventually(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Waits until a condition holds. Raises AssertionError naming `what` after so many seconds."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.1)

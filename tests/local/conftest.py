@@ -1,0 +1,74 @@
+"""One set of clusters for all tests of this layer, in a copy of the checkout.
+
+The modules run in the order of ORDER: first what only looks, then what damages, destroy last. Each
+test leaves the demo as `up` leaves it, or says that the next one has to.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localkube import LocalKubeError, preflight
+from tests.checkout import Checkout, checkout
+
+ORDER = ("up", "kubernetes", "access", "switch", "failover", "damage", "two_stacks", "destroy")
+
+TEST_SECONDS = 400
+"""Longest time of a test, the first `up` included."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    local = [item for item in items if item.path.is_relative_to(here)]
+    others = [item for item in items if item not in local]
+    local.sort(key=lambda item: ORDER.index(item.path.stem.removeprefix("test_")))
+    for item in local:
+        item.add_marker(pytest.mark.local)
+        item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+    items[:] = others + local
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """The copy, with nothing up; whatever is up at the end is taken down."""
+    if reason := unable(tmp_path_factory.getbasetemp()):
+        pytest.skip(reason)
+    # ended by a signal, the session still takes down what it brought up
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with checkout() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def up(copy: Checkout) -> str:
+    """What the first `./demo up` printed; it is called without the stack's name."""
+    return copy.demo("up").output
+
+
+@pytest.fixture
+def demo(copy: Checkout, up: str) -> Checkout:
+    """The copy with stack west up."""
+    return copy
+
+
+@pytest.fixture
+def outputs(demo: Checkout) -> dict[str, Any]:
+    """Outputs of stack west."""
+    return demo.outputs()
+
+
+def unable(folder: Path) -> str:
+    """Why this machine cannot run the clusters; empty if it can."""
+    if os.geteuid() != 0:
+        return "the embedded clusters need root"
+    try:
+        preflight.check([], folder / "lab")
+    except LocalKubeError as error:
+        return str(error)
+    return ""
