@@ -194,10 +194,13 @@ def _container(pods: EnvoyPods, mounts: list[dict[str, Any]]) -> dict[str, Any]:
         ],
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
         "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
-        "readinessProbe": {**probe, "periodSeconds": 1, "failureThreshold": 1},
+        # A dead process is noticed at once without it; three in a row, because on a machine short
+        # of CPU a single late answer must not take the last pod out of its Service.
+        "readinessProbe": {**probe, "periodSeconds": 1, "failureThreshold": 3},
         # Not the same question: a draining Envoy is not ready, but must not be killed for it.
         "livenessProbe": {
             "tcpSocket": {"port": "ready"},
+            "initialDelaySeconds": 10,
             "periodSeconds": 5,
             "failureThreshold": 3,
             "timeoutSeconds": 1,
