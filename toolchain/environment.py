@@ -71,6 +71,8 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
         # The provider built here is not the official one of that version: other projects must not
         # find it in ~/.pulumi. And found on PATH instead, Pulumi would warn of it in every run.
         env.setdefault("PULUMI_HOME", str(venv.PRIVATE / "pulumi-home"))
+        # what was built here is all there is: looking for more, in vain, costs seconds a run
+        env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
     ours = str(venv.PRIVATE)
     if (before := env.get("KUBECONFIG", "")) and not before.startswith(ours):
         env[USER_KUBECONFIG] = before

@@ -49,6 +49,9 @@ def environment(go: Go) -> dict[str, str]:
     """Environment of `go`: the user's, less what would let a build depend on more than the pins."""
     env = {k: v for k, v in os.environ.items() if k not in ("GOOS", "GOARCH", "GOROOT", "GOBIN")}
     env["PATH"] = f"{go.command.parent}{os.pathsep}{env.get('PATH', os.defpath)}"
+    # compilers live for seconds and have memory: collecting less garbage saves a fifth of the time
+    env.setdefault("GOGC", "800")
+    env.setdefault("GOMEMLIMIT", "1500MiB")
     return env | {
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",

@@ -22,7 +22,7 @@ PYTHON = FOLDER / "bin" / "python"
 PRIVATE = PROJECT / ".demo"
 _REQUIREMENTS = PROJECT / "requirements.txt"
 _STAMP = FOLDER / "installed.txt"  # written last: what the environment was made of
-_NEEDED_MB = 1200  # 740 MB installed, and what pip unpacks meanwhile
+_NEEDED_MB = 800  # 470 MB installed, and what pip unpacks meanwhile
 
 
 def wanted() -> str:
