@@ -29,6 +29,7 @@ class Cluster(pulumi.ComponentResource):
     ) -> None:
         super().__init__("demo:cluster:Cluster", name, {"region": region}, opts)
         made = backend.make(name, self)
+        ours = made.lives_in is not None
         self.name = name
         self.kubeconfig = pulumi.Output.secret(made.kubeconfig)
         self.gateway_address = made.gateway_address
@@ -41,8 +42,10 @@ class Cluster(pulumi.ComponentResource):
             cluster_identifier=made.identity,
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
-            # What was in a cluster that is lost is gone with it.
-            delete_unreachable=made.lives_in is not None,
+            # What was in a cluster that is lost is gone with it, and what an interrupted update
+            # made before it could note it down is ours. Neither is so in clusters of others.
+            delete_unreachable=ours,
+            upsert_existing_objects=ours,
             kube_client_settings=kubernetes.KubeClientSettingsArgs(timeout=10, qps=100, burst=200),
             opts=pulumi.ResourceOptions(parent=self),
         )

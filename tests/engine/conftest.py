@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pulumi import automation
 
 from toolchain import environment, tools
@@ -59,10 +60,18 @@ class Project:
         )
 
     def select(self, stack: str) -> None:
-        """Makes a stack with the settings of the project's own file of that name."""
+        """Makes a stack with the settings of the project's own file of that name.
+
+        Without the salt, which the file has while Pulumi works in the project itself.
+        """
         made = self.pulumi("stack", "init", stack)
         assert made.returncode == 0, made.stdout
-        shutil.copy(ROOT / f"Pulumi.{stack}.yaml", self.folder)
+        own = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
+        self.configure(stack, own["config"])
+
+    def configure(self, stack: str, config: dict[str, Any]) -> None:
+        """Writes a stack's settings."""
+        (self.folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": config}))
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.engine.conftest import Project
+from tests.engine.conftest import PROJECT, Project
 
 pytestmark = pytest.mark.engine
 
@@ -68,9 +67,7 @@ def test_wrong_input_is_one_clear_line_and_changes_nothing(
     project: Project, values: dict[str, Any], message: str
 ) -> None:
     project.select("west")
-    file = project.folder / "Pulumi.west.yaml"
-    config = {f"multi-cluster-resiliency:{key}": value for key, value in values.items()}
-    file.write_text(yaml.safe_dump({"config": config}))
+    project.configure("west", {f"{PROJECT}:{key}": value for key, value in values.items()})
     done = project.pulumi("up", "--yes", "--skip-preview")
     assert done.returncode != 0
     assert_one_error(done.stdout, message)
