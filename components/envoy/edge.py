@@ -61,12 +61,8 @@ def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
 
 
 def edge_files(config: EdgeConfig) -> dict[str, str]:
-    """Gives the edge's ConfigMap data: `envoy.yaml` and one SDS file per certificate."""
-    return {
-        "envoy.yaml": render(edge_bootstrap(config)),
-        **tls.mesh_files(config.paths),
-        **tls.server_files(_secrets(config), config.paths),
-    }
+    """Gives the data of the edge's ConfigMap."""
+    return {"envoy.yaml": render(edge_bootstrap(config))}
 
 
 def _secrets(config: EdgeConfig) -> list[str]:

@@ -68,11 +68,8 @@ def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
 
 
 def gateway_files(config: GatewayConfig) -> dict[str, str]:
-    """Gives the gateway's ConfigMap data: `envoy.yaml` and the SDS files."""
-    return {
-        "envoy.yaml": render(gateway_bootstrap(config)),
-        **tls.mesh_files(config.paths),
-    }
+    """Gives the data of the gateway's ConfigMap."""
+    return {"envoy.yaml": render(gateway_bootstrap(config))}
 
 
 def _app(route: Route, config: GatewayConfig) -> dict[str, Any]:

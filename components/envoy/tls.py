@@ -1,7 +1,9 @@
-"""TLS contexts, and the files by which Envoy takes renewed certificates without a restart (SDS).
+"""TLS contexts: between the tiers with certificates on both sides, towards clients with the edge's.
 
-Each certificate is one SDS file in the ConfigMap that points into a mounted Secret and watches
-its folder: when the kubelet swaps the Secret, Envoy reads it again and keeps all connections.
+Certificates are plain files of mounted Secrets, read at the start; a renewed one is taken by the
+rolling update that its checksum causes. Envoy could watch the files instead (SDS), at the price
+of two inotify instances for each; it aborts when there is none left, and machines commonly have
+128 for a user, of which three clusters on one machine take most.
 """
 
 from __future__ import annotations
@@ -9,44 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from components.envoy.common import Paths, any_type, render
+from components.envoy.common import Paths, any_type
 
 _TLS = "envoy.extensions.transport_sockets.tls.v3"
-_MESH = "mesh"
-_MESH_AUTHORITY = "mesh-ca"
-
-
-def mesh_files(paths: Paths) -> dict[str, str]:
-    """Gives the SDS files of the mesh certificate and of the authority that signs all of them."""
-    return {
-        _file(_MESH): _secret(_MESH, tls_certificate=_certificate(paths.mesh)),
-        _file(_MESH_AUTHORITY): _secret(
-            _MESH_AUTHORITY,
-            validation_context={
-                "trusted_ca": {"filename": f"{paths.mesh}/ca.crt"},
-                "watched_directory": {"path": paths.mesh},
-            },
-        ),
-    }
-
-
-def server_files(secrets: Sequence[str], paths: Paths) -> dict[str, str]:
-    """Gives the SDS file of each certificate that the edge shows to clients."""
-    return {
-        _file(_server(name)): _secret(
-            _server(name), tls_certificate=_certificate(f"{paths.certificates}/{name}")
-        )
-        for name in secrets
-    }
 
 
 def mesh_client(san: str, paths: Paths) -> dict[str, Any]:
     """Gives the transport socket towards an Envoy whose certificate must carry the name `san`."""
-    return _socket(
-        "UpstreamTlsContext",
-        sni=san,
-        common_tls_context=_mesh_context([san], paths),
-    )
+    return _socket("UpstreamTlsContext", sni=san, common_tls_context=_mesh_context([san], paths))
 
 
 def mesh_server(sans: Sequence[str], paths: Paths) -> dict[str, Any]:
@@ -65,7 +37,7 @@ def edge_server(secret: str, paths: Paths) -> dict[str, Any]:
         common_tls_context={
             "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
             "alpn_protocols": ["h2", "http/1.1"],
-            "tls_certificate_sds_secret_configs": [_sds(_server(secret), paths)],
+            "tls_certificates": [_certificate(f"{paths.certificates}/{secret}")],
         },
     )
 
@@ -76,15 +48,20 @@ def _mesh_context(sans: Sequence[str], paths: Paths) -> dict[str, Any]:
             "tls_minimum_protocol_version": "TLSv1_3",
             "tls_maximum_protocol_version": "TLSv1_3",
         },
-        "tls_certificate_sds_secret_configs": [_sds(_MESH, paths)],
-        "combined_validation_context": {
-            "default_validation_context": {
-                "match_typed_subject_alt_names": [
-                    {"san_type": "DNS", "matcher": {"exact": san}} for san in sans
-                ]
-            },
-            "validation_context_sds_secret_config": _sds(_MESH_AUTHORITY, paths),
+        "tls_certificates": [_certificate(paths.mesh)],
+        "validation_context": {
+            "trusted_ca": {"filename": f"{paths.mesh}/ca.crt"},
+            "match_typed_subject_alt_names": [
+                {"san_type": "DNS", "matcher": {"exact": san}} for san in sans
+            ],
         },
+    }
+
+
+def _certificate(folder: str) -> dict[str, Any]:
+    return {
+        "certificate_chain": {"filename": f"{folder}/tls.crt"},
+        "private_key": {"filename": f"{folder}/tls.key"},
     }
 
 
@@ -93,37 +70,3 @@ def _socket(context: str, **fields: object) -> dict[str, Any]:
         "name": "envoy.transport_sockets.tls",
         "typed_config": any_type(f"{_TLS}.{context}", **fields),
     }
-
-
-def _certificate(folder: str) -> dict[str, Any]:
-    return {
-        "certificate_chain": {"filename": f"{folder}/tls.crt"},
-        "private_key": {"filename": f"{folder}/tls.key"},
-        "watched_directory": {"path": folder},
-    }
-
-
-def _secret(name: str, **content: object) -> str:
-    # One file holds one secret: Envoy refuses a file with two.
-    return render({"resources": [any_type(f"{_TLS}.Secret", name=name, **content)]})
-
-
-def _sds(name: str, paths: Paths) -> dict[str, Any]:
-    return {
-        "name": name,
-        "sds_config": {
-            "resource_api_version": "V3",
-            "path_config_source": {
-                "path": f"{paths.config}/{_file(name)}",
-                "watched_directory": {"path": paths.config},
-            },
-        },
-    }
-
-
-def _server(secret: str) -> str:
-    return f"server-{secret}"
-
-
-def _file(name: str) -> str:
-    return f"sds-{name}.yaml"

@@ -244,19 +244,11 @@ class Lab:
         return self._customer
 
     def write_certificate(self, folder: Path, name: str, issuer: KeyPair) -> Path:
-        """Publishes a fresh certificate as the kubelet does: a new folder, then one rename."""
         pair = leaf(issuer, name, [name])
-        version = folder / f"..{random.random()}"
-        version.mkdir(parents=True)
-        (version / "tls.crt").write_text(pair.certificate)
-        (version / "tls.key").write_text(pair.key)
-        (version / "ca.crt").write_text(issuer.certificate)
-        new = folder / "..data_tmp"
-        new.symlink_to(version.name)
-        new.rename(folder / "..data")
-        for file in ("tls.crt", "tls.key", "ca.crt"):
-            if not (folder / file).exists():
-                (folder / file).symlink_to(f"..data/{file}")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "tls.crt").write_text(pair.certificate)
+        (folder / "tls.key").write_text(pair.key)
+        (folder / "ca.crt").write_text(issuer.certificate)
         return folder
 
     # -- the tiers ------------------------------------------------------------------------------

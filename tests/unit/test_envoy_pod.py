@@ -79,8 +79,6 @@ def test_every_volume_is_mounted_where_the_configuration_looks_for_it() -> None:
         "certificate-0": "/etc/envoy/certs/bank-certs",
     }
     assert {volume["name"] for volume in pod(EDGE)["volumes"]} == set(mounts)
-    # A file mounted by subPath would never be renewed.
-    assert not any("subPath" in mount for mount in container["volumeMounts"])
 
 
 def test_own_labels_are_added() -> None:
