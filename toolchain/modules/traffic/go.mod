@@ -1,0 +1,3 @@
+module demo.local/toolchain/traffic
+
+go 1.26.0

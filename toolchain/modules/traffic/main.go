@@ -1,0 +1,145 @@
+// Sends requests at a constant rate, whatever becomes of them, each one once, and writes what
+// became of each as a line of JSON. The plan is the first line of the standard input; when the
+// input ends, whoever started this wants no more: what is under way is awaited, nothing new sent.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// plan has the fields of drills.traffic.model.Plan, times in seconds.
+type plan struct {
+	Run       string   `json:"run"`
+	Lanes     []lane   `json:"lanes"`
+	Rate      float64  `json:"rate"`
+	Duration  *float64 `json:"duration"`
+	Timeout   float64  `json:"timeout"`
+	Host      string   `json:"host"`
+	CAFile    string   `json:"ca_file"`
+	Protocols []string `json:"protocols"`
+	Kinds     []string `json:"kinds"`
+}
+
+type lane struct {
+	Name      string `json:"name"`
+	URL       string `json:"url"`
+	KeepAlive bool   `json:"keep_alive"`
+}
+
+func main() {
+	// little is kept between requests, so the memory to collect in grows by megabytes only
+	debug.SetGCPercent(400)
+	comeFirst()
+	if err := run(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(in io.Reader, out io.Writer) error {
+	input := bufio.NewReader(in)
+	line, err := input.ReadBytes('\n')
+	if err != nil {
+		return fmt.Errorf("no plan on the standard input: %w", err)
+	}
+	var p plan
+	if err := json.Unmarshal(line, &p); err != nil {
+		return fmt.Errorf("the plan is not understood: %w", err)
+	}
+	senders, err := newSenders(&p)
+	if err != nil {
+		return err
+	}
+	stop := make(chan struct{})
+	var once sync.Once
+	end := func() { once.Do(func() { close(stop) }) }
+	go func() {
+		io.Copy(io.Discard, input)
+		end()
+	}()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		<-signals
+		end()
+	}()
+
+	samples := make(chan *sample, 1<<16)
+	written := make(chan error, 1)
+	go func() {
+		err := write(out, samples)
+		if err != nil {
+			end() // nobody reads any more
+			for range samples {
+			}
+		}
+		written <- err
+	}()
+	var underWay sync.WaitGroup
+	schedule(&p, stop, func(number int64, due time.Time) {
+		underWay.Add(1)
+		go func() {
+			defer underWay.Done()
+			samples <- senders[number%int64(len(senders))].send(number, due)
+		}()
+	})
+	underWay.Wait()
+	close(samples)
+	return <-written
+}
+
+// schedule calls begin for each request when it is due, until the plan's duration is over.
+func schedule(p *plan, stop <-chan struct{}, begin func(number int64, due time.Time)) {
+	start := time.Now().Add(20 * time.Millisecond)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	<-timer.C
+	for number := int64(0); ; number++ {
+		after := time.Duration(float64(number) / p.Rate * float64(time.Second))
+		if p.Duration != nil && after >= seconds(*p.Duration) {
+			return
+		}
+		due := start.Add(after)
+		if wait := time.Until(due); wait > 0 {
+			timer.Reset(wait)
+			select {
+			case <-stop:
+				return
+			case <-timer.C:
+			}
+		}
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		begin(number, due)
+	}
+}
+
+// comeFirst asks for a higher priority for all threads (later ones inherit it): on a machine that
+// the servers keep busy, what is to be late are answers, not requests. Only root gets it; without
+// it the record says how late requests were.
+func comeFirst() {
+	threads, _ := filepath.Glob("/proc/self/task/*")
+	for _, thread := range threads {
+		if id, err := strconv.Atoi(filepath.Base(thread)); err == nil {
+			syscall.Setpriority(syscall.PRIO_PROCESS, id, -10)
+		}
+	}
+}
+
+func seconds(value float64) time.Duration {
+	return time.Duration(value * float64(time.Second))
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A sender sends the requests of one lane in one protocol.
+type sender struct {
+	plan      *plan
+	lane      *lane
+	protocol  string
+	url       *url.URL
+	address   string
+	transport *http.Transport
+	pool      *pool
+	stride    int64 // how many senders take turns
+}
+
+// newSenders gives a sender for each lane and protocol; they take turns.
+func newSenders(p *plan) ([]*sender, error) {
+	if p.Rate <= 0 || p.Timeout <= 0 || len(p.Lanes) == 0 || len(p.Kinds) == 0 || len(p.Protocols) == 0 {
+		return nil, fmt.Errorf("the plan needs lanes, protocols, kinds, a rate and a timeout above 0")
+	}
+	roots, err := authorities(p.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	var senders []*sender
+	for _, protocol := range p.Protocols {
+		for i := range p.Lanes {
+			lane := &p.Lanes[i]
+			target, err := url.Parse(lane.URL)
+			if err != nil || target.Host == "" || (target.Scheme != "https" && target.Scheme != "http") {
+				return nil, fmt.Errorf("%q is not an http or https address", lane.URL)
+			}
+			s := &sender{plan: p, lane: lane, protocol: protocol, url: target}
+			s.address = net.JoinHostPort(target.Hostname(), target.Port())
+			if s.transport, err = transport(protocol, p.Host, roots); err != nil {
+				return nil, err
+			}
+			if lane.KeepAlive {
+				s.pool = &pool{size: poolSize[protocol]}
+			}
+			senders = append(senders, s)
+		}
+	}
+	for _, s := range senders {
+		s.stride = int64(len(senders))
+	}
+	return senders, nil
+}
+
+func authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil // the system's
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", file)
+	}
+	return roots, nil
+}
+
+// transport gives what dials and shakes hands; nothing of its connection pool, nor of its retries,
+// is used.
+func transport(protocol, host string, roots *x509.CertPool) (*http.Transport, error) {
+	t := &http.Transport{
+		DialContext: (&net.Dialer{}).DialContext,
+		TLSClientConfig: &tls.Config{
+			RootCAs:    roots,
+			ServerName: host,
+			// the post-quantum exchange that Go offers by default costs a fifth more a handshake
+			CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256},
+		},
+		DisableCompression: true,
+		Protocols:          new(http.Protocols),
+	}
+	switch protocol {
+	case "h1":
+		t.Protocols.SetHTTP1(true)
+	case "h2":
+		t.Protocols.SetHTTP2(true)
+		t.Protocols.SetUnencryptedHTTP2(true)
+	default:
+		return nil, fmt.Errorf("%q is neither h1 nor h2", protocol)
+	}
+	return t, nil
+}
+
+// send sends one request, once, and gives what became of it. The time-out counts from when it was
+// due, and so does the duration; connecting is part of both.
+func (s *sender) send(number int64, due time.Time) *sample {
+	started := time.Now()
+	result := &sample{
+		Type:     "sample",
+		ID:       fmt.Sprintf("%s-%d", s.plan.Run, number),
+		Due:      instant(due),
+		Started:  instant(due.Add(started.Sub(due))),
+		Lane:     s.lane.Name,
+		Protocol: s.protocol,
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), due.Add(seconds(s.plan.Timeout)))
+	defer cancel()
+	request := s.request(ctx, number, result)
+	err := s.exchange(request, result)
+	result.Duration = span(time.Since(due))
+	if err != nil {
+		result.Status = 0 // of an answer that never was complete
+		result.Error, result.Detail = failure(ctx, err), err.Error()
+	}
+	return result
+}
+
+func (s *sender) request(ctx context.Context, number int64, result *sample) *http.Request {
+	header := http.Header{
+		"X-Demo-Request": {result.ID},
+		"User-Agent":     {"multi-cluster-resiliency traffic"},
+		"Accept":         {"*/*"},
+	}
+	request := &http.Request{
+		Method: "GET",
+		URL:    s.url,
+		Host:   s.plan.Host,
+		Header: header,
+	}
+	kind := s.plan.Kinds[number/s.stride%int64(len(s.plan.Kinds))]
+	if kind != "get" {
+		body := `{"from":"checking","to":"savings","amount":"25.00"}`
+		request.Method = "POST"
+		request.Body = io.NopCloser(strings.NewReader(body))
+		request.ContentLength = int64(len(body))
+		header.Set("Content-Type", "application/json")
+	}
+	if kind == "post-key" {
+		result.Key = result.ID
+		header.Set("Idempotency-Key", result.Key)
+	}
+	result.Method = request.Method
+	return request.WithContext(ctx)
+}
+
+// exchange takes a connection, sends the request on it and reads the answer to its end.
+func (s *sender) exchange(request *http.Request, result *sample) error {
+	conn, err := s.connection(request.Context(), result)
+	if err != nil {
+		return err
+	}
+	if s.pool == nil {
+		defer conn.Close()
+	}
+	response, err := conn.RoundTrip(request)
+	if err == nil {
+		result.Status = response.StatusCode
+		result.Cluster = response.Header.Get("X-Served-By-Cluster")
+		result.Pod = response.Header.Get("X-Served-By-Pod")
+		result.RequestID = response.Header.Get("X-Request-Id")
+		result.Attempts, _ = strconv.Atoi(response.Header.Get("X-Envoy-Attempt-Count"))
+		_, err = io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+	}
+	if err != nil && s.pool != nil {
+		s.pool.leave(conn)
+	}
+	return err
+}
+
+// connection gives a connection with room for one request: a kept one, or one made now.
+func (s *sender) connection(ctx context.Context, result *sample) (*http.ClientConn, error) {
+	if s.pool != nil {
+		if conn := s.pool.take(); conn != nil {
+			result.Reused = true
+			return conn, nil
+		}
+	}
+	conn, err := s.transport.NewClientConn(ctx, s.url.Scheme, s.address)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.Reserve(); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	if s.pool != nil {
+		s.pool.add(conn)
+	}
+	return conn, nil
+}
