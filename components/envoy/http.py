@@ -16,14 +16,15 @@ OWN_POD = "%ENVIRONMENT(POD_NAME)%"
 _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 _STDOUT = "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
+
 _UNAVAILABLE_PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Temporarily unavailable</title>
 <meta name="viewport" content="width=device-width">
 <style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:16vh auto;padding:0 1.5rem;
 color:#1e293b}h1{font-size:1.6rem}</style></head>
 <body><h1>We cannot answer right now</h1>
-<p>The service is temporarily unavailable. Nothing was changed by this request that we know of.
-Please try again in a few seconds.</p></body></html>
+<p>The service is temporarily unavailable. Please try again in a few seconds. If you were sending
+an order, look whether it has arrived before you send it again.</p></body></html>
 """
 
 
