@@ -14,6 +14,7 @@ import pulumi
 import pytest
 
 from components.backends.local import LocalBackend
+from tests.event_loops import closed_at_the_end
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "multi-cluster-resiliency"
@@ -77,20 +78,10 @@ class Demo:
 
 
 @pytest.fixture
-def loops(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Closes every event loop that a test opens; Pulumi's SDK leaves its own open."""
-    opened: list[asyncio.AbstractEventLoop] = []
-    make = asyncio.new_event_loop
-
-    def new_event_loop() -> asyncio.AbstractEventLoop:
-        opened.append(make())
-        return opened[-1]
-
-    monkeypatch.setattr(asyncio, "new_event_loop", new_event_loop)
-    yield
-    for loop in opened:
-        loop.close()
-    asyncio.set_event_loop(None)
+def loops() -> Iterator[None]:
+    """Closes every event loop that a test opens."""
+    with closed_at_the_end():
+        yield
 
 
 @pytest.fixture

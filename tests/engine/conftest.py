@@ -14,6 +14,7 @@ import pytest
 import yaml
 from pulumi import automation
 
+from tests.event_loops import closed_at_the_end
 from toolchain import environment, tools
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +35,8 @@ def engine() -> Iterator[None]:
     env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
     os.environ.clear()
     os.environ.update(env)
-    yield
+    with closed_at_the_end():
+        yield
     os.environ.clear()
     os.environ.update(before)
 
