@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Protocol
 
-from toolchain import ToolchainError, golang, pins, tools
+from toolchain import ToolchainError, golang, pins, run, tools
 
 AT_ONCE = 2
 _LAST_LINES = 15
@@ -110,7 +110,7 @@ class Builder:
             if self._stopped:
                 raise ToolchainError("stopped")
             process = subprocess.Popen(
-                [str(self._go.command), *arguments],
+                run.tied([str(self._go.command), *arguments]),
                 cwd=folder,
                 env=env,
                 stdin=subprocess.DEVNULL,

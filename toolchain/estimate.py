@@ -23,8 +23,8 @@ def announce(modules: list[pins.Module]) -> None:
     sources = existing(golang.find().module_cache)
     print(
         f"To build: {', '.join(m.name for m in modules)}. About {max(1, round(seconds / 60))} min,"
-        f" {(building + kept + modules_mb) / GB:.1f} GB of disk meanwhile;"
-        f" {kept / GB:.1f} GB stay in {tools.cache_dir()}, {modules_mb / GB:.1f} GB in {sources}"
+        f" {size(building + kept + modules_mb)} of disk meanwhile;"
+        f" {size(kept)} stay in {tools.cache_dir()}, {size(modules_mb)} in {sources}"
         " (sources; `go clean -modcache` frees them).",
         flush=True,
     )
@@ -34,24 +34,29 @@ def announce(modules: list[pins.Module]) -> None:
 def require(space: dict[Path, float]) -> None:
     """Refuses when a file system has less free space than the folders on it need, in bytes."""
     by_device: dict[int, tuple[Path, float]] = {}
-    for folder, size in space.items():
+    for folder, part in space.items():
         device = folder.stat().st_dev
         first, total = by_device.get(device, (folder, 0.0))
-        by_device[device] = (first, total + size)
-    for folder, size in by_device.values():
+        by_device[device] = (first, total + part)
+    for folder, needed in by_device.values():
         free = shutil.disk_usage(folder).free
-        if free < size:
+        if free < needed:
             raise ToolchainError(
-                f"The disk of {folder} has {free / GB:.1f} GB free; building the tools needs"
-                f" {size / GB:.1f} GB.\nFree some, or name a folder on another disk:"
+                f"The disk of {folder} has {size(free)} free; building the tools needs"
+                f" {size(needed)}.\nFree some, or name a folder on another disk:"
                 " export XDG_CACHE_HOME=/another/folder (Go's sources: GOMODCACHE)"
             )
 
 
 def account() -> None:
     """Says what the tools hold on the disk."""
-    size = folder_size([tools.cache_dir()])
-    print(f"The tools take {size / GB:.1f} GB in {tools.cache_dir()}.", flush=True)
+    held = folder_size([tools.cache_dir()])
+    print(f"The tools take {size(held)} in {tools.cache_dir()}.", flush=True)
+
+
+def size(count: float) -> str:
+    """Bytes for people: "30 MB", "1.2 GB"."""
+    return f"{count / GB:.1f} GB" if count >= GB else f"{count / MB:.0f} MB"
 
 
 def folder_size(folders: Iterable[Path]) -> int:

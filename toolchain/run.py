@@ -8,13 +8,20 @@ import signal
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from toolchain import ToolMissing
+from toolchain import ToolMissing, packages
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SENT_BY_KERNEL = 128  # SI_KERNEL: typed on the terminal, hence the command has it already
-# When this process is killed outright, the command must not go on behind the user's back, holding
-# Pulumi's lock. (util-linux, which has unshare as well, brings setpriv.)
-_DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+
+
+def tied(command: Sequence[str]) -> list[str]:
+    """`command` such that it is killed when the thread that starts it ends, however that happens.
+
+    A command must not go on behind the user's back, holding Pulumi's lock or writing where the next
+    run writes. (util-linux, which has unshare as well, brings setpriv.)
+    """
+    setpriv = packages.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", *command] if setpriv else list(command)
 
 
 def foreground(command: Sequence[str], env: Mapping[str, str], folder: Path) -> int:
@@ -49,19 +56,14 @@ def _spawn(
     command: Sequence[str], env: Mapping[str, str], folder: Path, mask: Iterable[int]
 ) -> int:
     """Starts `command`, found on the PATH of `env`, with `mask` as its signal mask."""
-    first, *_ = found = [_program(name, env) for name in (_DIES_WITH_US[0], command[0])]
-    line = [*_DIES_WITH_US, found[1], *command[1:]]
+    program = shutil.which(command[0], path=env.get("PATH"))
+    if program is None:
+        raise ToolMissing(f"{command[0]} is not there. Bring it back: ./demo setup")
+    line = tied([program, *command[1:]])
     # posix_spawn can set the mask, but knows no working directory
     here = Path.cwd()
     os.chdir(folder)
     try:
-        return os.posix_spawn(first, line, dict(env), setsigmask=mask)
+        return os.posix_spawn(line[0], line, dict(env), setsigmask=mask)
     finally:
         os.chdir(here)
-
-
-def _program(name: str, env: Mapping[str, str]) -> str:
-    program = shutil.which(name, path=env.get("PATH"))
-    if program is None:
-        raise ToolMissing(f"{name} is not there. Bring it back: ./demo setup")
-    return program

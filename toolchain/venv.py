@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from toolchain import ToolchainError, packages
+from toolchain import ToolchainError, packages, run
 
 PROJECT = Path(__file__).resolve().parent.parent
 FOLDER = PROJECT / ".venv"
@@ -97,7 +97,9 @@ def _step(title: str, command: list[str]) -> None:
     lively = sys.stdout.isatty()
     if not lively:
         print(title, flush=True)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        run.tied(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
         said = b""
         while True:
             if lively:
