@@ -11,19 +11,10 @@ import contextlib
 import itertools
 import json
 import random
-import shutil
-import signal
 import socket
-import socketserver
 import ssl
-import struct
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 
 import yaml
@@ -35,21 +26,14 @@ from components.envoy.gateway import GatewayConfig, gateway_files
 from components.profile import HttpProfile, http_profile
 from components.routes import Route, routes
 from components.routing import ApplicationCluster, Target, gateway_targets
+from tests.unit.envoy_process import HOST, Envoy, ask, eventually
+from tests.unit.pod_dns import PodDns
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
-HOST = "online-banking.dynabank.com"
 EAST = ApplicationCluster("east-cluster", "us-east1")
 WEST = ApplicationCluster("west-cluster", "us-west1")
 CLUSTERS = [EAST, WEST]
 COLOURS = {"east-cluster": "#d97706", "west-cluster": "#2563eb"}
-
-
-def envoy_binary() -> Path:
-    """Gives the Envoy of the environment that runs the tests."""
-    beside = Path(sys.executable).parent / "envoy"
-    found = str(beside) if beside.exists() else shutil.which("envoy")
-    assert found, "no envoy; install requirements.txt"
-    return Path(found)
 
 
 def portal_documents() -> list[dict]:
@@ -71,144 +55,6 @@ def forgiving_profile() -> HttpProfile:
     return replace(shipped, outlier_detection=short)
 
 
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 8) -> None:
-    """Waits until the condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back from one request."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: str
-
-    @property
-    def cluster(self) -> str:
-        return self.headers.get("x-served-by-cluster", "")
-
-    @property
-    def pod(self) -> str:
-        return self.headers.get("x-served-by-pod", "")
-
-
-def ask(
-    address: str,
-    port: int,
-    path: str = "/web-portal",
-    *,
-    tls: ssl.SSLContext | None = None,
-    sni: str | None = HOST,
-    host: str = HOST,
-    method: str = "GET",
-    headers: Mapping[str, str] | None = None,
-) -> Answer:
-    """Sends one request on a new connection; no retries. Raises OSError, HTTPException."""
-    with contextlib.ExitStack() as stack:
-        sock = stack.enter_context(socket.create_connection((address, port), timeout=5))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if tls:
-            sock = stack.enter_context(tls.wrap_socket(sock, server_hostname=sni))
-        connection = HTTPConnection(host)
-        connection.sock = sock
-        connection.request(method, path, headers={"Host": host, **(headers or {})})
-        response: HTTPResponse = connection.getresponse()
-        fields = {key.lower(): value for key, value in response.getheaders()}
-        return Answer(response.status, fields, response.read().decode())
-
-
-class _Dns(socketserver.ThreadingUDPServer):
-    """Answers A queries from `names`; everything else, and a name without pods, is empty."""
-
-    daemon_threads = True
-
-    def __init__(self, address: str) -> None:
-        self.names: dict[str, list[str]] = {}
-        super().__init__((address, 0), _DnsHandler)
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-
-
-class _DnsHandler(socketserver.BaseRequestHandler):
-    def handle(self) -> None:
-        query, sock = self.request
-        labels, position = [], 12
-        while query[position]:
-            length = query[position]
-            labels.append(query[position + 1 : position + 1 + length].decode())
-            position += 1 + length
-        end = position + 5
-        kind = struct.unpack("!H", query[position + 1 : position + 3])[0]
-        addresses = self.server.names.get(".".join(labels), []) if kind == 1 else []
-        head = query[:2] + struct.pack("!HHHHH", 0x8580, 1, len(addresses), 0, 0)
-        records = b"".join(
-            struct.pack("!HHHIH", 0xC00C, 1, 1, 1, 4) + socket.inet_aton(a) for a in addresses
-        )
-        sock.sendto(head + query[12:end] + records, self.client_address)
-
-
-@dataclass
-class Envoy:
-    """A running Envoy."""
-
-    name: str
-    address: str
-    folder: Path
-    environment: dict[str, str]
-    ready_port: int
-    ready_path: str
-    process: subprocess.Popen | None = None
-
-    def start(self) -> None:
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    envoy_binary(),
-                    *("--config-path", self.folder / "config" / "envoy.yaml"),
-                    *("--service-node", self.name, "--service-cluster", "test"),
-                    *("--concurrency", "1", "--log-level", "warning", "--disable-hot-restart"),
-                    *("--reject-unknown-dynamic-fields", "--file-flush-interval-msec", "100"),
-                ],
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-            )
-
-    def ready(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, (self.folder / "log").read_text()
-        try:
-            return ask(self.address, self.ready_port, self.ready_path).status == 200
-        except (OSError, HTTPException):
-            return False
-
-    def kill(self) -> None:
-        """Ends the process as a crash would."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-    def terminate(self) -> None:
-        """Ends the process as the kubelet does after the preStop hook."""
-        self.signal(signal.SIGTERM)
-        assert self.process is not None
-        assert self.process.wait(5) == 0
-        self.process = None
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    def log(self) -> list[dict]:
-        """Gives the access log."""
-        lines = (self.folder / "log").read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
-
-
 @dataclass
 class Lab:
     """The whole of it; `folder` holds configuration, certificates and logs."""
@@ -223,7 +69,7 @@ class Lab:
         self._next = itertools.count(1)
         self.mesh = authority("mesh")
         self.clients = authority("clients")
-        self.dns = {c.name: _Dns(self.address()) for c in CLUSTERS}
+        self.dns = {c.name: PodDns(self.address()) for c in CLUSTERS}
         self.gateways = {c.name: self.address() for c in CLUSTERS}
         self._customer = ssl.create_default_context(cadata=self.clients.certificate)
 

@@ -24,7 +24,8 @@ from components.routing import (
     edge_weights,
     gateway_targets,
 )
-from tests.unit.envoy_lab import CLUSTERS, envoy_binary, portal_route, shipped_profile
+from tests.unit.envoy_lab import CLUSTERS, portal_route, shipped_profile
+from tests.unit.envoy_process import envoy_binary
 
 PORTAL = portal_route()
 SHOP = Route(

@@ -18,17 +18,8 @@ import pytest
 from components.envoy.common import edge_san, gateway_san
 from components.envoy.drain import drain_command
 from components.routing import LbMode, edge_targets, edge_weights
-from tests.unit.envoy_lab import (
-    CLUSTERS,
-    HOST,
-    WEST,
-    Answer,
-    Envoy,
-    Lab,
-    ask,
-    eventually,
-    lab,
-)
+from tests.unit.envoy_lab import CLUSTERS, WEST, Lab, lab
+from tests.unit.envoy_process import HOST, Answer, Envoy, ask, eventually
 
 MODES = {
     "active": (LbMode.ACTIVE, "us-east1"),

@@ -13,7 +13,8 @@ import pytest
 
 from components.cluster_info import cluster_info, region_colour
 from components.envoy.drain import drain_command
-from tests.unit.envoy_lab import WEST, Answer, Envoy, ask, eventually, lab, portal_documents
+from tests.unit.envoy_lab import WEST, lab, portal_documents
+from tests.unit.envoy_process import Answer, Envoy, ask, eventually
 
 
 @pytest.fixture(scope="module")
