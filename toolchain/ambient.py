@@ -71,6 +71,7 @@ def ask(command: list[str]) -> str:
     try:
         done = subprocess.run(
             command,
+            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pwd
 import re
 import secrets
 from collections.abc import Mapping
@@ -143,7 +144,8 @@ def selected_stack(env: Mapping[str, str]) -> str | None:
     if name := env.get("PULUMI_STACK"):
         return name.rsplit("/", 1)[-1]
     project = PROJECT / "Pulumi.yaml"
-    home = Path(env.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    # like Pulumi, which asks the user database and not $HOME
+    home = Path(env.get("PULUMI_HOME") or f"{pwd.getpwuid(os.getuid()).pw_dir}/.pulumi")
     try:
         match = re.search(r"^name:\s*['\"]?([^\s'\"#]+)", project.read_text(), re.MULTILINE)
         digest = hashlib.sha1(str(project).encode(), usedforsecurity=False).hexdigest()
