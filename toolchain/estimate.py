@@ -11,6 +11,7 @@ from toolchain import ToolchainError, golang, pins, tools
 
 GB = 1000**3
 MB = 1000**2
+_STANDARD_LIBRARY = 300 * MB  # compiled; worth keeping for the small modules, which change
 
 
 def announce(modules: list[pins.Module]) -> None:
@@ -48,9 +49,16 @@ def require(space: dict[Path, float]) -> None:
             )
 
 
+def free_build_cache() -> None:
+    """Removes Go's build cache when it holds more than what every Go program needs."""
+    cache = tools.cache_dir() / "go-build"
+    if folder_size([cache]) > _STANDARD_LIBRARY:
+        shutil.rmtree(cache, ignore_errors=True)
+
+
 def account() -> None:
     """Says what the tools hold on the disk."""
-    held = folder_size([tools.cache_dir()])
+    held = folder_size(tools.cache_dir() / part for part in ("store", "bin", "go-build"))
     print(f"The tools take {size(held)} in {tools.cache_dir()}.", flush=True)
 
 

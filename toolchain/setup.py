@@ -47,7 +47,7 @@ def provide(again: bool = False) -> None:
             _build(work)
         _link(found)
         tools.manifest.cache_clear()
-        shutil.rmtree(tools.cache_dir() / "go-build", ignore_errors=True)
+        estimate.free_build_cache()
         if work:
             estimate.account()
 
