@@ -137,6 +137,7 @@ def _state(env: Mapping[str, str]) -> Iterator[None]:
     """Cleans up after a killed Pulumi before, and keeps the tracked settings clean around it."""
     if environment.uses_own_state(env):
         leftovers.remove_stale_locks(environment.state_folder())
+        leftovers.mend_states(environment.state_folder())
     if environment.uses_own_secrets(env):
         with salt.kept_out(PROJECT):
             yield

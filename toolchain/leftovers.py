@@ -1,10 +1,11 @@
-"""What a killed `pulumi` leaves in a file backend: locks of a process that is no more."""
+"""What a killed `pulumi`, or a power cut, leaves in a file backend: stale locks, torn states."""
 
 from __future__ import annotations
 
 import datetime
 import json
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,3 +77,32 @@ def remove_stale_locks(backend: Path) -> None:
                 " which held it, has ended.",
                 flush=True,
             )
+
+
+def mend_states(backend: Path) -> None:
+    """Puts the copy that Pulumi keeps in the place of a state that cannot be read, and says so.
+
+    Without a good copy the torn state is set aside, as if it had been deleted: what it knew of is
+    then found by the next `up`, and ended by `destroy`.
+    """
+    for file in sorted((backend / ".pulumi" / "stacks").glob("*/*.json")):
+        if _is_whole(file):
+            continue
+        copy = file.with_name(f"{file.name}.bak")
+        good = _is_whole(copy)
+        file.replace(file.with_name(f"{file.name}.torn"))
+        if good:
+            shutil.copy2(copy, file)
+        print(
+            f"The state of stack {file.stem} was torn (a power cut?): "
+            + ("took the copy before it." if good else "there is no copy, it begins anew."),
+            flush=True,
+        )
+
+
+def _is_whole(file: Path) -> bool:
+    try:
+        json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True

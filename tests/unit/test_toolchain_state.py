@@ -64,6 +64,25 @@ def test_only_the_locks_of_ended_processes_of_this_host_are_removed(
     assert len(said) == 1 and "west" in said[0] and str(ended.pid) in said[0]
 
 
+def test_a_torn_state_gives_way_to_its_copy_or_to_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / ".pulumi" / "stacks" / "p"
+    folder.mkdir(parents=True)
+    (folder / "whole.json").write_text('{"version": 3}')
+    (folder / "west.json").write_text('{"version": 3, "che')
+    (folder / "west.json.bak").write_text('{"version": 3, "before": 1}')
+    (folder / "east.json").write_text("")
+    leftovers.mend_states(tmp_path)
+    assert (folder / "whole.json").read_text() == '{"version": 3}'
+    assert (folder / "west.json").read_text() == '{"version": 3, "before": 1}'
+    assert not (folder / "east.json").exists()
+    said = capsys.readouterr().out
+    assert "stack west was torn" in said and "stack east was torn" in said and "whole" not in said
+    leftovers.mend_states(tmp_path)
+    assert capsys.readouterr().out == ""
+
+
 def test_a_process_began_before_now_and_an_ended_one_never() -> None:
     began = leftovers.process_started(os.getpid())
     assert began is not None and time.time() - 3600 * 24 < began <= time.time() + 1
