@@ -103,6 +103,7 @@ def _destroy(env: Mapping[str, str], stack: str) -> int:
         if exists and (code := _pulumi_itself(env, *remove)):
             return code
         shutil.rmtree(environment.stack_folder(stack), ignore_errors=True)
+        leftovers.forget_torn_states(environment.state_folder(), stack)
     return 0
 
 

@@ -100,6 +100,12 @@ def mend_states(backend: Path) -> None:
         )
 
 
+def forget_torn_states(backend: Path, stack: str) -> None:
+    """Removes what mend_states has set aside of `stack`."""
+    for file in (backend / ".pulumi" / "stacks").glob(f"*/{stack}.json.torn"):
+        file.unlink(missing_ok=True)
+
+
 def _is_whole(file: Path) -> bool:
     try:
         json.loads(file.read_bytes())

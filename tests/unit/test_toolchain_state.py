@@ -81,6 +81,8 @@ def test_a_torn_state_gives_way_to_its_copy_or_to_none(
     assert "stack west was torn" in said and "stack east was torn" in said and "whole" not in said
     leftovers.mend_states(tmp_path)
     assert capsys.readouterr().out == ""
+    leftovers.forget_torn_states(tmp_path, "west")
+    assert [f.name for f in folder.glob("*.torn")] == ["east.json.torn"]
 
 
 def test_a_process_began_before_now_and_an_ended_one_never() -> None:
