@@ -82,6 +82,8 @@ def make() -> None:
             )
         count = sum(line[0].isalpha() for line in _REQUIREMENTS.read_text().splitlines() if line)
         began = time.monotonic()
+        if FOLDER.is_symlink():  # what it leads to is somebody else's
+            FOLDER.unlink()
         _STAMP.unlink(missing_ok=True)
         _step("Python environment", [sys.executable, "-m", "venv", "--clear", str(FOLDER)])
         pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
