@@ -189,7 +189,13 @@ def _route_config(name: str, hosts: Sequence[dict[str, Any]], config: EdgeConfig
     return {
         "name": name,
         "ignore_port_in_host_matching": True,
-        "response_headers_to_add": http.served_by(config.name, http.OWN_POD),
+        "response_headers_to_add": [
+            *http.served_by(config.name, http.OWN_POD),
+            {
+                "header": {"key": http.CONFIGURATION_HEADER, "value": http.OWN_CONFIGURATION},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            },
+        ],
         "response_headers_to_remove": _INTERNAL_HEADERS,
         "virtual_hosts": [*hosts, *others],
     }

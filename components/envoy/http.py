@@ -9,9 +9,13 @@ from components.envoy.common import ENDPOINT_METADATA, any_type
 
 CLUSTER_HEADER = "x-served-by-cluster"
 POD_HEADER = "x-served-by-pod"
+#: Digest of the configuration by which an edge pod answered: tells when a change is in force.
+CONFIGURATION_HEADER = "x-edge-configuration"
 DEGRADED_HEADER = "x-envoy-degraded"
 #: The pod's own name, from its environment, so that one configuration serves all pods.
 OWN_POD = "%ENVIRONMENT(POD_NAME)%"
+#: The digest in the pod template's annotation, likewise.
+OWN_CONFIGURATION = "%ENVIRONMENT(CONFIGURATION)%"
 
 _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"

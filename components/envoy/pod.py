@@ -192,7 +192,10 @@ def _container(pods: EnvoyPods, mounts: list[dict[str, Any]]) -> dict[str, Any]:
             *("--file-flush-interval-msec", "1000"),
             *("--log-level", "warning"),
         ],
-        "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        "env": [
+            _own("POD_NAME", "metadata.name"),
+            _own("CONFIGURATION", f"metadata.annotations['{CHECKSUM_ANNOTATION}']"),
+        ],
         "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
         # A dead process is noticed at once without it; three in a row, because on a machine short
         # of CPU a single late answer must not take the last pod out of its Service.
@@ -217,3 +220,7 @@ def _container(pods: EnvoyPods, mounts: list[dict[str, Any]]) -> dict[str, Any]:
         },
         "volumeMounts": mounts,
     }
+
+
+def _own(variable: str, field: str) -> dict[str, Any]:
+    return {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": field}}}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.answer import DEADLINE, _AnswerProvider, get, wait
+from components.answer import DEADLINE, IN_A_ROW, _AnswerProvider, get, wait
 from components.certificates import KeyPair, authority, leaf
 from components.errors import DemoError
 
@@ -23,6 +23,7 @@ class Portal(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         right = self.path == "/web-portal" and self.headers["Host"] == HOST
         self.send_response(200 if right else 404)
+        self.send_header("x-edge-configuration", "1")
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
@@ -52,8 +53,8 @@ def server(issuer: KeyPair, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_the_portals_status_is_what_its_host_answers(server: str, issuer: KeyPair) -> None:
-    assert get(f"{server}/web-portal", HOST, issuer.certificate) == 200
-    assert get(f"{server}/other", HOST, issuer.certificate) == 404
+    assert get(f"{server}/web-portal", HOST, issuer.certificate) == (200, "1")
+    assert get(f"{server}/other", HOST, issuer.certificate) == (404, "1")
 
 
 def test_a_certificate_of_another_authority_is_no_answer(server: str) -> None:
@@ -88,17 +89,30 @@ class Clock:
 
 
 def test_it_asks_until_the_portal_answers_200() -> None:
-    answers = iter([OSError("refused"), 503, 404, 200])
+    answers = iter([OSError("refused"), 503, 404, *[200] * IN_A_ROW])
     clock = Clock()
 
-    def ask(*_: str) -> int:
+    def ask(*_: str) -> tuple[int, str]:
         answer = next(answers)
         if isinstance(answer, OSError):
             raise answer
-        return answer
+        return answer, "1"
 
     wait(PROPS, ask, clock, clock.pause)
     assert next(answers, "nothing is left") == "nothing is left"
+
+
+def test_one_answer_by_the_former_configuration_starts_the_count_again() -> None:
+    answers = iter([*["1"] * (IN_A_ROW - 1), "former", *["1"] * IN_A_ROW])
+    clock = Clock()
+    wait(PROPS, lambda *_: (200, next(answers)), clock, clock.pause)
+    assert next(answers, "nothing is left") == "nothing is left"
+
+
+def test_a_configuration_that_never_comes_into_force_is_said() -> None:
+    clock = Clock()
+    with pytest.raises(DemoError, match="last: status 200 by the former configuration;"):
+        wait(PROPS, lambda *_: (200, "former"), clock, clock.pause)
 
 
 @pytest.mark.parametrize(
@@ -109,10 +123,10 @@ def test_after_the_deadline_it_says_what_the_last_answer_was(
 ) -> None:
     clock = Clock()
 
-    def ask(*_: str) -> int:
+    def ask(*_: str) -> tuple[int, str]:
         if isinstance(answer, OSError):
             raise answer
-        return answer
+        return answer, "1"
 
     with pytest.raises(DemoError, match=f"web-portal did not answer 200 within 60 s, {said}"):
         wait(PROPS, ask, clock, clock.pause)
