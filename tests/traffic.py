@@ -30,15 +30,16 @@ class Answer:
     """When, by the clock `time.monotonic`."""
     seconds: float
     status: int
-    """0 when there was no answer; `problem` says why."""
+    """0 when there was no answer."""
     cluster: str = ""
     pod: str = ""
     problem: str = ""
+    """Why there was no answer, or what is wrong with it."""
 
     @property
     def lost(self) -> bool:
         """Whether the client got something else than what it asked for."""
-        return self.status != 200
+        return self.status != 200 or bool(self.problem)
 
 
 class Client:
@@ -60,8 +61,8 @@ class Client:
                 body = response.read()
                 cluster = response.headers.get("x-served-by-cluster", "")
                 pod = response.headers.get("x-served-by-pod", "")
-            status = response.status if pod.encode() in body else 0  # a page of another pod is none
-            return Answer(sent, time.monotonic() - sent, status, cluster, pod)
+            problem = "" if pod.encode() in body else f"not the page of {pod}: {body[:200]!r}"
+            return Answer(sent, time.monotonic() - sent, response.status, cluster, pod, problem)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             return Answer(sent, time.monotonic() - sent, 0, problem=repr(error))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from localkube import LocalKubeError, preflight
 from tests.checkout import Checkout, checkout
 
 ORDER = ("up", "kubernetes", "access", "switch", "failover", "damage", "two_stacks", "destroy")
+
+FAILED = pytest.StashKey[bool]()
+"""Whether a test has failed."""
 
 TEST_SECONDS = 400
 """Longest time of a test, the first `up` included."""
@@ -51,10 +54,19 @@ def up(copy: Checkout) -> str:
     return copy.demo("up").output
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
-def demo(copy: Checkout, up: str) -> Checkout:
-    """The copy with stack west up."""
-    return copy
+def demo(copy: Checkout, up: str, request: pytest.FixtureRequest) -> Iterator[Checkout]:
+    """The copy with stack west up; after a failed test it is mended for the next ones."""
+    yield copy
+    if request.node.stash.get(FAILED, False):
+        copy.demo("up", check=False)
 
 
 @pytest.fixture

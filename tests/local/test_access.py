@@ -79,10 +79,10 @@ def test_a_gateway_serves_those_that_have_a_certificate_of_the_stack_only(
             (tmp_path / f"{name}.{kind}").write_text(text)
 
     def ask(name: str = "") -> tuple[int, str]:
-        given = ("--cert", str(tmp_path / f"{name}.certificate"))
-        given += ("--key", str(tmp_path / f"{name}.key"))
+        files = str(tmp_path / f"{name}.certificate"), str(tmp_path / f"{name}.key")
+        given = ("--cert", files[0], "--key", files[1]) if name else ()
         url = f"https://{node_address(1)}:{port}/web-portal"
-        return curl_inside(demo, url, "--header", f"Host: {HOST}", *(given if name else ()))
+        return curl_inside(demo, url, "--header", f"Host: {HOST}", *given)
 
     code, answer = ask("own")
     assert code == 0 and answer.endswith("\n200"), answer

@@ -22,8 +22,10 @@ HOST = "online-banking.dynabank.com"
 
 def curl(*arguments: str, authority: Path) -> str:
     """Status line, headers and body, as curl prints them; no redirect is followed."""
-    command = ["curl", "--silent", "--show-error", "--include", "--http1.1", "--cacert", authority]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    command = ["curl", "--silent", "--show-error", "--include", "--http1.1", "--cacert"]
+    done = subprocess.run(
+        [*command, str(authority), *arguments], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -1,0 +1,41 @@
+"""`./demo task bench`: how fast the demo is and how much memory it takes, here and now.
+
+Everything is done in a copy of the checkout with ports of its own; nothing else on the machine
+should be busy meanwhile. Times are shown, never asserted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from tests.benchmark import report
+from tests.benchmark.measure import Samples, baselines, cold_tools, one_round
+from tests.checkout import checkout
+
+
+def main() -> int:
+    """Measures and prints; the exit code says whether everything could be measured."""
+    parser = argparse.ArgumentParser(prog="./demo task bench --", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="how many rounds (default 3)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--tools", action="store_true", help="only the tools, from empty caches")
+    chosen = parser.parse_args()
+    samples = Samples()
+    if (load := os.getloadavg()[0]) > 1:
+        print(f"The machine is busy (load {load:.1f}): times will be longer.", file=sys.stderr)
+    with checkout() as demo:
+        if chosen.tools:
+            samples.add("tools", cold_tools(demo))
+        else:
+            for number in range(1, chosen.rounds + 1):
+                print(f"round {number} of {chosen.rounds}", file=sys.stderr)
+                baselines(samples)
+                one_round(demo, samples)
+    print(report.as_json(samples)) if chosen.json else report.show(samples)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,205 @@
+"""What the benchmark measures, and how: in a copy of the checkout, the way a user does it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from localkube import cluster
+from localkube.spec import ClusterSpec
+from tests import lab
+from tests.checkout import PORTS, SOURCE, Checkout, free_run
+from tests.traffic import answers_from
+
+POLL_SECONDS = 0.05
+"""Pause between two tries of the client that waits for the first page."""
+
+GIGABYTE = 1e9
+
+CLUSTER = "localkube:Cluster"
+_LINE = re.compile(r"^ [+~] +(?P<type>\S+) (?P<name>\S+) (?P<what>creating|created|updated) \(")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that `./demo up` printed, and when: seconds from the command's start."""
+
+    at: float
+    text: str
+
+
+@dataclass
+class Samples:
+    """Values of each quantity, one a round; seconds, or gigabytes of memory."""
+
+    values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, name: str, value: float) -> None:
+        """Takes up the value of one round."""
+        self.values[name].append(value)
+
+
+class FirstPage(threading.Thread):
+    """A client that asks for the page from the start on; `at` is when it came."""
+
+    def __init__(self, demo: Checkout) -> None:
+        super().__init__(daemon=True)
+        self.demo, self.at, self.enough = demo, 0.0, threading.Event()
+
+    def run(self) -> None:
+        """Asks until the page comes; the certificate is checked, once its authority is known."""
+        authority = self.demo.private() / "ca.pem"
+        url = f"https://127.0.0.1:{self.demo.ports['west']}/web-portal"
+        while not self.enough.wait(POLL_SECONDS):
+            if authority.exists():
+                asked = {"url": url, "host": "127.0.0.1", "caCertificate": authority.read_text()}
+                if answers_from(asked):
+                    self.at = time.monotonic()
+                    return
+
+    def __enter__(self) -> FirstPage:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.enough.set()
+        self.join()
+
+
+def timed_lines(demo: Checkout, *command: str) -> list[Line]:
+    """Runs a command to its end; gives what it printed. Raises CalledProcessError if it fails."""
+    begin = time.monotonic()
+    lines = []
+    with subprocess.Popen(
+        command, cwd=demo.folder, env=demo.environment, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        assert process.stdout
+        lines = [Line(time.monotonic() - begin, text.rstrip()) for text in process.stdout]
+    if process.returncode:
+        said = "\n".join(line.text for line in lines)
+        raise subprocess.CalledProcessError(process.returncode, command, said)
+    return [*lines, Line(time.monotonic() - begin, "")]
+
+
+def one_round(demo: Checkout, samples: Samples) -> None:
+    """Measures every row once: from nothing, by way of both modes, to nothing."""
+    demo.demo("pulumi", "stack", "select", "--create", "west")
+    samples.add("preview", demo.demo("pulumi", "preview").seconds)
+    demo.demo("pulumi", "stack", "rm", "--yes", "--preserve-config", "west")
+
+    begin = time.monotonic()
+    with FirstPage(demo) as page:
+        lines = timed_lines(demo, "./demo", "up")
+    samples.add("up", page.at - begin)
+    for name, seconds in steps(lines).items():
+        samples.add(f"step: {name}", seconds)
+    samples.add("clusters", last(lines, CLUSTER, "created") - first(lines, CLUSTER, "creating"))
+    rss, pss = lab.memory(demo.lab())
+    samples.add("memory (PSS)", pss / GIGABYTE)
+    samples.add("memory (RSS)", rss / GIGABYTE)
+
+    for mode in ("standby", "active"):
+        demo.demo("pulumi", "config", "set", "lbMode", mode)
+        samples.add(f"switch to {mode}", demo.demo("pulumi", "up", "--yes").seconds)
+    samples.add("nothing to do", demo.demo("pulumi", "up", "--yes").seconds)
+    samples.add("destroy", demo.demo("destroy").seconds)
+
+
+def steps(lines: list[Line]) -> dict[str, float]:
+    """Where the time of `./demo up` goes: consecutive steps, in seconds, that add up to it."""
+    marks = {
+        "launcher, stack, engine's start": first(lines, "pulumi:pulumi:Stack", "creating"),
+        "program: settings, manifests, registration": first(lines, CLUSTER, "creating"),
+        "clusters: certificates, control plane, nodes Ready": last(lines, CLUSTER, "created"),
+        "namespaces, secrets, configuration": last(lines, "apps/v1:Deployment", "creating"),
+        "pods: started, ready": last(lines, "apps/v1:Deployment", "created"),
+        "the first page": last(lines, "dynamic:Answer", "created"),
+        "state, outputs, end": lines[-1].at,
+    }
+    result, before = {}, 0.0
+    for name, at in marks.items():
+        result[name] = max(0.0, at - before)
+        before = max(before, at)
+    return result
+
+
+def first(lines: list[Line], kind: str, what: str) -> float:
+    """When the first resource of a type got so far. Raises ValueError if none did."""
+    return min(moments(lines, kind, what, earliest=True))
+
+
+def last(lines: list[Line], kind: str, what: str) -> float:
+    """When the last resource of a type got so far (each counts when it first did)."""
+    return max(moments(lines, kind, what, earliest=True))
+
+
+def moments(lines: list[Line], kind: str, what: str, earliest: bool) -> list[float]:
+    """When each resource of a type was first reported so."""
+    found: dict[str, float] = {}
+    for line in lines:
+        match = _LINE.match(line.text)
+        if match and match["type"].endswith(kind) and match["what"] == what:
+            found.setdefault(match["name"], line.at)
+    return list(found.values())
+
+
+def baselines(samples: Samples) -> None:
+    """One bare cluster, and Pulumi's engine with an empty program: what ratios are taken to."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as name:
+        folder = Path(name).resolve()
+        spec = ClusterSpec(str(folder / "lab"), "bare", 0, 1, free_run(PORTS))
+        try:
+            samples.add("bare cluster", seconds(lambda: cluster.create(spec, "benchmark")))
+            rss, pss = lab.memory(folder / "lab")
+            samples.add("bare cluster (PSS)", pss / GIGABYTE)
+            samples.add("bare cluster (RSS)", rss / GIGABYTE)
+        finally:
+            cluster.delete(spec)
+        with empty_project(folder / "empty") as pulumi:
+            samples.add("empty preview", seconds(lambda: pulumi("preview")))
+
+
+@contextmanager
+def empty_project(folder: Path) -> Iterator[Callable[..., None]]:
+    """A project whose program does nothing, with a stack; gives what runs pulumi in it."""
+    (folder / "state").mkdir(parents=True)
+    (folder / "__main__.py").write_text("")
+    options = f"{{toolchain: pip, virtualenv: '{SOURCE / '.venv'}'}}"
+    text = f"name: empty\nruntime: {{name: python, options: {options}}}\n"
+    (folder / "Pulumi.yaml").write_text(text)
+    env = {key: value for key, value in os.environ.items() if key != "PULUMI_STACK"}
+    env.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+    env |= {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}", "PULUMI_CONFIG_PASSPHRASE": "-"}
+
+    def pulumi(*arguments: str) -> None:
+        command = ["pulumi", *arguments, "--non-interactive"]
+        subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
+
+    pulumi("stack", "init", "empty")
+    yield pulumi
+
+
+def cold_tools(demo: Checkout) -> float:
+    """Seconds for all tools from empty caches: nothing downloaded, nothing built."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as name:
+        caches = {"XDG_CACHE_HOME": name, "GOMODCACHE": f"{name}/modules", "GOCACHE": f"{name}/go"}
+        command = ["./demo", "setup"]
+        env = {**demo.environment, **caches, "GOFLAGS": "-modcacherw"}
+        return seconds(lambda: subprocess.run(command, cwd=demo.folder, env=env, check=True))
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """How long an action takes."""
+    begin = time.monotonic()
+    action()
+    return time.monotonic() - begin

@@ -1,0 +1,127 @@
+"""The benchmark's table, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmark.measure import Samples
+
+STEP = "step: "
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity of the table "how fast, how small" and what it is compared with."""
+
+    name: str
+    """Name of the quantity in the samples."""
+    what: str
+    must: float
+    aim: float
+    baseline: str
+    """Name of the quantity that the ratio is taken to."""
+    unit: str = "s"
+
+
+ROWS = (
+    Row("up", "./demo up from nothing to the first 200", 25, 15, "bare cluster"),
+    Row("clusters", "three clusters, all nodes Ready", 10, 6, "bare cluster"),
+    Row("switch to standby", "pulumi up: active to standby, in force", 12, 6, "empty preview"),
+    Row("switch to active", "pulumi up: standby to active, in force", 12, 6, "empty preview"),
+    Row("nothing to do", "pulumi up with nothing to do", 5, 3, "empty preview"),
+    Row("preview", "pulumi preview before anything exists", 5, 3, "empty preview"),
+    Row("destroy", "./demo destroy", 8, 4, "empty preview"),
+    Row("memory (PSS)", "memory, shared pages once (PSS)", 3.5, 2.8, "bare cluster (PSS)", "GB"),
+    Row("memory (RSS)", "memory, sum of all processes (RSS)", 3.5, 2.8, "bare cluster (RSS)", "GB"),
+)
+BASELINES = {
+    "bare cluster": ("one bare cluster, Ready", "s"),
+    "bare cluster (PSS)": ("its memory (PSS)", "GB"),
+    "bare cluster (RSS)": ("its memory (RSS)", "GB"),
+    "empty preview": ("pulumi preview of an empty program", "s"),
+}
+TOOLS = Row("tools", "tools built from empty caches", 18 * 60, 10 * 60, "")
+
+
+def show(samples: Samples) -> None:
+    """Prints the tables on the terminal."""
+    console = Console()
+    medians = {name: statistics.median(values) for name, values in samples.values.items()}
+    table = Table("what", title=f"Medians of {rounds(samples)} rounds; {machine()}")
+    for column in ("median", "range", "must", "aim", "ratio to"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in (*ROWS, TOOLS):
+        if row.name not in medians:
+            continue
+        value, base = medians[row.name], medians.get(row.baseline)
+        style = "red" if value > row.must else "yellow" if value > row.aim else "green"
+        ratio = f"{value / base:.1f} x {row.baseline}" if base else ""
+        shown = f"[{style}]{value:.1f} {row.unit}[/]"
+        table.add_row(
+            row.what, shown, span(samples, row.name), f"{row.must:g}", f"{row.aim:g}", ratio
+        )
+    table.add_section()
+    for name, (what, unit) in BASELINES.items():
+        if name in medians:
+            shown = f"{medians[name]:.1f} {unit}"
+            table.add_row(f"baseline: {what}", shown, span(samples, name), "", "", "")
+    console.print(table)
+    if any(name.startswith(STEP) for name in medians):
+        show_steps(console, medians)
+
+
+def show_steps(console: Console, medians: dict[str, float]) -> None:
+    """Prints where the time of `./demo up` goes."""
+    table = Table("step of ./demo up", title="Where the time goes (medians)")
+    for column in ("seconds", "share", "so far"):
+        table.add_column(column, justify="right")
+    found = {n.removeprefix(STEP): v for n, v in medians.items() if n.startswith(STEP)}
+    whole, sofar = sum(found.values()), 0.0
+    for name, value in found.items():
+        sofar += value
+        table.add_row(name, f"{value:.2f}", f"{value / whole:.0%}", f"{sofar:.2f}")
+    console.print(table)
+
+
+def span(samples: Samples, name: str) -> str:
+    """Smallest and largest value."""
+    values = samples.values[name]
+    return f"{min(values):.1f} - {max(values):.1f}"
+
+
+def rounds(samples: Samples) -> int:
+    """How many rounds were measured."""
+    return max((len(values) for values in samples.values.values()), default=0)
+
+
+def machine() -> str:
+    """What it was measured on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return f"{os.cpu_count()} processors, {memory:.0f} GB, Linux {platform.release()}"
+
+
+def as_json(samples: Samples) -> str:
+    """All samples and the table, for machines."""
+    rows = [
+        {
+            "name": row.name,
+            "what": row.what,
+            "unit": row.unit,
+            "median": statistics.median(samples.values[row.name]),
+            "must": row.must,
+            "aim": row.aim,
+            "baseline": row.baseline,
+        }
+        for row in (*ROWS, TOOLS)
+        if row.name in samples.values
+    ]
+    load = os.getloadavg()[0]
+    document = {"machine": machine(), "load": load, "rows": rows, "samples": samples.values}
+    return json.dumps(document, indent=2)

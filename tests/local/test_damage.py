@@ -1,0 +1,119 @@
+"""What is killed, lost or interrupted: the next `up` mends it, and nobody has to clean up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+from tests import lab
+from tests.checkout import CLUSTERS, Checkout, eventually, kill_session
+from tests.traffic import answers_from
+
+EAST, WEST = "east-cluster", "west-cluster"
+CLUSTER = "pulumi-python:dynamic/localkube:Cluster"
+
+
+def configuration(demo: Checkout, cluster: str) -> str:
+    """What the command line of the supervisor of a cluster's first node ends with."""
+    return f"clusters/{cluster}/nodes/{cluster}-1/supervisord.conf"
+
+
+def resources(demo: Checkout, cluster: str) -> set[str]:
+    """Names of the demo's Deployments in a cluster."""
+    names = demo.kubectl(cluster, "get", "deployments", "--all-namespaces", "--output=name")
+    return {name.rpartition("/")[2] for name in names.split()}
+
+
+def serves(outputs: dict[str, Any], cluster: str) -> None:
+    """Waits until a cluster takes part in the traffic."""
+    eventually(lambda: answers_from(outputs) == cluster, f"{cluster} answers", 60)
+
+
+def test_a_killed_program_of_a_node_is_started_again(demo: Checkout) -> None:
+    (program,) = lab.named(demo.lab(), "kube-scheduler", f"{EAST}/kubeconfigs")
+    os.kill(program, signal.SIGKILL)
+
+    def again() -> bool:
+        now = lab.named(demo.lab(), "kube-scheduler", f"{EAST}/kubeconfigs")
+        return bool(now) and now != [program]
+
+    eventually(again, "the scheduler runs again")
+
+
+def test_a_killed_supervisor_of_a_node_brings_the_node_up_again(
+    demo: Checkout, outputs: dict[str, Any]
+) -> None:
+    (supervisor,) = lab.named(demo.lab(), "supervisor.supervisord", configuration(demo, EAST))
+    os.kill(supervisor, signal.SIGKILL)
+    eventually(
+        lambda: demo.demo("local", "status", check=False).code == 0, "all nodes are Ready", 60
+    )
+    serves(outputs, EAST)
+    assert demo.preview() == []
+
+
+def test_a_lab_without_power_is_drift_and_up_mends_it(
+    demo: Checkout, outputs: dict[str, Any]
+) -> None:
+    lab.cut_power(demo.lab())
+    eventually(lambda: lab.first_process(demo.lab()) is None, "the lab has ended")
+    steps = demo.preview()
+    assert {("update", f"{CLUSTER}::{name}") for name in CLUSTERS} <= set(steps)
+    assert {operation for operation, _ in steps} == {"update"}
+    demo.demo("up")
+    for cluster in (EAST, WEST):
+        serves(outputs, cluster)
+    assert demo.preview() == []
+
+
+def test_a_deleted_cluster_is_made_anew_with_all_that_was_in_it(
+    demo: Checkout, outputs: dict[str, Any]
+) -> None:
+    demo.demo("local", "stop", EAST)
+    shutil.rmtree(demo.lab() / "clusters" / EAST)
+    assert ("create-replacement", f"{CLUSTER}::{EAST}") in demo.preview()
+    demo.demo("up")
+    assert resources(demo, EAST) == {"coredns", "gateway", "web-portal"}
+    serves(outputs, EAST)
+    assert demo.preview() == []
+
+
+def test_a_deleted_lab_is_made_anew_while_its_processes_run(demo: Checkout) -> None:
+    shutil.rmtree(demo.lab())
+    demo.demo("up")
+    for cluster in CLUSTERS:
+        assert "gateway" in resources(demo, cluster)
+    for cluster in (EAST, WEST):
+        serves(demo.outputs(), cluster)
+
+
+def test_up_killed_in_the_middle_is_finished_by_the_next_one(
+    demo: Checkout, tmp_path: Path
+) -> None:
+    demo.demo("destroy")
+    log = tmp_path / "up.log"
+    process = demo.start("./demo", "up", log=log)
+    eventually(lambda: bool(lab.named(demo.lab(), "kube-apiserver")), "an API server starts", 60)
+    kill_session(process)
+    demo.demo("up")
+    for cluster in (EAST, WEST):
+        serves(demo.outputs(), cluster)
+    assert demo.preview() == []
+
+
+def test_up_interrupted_by_the_keyboard_is_finished_by_the_next_one(
+    demo: Checkout, tmp_path: Path
+) -> None:
+    demo.demo("destroy")
+    process = demo.start("./demo", "up", log=tmp_path / "up.log")
+    log = tmp_path / "up.log"
+    eventually(lambda: "kubernetes:apps/v1:Deployment" in log.read_text(), "objects are made", 90)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(60) != 0
+    assert "Traceback" not in log.read_text()
+    demo.demo("up")
+    for cluster in (EAST, WEST):
+        serves(demo.outputs(), cluster)

@@ -1,0 +1,94 @@
+"""Stack east beside stack west, with two nodes a cluster: apart from each other, on one machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests import lab
+from tests.checkout import CLUSTERS, PORTS, Checkout, eventually
+from tests.local.test_kubernetes import GET, NAMESPACE
+from tests.traffic import answers_from, ask
+
+EAST = "east-cluster"
+
+
+@pytest.fixture(scope="module")
+def east(copy: Checkout, up: str) -> Iterator[dict[str, Any]]:
+    """Outputs of stack east, up beside west; down again at the end."""
+    copy.demo("pulumi", "config", "set", "localNodes", "2", "--stack", "east")
+    copy.demo("up", "east")
+    yield copy.outputs("east")
+    copy.demo("destroy", "east")
+    copy.demo("pulumi", "stack", "select", "west")
+
+
+def answers(outputs: dict[str, Any]) -> bool:
+    """Whether a stack's portal answers."""
+    return not ask(outputs)[0].lost
+
+
+def pods(demo: Checkout) -> dict[str, str]:
+    """Pods of the portal in stack east's cluster east: name -> node."""
+    command = ("--namespace", NAMESPACE, "get", "pods", "--output=json")
+    items = json.loads(demo.kubectl(EAST, *command))["items"]
+    return {item["metadata"]["name"]: item["spec"]["nodeName"] for item in items}
+
+
+def test_both_stacks_answer_each_with_its_own_certificate(
+    demo: Checkout, outputs: dict[str, Any], east: dict[str, Any]
+) -> None:
+    assert outputs["url"] != east["url"]
+    assert outputs["caCertificate"] != east["caCertificate"]
+    for each in (outputs, east):
+        eventually(partial(answers, each), f"{each['url']} answers")
+    crossed = {**outputs, "caCertificate": east["caCertificate"]}
+    assert "CERTIFICATE_VERIFY_FAILED" in ask(crossed)[0].problem
+
+
+def test_each_stack_has_its_own_ports_and_namespaces(demo: Checkout, east: dict[str, Any]) -> None:
+    for stack in ("east", "west"):
+        first = demo.ports[stack]
+        listening = {("127.0.0.1", port) for port in range(first, first + PORTS)}
+        assert lab.listening_on_host(demo.lab(stack)) == listening
+    members = [lab.namespaces(lab.processes(demo.lab(stack))) for stack in ("east", "west")]
+    assert members[0] and members[1] and not members[0] & members[1]
+
+
+def test_every_cluster_has_two_ready_nodes(demo: Checkout, east: dict[str, Any]) -> None:
+    for cluster in CLUSTERS:
+        wait = ("wait", "node", f"{cluster}-1", f"{cluster}-2", "--for=condition=Ready")
+        demo.kubectl(cluster, *wait, "--timeout=30s")
+
+
+def test_pods_on_both_nodes_reach_each_other_and_names(
+    demo: Checkout, east: dict[str, Any]
+) -> None:
+    spread = pods(demo)
+    assert set(spread.values()) == {f"{EAST}-1", f"{EAST}-2"}
+    for asking in spread:
+        for host in (*addresses(demo), "web-portal"):
+            shell = ("--namespace", NAMESPACE, "exec", asking, "--", "bash", "-c", GET, "get")
+            answer = demo.kubectl(EAST, *shell, host, "3000")
+            assert "HTTP/1.1 200 OK" in answer, f"{asking} does not reach {host}: {answer}"
+
+
+def addresses(demo: Checkout) -> list[str]:
+    """Addresses of the portal's pods."""
+    path = "jsonpath={.items[*].status.podIP}"
+    return demo.kubectl(EAST, "--namespace", NAMESPACE, "get", "pods", "--output", path).split()
+
+
+def test_a_stopped_cluster_of_one_stack_is_nothing_to_the_other(
+    demo: Checkout, outputs: dict[str, Any], east: dict[str, Any]
+) -> None:
+    ambiguous = demo.demo("local", "stop", EAST, check=False)
+    assert ambiguous.code and "--stack east or west" in ambiguous.output
+    demo.demo("local", "stop", EAST, "--stack", "east")
+    eventually(lambda: answers_from(east) == "west-cluster", "the other cluster answers")
+    eventually(lambda: answers_from(outputs) == EAST, "west's own east-cluster answers")
+    demo.demo("local", "start", EAST, "--stack", "east")
