@@ -9,6 +9,7 @@ What other parts use:
       .stop()                                  waits for what is under way
     record.read(path) -> Record                header, samples, events, executions
     ledger(samples, events, objectives)        what it cost
+    accounts.ledger_of(path)                   the same, from a record on disk
     incidents(samples, events)                 where the seconds went, fault by fault
     events.announce(folder, event)             tells a generator in another terminal of an event
 """

@@ -43,19 +43,21 @@ class Traffic:
         header: Header,
         folder: Path,
         *,
+        name: str = record.FILE,
         keep: float = 120.0,
         listener: Callable[[Sample], None] | None = None,
     ) -> None:
         """Nothing happens yet.
 
-        `folder` is where the record goes (`reports/<run>`). `keep`: seconds of samples that
-        `recent` and `since` know of. `listener` is called with each sample, in another thread.
+        `folder` is where the record goes (`reports/<run>`), `name` its file. `keep`: seconds
+        of samples that `recent` and `since` know of. `listener` is called with each sample, in
+        another thread.
         """
         self._plan = plan
         self._header = dataclasses.replace(header, plan=plan)
         self._keep = keep
         self._listener = listener
-        self._path = folder / record.FILE
+        self._path = folder / name
         self._samples: collections.deque[Sample] = collections.deque()
         self._count = 0
         self._guard = threading.Lock()

@@ -61,7 +61,7 @@ def incidents(samples: Sequence[Sample], events: Sequence[Event]) -> list[Incide
     faults = [event for event in events if event.kind is EventKind.FAULT]
     if not faults:
         return []
-    by_end = sorted((s for s in samples if s.error != "cancelled"), key=lambda s: s.ended)
+    by_end = sorted(samples, key=lambda s: s.ended)
     over = by_end[-1].ended if by_end else faults[-1].at
     found = []
     begin = float("-inf")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from drills.traffic.incidents import Incident, incidents
-from drills.traffic.model import ErrorKind, Event, Execution, Lane, Objectives, Sample
+from drills.traffic.model import Event, EventKind, Execution, Lane, Objectives, Sample
 from drills.traffic.serving import Serving
 
 NOBODY = "nobody"
@@ -62,8 +62,6 @@ class Part:
     """No good answer: an error, a time-out, or a status other than 2xx and 3xx."""
     slow: int = 0
     """Good, but slower than the objective."""
-    cancelled: int = 0
-    """Without an answer when the generator was killed; not counted as lost."""
     duplicated: int | None = None
     """Executed more than once by portals; None where their logs were not read."""
     wrong_side: int = 0
@@ -81,7 +79,7 @@ class Part:
     @property
     def answered(self) -> int:
         """How many got a good answer."""
-        return self.sent - self.lost - self.cancelled
+        return self.sent - self.lost
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,6 @@ class _Tally:
 
     sent: int = 0
     slow: int = 0
-    cancelled: int = 0
     wrong_side: int = 0
     duplicated: int = 0
     failures: Counter[str] = field(default_factory=Counter)
@@ -144,9 +141,6 @@ class _Tally:
     def add(self, sample: Sample, slow: float, wrong: bool, duplicated: bool) -> None:
         self.sent += 1
         self.duplicated += duplicated
-        if sample.error is ErrorKind.CANCELLED:
-            self.cancelled += 1
-            return
         ended = sample.ended
         self.first_due = min(self.first_due, sample.due)
         self.last_end = max(self.last_end, ended)
@@ -185,7 +179,7 @@ def ledger(
     lateness = array("d")
     left_out = set(uncounted)
     counted: list[Sample] = []
-    watch = any(event.kind == "fault" for event in events)
+    watch = any(event.kind is EventKind.FAULT for event in events)
     for sample in samples:
         cluster = sample.cluster or NOBODY
         wrong = sides.wrong(sample)
@@ -213,10 +207,11 @@ def ledger(
     def fits(field: int, name: str, key: _Key) -> bool:
         return str(key[field]) == name and key[0] not in left_out
 
+    lanes = sorted({key[0] for key in tallies}, key=_lane_order)
     total = part(lambda key: key[0] not in left_out)
     promised = part(lambda key: key[0] not in left_out and key[5])
+    by_lane = {lane: part(functools.partial(_is_lane, lane)) for lane in lanes}
     found = tuple(incidents(counted, events))
-    lanes = sorted({key[0] for key in tallies}, key=_lane_order)
     connections = split(4)
     return Ledger(
         objectives=objectives,
@@ -224,7 +219,7 @@ def ledger(
         ended=max((t.last_end for t in tallies.values()), default=0.0),
         total=total,
         promised=promised,
-        lanes={lane: part(lambda key, lane=lane: key[0] == lane) for lane in lanes},
+        lanes=by_lane,
         clusters=split(1),
         kinds=split(2),
         protocols=split(3),
@@ -280,7 +275,6 @@ def _part(tallies: Sequence[_Tally], duplicates_known: bool) -> Part:
         sent=sum(t.sent for t in tallies),
         lost=lost,
         slow=sum(t.slow for t in tallies),
-        cancelled=sum(t.cancelled for t in tallies),
         duplicated=sum(t.duplicated for t in tallies) if duplicates_known else None,
         wrong_side=sum(t.wrong_side for t in tallies),
         failures=dict(failures.most_common()),
@@ -307,6 +301,10 @@ def _longest_gap(ends: Iterable[float], start: float, end: float) -> Gap | None:
 def _executed_again(executions: Iterable[Execution]) -> set[str]:
     counts = Counter(execution.id for execution in executions if execution.executed)
     return {request for request, count in counts.items() if count > 1}
+
+
+def _is_lane(lane: str, key: _Key) -> bool:
+    return key[0] == lane
 
 
 def _lane_order(lane: str) -> tuple[int, str]:

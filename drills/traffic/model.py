@@ -41,8 +41,6 @@ class ErrorKind(StrEnum):
     """What came was not HTTP, or not the protocol that was agreed on."""
     NAME = "name"
     """The host's name has no address."""
-    CANCELLED = "cancelled"
-    """Still unanswered when the generator was ended before its time; neither lost nor answered."""
     OTHER = "other"
 
 
@@ -96,7 +94,7 @@ class Sample:
     @property
     def lost(self) -> bool:
         """Whether the client got no good answer."""
-        return self.failure is not None and self.error is not ErrorKind.CANCELLED
+        return self.failure is not None
 
     @property
     def repeatable(self) -> bool:
@@ -230,5 +228,7 @@ class Header:
     plan: Plan | None = None
     serving: tuple[str, ...] | None = None
     """Clusters that alone may answer until an event says otherwise; None: any."""
+    portal_logs: bool = False
+    """Whether the portals' logs are read, so that duplicates are known."""
     environment: dict[str, Any] = field(default_factory=dict)
     """Versions, machine, settings: whatever a reader of the report should know."""

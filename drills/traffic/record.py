@@ -65,15 +65,19 @@ def read(path: Path) -> Record:
     return record
 
 
-def entries(path: Path) -> tuple[Header, Iterator[Entry]]:
-    """Gives the header and, one by one, what follows it. Raises RecordError, while reading too."""
+def entries(path: Path, *, samples: bool = True) -> tuple[Header, Iterator[Entry]]:
+    """Gives the header and, one by one, what follows it. Raises RecordError, while reading too.
+
+    Without `samples` these are passed over, which is faster.
+    """
     if path.is_dir():
         path = path / FILE
     lines = _lines(path)
     first = next(lines, None)
     if first is None or first.get("type") != "header":
         raise RecordError(f"{path} is not a record of a run: its first line is not a header.")
-    return _header(first), (decode(line) for line in lines)
+    wanted = (line for line in lines if samples or line.get("type") != "sample")
+    return _header(first), (decode(line) for line in wanted)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -141,7 +145,9 @@ def encode(entry: Header | Entry) -> str:
         value = getattr(entry, spec.name)
         if value is None or value == spec.default:
             continue
-        fields[spec.name] = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
+        fields[spec.name] = (
+            dataclasses.asdict(value) if isinstance(value, Objectives | Plan) else value
+        )
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -1,0 +1,216 @@
+"""`python -m drills.traffic`: constant traffic, live, and its ledger at the end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.live import Live as Screen
+
+from drills import report
+from drills.traffic import record, summary, target, view
+from drills.traffic.accounts import ledger_of
+from drills.traffic.events import Announcements
+from drills.traffic.generator import Traffic, TrafficError
+from drills.traffic.model import Event, Header, Lane, LanePlan, Objectives, Plan
+from drills.traffic.window import Live, Second
+from toolchain import ToolchainError, environment
+
+_TICK = 0.2  # seconds between two looks at what came
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; gives its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except (target.TargetError, TrafficError, record.RecordError, ToolchainError) as error:
+        print(error, file=sys.stderr)
+    except FileExistsError as error:
+        print(f"{error.filename} exists already. Name another: --record FILE", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="task generate-traffic --",
+        description="Requests at a constant rate, each sent once, live, with a ledger at the end.",
+    )
+    parser.add_argument("--url", help="where to (default: the selected stack)")
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="PEM of the authority to trust")
+    parser.add_argument("--stack", help="another stack than the selected one")
+    parser.add_argument("--rate", type=_positive, default=100.0, help="requests a second (100)")
+    parser.add_argument("--duration", type=_positive, metavar="SECONDS", help="until Ctrl-C")
+    parser.add_argument("--timeout", type=_positive, default=3.0, metavar="SECONDS")
+    parser.add_argument("--slow", type=_positive, default=0.25, metavar="SECONDS", help="(0.25)")
+    parser.add_argument("--lanes", type=_lanes, default="kept,new", help="kept, new or kept,new")
+    parser.add_argument("--protocols", type=_protocols, default="h1,h2", help="h1, h2 or h1,h2")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="JSON lines, a line a request")
+    parser.add_argument("--json", action="store_true", help="JSON lines instead of the view")
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _lanes(text: str) -> list[str]:
+    return _some_of(text, [str(Lane.KEPT), str(Lane.NEW)])
+
+
+def _protocols(text: str) -> list[str]:
+    return _some_of(text, ["h1", "h2"])
+
+
+def _some_of(text: str, known: list[str]) -> list[str]:
+    chosen = text.split(",")
+    if not set(chosen) <= set(known):
+        raise argparse.ArgumentTypeError(f"{text}: choose from {', '.join(known)}")
+    return list(dict.fromkeys(chosen))
+
+
+def _run(options: argparse.Namespace) -> int:
+    stack = None if options.url else target.selected(options.stack)
+    url = options.url or (stack.url if stack else "")
+    if not target.is_name(url):
+        raise target.TargetError(f"{url!r} is not an http or https address.")
+    authority = options.ca or (stack.ca_file if stack else None)
+    plan = Plan(
+        lanes=tuple(LanePlan(name, url, name == Lane.KEPT) for name in options.lanes),
+        rate=options.rate,
+        duration=options.duration,
+        timeout=options.timeout,
+        ca_file=str(authority or ""),
+        protocols=options.protocols,
+    )
+    now = time.time()
+    run = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-traffic"
+    header = Header(
+        run=run,
+        started=now,
+        title=f"Traffic to {url}",
+        stack=stack.stack if stack else "",
+        config_digest=target.config_digest(stack.stack) if stack else "",
+        objectives=Objectives(slowest=options.slow, moved=None),
+        serving=stack.serving if stack else None,
+        environment=target.described() | ({"lbMode": stack.lb_mode} if stack else {}),
+    )
+    file = options.record or environment.PROJECT / "reports" / run / record.FILE
+    traffic = Traffic(plan, header, file.parent, name=file.name)
+    announced = Announcements(stack.folder) if stack else None
+    _watch(traffic, header, announced, _output(options.json, header, plan))
+    return _finish(traffic, options.json, with_report=not options.record)
+
+
+class _Output:
+    """Shows what comes; `None` in `update` says that nothing is to be drawn."""
+
+    def __init__(self, line: Callable[[Second | Event], str] | None, title: str) -> None:
+        self._line = line
+        self._title = title
+        self._screen: Screen | None = None
+
+    def __enter__(self) -> _Output:
+        if self._line is None:
+            self._screen = Screen(console=view.console(), auto_refresh=False, transient=False)
+            self._screen.__enter__()
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        if self._screen:
+            self._screen.__exit__(*details)
+
+    def update(
+        self, state: Live, closed: Sequence[Second], events: Sequence[Event], now: float
+    ) -> None:
+        """Shows the seconds that are over and the events that came."""
+        if self._screen:
+            self._screen.update(view.live(self._title, state, now), refresh=True)
+        elif self._line:
+            for event in events:
+                print(self._line(event), flush=True)
+            for second in closed:
+                print(self._line(second), flush=True)
+
+
+def _output(as_json: bool, header: Header, plan: Plan) -> _Output:
+    if as_json:
+        return _Output(_json_line, "")
+    if view.console().is_terminal:
+        return _Output(None, f"{header.title}   {plan.rate:g}/s")
+    return _Output(_plain_line, "")
+
+
+def _plain_line(entry: Second | Event) -> str:
+    return view.plain_event(entry) if isinstance(entry, Event) else view.plain_second(entry)
+
+
+def _json_line(entry: Second | Event) -> str:
+    if isinstance(entry, Event):
+        return record.encode(entry)
+    return json.dumps({"type": "second", **summary.second_as_json(entry)})
+
+
+def _watch(
+    traffic: Traffic, header: Header, announced: Announcements | None, output: _Output
+) -> None:
+    """Shows the traffic until its end, Ctrl-C, or the terminal's closing."""
+    over = threading.Event()
+    handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: over.set()) for number in handled}
+    state = Live()
+    seen = 0
+    try:
+        with output, traffic:
+            while not over.wait(_TICK) and traffic.running:
+                seen = _look(traffic, state, seen, announced, output)
+            traffic.stop()
+            _look(traffic, state, seen, announced, output)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _look(
+    traffic: Traffic,
+    state: Live,
+    seen: int,
+    announced: Announcements | None,
+    output: _Output,
+) -> int:
+    events = announced.new() if announced and traffic.running else []
+    for event in events:
+        traffic.mark(event)
+        state.events.append(event)
+    samples, seen = traffic.since(seen)
+    state.add(samples)
+    now = time.time() if traffic.running else state.last_end
+    output.update(state, state.turn(time.time()), events, now)
+    return seen
+
+
+def _finish(traffic: Traffic, as_json: bool, with_report: bool) -> int:
+    book = ledger_of(traffic.path)
+    if as_json:
+        print(json.dumps({"type": "ledger", **summary.as_json(book)}))
+    else:
+        view.console().print(summary.table(book))
+    if with_report:
+        page = report.write(traffic.path.parent)
+        if not as_json:
+            print(f"\nReport: {page}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

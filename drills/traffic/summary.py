@@ -1,0 +1,163 @@
+"""The ledger for people in a terminal, and for programs as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from drills.traffic.incidents import Incident
+from drills.traffic.ledger import Ledger, Part
+from drills.traffic.view import LOST, clock, milliseconds
+from drills.traffic.window import Second
+
+#: The moments of an incident in the order in which they should come, and their names.
+MOMENTS = (
+    ("first_effect", "first effect"),
+    ("ejected", "ejected"),
+    ("first_other", "first answer from another cluster"),
+    ("all_moved", "all moved"),
+    ("mended", "mended"),
+    ("failed_back", "failed back"),
+    ("settled", "former share again"),
+)
+
+
+def as_json(ledger: Ledger) -> dict[str, Any]:
+    """Gives the whole ledger as JSON's types; times are seconds (since the epoch)."""
+    result = dataclasses.asdict(ledger)
+    result["met"] = ledger.met
+    groups = ("lanes", "clusters", "kinds", "protocols", "connections")
+    for name in groups:
+        for key, part in getattr(ledger, name).items():
+            result[name][key] |= _derived(part)
+    for name in ("total", "promised"):
+        result[name] |= _derived(getattr(ledger, name))
+    return result
+
+
+def second_as_json(second: Second) -> dict[str, Any]:
+    """Gives one second of the live view as JSON's types."""
+    return dataclasses.asdict(second)
+
+
+def _derived(part: Part) -> dict[str, Any]:
+    gap = part.longest_gap
+    return {"answered": part.answered, "longest_gap_seconds": gap.seconds if gap else None}
+
+
+def rows(ledger: Ledger) -> dict[str, Part]:
+    """Gives the parts of a ledger in the order of its table, by their names in it."""
+    result = {"all requests": ledger.total, "covered by objectives": ledger.promised}
+    groups: list[tuple[str, Mapping[str, Part]]] = [
+        ("lane", ledger.lanes),
+        ("by", ledger.clusters),
+        ("", ledger.kinds),
+        ("", ledger.protocols),
+        ("connection", ledger.connections),
+    ]
+    for group, parts in groups:
+        result |= {f"{group} {name}".strip(): part for name, part in parts.items()}
+    return result
+
+
+def after(moment: float | None, start: float) -> str:
+    """Gives a moment as seconds from the start of the run."""
+    return "" if moment is None else f"{moment - start:.3f} s"
+
+
+def cells(part: Part, start: float) -> list[str]:
+    """Gives a part's figures, in the order of HEADS."""
+    gap = part.longest_gap
+    return [
+        f"{part.sent:,}",
+        f"{part.lost:,}",
+        f"{part.slow:,}",
+        "not read" if part.duplicated is None else f"{part.duplicated:,}",
+        f"{part.wrong_side:,}",
+        milliseconds(part.latency.p50),
+        milliseconds(part.latency.p99),
+        milliseconds(part.latency.max),
+        milliseconds(gap.seconds) if gap else "",
+        after(part.first_failure, start),
+        after(part.last_failure, start),
+    ]
+
+
+#: Heads of the columns that `cells` gives.
+HEADS = (
+    "sent",
+    "lost",
+    "slow",
+    "duplicated",
+    "wrong side",
+    "p50 ms",
+    "p99 ms",
+    "max ms",
+    "longest gap ms",
+    "first failure",
+    "last failure",
+)
+
+_SHORT_HEADS = ("sent", "lost", "slow", "twice", "wrong", "p50", "p99", "max", "gap")
+
+
+def moments(incident: Incident) -> list[tuple[str, str]]:
+    """Gives the moments of an incident that happened: name, and seconds after what they follow."""
+    result = []
+    for field, name in MOMENTS:
+        moment = getattr(incident, field)
+        if moment is None:
+            continue
+        if field in ("failed_back", "settled"):
+            result.append((name, f"{incident.seconds_after_fix(moment):.3f} s after the fix"))
+        else:
+            result.append((name, f"{incident.seconds_to(moment):.3f} s"))
+    return result
+
+
+def table(ledger: Ledger) -> RenderableType:
+    """Gives the ledger for a terminal of 80 columns."""
+    grid = Table(title="Ledger", title_justify="left", title_style="bold", box=None)
+    grid.add_column("")
+    for head in _SHORT_HEADS:
+        grid.add_column(head, justify="right")
+    for name, part in rows(ledger).items():
+        style = "bold" if part is ledger.total else ""
+        figures = cells(part, ledger.started)[: len(_SHORT_HEADS)]
+        if part.duplicated is None:
+            figures[HEADS.index("duplicated")] = "?"
+        values = [Text(value, style) for value in figures]
+        if part.lost:
+            values[HEADS.index("lost")].stylize(f"bold {LOST}")
+        grid.add_row(Text(name, style), *values)
+    return Group(grid, *[Text(line, style) for line, style in _remarks(ledger)])
+
+
+def _remarks(ledger: Ledger) -> list[tuple[str, str]]:
+    """Gives the lines below the table, each with its style."""
+    total = ledger.total
+    lines = []
+    if total.lost:
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in total.failures.items())
+        lines.append((f"Lost by kind: {kinds}.", LOST))
+        first, last = total.first_failure or 0.0, total.last_failure or 0.0
+        lines.append((f"First failure {clock(first)}, last {last - first:.2f} s later.", LOST))
+    for incident in ledger.incidents:
+        steps = "; ".join(f"{name} {when}" for name, when in moments(incident))
+        lines.append((f"{clock(incident.fault)} {incident.label}: {steps or 'no effect'}", ""))
+    lateness = ledger.lateness
+    lines.append(
+        (
+            "Times in ms, from when a request was due. Sent at most"
+            f" {milliseconds(lateness.max)} ms late (99 of 100 within {milliseconds(lateness.p99)} ms).",
+            "bright_black",
+        )
+    )
+    if total.duplicated is None:
+        lines.append(("Duplicates are not known: the portals' logs were not read.", "bright_black"))
+    return lines

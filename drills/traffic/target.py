@@ -1,0 +1,158 @@
+"""Where traffic goes: the selected stack, as its outputs describe it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolchain import ToolMissing, environment, tools
+
+_SWITCHED_OFF = 0
+
+
+class TargetError(Exception):
+    """It is not known where to send requests; the text is for people."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A stack that is up."""
+
+    stack: str
+    url: str
+    host: str
+    ca_file: Path
+    lb_mode: str
+    weights: Mapping[str, int | None]
+    """Edge weight of each application cluster; None where locality decides."""
+
+    @property
+    def folder(self) -> Path:
+        """The stack's private folder, where events are announced."""
+        return environment.stack_folder(self.stack)
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The file with the contexts of the stack's clusters."""
+        return environment.kubeconfig(self.stack)
+
+    @property
+    def serving(self) -> tuple[str, ...] | None:
+        """The clusters that alone may answer while all are well; None: any may."""
+        return serving(self.weights)
+
+
+def serving(weights: Mapping[str, int | None]) -> tuple[str, ...] | None:
+    """Gives the clusters that answer while all are well; None where it is not weights that say."""
+    if not weights or any(weight is None for weight in weights.values()):
+        return None
+    return tuple(name for name, weight in weights.items() if weight != _SWITCHED_OFF)
+
+
+def selected(stack: str | None = None) -> Target:
+    """Gives the stack named, or the one that Pulumi has selected. Raises TargetError."""
+    env = environment.variables(os.environ, stack)
+    name = stack or environment.selected_stack(env) or environment.DEFAULT_STACK
+    outputs = _outputs(name, env)
+    try:
+        url, host = str(outputs["url"]), str(outputs["host"])
+        authority = str(outputs["caCertificate"])
+    except KeyError as missing:
+        raise TargetError(
+            f"Stack {name} is not up: it has no output {missing}. Bring it up: ./demo up {name}"
+        ) from None
+    return Target(
+        stack=name,
+        url=url,
+        host=host,
+        ca_file=_keep(environment.stack_folder(name) / "ca.pem", authority),
+        lb_mode=str(outputs.get("lbMode", "")),
+        weights=outputs.get("edgeWeights") or {},
+    )
+
+
+def _outputs(stack: str, env: Mapping[str, str]) -> dict[str, Any]:
+    command = ["pulumi", "stack", "output", "--json", "--non-interactive", "--stack", stack]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=environment.PROJECT,
+            env=dict(env),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        raise TargetError("pulumi is not on PATH. Set the tools up: ./demo setup") from None
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise TargetError(
+            f"The outputs of stack {stack} cannot be read: {said}\n"
+            f"Bring it up: ./demo up {stack}   or name a target: --url URL --ca FILE"
+        )
+    return json.loads(done.stdout)
+
+
+def _keep(file: Path, text: str) -> Path:
+    """Writes the certificate where it is missing or another one; it is public."""
+    if not file.exists() or file.read_text() != text:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        arriving = file.with_name(f".{file.name}.{os.getpid()}")
+        arriving.write_text(text)
+        arriving.replace(file)
+    return file
+
+
+def is_name(url: str) -> bool:
+    """Whether `url` is an http or https address."""
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def config_digest(stack: str, project: Path = environment.PROJECT) -> str:
+    """Gives a digest of what a stack's behaviour follows from: its settings and the manifests.
+
+    Two runs with the same digest measured the same configuration.
+    """
+    digest = hashlib.sha256()
+    settings = [project / "Pulumi.yaml", project / f"Pulumi.{stack}.yaml"]
+    for file in [*settings, *sorted((project / "manifests").glob("*.yaml"))]:
+        if file.exists():
+            lines = file.read_text().splitlines()
+            # a random salt, which Pulumi may or may not have written
+            text = "\n".join(line for line in lines if not line.startswith("encryptionsalt:"))
+            digest.update(f"{file.name}\0{text}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def described() -> dict[str, Any]:
+    """Gives what a reader of a report should know of this machine and of the versions in use."""
+    return {
+        "machine": f"{os.cpu_count()} cores, {_memory_gib():.0f} GiB",
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        **{
+            name: version
+            for name in ("kubernetes", "envoy", "pulumi")
+            if (version := _version(name))
+        },
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return tools.version(name)
+    except ToolMissing:
+        return ""
+
+
+def _memory_gib() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3

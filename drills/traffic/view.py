@@ -1,0 +1,153 @@
+"""The live view in a terminal, and plain lines where there is none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from components.cluster_info import region_colour
+from drills.traffic.ledger import Latency
+from drills.traffic.model import Event, EventKind
+from drills.traffic.window import Live, Second
+
+_STEPS = " ▁▂▃▄▅▆▇█"
+_BAR = 40
+_EVENTS_SHOWN = 6
+LOST = "#dc2626"
+"""Colour of requests that were lost."""
+_STYLES = {
+    EventKind.FAULT: "bold #dc2626",
+    EventKind.FIX: "bold #16a34a",
+    EventKind.SWITCH: "bold #7c3aed",
+}
+
+
+def clock(at: float) -> str:
+    """Gives the local time of day, to the second."""
+    return time.strftime("%H:%M:%S", time.localtime(at))
+
+
+def milliseconds(seconds: float) -> str:
+    """Gives a duration in milliseconds, as exact as is of use."""
+    value = seconds * 1000
+    return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
+
+
+def plain_event(event: Event) -> str:
+    """Gives an event as a line of text."""
+    where = f" {event.cluster}" if event.cluster else ""
+    text = f": {event.text}" if event.text else ""
+    return f"{clock(event.at)}  {event.kind.upper()} {event.name}{where}{text}"
+
+
+def plain_second(second: Second) -> str:
+    """Gives one second as a line of text."""
+    good = second.sent - second.lost
+    shares = [
+        f"{name or 'unnamed'} {count / good:.0%}" for name, count in sorted(second.clusters.items())
+    ]
+    failures = [f"{kind} {count}" for kind, count in second.failures.items()]
+    lost = f"lost {second.lost}" + (f" ({', '.join(failures)})" if failures else "")
+    latency = second.latency
+    return "  ".join(
+        [
+            clock(second.at),
+            f"{second.sent}/s",
+            *(shares or ["nobody answered"]),
+            f"p50 {milliseconds(latency.p50)}",
+            f"p99 {milliseconds(latency.p99)}",
+            f"max {milliseconds(latency.max)} ms",
+            lost,
+        ]
+    )
+
+
+def live(title: str, state: Live, now: float) -> RenderableType:
+    """Gives the whole view at the moment `now`."""
+    last = state.seconds[-1] if state.seconds else Second(int(now))
+    parts: list[RenderableType] = [_clusters(state, last), _figures(state, last, now)]
+    if state.events:
+        parts.append(_events(list(state.events)[-_EVENTS_SHOWN:]))
+    return Panel(Group(*parts), title=title, title_align="left", padding=(1, 2))
+
+
+def _clusters(state: Live, last: Second) -> Table:
+    """Gives a row per cluster: its share now, as a bar, and over the last minute."""
+    table = Table.grid(padding=(0, 2))
+    good = max(1, last.sent - last.lost)
+    for name in sorted(state.clusters):
+        share = last.clusters.get(name, 0) / good
+        colour = region_colour(name)
+        bar = Text("█" * round(share * _BAR), colour) + Text(
+            "·" * (_BAR - round(share * _BAR)), "bright_black"
+        )
+        strip = _strip([s.clusters.get(name, 0) for s in state.seconds], _most(state))
+        table.add_row(
+            Text(name or "unnamed", f"bold {colour}"), bar, f"{share:>4.0%}", Text(strip, colour)
+        )
+    strip = _strip([s.lost for s in state.seconds], _most(state))
+    count = Text(f"{last.lost:>4}", f"bold {LOST}" if last.lost else "bright_black")
+    table.add_row(Text("lost", f"bold {LOST}"), Text("·" * _BAR, "bright_black"), count, strip)
+    return table
+
+
+def _strip(values: Sequence[int], most: int) -> str:
+    """Gives a column per second; whatever is not nothing is to be seen."""
+    top = len(_STEPS) - 1
+    return "".join(_STEPS[min(top, -(-value * top // most))] for value in values)
+
+
+def _most(state: Live) -> int:
+    return max((second.sent for second in state.seconds), default=0) or 1
+
+
+def _figures(state: Live, last: Second, now: float) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bright_black")
+    for head in ("", "requests", "lost", "p50 ms", "p99 ms", "max ms"):
+        table.add_column(head, justify="left" if not head else "right")
+    table.add_row("last second", *_row(last.sent, last.lost, last.latency))
+    table.add_row("since start", *_row(state.sent, state.lost, state.latency), style="bold")
+    for lane, sent in sorted(state.lanes_sent.items()):
+        table.add_row(f"  {lane}", f"{sent:,}", _count(state.lanes_lost[lane]))
+    silence = state.silence(now)
+    gap = state.longest_gap
+    texts = [
+        f"longest gap {milliseconds(max(silence, gap.seconds if gap else 0.0))} ms"
+        + (f" at {clock(gap.start)}" if gap and gap.seconds > silence else ""),
+        f"sent at most {milliseconds(state.lateness)} ms late",
+    ]
+    texts += [f"{kind} {count:,}" for kind, count in state.failures.most_common()]
+    outer = Table.grid()
+    outer.add_row()
+    outer.add_row(table)
+    outer.add_row(Text("\n" + "   ".join(texts)))
+    return outer
+
+
+def _row(sent: int, lost: int, latency: Latency) -> list[RenderableType]:
+    return [
+        f"{sent:,}",
+        _count(lost),
+        milliseconds(latency.p50),
+        milliseconds(latency.p99),
+        milliseconds(latency.max),
+    ]
+
+
+def _count(lost: int) -> Text:
+    return Text(f"{lost:,}", f"bold {LOST}" if lost else "")
+
+
+def _events(events: Sequence[Event]) -> Text:
+    lines = [Text(plain_event(event), _STYLES.get(event.kind, "")) for event in events]
+    return Text("\n").join([Text(""), *lines])
+
+
+def console() -> Console:
+    """Gives the terminal; `is_terminal` says whether it is one that can be drawn on."""
+    return Console(highlight=False)
