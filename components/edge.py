@@ -19,6 +19,7 @@ from components.pki import Certificate
 from components.plan import Plan
 from components.routes import Route
 from components.routing import LbMode, edge_targets
+from components.secrets import is_filled
 from components.settings import EDGE_CLUSTER
 
 
@@ -90,15 +91,10 @@ class Edge(pulumi.ComponentResource):
             )
 
         child = pulumi.ResourceOptions(parent=self)
-        names = certificate_names(mesh.routes, args.names)
-        given = {secret["metadata"]["name"]: secret for secret in args.secrets}
-        secrets = {}
-        for secret, covered in names.items():
-            document = given.get(secret) or envoys.tls_secret(secret, envoys.NAMESPACE, {})
-            if not document["data"].get("tls.crt"):
-                own = Certificate(f"{name}-{secret}", mesh.authority, covered, child)
-                document = {**document, "data": envoys.tls_data(own)}
-            secrets[secret] = document
+        secrets = {
+            secret: self._secret(f"{name}-{secret}", secret, covered, args)
+            for secret, covered in certificate_names(mesh.routes, args.names).items()
+        }
         registered = envoys.register(
             name,
             args.cluster,
@@ -134,6 +130,18 @@ class Edge(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
         )
         self.register_outputs({"url": self.url, "host": self.host})
+
+    def _secret(
+        self, resource: str, name: str, covered: Sequence[str], args: EdgeArgs
+    ) -> dict[str, Any]:
+        """Gives a Secret for clients' TLS: the user's own, else one with a certificate of ours."""
+        found = (s for s in args.secrets if s["metadata"]["name"] == name)
+        document = next(found, envoys.tls_secret(name, envoys.NAMESPACE, {}))
+        if is_filled(document):
+            return dict(document)
+        child = pulumi.ResourceOptions(parent=self)
+        own = Certificate(resource, args.mesh.authority, covered, child)
+        return {**document, "data": envoys.tls_data(own)}
 
 
 def certificate_names(routes: Sequence[Route], names: Sequence[str]) -> dict[str, list[str]]:

@@ -22,6 +22,7 @@ from components.pki import Certificate, CertificateAuthority
 from components.profile import HttpProfile
 from components.routes import Route
 from components.routing import ApplicationCluster
+from components.secrets import TLS_SECRET
 
 NAMESPACE = "tetrate-system"
 """Namespace of the gateways, in every cluster; nothing else may be in it."""
@@ -102,7 +103,7 @@ def tls_secret(name: str, namespace: str, data: Mapping[str, pulumi.Input[str]])
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "type": "kubernetes.io/tls",
+        "type": TLS_SECRET,
         "metadata": {"name": name, "namespace": namespace},
         "data": dict(data),
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 
-from components import backends, manifest
+from components import backends, manifest, secrets
 from components.envoys import NAMESPACE
 from components.errors import DemoError
 from components.profile import HttpProfile, ProfileError, http_profile
@@ -80,6 +80,9 @@ def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
         documents=documents,
         routes=sorted(found, key=lambda route: route.tls_secret is None),
         profile=parsed,
-        secrets=manifest.load(settings.online_banking_secret),
+        secrets=[
+            secrets.checked(document, manifest.shown(settings.online_banking_secret))
+            for document in manifest.load(settings.online_banking_secret)
+        ],
         backend=backend,
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from components import plan
 from components.manifest import SKIP_AWAIT
 from localkube import spec
 from tests.components.conftest import ROOT, Demo, is_secret, secret_text, value
@@ -243,7 +245,7 @@ def portal(annotations: dict[str, str], **more: Any) -> list[dict[str, Any]]:
 OWN = {"host": "shop.example.com", "protocol": "HTTPS", "tls-secret": "shop-certs", "path": "/buy"}
 
 
-def test_a_manifest_of_ones_own_is_exposed_as_the_portal_is(run: Run, tmp_path: Any) -> None:
+def test_a_manifest_of_ones_own_is_exposed_as_the_portal_is(run: Run, tmp_path: Path) -> None:
     manifest = tmp_path / "shop.yaml"
     manifest.write_text(yaml.safe_dump_all(portal(OWN)))
     demo = run(manifest=str(manifest))
@@ -255,3 +257,29 @@ def test_a_manifest_of_ones_own_is_exposed_as_the_portal_is(run: Run, tmp_path: 
     assert "corp-edge-online-banking-certs" not in demo.of_type("core/v1:Secret")
     info = demo.of_type("core/v1:ConfigMap")["west-cluster-cluster-info"]
     assert info["metadata"]["namespace"] == "shops"
+
+
+def test_a_certificate_of_ones_own_is_shown_to_clients_as_it_is(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = {
+        key: b64encode(f"-----BEGIN {key}-----".encode()).decode()
+        for key in ("tls.crt", "tls.key", "ca.crt")
+    }
+    own = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": "online-banking-certs", "namespace": "tetrate-system"},
+        "data": data,
+    }
+    load = plan.manifest.load
+
+    def with_own(path: Path) -> list[dict[str, Any]]:
+        return [own] if path.name == "online-banking-secret.yaml" else load(path)
+
+    monkeypatch.setattr(plan.manifest, "load", with_own)
+    demo = run()
+    assert demo.of_type("core/v1:Secret")["corp-edge-online-banking-certs"]["data"] == data
+    assert "corp-edge-online-banking-certs" not in demo.of_type("pki:Certificate")
+    assert value(demo.outputs["caCertificate"]) == "-----BEGIN ca.crt-----"
