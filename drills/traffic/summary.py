@@ -150,14 +150,9 @@ def _remarks(ledger: Ledger) -> list[tuple[str, str]]:
     for incident in ledger.incidents:
         steps = "; ".join(f"{name} {when}" for name, when in moments(incident))
         lines.append((f"{clock(incident.fault)} {incident.label}: {steps or 'no effect'}", ""))
-    lateness = ledger.lateness
-    lines.append(
-        (
-            "Times in ms, from when a request was due. Sent at most"
-            f" {milliseconds(lateness.max)} ms late (99 of 100 within {milliseconds(lateness.p99)} ms).",
-            "bright_black",
-        )
-    )
+    worst, usual = milliseconds(ledger.lateness.max), milliseconds(ledger.lateness.p99)
+    text = "Times in ms, from when a request was due."
+    lines.append((f"{text} Sent at most {worst} ms late (p99 {usual} ms).", "bright_black"))
     if total.duplicated is None:
         lines.append(("Duplicates are not known: the portals' logs were not read.", "bright_black"))
     return lines

@@ -146,4 +146,6 @@ def _second(at: int, samples: Iterable[Sample]) -> Second:
             durations.append(sample.duration)
     lost = failures.total()
     latency = Latency.of(durations)
-    return Second(at, lost + len(durations), lost, clusters, failures, latency, lateness)
+    return Second(
+        at, lost + len(durations), lost, dict(clusters), dict(failures), latency, lateness
+    )
