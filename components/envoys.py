@@ -22,7 +22,7 @@ from components.pki import Certificate, CertificateAuthority
 from components.profile import HttpProfile
 from components.routes import Route
 from components.routing import ApplicationCluster
-from components.secrets import TLS_SECRET
+from components.secrets import TLS_KIND
 
 NAMESPACE = "tetrate-system"
 """Namespace of the gateways, in every cluster; nothing else may be in it."""
@@ -103,7 +103,7 @@ def tls_secret(name: str, namespace: str, data: Mapping[str, pulumi.Input[str]])
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "type": TLS_SECRET,
+        "type": TLS_KIND,
         "metadata": {"name": name, "namespace": namespace},
         "data": dict(data),
     }

@@ -12,7 +12,7 @@ from components.errors import DemoError
 KEYS = ("tls.crt", "tls.key", "ca.crt")
 """What a filled Secret holds: certificate, its key, and the authority that clients trust."""
 
-TLS_SECRET = "kubernetes.io/tls"
+TLS_KIND = "kubernetes.io/tls"
 
 
 def is_filled(document: Mapping[str, Any]) -> bool:
@@ -27,8 +27,8 @@ def checked(document: Mapping[str, Any], source: str) -> Mapping[str, Any]:
     all base64 of PEM.
     """
     name = f"{source}: {document['kind']} {document['metadata']['name']}"
-    if (document["kind"], document.get("type")) != ("Secret", TLS_SECRET):
-        raise DemoError(f"{name} is no Secret of type {TLS_SECRET}; correct it or remove it")
+    if (document["kind"], document.get("type")) != ("Secret", TLS_KIND):
+        raise DemoError(f"{name} is no Secret of type {TLS_KIND}; correct it or remove it")
     if document.get("stringData"):
         raise DemoError(f"{name} has stringData; give its values in data, in base64")
     data = document.get("data") or {}
