@@ -45,8 +45,13 @@ class Builder:
         self._guard = threading.Lock()
 
     def build(self, work: Sequence[tuple[pins.Module, list[str]]]) -> None:
-        """Builds the named products of each module. The first failure stops the others."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        """Builds the named products of each module. The first failure stops the others.
+
+        While the first are being compiled, the sources of the others are fetched.
+        """
+        with ThreadPoolExecutor(AT_ONCE) as pool, ThreadPoolExecutor(1) as fetching:
+            for module, _ in work[AT_ONCE:]:
+                fetching.submit(self._fetch, module)
             jobs = {pool.submit(self._build, module, products) for module, products in work}
             try:
                 while jobs:
@@ -104,7 +109,35 @@ class Builder:
         ]
         self._run(module, command, folder)
 
+    def _fetch(self, module: pins.Module) -> None:
+        packages = [b.package for b in module.binaries]
+        # whatever goes wrong here goes wrong in the build, which says so
+        with (
+            contextlib.suppress(ToolchainError),
+            self._go_command(
+                module, ["list", "-mod=readonly", "-e", "-deps", *packages], module.folder
+            ) as process,
+        ):
+            process.communicate()
+
     def _run(self, module: pins.Module, arguments: list[str], folder: Path) -> None:
+        said: list[str] = []
+        with self._go_command(module, arguments, folder) as process:
+            for line in process.stdout or ():
+                said = [*said[1 - _LAST_LINES :], line.rstrip()]
+                self._progress.line(module, line.strip())
+        if process.returncode != 0:
+            raise ToolchainError(
+                f"{module.name} {module.version} could not be built:\n"
+                + "\n".join(f"  {line}" for line in said)
+                + "\nWhat is built so far is kept; go on by running the same command again"
+            )
+
+    @contextlib.contextmanager
+    def _go_command(
+        self, module: pins.Module, arguments: list[str], folder: Path
+    ) -> Iterator[subprocess.Popen[str]]:
+        """Runs `go` such that `stop` ends it; waits for its end."""
         env = self._env | {"CGO_ENABLED": "1" if module.cgo else "0"}
         with self._guard:
             if self._stopped:
@@ -121,19 +154,12 @@ class Builder:
                 process_group=0,  # so that `stop` reaches the compilers too
             )
             self._running.add(process)
-        said: list[str] = []
-        with process:
-            for line in process.stdout or ():
-                said = [*said[1 - _LAST_LINES :], line.rstrip()]
-                self._progress.line(module, line.strip())
-        with self._guard:
-            self._running.discard(process)
-        if process.returncode != 0:
-            raise ToolchainError(
-                f"{module.name} {module.version} could not be built:\n"
-                + "\n".join(f"  {line}" for line in said)
-                + "\nWhat is built so far is kept; go on by running the same command again"
-            )
+        try:
+            with process:
+                yield process
+        finally:
+            with self._guard:
+                self._running.discard(process)
 
     def _take(self, module: pins.Module, files: pins.Files, target: Path) -> None:
         """Copies `files` to `target` from the module cache, where go.sum vouches for them."""

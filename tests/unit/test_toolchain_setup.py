@@ -187,6 +187,21 @@ def test_a_build_obeys_the_pins_and_not_the_users_go_environment(
     assert env["GOCACHE"] == str(tools.cache_dir() / "go-build")
 
 
+def test_sources_of_what_is_built_later_are_fetched_meanwhile(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "AT_ONCE", 1)
+    wait = f"while ! grep -q '^list.* -deps example.org/one' {small}/asked; do sleep 0.02; done"
+    go = fake_go(
+        small,
+        f'case "$1 $out" in "build "*host) {wait}; echo x > "$out";;'
+        ' build*) echo x > "$out"first; echo y > "$out"second;; esac',
+    )
+    build.Builder(go, Silent()).build([(HOST, ["host"]), (ONE, ["first", "second"])])
+    asked = (small / "asked").read_text().splitlines()
+    assert [line.split()[0] for line in asked].count("list") == 1
+
+
 def test_a_failed_build_ends_the_other(small: Path) -> None:
     go = fake_go(small, 'case "$out" in *host) sleep 60;; *) sleep 0.3; exit 1;; esac')
     began = time.monotonic()
