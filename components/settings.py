@@ -6,20 +6,18 @@ Pulumi. Only `load` talks to Pulumi. No component reads configuration by itself.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pulumi
 import yaml
 
-from components.errors import DemoError
 from components.routing import ApplicationCluster, LbMode, RoutingError, edge_weights
+from components.values import SettingsError, Values, did_you_mean
 
 EDGE_CLUSTER = "corp-edge"
 """Name of the edge's cluster; no application cluster may have it."""
@@ -30,12 +28,6 @@ MAX_APPLICATION_CLUSTERS = 13
 _CLUSTER_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _REGION = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _CLUSTER_KEYS = ("name", "region", "weight")
-
-_Choice = TypeVar("_Choice", bound=StrEnum)
-
-
-class SettingsError(DemoError):
-    """A setting that cannot be used; the text names key, stack file and remedy, for people."""
 
 
 class Backend(StrEnum):
@@ -137,11 +129,11 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
     Raises SettingsError with one line that names the key, the stack's file and the remedy.
     """
     project = yaml.safe_load((root / "Pulumi.yaml").read_text())
-    values = _Values(project, given, f"Pulumi.{stack}.yaml")
-    backend = values.choice("backend", Backend)
-    platform = values.choice("platform", Platform)
+    values = Values(project, given, f"Pulumi.{stack}.yaml")
+    backend = values.choice("backend", Backend, NOT_BUILT)
+    platform = values.choice("platform", Platform, NOT_BUILT)
     lb_mode = values.choice("lbMode", LbMode)
-    clusters = values.clusters()
+    clusters = _clusters(values)
     regions = {cluster.name: cluster.region for cluster in clusters}
     active_cluster = values.text("activeCluster") or clusters[0].name
     if active_cluster not in regions:
@@ -159,7 +151,7 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         lb_mode=lb_mode,
         clusters=clusters,
         active_cluster=active_cluster,
-        edge_region=values.region("edgeRegion") or regions[active_cluster],
+        edge_region=_region(values, "edgeRegion") or regions[active_cluster],
         backend=backend,
         platform=platform,
         manifest=values.file_path("manifest", root),
@@ -173,122 +165,59 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
     )
 
 
-class _Values:
-    """Typed access to the configuration's text; every method raises SettingsError."""
+def _region(values: Values, key: str) -> str:
+    """Gives the name of a region, or nothing."""
+    given = values.text(key)
+    if given and not _REGION.fullmatch(given):
+        raise values.refusal(key, given, "use a region's name, such as us-east1")
+    return given
 
-    def __init__(self, project: Mapping[str, Any], given: Mapping[str, str], file: str) -> None:
-        self.file = file
-        prefix = f"{project['name']}:"
-        self._declared = {k: v for k, v in project["config"].items() if ":" not in k}
-        self._given = {k.removeprefix(prefix): v for k, v in given.items()}
-        for key in self._given:
-            if key not in self._declared and not key.startswith("pulumi:"):
-                raise SettingsError(
-                    f"unknown key {key} in {file}{_did_you_mean(key, self._declared)}; remove it: "
-                    f"./demo pulumi config rm {key}"
-                )
 
-    def refusal(self, key: str, given: object, remedy: str) -> SettingsError:
-        """Gives the error that says what is wrong with the value of a key."""
-        return SettingsError(f"{key} in {self.file} is '{given}': {remedy}")
-
-    def text(self, key: str) -> str:
-        """Gives the value as text."""
-        return str(self._given.get(key, self._declared[key]["default"])).strip()
-
-    def choice(self, key: str, choices: type[_Choice]) -> _Choice:
-        """Gives one of an enumeration's members."""
-        given = self.text(key)
-        if given not in list(choices):
-            allowed = [str(choice) for choice in choices if choice not in NOT_BUILT]
-            raise self.refusal(
-                key, given, f"use one of {', '.join(allowed)}{_did_you_mean(given, choices)}"
+def _clusters(values: Values) -> tuple[ApplicationCluster, ...]:
+    """Gives the application clusters: at least one, names distinct."""
+    given = values.given.get("clusters", values.default("clusters"))
+    try:
+        entries = json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        entries = None
+    if not isinstance(entries, list) or not entries:
+        raise values.refusal("clusters", given, "use a list with at least one name and region")
+    if len(entries) > MAX_APPLICATION_CLUSTERS:
+        raise SettingsError(
+            f"clusters in {values.file} has {len(entries)} entries; "
+            f"use at most {MAX_APPLICATION_CLUSTERS}"
+        )
+    clusters = tuple(_cluster(values, f"clusters[{i}]", e) for i, e in enumerate(entries))
+    names = [cluster.name for cluster in clusters]
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise values.refusal(
+                f"clusters[{position}].name", name, "another cluster has it; use another name"
             )
-        chosen = choices(given)
-        if chosen in NOT_BUILT:
-            default = self._declared[key]["default"]
-            raise self.refusal(
-                key,
-                given,
-                f"this version has no {key} {given} yet; ./demo pulumi config set {key} {default}",
-            )
-        return chosen
+    return clusters
 
-    def whole(self, key: str, lowest: int, highest: int) -> int:
-        """Gives a whole number between two bounds, both allowed."""
-        given = self.text(key)
-        if not re.fullmatch(r"-?\d{1,9}", given) or not lowest <= int(given) <= highest:
-            raise self.refusal(key, given, f"use a whole number from {lowest} to {highest}")
-        return int(given)
 
-    def region(self, key: str) -> str:
-        """Gives the name of a region, or nothing."""
-        given = self.text(key)
-        if given and not _REGION.fullmatch(given):
-            raise self.refusal(key, given, "use a region's name, such as us-east1")
-        return given
-
-    def file_path(self, key: str, root: Path) -> Path:
-        """Gives the path of a file that is there."""
-        given = self.text(key)
-        path = root / given
-        if not path.is_file():
-            raise self.refusal(
-                key, given, f"there is no such file in {root}; name one that is there"
-            )
-        return path
-
-    def clusters(self) -> tuple[ApplicationCluster, ...]:
-        """Gives the application clusters: at least one, names distinct."""
-        given = self._given.get("clusters", self._declared["clusters"]["default"])
-        try:
-            entries = json.loads(given) if isinstance(given, str) else given
-        except ValueError:
-            entries = None
-        if not isinstance(entries, list) or not entries:
-            raise self.refusal("clusters", given, "use a list with at least one name and region")
-        if len(entries) > MAX_APPLICATION_CLUSTERS:
+def _cluster(values: Values, where: str, entry: object) -> ApplicationCluster:
+    if not isinstance(entry, dict):
+        raise values.refusal(where, entry, "use an object with name and region")
+    for key in entry:
+        if key not in _CLUSTER_KEYS:
             raise SettingsError(
-                f"clusters in {self.file} has {len(entries)} entries; "
-                f"use at most {MAX_APPLICATION_CLUSTERS}"
+                f"unknown key {where}.{key} in {values.file}"
+                f"{did_you_mean(key, _CLUSTER_KEYS)}; a cluster has {', '.join(_CLUSTER_KEYS)}"
             )
-        clusters = tuple(self._cluster(f"clusters[{i}]", e) for i, e in enumerate(entries))
-        names = [cluster.name for cluster in clusters]
-        for position, name in enumerate(names):
-            if name in names[:position]:
-                raise self.refusal(
-                    f"clusters[{position}].name", name, "another cluster has it; use another name"
-                )
-        return clusters
-
-    def _cluster(self, where: str, entry: object) -> ApplicationCluster:
-        if not isinstance(entry, dict):
-            raise self.refusal(where, entry, "use an object with name and region")
-        for key in entry:
-            if key not in _CLUSTER_KEYS:
-                raise SettingsError(
-                    f"unknown key {where}.{key} in {self.file}"
-                    f"{_did_you_mean(key, _CLUSTER_KEYS)}; a cluster has {', '.join(_CLUSTER_KEYS)}"
-                )
-        name, region = entry.get("name", ""), entry.get("region", "")
-        if not isinstance(name, str) or not _CLUSTER_NAME.fullmatch(name):
-            raise self.refusal(
-                f"{where}.name", name, "use 1 to 40 small letters, digits and -, a letter first"
-            )
-        if name == EDGE_CLUSTER:
-            raise self.refusal(f"{where}.name", name, "that is the edge's own; use another name")
-        if not isinstance(region, str) or not _REGION.fullmatch(region):
-            raise self.refusal(f"{where}.region", region, "use a region's name, such as us-east1")
-        weight = entry.get("weight", 100)
-        if not re.fullmatch(r"\d{1,6}", str(weight)):
-            raise self.refusal(
-                f"{where}.weight", weight, "use a whole number from 0 (standby) to 999999"
-            )
-        return ApplicationCluster(name, region, int(weight))
-
-
-def _did_you_mean(given: str, known: Iterable[str]) -> str:
-    """Gives `, did you mean …?` where a known word is near, else nothing."""
-    near = {str(word).lower(): str(word) for word in known}
-    found = difflib.get_close_matches(given.lower(), near, n=1)
-    return f" (did you mean {near[found[0]]}?)" if found else ""
+    name, region = entry.get("name", ""), entry.get("region", "")
+    if not isinstance(name, str) or not _CLUSTER_NAME.fullmatch(name):
+        raise values.refusal(
+            f"{where}.name", name, "use 1 to 40 small letters, digits and -, a letter first"
+        )
+    if name == EDGE_CLUSTER:
+        raise values.refusal(f"{where}.name", name, "that is the edge's own; use another name")
+    if not isinstance(region, str) or not _REGION.fullmatch(region):
+        raise values.refusal(f"{where}.region", region, "use a region's name, such as us-east1")
+    weight = entry.get("weight", 100)
+    if not re.fullmatch(r"\d{1,6}", str(weight)):
+        raise values.refusal(
+            f"{where}.weight", weight, "use a whole number from 0 (standby) to 999999"
+        )
+    return ApplicationCluster(name, region, int(weight))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from components.routing import ApplicationCluster, LbMode
-from components.settings import Backend, Settings, SettingsError, read
+from components.settings import Backend, Settings, read
+from components.values import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "multi-cluster-resiliency"

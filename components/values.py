@@ -1,0 +1,86 @@
+"""Typed access to a stack's configuration, with refusals that a person can act upon."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from components.errors import DemoError
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+class SettingsError(DemoError):
+    """A setting that cannot be used; the text names key, stack file and remedy, for people."""
+
+
+class Values:
+    """Typed access to a stack's configuration; every method raises SettingsError."""
+
+    def __init__(self, project: Mapping[str, Any], given: Mapping[str, str], file: str) -> None:
+        self.file = file
+        prefix = f"{project['name']}:"
+        self._declared = {k: v for k, v in project["config"].items() if ":" not in k}
+        self.given = {k.removeprefix(prefix): v for k, v in given.items()}
+        for key in self.given:
+            if key not in self._declared and not key.startswith("pulumi:"):
+                raise SettingsError(
+                    f"unknown key {key} in {file}{did_you_mean(key, self._declared)}; remove it: "
+                    f"./demo pulumi config rm {key}"
+                )
+
+    def refusal(self, key: str, given: object, remedy: str) -> SettingsError:
+        """Gives the error that says what is wrong with the value of a key."""
+        return SettingsError(f"{key} in {self.file} is '{given}': {remedy}")
+
+    def default(self, key: str) -> Any:
+        """Gives the default that Pulumi.yaml declares."""
+        return self._declared[key]["default"]
+
+    def text(self, key: str) -> str:
+        """Gives the value as text."""
+        return str(self.given.get(key, self.default(key))).strip()
+
+    def choice(
+        self, key: str, choices: type[_Choice], not_built: Collection[StrEnum] = ()
+    ) -> _Choice:
+        """Gives one of an enumeration's members; those of `not_built` are refused as to come."""
+        given = self.text(key)
+        if given not in list(choices):
+            allowed = [str(choice) for choice in choices if choice not in not_built]
+            raise self.refusal(
+                key, given, f"use one of {', '.join(allowed)}{did_you_mean(given, choices)}"
+            )
+        chosen = choices(given)
+        if chosen in not_built:
+            remedy = f"./demo pulumi config set {key} {self.default(key)}"
+            raise self.refusal(key, given, f"this version has no {key} {given} yet; {remedy}")
+        return chosen
+
+    def whole(self, key: str, lowest: int, highest: int) -> int:
+        """Gives a whole number between two bounds, both allowed."""
+        given = self.text(key)
+        if not re.fullmatch(r"-?\d{1,9}", given) or not lowest <= int(given) <= highest:
+            raise self.refusal(key, given, f"use a whole number from {lowest} to {highest}")
+        return int(given)
+
+    def file_path(self, key: str, root: Path) -> Path:
+        """Gives the path of a file that is there."""
+        given = self.text(key)
+        path = root / given
+        if not path.is_file():
+            raise self.refusal(
+                key, given, f"there is no such file in {root}; name one that is there"
+            )
+        return path
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Gives `, did you mean …?` where a known word is near, else nothing."""
+    near = {str(word).lower(): str(word) for word in known}
+    found = difflib.get_close_matches(given.lower(), near, n=1)
+    return f" (did you mean {near[found[0]]}?)" if found else ""
