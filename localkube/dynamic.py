@@ -6,7 +6,7 @@ Imports are inside the methods, because the class is pickled with what its modul
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import pulumi
@@ -21,23 +21,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-
-@dataclass(frozen=True)
-class ClusterArgs:
-    """One embedded cluster; the fields are those of `localkube.spec.ClusterSpec`."""
-
-    lab: str
-    """Absolute path of the lab's state folder."""
-    name: str
-    """Name of the cluster and of its context."""
-    index: int
-    """Position in the address plan, counted from 0."""
-    nodes: int
-    """Number of nodes."""
-    api_port: int
-    """Port of its API server on 127.0.0.1."""
-    ports: dict[str, int] = field(default_factory=dict)
-    """Further ports on 127.0.0.1 and the ports of its node that they lead to."""
+from localkube.spec import ClusterSpec
 
 
 class ClusterProvider(ResourceProvider):
@@ -108,10 +92,8 @@ class ClusterProvider(ResourceProvider):
         cluster.delete(spec_of(props))
 
 
-def spec_of(props: dict[str, Any]) -> Any:
+def spec_of(props: dict[str, Any]) -> ClusterSpec:
     """The cluster's specification out of a resource's properties (where numbers are floats)."""
-    from localkube.spec import ClusterSpec
-
     return ClusterSpec(
         lab=props["lab"],
         name=props["name"],
@@ -149,13 +131,13 @@ class Cluster(Resource, module="localkube", name="Cluster"):
     """Whether it was healthy when last looked at."""
 
     def __init__(
-        self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None
+        self, name: str, spec: ClusterSpec, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """Registers the cluster; `args` are plain values, so that a preview knows them."""
+        """Registers the cluster; all of `spec` is plain, so that a preview knows it."""
         unknown = {"kubeconfig": None, "identity": None, "address": None, "running": None}
         secret = pulumi.ResourceOptions(
             additional_secret_outputs=["kubeconfig"],
             custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m", delete="5m"),
         )
         options = pulumi.ResourceOptions.merge(secret, opts)
-        super().__init__(ClusterProvider(), name, {**asdict(args), **unknown}, options)
+        super().__init__(ClusterProvider(), name, {**asdict(spec), **unknown}, options)

@@ -15,12 +15,12 @@ def cover(folders: Iterable[str], keep: Iterable[Path]) -> None:
     resolver's configuration) may lie below a folder that is covered: a checkout under /var/lib, a
     resolv.conf under /run. Such paths are held open and bound back into place.
     """
-    folders = [Path(folder) for folder in folders]
+    covered = [Path(folder) for folder in folders]
     held = {}
     for path in {path.resolve() for path in keep if path.exists()}:
-        if any(folder in path.parents for folder in folders):
+        if any(folder in path.parents for folder in covered):
             held[path] = (os.open(path, os.O_PATH), path.is_dir())
-    for folder in folders:
+    for folder in covered:
         mount("-t", "tmpfs", "-o", "mode=0755,nosuid,nodev", "localkube", str(folder))
     for path, (descriptor, is_folder) in held.items():
         (path if is_folder else path.parent).mkdir(parents=True, exist_ok=True)

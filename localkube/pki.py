@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def create(spec: ClusterSpec) -> None:
         ]
     with ThreadPoolExecutor() as pool:
         phase = ("init", "phase", "kubeconfig", "all", "--kubeconfig-dir", str(spec.kubeconfigs))
-        jobs = [pool.submit(kubeadm, *phase, "--config", str(config))]
+        jobs: list[Future[Any]] = [pool.submit(kubeadm, *phase, "--config", str(config))]
         for name, identity in users.items():
             command = ("kubeconfig", "user", *identity, "--config", str(config))
             jobs.append(pool.submit(write_private, spec.kubeconfigs / name, command))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 import sys
 from pathlib import Path
@@ -119,7 +120,7 @@ async def serve(listeners: dict[socket.socket, tuple[str, int]]) -> None:
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as servers:
         for listener, target in listeners.items():
-            server = await loop.create_server(lambda target=target: Entry(target), sock=listener)
+            server = await loop.create_server(functools.partial(Entry, target), sock=listener)
             await servers.enter_async_context(server)
         await asyncio.Event().wait()
 

@@ -36,7 +36,7 @@ class LocalBackend:
         edge_ports = {str(ports.https): 443, str(ports.http): 80}
         cluster = dynamic.Cluster(
             name,
-            dynamic.ClusterArgs(
+            spec.ClusterSpec(
                 lab=str(self._lab),
                 name=name,
                 index=index,
