@@ -16,20 +16,25 @@ _STANDARD_LIBRARY = 300 * MB  # compiled; worth keeping for the small modules, w
 
 def announce(modules: list[pins.Module]) -> None:
     """Says what time and disk building `modules` takes; refuses when the disk is too small."""
-    seconds = sum(m.seconds for m in modules) / min(2, os.cpu_count() or 1)
-    building = sum(m.build_mb for m in modules) * MB
-    modules_mb = sum(m.source_mb for m in modules) * MB
+    seconds = sum(m.seconds for m in modules) / 2
+    cache, sources = tools.cache_dir(), golang.find().module_cache
+    # an interrupted build has left what it had compiled and fetched
+    building = sum(m.build_mb for m in modules) * MB - folder_size([cache / "go-build"])
+    fetching = sum(m.source_mb for m in modules if not is_fetched(m, sources)) * MB
     kept = sum(m.kept_mb for m in modules) * MB
-    cache = existing(tools.cache_dir())
-    sources = existing(golang.find().module_cache)
     print(
-        f"To build: {', '.join(m.name for m in modules)}. About {max(1, round(seconds / 60))} min,"
-        f" {size(building + kept + modules_mb)} of disk meanwhile;"
-        f" {size(kept)} stay in {tools.cache_dir()}, {size(modules_mb)} in {sources}"
-        " (sources; `go clean -modcache` frees them).",
+        f"To build: {', '.join(m.name for m in modules)}.\n"
+        f"On 2 idle processors about {max(1, round(seconds / 60))} min from nothing."
+        f" {size(kept)} stay in {cache}, {size(max(0, building))} more are used meanwhile;"
+        f" {size(fetching)} of sources go to {sources} (`go clean -modcache` frees them).",
         flush=True,
     )
-    require({cache: building + kept, sources: modules_mb})
+    require({existing(cache): max(0, building) + kept, existing(sources): fetching})
+
+
+def is_fetched(module: pins.Module, sources: Path) -> bool:
+    """Whether Go's module cache `sources` has `module` (its dependencies were fetched with it)."""
+    return (sources / "cache/download" / module.source / "@v" / f"{module.version}.zip").exists()
 
 
 def require(space: dict[Path, float]) -> None:

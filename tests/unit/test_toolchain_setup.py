@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -227,6 +228,27 @@ def test_too_small_a_disk_is_refused_with_figures(tmp_path: Path) -> None:
     with pytest.raises(ToolchainError, match=r"GB free; building the tools needs 1000000000.0 GB"):
         estimate.require({tmp_path: 5e17, tmp_path.parent: 5e17})
     estimate.require({tmp_path: 1.0})
+
+
+def test_what_an_interrupted_build_has_left_is_not_asked_for_again(
+    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    go = fake_go(small, "")
+    monkeypatch.setattr(golang, "find", lambda: go)
+    module = dataclasses.replace(ONE, source_mb=40, build_mb=3, kept_mb=2, seconds=240)
+    estimate.announce([module])
+    said = capsys.readouterr().out
+    assert "To build: one.\n" in said and "2 min" in said
+    assert "2 MB stay" in said and "3 MB more" in said and "40 MB of sources" in said
+    left = tools.cache_dir() / "go-build"
+    left.mkdir(parents=True)
+    (left / "a").write_bytes(b"x" * 2 * estimate.MB)
+    fetched = go.module_cache / "cache/download/example.org/one/@v/v1.2.3.zip"
+    fetched.parent.mkdir(parents=True)
+    fetched.touch()
+    estimate.announce([module])
+    said = capsys.readouterr().out
+    assert "1 MB more" in said and "0 MB of sources" in said
 
 
 def test_hard_links_count_once(tmp_path: Path) -> None:
