@@ -14,7 +14,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +23,7 @@ from drills.traffic.model import Event, Execution, Header, Plan, Sample
 from toolchain import tools
 
 PROGRAM = "traffic-generator"
+_FLUSH = 0.2  # seconds that a sample may take to reach the file
 _PATIENCE = 5.0  # seconds beyond the time-out that the process has to end by itself
 
 
@@ -166,26 +167,30 @@ class Traffic:
     def _read(self) -> None:
         process, writer = self._process, self._writer
         assert process and process.stdout and process.stderr and writer
-        try:
-            flushed = time.monotonic()
-            for raw in process.stdout:
-                line = raw.decode().rstrip("\n")
-                sample = record.decode_line(line)
-                writer.write_line(line)
-                assert isinstance(sample, Sample)
-                self._keep_sample(sample)
-                if self._listener:
-                    self._listener(sample)
-                if time.monotonic() - flushed > 0.2:
-                    writer.flush()
-                    flushed = time.monotonic()
-            said = process.stderr.read().decode(errors="replace").strip()
-            if process.wait() != 0:
-                self._problem = said or f"The generator ended with exit code {process.returncode}."
-        except (OSError, ValueError, record.RecordError) as error:
-            # a full disk, say: what cannot be recorded need not be sent
-            self._problem = f"The record {self._path} cannot be written: {error}"
-            process.kill()
+        with process.stdout, process.stderr:
+            try:
+                self._take(process.stdout, writer)
+                said = process.stderr.read().decode(errors="replace").strip()
+                if code := process.wait():
+                    self._problem = said or f"The generator ended with exit code {code}."
+            except (OSError, ValueError, record.RecordError) as error:
+                # a full disk, say: what cannot be recorded need not be sent
+                self._problem = f"The record {self._path} cannot be written: {error}"
+                process.kill()
+
+    def _take(self, lines: Iterable[bytes], writer: record.Writer) -> None:
+        flushed = time.monotonic()
+        for raw in lines:
+            line = raw.decode().rstrip("\n")
+            sample = record.decode_line(line)
+            assert isinstance(sample, Sample)
+            writer.write_line(line)
+            self._keep_sample(sample)
+            if self._listener:
+                self._listener(sample)
+            if time.monotonic() - flushed > _FLUSH:
+                writer.flush()
+                flushed = time.monotonic()
 
     def _keep_sample(self, sample: Sample) -> None:
         with self._guard:

@@ -128,8 +128,9 @@ def _header(fields: dict[str, Any]) -> Header:
     fields = {key: value for key, value in fields.items() if key != "type"}
     try:
         if fields.get("plan"):
-            lanes = tuple(LanePlan(**lane) for lane in fields["plan"].pop("lanes"))
-            fields["plan"] = Plan(lanes=lanes, **fields["plan"])
+            plan = {k: tuple(v) if isinstance(v, list) else v for k, v in fields["plan"].items()}
+            plan["lanes"] = tuple(LanePlan(**lane) for lane in plan["lanes"])
+            fields["plan"] = Plan(**plan)
         if fields.get("serving") is not None:
             fields["serving"] = tuple(fields["serving"])
         objectives = Objectives(**fields.pop("objectives", {}))

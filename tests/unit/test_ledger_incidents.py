@@ -1,0 +1,121 @@
+"""Where the seconds went: moments of a fault, on made-up samples."""
+
+from __future__ import annotations
+
+import pytest
+
+from drills.traffic import ErrorKind, Event, EventKind, Sample
+from drills.traffic.incidents import Incident, incidents
+
+T0 = 1_000_000.0
+EAST, WEST = "east-cluster", "west-cluster"
+FAULT = Event(T0 + 10, EventKind.FAULT, "gone", EAST)
+FIX = Event(T0 + 20, EventKind.FIX, "gone", EAST)
+
+
+def sample(due: float, cluster: str, **other: object) -> Sample:
+    values: dict = {"duration": 0.005, "status": 200, **other}
+    if values.get("error"):
+        values["status"] = None
+    return Sample(
+        id="r",
+        due=T0 + due,
+        started=T0 + due,
+        lane="kept",
+        method="GET",
+        protocol="h1",
+        cluster=cluster,
+        **values,
+    )
+
+
+def run(left: float = 10.3, back: float = 21.0, until: float = 30.0) -> list[Sample]:
+    """East and west in turn; east is left at `left` and answers again from `back` on."""
+    return [
+        sample(n / 100, WEST if n % 2 or left <= n / 100 < back else EAST)
+        for n in range(int(until * 100))
+    ]
+
+
+def only(samples: list[Sample], *events: Event) -> Incident:
+    (found,) = incidents(samples, list(events))
+    return found
+
+
+def test_the_moments_of_a_fault_that_cost_nothing() -> None:
+    found = only(run(), FAULT, FIX)
+    assert found.label == "gone (east-cluster)"
+    assert found.first_effect is None
+    assert found.seconds_to(found.all_moved) == pytest.approx(0.285, abs=0.02)
+    assert found.seconds_to(found.mended) == 10
+    assert found.seconds_after_fix(found.failed_back) == pytest.approx(1.0, abs=0.02)
+    assert found.seconds_after_fix(found.settled) == pytest.approx(2.0, abs=0.05)
+
+
+def test_the_first_effect_is_a_failure_a_slow_answer_or_a_repeated_try() -> None:
+    usual = run()
+    lost = sample(10.1, "", duration=0.5, error=ErrorKind.TIMEOUT)
+    slow = sample(10.2, WEST, duration=0.2)
+    tried = sample(10.35, WEST, attempts=2)
+    assert only([*usual, lost], FAULT).first_effect == pytest.approx(T0 + 10.6)
+    assert only([*usual, lost, slow], FAULT).first_effect == pytest.approx(T0 + 10.4)
+    assert only([*usual, lost, slow, tried], FAULT).first_effect == pytest.approx(T0 + 10.355)
+
+
+def test_what_was_usual_before_is_no_effect() -> None:
+    before = [sample(n, WEST, duration=0.2, attempts=3) for n in range(9)]
+    after = [sample(12, WEST, duration=0.25, attempts=3)]
+    assert only([*run(), *before, *after], FAULT).first_effect is None
+
+
+def test_a_lost_request_delays_all_moved() -> None:
+    lost = sample(11.5, "", duration=0.5, error=ErrorKind.TIMEOUT)
+    found = only([*run(), lost], FAULT, FIX)
+    assert found.seconds_to(found.all_moved) == pytest.approx(2.0)
+
+
+def test_a_side_that_answers_on_has_not_moved() -> None:
+    found = only(run(left=99), FAULT, FIX)
+    assert found.all_moved is None
+    assert found.failed_back is None
+
+
+def test_a_standby_that_never_answered_has_nothing_to_move() -> None:
+    found = only([sample(n / 100, WEST) for n in range(3000)], FAULT, FIX)
+    assert (found.all_moved, found.failed_back, found.first_effect) == (None, None, None)
+
+
+def test_the_first_answer_of_the_standby() -> None:
+    samples = [sample(n / 100, EAST if n < 1020 else WEST) for n in range(2000)]
+    found = only(samples, FAULT)
+    assert found.seconds_to(found.first_other) == pytest.approx(0.205)
+    assert found.seconds_to(found.all_moved) == pytest.approx(0.195)
+    assert found.mended is None
+
+
+def test_ejection_is_what_somebody_observed() -> None:
+    seen = Event(T0 + 10.8, EventKind.OBSERVED, "ejected", EAST)
+    of_other = Event(T0 + 10.4, EventKind.OBSERVED, "ejected", WEST)
+    found = only(run(), FAULT, of_other, seen, FIX)
+    assert found.ejected == T0 + 10.8
+
+
+def test_it_never_fails_back() -> None:
+    found = only(run(back=99), FAULT, FIX)
+    assert found.all_moved is not None
+    assert (found.failed_back, found.settled) == (None, None)
+
+
+def test_two_faults_one_after_the_other() -> None:
+    second = Event(T0 + 25, EventKind.FAULT, "gone", EAST)
+    samples = [*run(until=25.2), *(sample(25.2 + n / 100, WEST) for n in range(500))]
+    first, then = incidents(samples, [FIX, second, FAULT])
+    assert (first.fault, first.mended) == (T0 + 10, T0 + 20)
+    assert (then.fault, then.mended) == (T0 + 25, None)
+    assert then.seconds_to(then.all_moved) == pytest.approx(0.185, abs=0.02)
+
+
+def test_no_fault_and_no_traffic() -> None:
+    assert incidents(run(), [FIX]) == []
+    found = only([], FAULT)
+    assert (found.first_effect, found.all_moved) == (None, None)
