@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,10 +138,21 @@ class Supervisor:
         ignoring(Faults.ALREADY_STARTED, call, name.removesuffix(":*"), False)
 
     def stop(self, name: str) -> None:
-        """Stops a program, or ``group:*``, and waits for its end."""
-        every = name.endswith(":*")
+        """Stops a program, or ``group:*``, and waits for its end.
+
+        Asking is the quicker way to wait: supervisord itself looks once a second, but also
+        whenever it is asked something.
+        """
+        group, _, program = name.partition(":")
+        every = program == "*"
         call = self.rpc.stopProcessGroup if every else self.rpc.stopProcess
-        ignoring(Faults.NOT_RUNNING, call, name.removesuffix(":*"), True)
+        ignoring(Faults.NOT_RUNNING, call, group if every else name, False)
+        while any(
+            info["pid"]
+            for info in self.rpc.getAllProcessInfo()
+            if info["group"] == group and (every or info["name"] == (program or group))
+        ):
+            time.sleep(0.02)
 
     def add(self, group: str) -> None:
         """Takes up a group from the configuration files and starts it."""
