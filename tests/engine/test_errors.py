@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from pulumi import automation
 
-from components.private_file import PrivateFile
-from tests.engine.conftest import new_stack
+from tests.engine.conftest import Project
 
 pytestmark = pytest.mark.engine
 
+PROGRAM = """
+from pathlib import Path
+from components.private_file import PrivateFile
 
-def test_an_error_for_people_is_shown_without_a_traceback(tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("a file where a folder should be")
-    stack = new_stack(tmp_path, lambda: PrivateFile("a", tmp_path / "taken" / "a", "text") and None)
-    with pytest.raises(automation.CommandError, match="cannot be written") as failure:
-        stack.up()
-    said = str(failure.value)
-    assert "free the path and run ./demo up again" in said
-    assert "Traceback" not in said
+PrivateFile("a", Path(__file__).parent / "taken" / "a", "text")
+"""
+
+
+def test_an_error_for_people_is_shown_without_a_traceback(project: Project) -> None:
+    (project.folder / "__main__.py").write_text(PROGRAM)
+    (project.folder / "taken").write_text("a file where a folder should be")
+    project.select("west")
+    done = project.pulumi("up", "--yes", "--skip-preview")
+    assert done.returncode != 0
+    assert "taken/a cannot be written" in done.stdout
+    assert "free the path and run ./demo up again" in done.stdout
+    assert "Traceback" not in done.stdout
