@@ -1,8 +1,30 @@
-"""Reports of a run, from its record."""
+"""Reports of a run, from its record: for a projector, for paper, for CI, and to compare.
+
+report.write(folder) -> Path of report.html     one run, from `folder/record.jsonl`
+report.write_matrix(folder, title, rows)        many runs side by side (see matrix.Row)
+python -m drills.report RUN                     writes the files of a run again
+python -m drills.report compare RUN RUN         two runs side by side
+"""
+
+from __future__ import annotations
 
 from pathlib import Path
 
+from drills.report import page, run, text
+from drills.report.matrix import write_matrix
+
+__all__ = ["write", "write_matrix"]
+
 
 def write(folder: Path) -> Path:
-    """."""
-    return folder
+    """Writes ledger.json, junit.xml, report.md and report.html into the run's folder.
+
+    Gives the path of the page. Raises record.RecordError.
+    """
+    found = run.load(folder)
+    (folder / "ledger.json").write_text(text.ledger_json(found))
+    (folder / "junit.xml").write_text(text.junit(found))
+    (folder / "report.md").write_text(text.markdown(found))
+    file = folder / "report.html"
+    file.write_text(page.page(found))
+    return file

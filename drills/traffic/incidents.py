@@ -32,7 +32,8 @@ class Incident:
     first_other: float | None = None
     """The first good answer of another cluster after the fault."""
     all_moved: float | None = None
-    """The last answer of the struck side, or the last lost request, before the fix."""
+    """When the last request was due that the struck side answered, or that was lost, before the
+    fix: from then on every request went elsewhere."""
     mended: float | None = None
     failed_back: float | None = None
     """The first good answer of the struck side after the fix."""
@@ -130,7 +131,7 @@ def _first_effect(before: Sequence[Sample], during: Sequence[Sample]) -> float |
 
 
 def _all_moved(fault: float, during: Sequence[Sample], struck: str) -> float | None:
-    """Gives the last moment at which the struck side still mattered to a client.
+    """Gives when the last request was due for which the struck side still mattered.
 
     None when it mattered until the end: a side that answers on was not left.
     """
@@ -139,8 +140,9 @@ def _all_moved(fault: float, during: Sequence[Sample], struck: str) -> float | N
     last = fault
     for sample in during:
         if sample.failure or sample.cluster == struck:
-            last = sample.ended
-    return last if during[-1].ended - last >= _QUIET else None
+            last = max(last, sample.due)
+    end = max(sample.due for sample in during)
+    return last if end - last >= _QUIET else None
 
 
 def _settled(

@@ -128,7 +128,10 @@ def _header(fields: dict[str, Any]) -> Header:
     fields = {key: value for key, value in fields.items() if key != "type"}
     try:
         if fields.get("plan"):
-            plan = {k: tuple(v) if isinstance(v, list) else v for k, v in fields["plan"].items()}
+            plan: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in fields["plan"].items()
+            }
             plan["lanes"] = tuple(LanePlan(**lane) for lane in plan["lanes"])
             fields["plan"] = Plan(**plan)
         if fields.get("serving") is not None:

@@ -1,0 +1,77 @@
+"""`python -m drills.report`: writes the report of a run again, or compares two runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from drills import report
+from drills.report import compare
+from drills.report.run import load
+from drills.traffic import record
+from drills.traffic.view import console
+from toolchain import environment
+
+REPORTS = environment.PROJECT / "reports"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; gives its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(prog="python -m drills.report", description=__doc__)
+    comparing = words[:1] == ["compare"]
+    if comparing:
+        words = words[1:]
+        parser.prog += " compare"
+    parser.add_argument(
+        "runs",
+        nargs=2 if comparing else 1,
+        metavar="RUN",
+        help="a folder with a record, a record, or the name of a folder in reports/",
+    )
+    names = parser.parse_args(words).runs
+    try:
+        if comparing:
+            _compare(_place(names[0]), _place(names[1]))
+        else:
+            folder = _place(names[0])
+            print(report.write(folder if folder.is_dir() else folder.parent))
+    except record.RecordError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _place(name: str) -> Path:
+    """Gives the record that is meant: a path, or a run's name. Raises record.RecordError."""
+    for place in (Path(name), REPORTS / name):
+        if place.exists():
+            return place
+    known = sorted(file.parent.name for file in REPORTS.glob(f"*/{record.FILE}"))[-5:]
+    shown = f" The latest runs: {', '.join(known)}" if known else ""
+    raise record.RecordError(f"There is no run {name!r}.{shown}")
+
+
+def _compare(first: Path, second: Path) -> None:
+    one, other = load(first), load(second)
+    for title, lines in (
+        ("Measured", compare.figures(one, other)),
+        ("Not the same conditions", compare.differences(one, other)),
+    ):
+        if not lines:
+            continue
+        table = Table(title=title, title_justify="left", title_style="bold", box=None)
+        table.add_column("")
+        for head in (one.header.run, other.header.run, ""):
+            table.add_column(head, justify="right")
+        for line in lines:
+            table.add_row(*line)
+        console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

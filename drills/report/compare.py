@@ -1,0 +1,92 @@
+"""Two runs side by side: what each cost, and whether they measured the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from drills.report.run import Run
+from drills.traffic.ledger import Ledger
+from drills.traffic.summary import MOMENTS, moments
+from drills.traffic.view import milliseconds
+
+Comparison = list[tuple[str, str, str, str]]
+"""What is compared, its value in each run, and the change."""
+
+
+def figures(one: Run, other: Run) -> Comparison:
+    """Gives the figures of both ledgers."""
+    a, b = one.ledger, other.ledger
+    counts: list[tuple[str, Callable[[Ledger], int]]] = [
+        ("sent", lambda book: book.total.sent),
+        ("lost", lambda book: book.total.lost),
+        ("lost, covered by objectives", lambda book: book.promised.lost),
+        ("slow", lambda book: book.total.slow),
+        ("wrong side", lambda book: book.total.wrong_side),
+    ]
+    times: list[tuple[str, Callable[[Ledger], float]]] = [
+        ("p50 ms", lambda book: book.total.latency.p50),
+        ("p99 ms", lambda book: book.total.latency.p99),
+        ("slowest ms", lambda book: book.total.latency.max),
+        (
+            "longest gap ms",
+            lambda book: book.total.longest_gap.seconds if book.total.longest_gap else 0.0,
+        ),
+    ]
+    result: Comparison = []
+    for name, count in counts:
+        x, y = count(a), count(b)
+        result.append((name, f"{x:,}", f"{y:,}", f"{y - x:+,}" if x != y else ""))
+    for name, time in times:
+        s, t = time(a), time(b)
+        change = f"{(t / s - 1):+.0%}" if s and t and f"{t / s - 1:+.0%}" not in _NONE else ""
+        result.append((name, milliseconds(s), milliseconds(t), change))
+    if a.total.duplicated is not None and b.total.duplicated is not None:
+        x, y = a.total.duplicated, b.total.duplicated
+        result.append(("duplicated", f"{x:,}", f"{y:,}", f"{y - x:+,}" if x != y else ""))
+    return [*result, *_faults(a, b)]
+
+
+_NONE = ("+0%", "-0%")
+
+
+def _faults(a: Ledger, b: Ledger) -> Comparison:
+    """Gives the moments of faults that both runs have, the n-th of a name with its n-th."""
+    result: Comparison = []
+    left = {(i.label, n): i for n, i in enumerate(a.incidents)}
+    for n, incident in enumerate(b.incidents):
+        before = left.get((incident.label, n))
+        if before is None:
+            continue
+        old, new = dict(moments(before)), dict(moments(incident))
+        result += [
+            (f"{incident.label}: {name}", old.get(name, "-"), new.get(name, "-"), "")
+            for _, name in MOMENTS
+            if name in old or name in new
+        ]
+    return result
+
+
+def differences(one: Run, other: Run) -> Comparison:
+    """Gives in what the runs themselves differ, so that only like is taken for like."""
+    a, b = _conditions(one), _conditions(other)
+    return [
+        (name, str(a.get(name, "-")), str(b.get(name, "-")), "differs")
+        for name in dict.fromkeys([*a, *b])
+        if a.get(name) != b.get(name)
+    ]
+
+
+def _conditions(run: Run) -> dict[str, Any]:
+    header = run.header
+    plan = header.plan
+    made: dict[str, Any] = {
+        "title": header.title,
+        "stack": header.stack,
+        "configuration": header.config_digest,
+        "rate": plan.rate if plan else "",
+        "time-out": plan.timeout if plan else "",
+        "lanes": ", ".join(lane.name for lane in plan.lanes) if plan else "",
+        "slow over": run.ledger.objectives.slowest,
+    }
+    return made | header.environment

@@ -1,0 +1,55 @@
+"""Elements of HTML and SVG; text is escaped by the library that writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from xml.etree.ElementTree import Element, tostring
+
+Child = Element | str | None | Iterable["Child"]
+
+
+def e(tag: str, *children: Child, **attributes: str | float) -> Element:
+    """Gives an element. `_` in a name of an attribute stands for `-`; a last `_` is dropped."""
+    made = Element(tag)
+    for name, value in attributes.items():
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        made.set(name.rstrip("_").replace("_", "-"), text)
+    _append(made, children)
+    return made
+
+
+def _append(parent: Element, children: Iterable[Child]) -> None:
+    for child in children:
+        if child is None:
+            continue
+        if isinstance(child, Element):
+            parent.append(child)
+        elif isinstance(child, str):
+            if len(parent):
+                parent[-1].tail = (parent[-1].tail or "") + child
+            else:
+                parent.text = (parent.text or "") + child
+        else:
+            _append(parent, child)
+
+
+def document(root: Element) -> str:
+    """Gives the whole page as text."""
+    return "<!doctype html>\n" + tostring(root, encoding="unicode", method="html") + "\n"
+
+
+def table(
+    heads: Iterable[str], rows: Iterable[Iterable[Child]], *, class_: str = "figures"
+) -> Element:
+    """Gives a table whose first column names its rows."""
+    return e(
+        "table",
+        e("thead", e("tr", [e("th", head, scope="col") for head in heads])),
+        e("tbody", [_row(row) for row in rows]),
+        class_=class_,
+    )
+
+
+def _row(cells: Iterable[Child]) -> Element:
+    first, *others = cells
+    return e("tr", e("th", first, scope="row"), [e("td", cell) for cell in others])

@@ -1,0 +1,147 @@
+"""Many runs side by side: drills down the page, modes across it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from drills.report import page, text
+from drills.report.markup import Child, e, table
+from drills.traffic.ledger import Ledger
+from drills.traffic.view import milliseconds
+
+
+class Outcome(StrEnum):
+    """What came of one drill in one mode."""
+
+    MET = "met"
+    MISSED = "missed"
+    FAILED = "failed"
+    """The drill itself could not be carried out."""
+    UNAVAILABLE = "not available"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One drill in one mode."""
+
+    layer: str
+    """`workload`, `gateway`, `cluster`, `infrastructure` or `operation`."""
+    drill: str
+    mode: str
+    outcome: Outcome
+    reason: str = ""
+    """Why it failed or is not available; what was missed."""
+    ledger: Ledger | None = None
+    folder: str = ""
+    """The run's folder, relative to the matrix', for a link to its report."""
+
+    @property
+    def figures(self) -> str:
+        """The figures that matter, in a few words."""
+        if self.ledger is None:
+            return self.reason
+        part = self.ledger.promised
+        moved = [i.seconds_to(i.all_moved) for i in self.ledger.incidents if i.should_move]
+        known = [took for took in moved if took is not None]
+        words = [f"lost {part.lost:,}", f"slowest {milliseconds(part.latency.max)} ms"]
+        if known:
+            words.append(f"moved {max(known):.2f} s")
+        return ", ".join(words)
+
+
+def write_matrix(folder: Path, title: str, rows: Sequence[Row]) -> Path:
+    """Writes matrix.html, matrix.md and junit.xml into `folder`; gives the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "matrix.md").write_text(_markdown(title, rows))
+    (folder / "junit.xml").write_text(_junit(title, rows))
+    file = folder / "matrix.html"
+    file.write_text(_page(title, rows))
+    return file
+
+
+def _modes(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row.mode for row in rows))
+
+
+def _lines(rows: Sequence[Row]) -> list[tuple[str, str, list[Row | None]]]:
+    """Gives layer, drill and the row of each mode."""
+    drills = dict.fromkeys((row.layer, row.drill) for row in rows)
+    by_place = {(row.layer, row.drill, row.mode): row for row in rows}
+    modes = _modes(rows)
+    return [(a, b, [by_place.get((a, b, mode)) for mode in modes]) for a, b in drills]
+
+
+def _headline(rows: Sequence[Row]) -> tuple[str, bool]:
+    done = [row for row in rows if row.outcome is not Outcome.UNAVAILABLE]
+    met = sum(row.outcome is Outcome.MET for row in done)
+    books = [row.ledger for row in done if row.ledger]
+    lost, sent = (
+        sum(book.promised.lost for book in books),
+        sum(book.promised.sent for book in books),
+    )
+    return f"{met} of {len(done)} met their objectives; {lost:,} of {sent:,} lost", met == len(done)
+
+
+def _page(title: str, rows: Sequence[Row]) -> str:
+    headline, good = _headline(rows)
+    lines: list[list[Child]] = [
+        [drill, layer, *(_cell(row) for row in of_modes)] for layer, drill, of_modes in _lines(rows)
+    ]
+    return page.whole(
+        title,
+        e("header", e("p", title), e("h1", headline, class_="good" if good else "bad")),
+        table(("drill", "layer", *_modes(rows)), lines, class_="list"),
+    )
+
+
+def _cell(row: Row | None) -> Element:
+    if row is None:
+        return e("span", "-", class_="note")
+    if row.outcome is Outcome.UNAVAILABLE:
+        return e("span", f"not available: {row.reason}", class_="note")
+    hue = "good" if row.outcome is Outcome.MET else "bad"
+    name: Child = e("b", row.outcome, class_=hue)
+    if row.folder:
+        name = e("a", name, href=f"{row.folder}/report.html")
+    reason = row.reason if row.outcome is not Outcome.MET and row.ledger else ""
+    return e("span", name, e("br"), row.figures, e("br") if reason else None, reason)
+
+
+def _markdown(title: str, rows: Sequence[Row]) -> str:
+    headline, _ = _headline(rows)
+    body = [
+        (layer, drill, *("" if row is None else _plain(row) for row in of_modes))
+        for layer, drill, of_modes in _lines(rows)
+    ]
+    lines = [f"# {title}", "", f"**{headline}.**", ""]
+    return "\n".join([*lines, *text.table(("layer", "drill", *_modes(rows)), body)]) + "\n"
+
+
+def _plain(row: Row) -> str:
+    reason = f" ({row.reason})" if row.reason and row.ledger else ""
+    return f"{row.outcome}: {row.figures}{reason}"
+
+
+def _junit(title: str, rows: Sequence[Row]) -> str:
+    counts = {
+        "tests": str(len(rows)),
+        "failures": str(sum(row.outcome is Outcome.MISSED for row in rows)),
+        "errors": str(sum(row.outcome is Outcome.FAILED for row in rows)),
+        "skipped": str(sum(row.outcome is Outcome.UNAVAILABLE for row in rows)),
+    }
+    root = Element("testsuites", counts)
+    suite = SubElement(root, "testsuite", {"name": title, **counts})
+    tags = {Outcome.MISSED: "failure", Outcome.FAILED: "error", Outcome.UNAVAILABLE: "skipped"}
+    for row in rows:
+        book = row.ledger
+        took = f"{book.ended - book.started:.3f}" if book else "0"
+        names = {"classname": f"{row.layer}.{row.mode}", "name": row.drill, "time": took}
+        case = SubElement(suite, "testcase", names)
+        if tag := tags.get(row.outcome):
+            SubElement(case, tag, {"message": row.reason or row.figures})
+    indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"

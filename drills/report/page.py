@@ -1,0 +1,204 @@
+"""The report as one HTML file that needs no network, for a projector and for paper."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from drills.report import charts
+from drills.report.markup import Child, document, e, table
+from drills.report.run import Run, expectations
+from drills.report.series import LOST
+from drills.traffic import EventKind
+from drills.traffic.incidents import Incident
+from drills.traffic.summary import HEADS, MOMENTS, cells, rows
+from drills.traffic.view import milliseconds
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_SHOWN_EVENTS = 200
+
+
+def page(run: Run) -> str:
+    """Gives the report of one run."""
+    title = run.header.title or run.header.run
+    return whole(title, _head(run), _body(run), _foot(run))
+
+
+def whole(title: str, *content: Child) -> str:
+    """Gives a page around its content."""
+    style = (Path(__file__).parent / "style.css").read_text()
+    return document(
+        e(
+            "html",
+            e(
+                "head",
+                e("meta", charset="utf-8"),
+                e("meta", name="viewport", content="width=device-width"),
+                e("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+                e("title", title),
+                e("style", style),
+            ),
+            e("body", *content),
+            lang="en",
+        )
+    )
+
+
+def local_time(moment: float) -> str:
+    """Gives date and time of day, with the zone."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(moment))
+
+
+def _head(run: Run) -> Element:
+    header, book = run.header, run.ledger
+    where = f" · stack {header.stack}" if header.stack else ""
+    missed = run.missed
+    verdict = "All objectives were met." if not missed else f"Missed: {'; '.join(missed)}."
+    return e(
+        "header",
+        e("p", f"{header.title or header.run}{where} · {local_time(header.started)}"),
+        e("h1", run.headline, class_="bad" if book.total.lost else "good"),
+        e("p", verdict, class_="bad" if missed else "good"),
+        [e("p", f"Expected: {text}") for text in expectations(run)],
+        e("ul", [e("li", e("span", name), e("b", value)) for name, value in _cards(run)],
+          class_="cards"),
+    )  # fmt: skip
+
+
+def _cards(run: Run) -> list[tuple[str, str]]:
+    part = run.ledger.promised
+    gap = part.longest_gap.seconds if part.longest_gap else 0.0
+    made = [
+        ("sent", f"{run.ledger.total.sent:,}"),
+        ("lost", f"{run.ledger.total.lost:,}"),
+        ("slowest answer", f"{milliseconds(part.latency.max)} ms"),
+        ("longest gap", f"{milliseconds(gap)} ms"),
+    ]
+    moved = [i.seconds_to(i.all_moved) for i in run.ledger.incidents if i.should_move]
+    took = [seconds for seconds in moved if seconds is not None]
+    if moved:
+        text = f"{max(took):.2f} s" if len(took) == len(moved) else "not moved"
+        made.append(("all moved within", text))
+    if run.ledger.total.duplicated is not None:
+        made.append(("executed twice", f"{run.ledger.total.duplicated:,}"))
+    return made
+
+
+def _body(run: Run) -> list[Child]:
+    slow = run.ledger.objectives.slowest
+    made: list[Child] = [
+        e("h2", "Who answered"),
+        _legend(
+            [(charts.colour(name), name or "unnamed") for name in [*run.series.clusters, LOST]]
+        ),
+        charts.requests(run.series, run.events),
+        e("h2", "How fast, counted from when a request was due"),
+        _legend(
+            [("#0369a1", "median"), ("#bae6fd", "up to the 99th of 100"), (charts.INK, "slowest")]
+        ),
+        charts.latency(run.series, run.events, slow),
+        e("h2", "On which connections"),
+        charts.lanes(run.series, run.events),
+    ]
+    if run.ledger.incidents:
+        made += [e("h2", "Where the seconds went"), _moments(run.ledger.incidents)]
+    made += [
+        e("h2", "Objectives"),
+        table(
+            ("objective", "promised", "measured", ""),
+            [(c.name, c.promised, c.measured, _verdict(c.met)) for c in run.ledger.checks],
+        ),
+        e("h2", "Ledger"),
+        _ledger(run),
+    ]
+    if run.ledger.total.failures:
+        kinds = ", ".join(f"{kind} {n:,}" for kind, n in run.ledger.total.failures.items())
+        made.append(e("p", f"Lost by kind: {kinds}.", class_="bad"))
+    if run.events:
+        made += [e("h2", "What happened"), _events(run)]
+    return made
+
+
+def _legend(entries: Iterable[tuple[str, str]]) -> Element:
+    return e(
+        "ul",
+        [e("li", e("i", style=f"background: {hue}"), name) for hue, name in entries],
+        class_="legend",
+    )
+
+
+def _verdict(met: bool) -> Element:
+    return e("span", "met" if met else "missed", class_="good" if met else "bad")
+
+
+def _moments(incidents: Sequence[Incident]) -> list[Child]:
+    heads = ["fault", *(name for _, name in MOMENTS)]
+    lines = []
+    for incident in incidents:
+        values = [incident.label]
+        for field, _ in MOMENTS:
+            moment = getattr(incident, field)
+            late = field in ("failed_back", "settled")
+            took = incident.seconds_after_fix(moment) if late else incident.seconds_to(moment)
+            values.append("-" if took is None else f"{took:.3f}")
+        lines.append(values)
+    note = (
+        "Seconds after the fault; for “failed back” and “former share again”, after the fix."
+        " - did not happen, or could not be seen by a client."
+    )
+    return [table(heads, lines), e("p", note, class_="note")]
+
+
+def _ledger(run: Run) -> list[Child]:
+    book = run.ledger
+    lines: list[list[Child]] = []
+    for name, part in rows(book).items():
+        values: list[Child] = [*cells(part, book.started)]
+        if part.lost:
+            values[HEADS.index("lost")] = e("span", f"{part.lost:,}", class_="bad")
+        lines.append([name, *values])
+    late = book.lateness
+    note = (
+        f"Slow: over {book.objectives.slowest * 1000:.0f} ms. Objectives cover GET, and POST with"
+        " an Idempotency-Key. Failures are given in seconds from the first request. The generator"
+        f" itself was at most {milliseconds(late.max)} ms late (p99 {milliseconds(late.p99)} ms)."
+    )
+    return [table(["", *HEADS], lines), e("p", note, class_="note")]
+
+
+def _events(run: Run) -> list[Child]:
+    shown = run.events[:_SHOWN_EVENTS]
+    lines: list[list[Child]] = [
+        [
+            run.seconds(event.at),
+            e(
+                "span",
+                event.kind,
+                style=f"color: {charts.EVENT_COLOURS.get(event.kind, charts.SOFT)}",
+            ),
+            event.name,
+            event.cluster,
+            event.text,
+        ]
+        for event in shown
+        if not (event.kind is EventKind.NOTE and event.name == "expected")
+    ]
+    more = len(run.events) - len(shown)
+    return [
+        table(("second", "kind", "name", "cluster", ""), lines, class_="list"),
+        e("p", f"{more:,} more are in the record.", class_="note") if more else None,
+    ]
+
+
+def _foot(run: Run) -> Element:
+    header = run.header
+    facts = [f"run {header.run}"]
+    if header.config_digest:
+        facts.append(f"configuration {header.config_digest}")
+    if header.plan:
+        facts.append(f"{header.plan.rate:g} requests a second")
+        facts.append(f"time-out {header.plan.timeout:g} s")
+    facts += [f"{name} {value}" for name, value in header.environment.items()]
+    return e("footer", " · ".join(facts))

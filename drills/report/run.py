@@ -1,0 +1,66 @@
+"""A run as reports need it: read once from its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from drills.report.series import Series, series
+from drills.traffic import Event, EventKind, Header, Sample, record
+from drills.traffic.accounts import ledger_of
+from drills.traffic.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Run:
+    """A record, its ledger, and its requests over time."""
+
+    header: Header
+    ledger: Ledger
+    events: list[Event]
+    """In order of time."""
+    series: Series
+
+    @property
+    def headline(self) -> str:
+        """What came of it, in a few words."""
+        total = self.ledger.total
+        if not total.sent:
+            return "No request was sent"
+        if not total.lost:
+            return f"No request was lost, of {total.sent:,}"
+        return f"{total.lost:,} of {total.sent:,} requests were lost"
+
+    @property
+    def missed(self) -> list[str]:
+        """The objectives that were missed, each in a few words."""
+        return [
+            f"{check.name} {check.measured} (objective {check.promised})"
+            for check in self.ledger.checks
+            if not check.met
+        ]
+
+    def seconds(self, moment: float) -> str:
+        """Gives a moment as seconds since the first request was due."""
+        return f"{moment - self.series.start:.3f}"
+
+
+def load(path: Path) -> Run:
+    """Reads the record at `path`, or in that folder. Raises record.RecordError."""
+    header, entries = record.entries(path, samples=False)
+    events = sorted((x for x in entries if isinstance(x, Event)), key=lambda event: event.at)
+    book = ledger_of(path)
+    _, entries = record.entries(path)
+    lanes = header.plan.lanes if header.plan else ()
+    over_time = series(
+        (entry for entry in entries if isinstance(entry, Sample)),
+        book.started or header.started,
+        book.ended or header.started,
+        [lane.name for lane in lanes if not lane.counted],
+    )
+    return Run(header, book, events, over_time)
+
+
+def expectations(run: Run) -> list[str]:
+    """Gives what was predicted beforehand: the texts of notes called `expected`."""
+    return [e.text for e in run.events if e.kind is EventKind.NOTE and e.name == "expected"]

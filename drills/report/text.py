@@ -1,0 +1,78 @@
+"""The report as Markdown, as JUnit XML and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from drills.report.run import Run, expectations
+from drills.traffic.summary import HEADS, as_json, cells, moments, rows
+
+
+def ledger_json(run: Run) -> str:
+    """Gives header and ledger as JSON."""
+    content = {"header": dataclasses.asdict(run.header), "ledger": as_json(run.ledger)}
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def markdown(run: Run) -> str:
+    """Gives the report as Markdown."""
+    header = run.header
+    lines = [f"# {header.title or header.run}", "", f"**{run.headline}.**", ""]
+    lines += [f"- Expected: {text}" for text in expectations(run)]
+    missed = run.missed
+    lines.append(f"- Objectives: {'missed: ' + '; '.join(missed) if missed else 'all met'}")
+    facts = {"Run": header.run, "Stack": header.stack, "Configuration": header.config_digest}
+    lines += [f"- {name}: {value}" for name, value in facts.items() if value]
+    lines += [f"- {name}: {value}" for name, value in header.environment.items()]
+    lines += ["", "## Objectives", ""]
+    lines += table(
+        ("objective", "promised", "measured", "verdict"),
+        [
+            (check.name, check.promised, check.measured, "met" if check.met else "**missed**")
+            for check in run.ledger.checks
+        ],
+    )
+    if run.ledger.incidents:
+        lines += ["", "## Where the seconds went", ""]
+        for incident in run.ledger.incidents:
+            steps = "; ".join(f"{name} {when}" for name, when in moments(incident))
+            lines.append(f"- {incident.label}: {steps or 'no effect'}")
+    lines += ["", "## Ledger", ""]
+    start = run.ledger.started
+    lines += table(
+        ("", *HEADS), [(name, *cells(part, start)) for name, part in rows(run.ledger).items()]
+    )
+    if run.events:
+        lines += ["", "## What happened", ""]
+        lines += table(
+            ("second", "kind", "name", "cluster", ""),
+            [(run.seconds(e.at), e.kind, e.name, e.cluster, e.text) for e in run.events],
+        )
+    return "\n".join(lines) + "\n"
+
+
+def table(heads: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
+    """Gives the lines of a table in Markdown."""
+    lines = [heads, ["---"] * len(heads), *body]
+    return [f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines]
+
+
+def junit(run: Run) -> str:
+    """Gives a test suite with a case for each objective."""
+    checks = run.ledger.checks
+    name = run.header.title or run.header.run
+    failures = sum(not check.met for check in checks)
+    took = f"{max(0.0, run.ledger.ended - run.ledger.started):.3f}"
+    numbers = {"tests": str(len(checks)), "failures": str(failures), "errors": "0", "time": took}
+    root = Element("testsuites", numbers)
+    suite = SubElement(root, "testsuite", {"name": name, **numbers})
+    for check in checks:
+        case = SubElement(suite, "testcase", {"classname": name, "name": check.name, "time": "0"})
+        if not check.met:
+            text = f"{check.name}: {check.measured}, objective {check.promised}"
+            SubElement(case, "failure", {"message": text, "type": "objective"})
+    indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
