@@ -32,9 +32,18 @@ def create(cgroup: str) -> None:
 
 
 def remove(cgroup: str, deadline: float = 5.0) -> None:
-    """Removes the cgroup and all below it, waiting up to `deadline` seconds for its processes.
+    """Removes the cgroup and all below it, waiting up to `deadline` seconds for its processes."""
+    clear(cgroup, deadline)
+    for hierarchy in hierarchies():
+        with contextlib.suppress(OSError):  # shared with other labs: goes with the last of them
+            (hierarchy / cgroup.lstrip("/")).parent.rmdir()
 
-    Their end is asynchronous: a killed process stays in its cgroup until it is reaped.
+
+def clear(cgroup: str, deadline: float = 5.0) -> None:
+    """`remove`, but for the parent, where neighbours may be about to begin.
+
+    The end of its processes is asynchronous: a killed one stays in its cgroup until it is reaped.
+    Raises `TimeoutError` after `deadline` seconds.
     """
     until = time.monotonic() + deadline
     for hierarchy in hierarchies():
@@ -48,8 +57,6 @@ def remove(cgroup: str, deadline: float = 5.0) -> None:
                 raise TimeoutError(f"{top} still holds processes")
             if top.exists():
                 time.sleep(0.02)
-        with contextlib.suppress(OSError):  # shared with other labs: goes with the last of them
-            top.parent.rmdir()
 
 
 def hierarchies() -> list[Path]:

@@ -136,8 +136,12 @@ def stop(spec: ClusterSpec) -> None:
 
 def delete(spec: ClusterSpec) -> None:
     """Removes a cluster and all that is its own; the lab goes with its last cluster."""
-    with lab.locked(Path(spec.lab)):
+    folder = Path(spec.lab)
+    with lab.locked(folder):
         discard(spec)
+    if not folder.exists():
+        with contextlib.suppress(OSError):  # the stack's folder, unless something else is in it
+            folder.parent.rmdir()
 
 
 def discard(spec: ClusterSpec) -> None:

@@ -47,6 +47,9 @@ def needed() -> list[Path]:
 def main(folder: Path, ordinal: int) -> None:
     """Sets up cgroup, network and mounts, then runs supervisord in this process' place."""
     node = ClusterSpec.load(folder).members[ordinal - 1]
+    # left by a power cut: a kubelet asks for each container in it that is no more, 3 s for each,
+    # before it starts the first pod (measured)
+    cgroups.clear(node.cgroup)
     cgroups.create(node.cgroup)
     network.attach(node)
     cover(["/run", "/var/lib", "/var/log"], [Path(node.cluster.lab), *needed()])
