@@ -183,7 +183,7 @@ def choose_ports(folder: Path, stacks: list[str]) -> dict[str, int]:
         ports[stack] = first
         file = folder / f"Pulumi.{stack}.yaml"
         kept = [line for line in file.read_text().splitlines() if ":localPort:" not in line]
-        file.write_text("\n".join([*kept, f"  {PROJECT}:localPort: {first}\n"]))
+        file.write_text("\n".join([*kept, f'  {PROJECT}:localPort: "{first}"\n']))
     git = ["git", "-c", "user.name=tests", "-c", "user.email=tests@localhost"]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "The checkout"]):
         subprocess.run([*git, *command], cwd=folder, check=True)

@@ -20,7 +20,7 @@ AFTER_SECONDS = 2.0
 @pytest.fixture(scope="module", autouse=True)
 def _active_again(copy: Checkout, up: str) -> Iterator[None]:
     yield
-    set_mode(copy, "active")
+    copy.demo("pulumi", "config", "rm", "lbMode")
     copy.demo("up")
 
 

@@ -23,6 +23,7 @@ def east(copy: Checkout, up: str) -> Iterator[dict[str, Any]]:
     copy.demo("pulumi", "config", "set", "localNodes", "2", "--stack", "east")
     copy.demo("up", "east")
     yield copy.outputs("east")
+    copy.demo("pulumi", "config", "rm", "localNodes", "--stack", "east")
     copy.demo("destroy", "east")
     copy.demo("pulumi", "stack", "select", "west")
 
