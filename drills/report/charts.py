@@ -13,7 +13,7 @@ from drills.report.series import LOST, Series
 from drills.traffic.model import Event, EventKind
 
 WIDTH = 1200
-_LEFT, _RIGHT = 70, 10
+_LEFT, _RIGHT = 88, 24
 _LABELS = 3  # rows of labels above the charts
 _ROW = 20
 RED = "#dc2626"
@@ -208,7 +208,7 @@ def _marks(
         if not labels or row is None:
             continue
         text = mark_text(event)
-        size = len(text) * 7.2
+        size = len(text) * 8.8  # of the larger type on paper
         fits = x + size + 6 < WIDTH
         ends[row] = x + size + 14 if fits else WIDTH
         made.append(

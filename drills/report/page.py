@@ -88,30 +88,26 @@ def _cards(run: Run) -> list[tuple[str, str]]:
 
 def _body(run: Run) -> list[Child]:
     slow = run.ledger.objectives.slowest
+    who = [(charts.colour(name), name or "unnamed") for name in [*run.series.clusters, LOST]]
+    speeds = [("#0369a1", "median"), ("#bae6fd", "up to the 99th of 100"), (charts.INK, "slowest")]
     made: list[Child] = [
-        e("h2", "Who answered"),
-        _legend(
-            [(charts.colour(name), name or "unnamed") for name in [*run.series.clusters, LOST]]
+        _section("Who answered", _legend(who), charts.requests(run.series, run.events)),
+        _section(
+            "How fast, counted from when a request was due",
+            _legend(speeds),
+            charts.latency(run.series, run.events, slow),
         ),
-        charts.requests(run.series, run.events),
-        e("h2", "How fast, counted from when a request was due"),
-        _legend(
-            [("#0369a1", "median"), ("#bae6fd", "up to the 99th of 100"), (charts.INK, "slowest")]
-        ),
-        charts.latency(run.series, run.events, slow),
-        e("h2", "On which connections"),
-        charts.lanes(run.series, run.events),
+        _section("On which connections", charts.lanes(run.series, run.events)),
     ]
     if run.ledger.incidents:
-        made += [e("h2", "Where the seconds went"), _moments(run.ledger.incidents)]
+        made.append(_section("Where the seconds went", _moments(run.ledger.incidents)))
+    checks: list[list[Child]] = [
+        [check.name, check.promised, check.measured, _verdict(check.met)]
+        for check in run.ledger.checks
+    ]
     made += [
-        e("h2", "Objectives"),
-        table(
-            ("objective", "promised", "measured", ""),
-            [(c.name, c.promised, c.measured, _verdict(c.met)) for c in run.ledger.checks],
-        ),
-        e("h2", "Ledger"),
-        _ledger(run),
+        _section("Objectives", table(("objective", "promised", "measured", ""), checks)),
+        _section("Ledger", _ledger(run)),
     ]
     if run.ledger.total.failures:
         kinds = ", ".join(f"{kind} {n:,}" for kind, n in run.ledger.total.failures.items())
@@ -119,6 +115,10 @@ def _body(run: Run) -> list[Child]:
     if run.events:
         made += [e("h2", "What happened"), _events(run)]
     return made
+
+
+def _section(title: str, *content: Child) -> Element:
+    return e("section", e("h2", title), *content)
 
 
 def _legend(entries: Iterable[tuple[str, str]]) -> Element:

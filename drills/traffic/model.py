@@ -138,7 +138,8 @@ class Event:
     text: str = ""
     """For people, without the time."""
     serving: tuple[str, ...] | None = None
-    """Clusters that alone may answer from now on; None: no change of that."""
+    """Clusters that alone may answer from now on; None: no change of that (a fix: those before
+    its fault may answer again, beside those since)."""
     within: float = 0.0
     """How long after `at` the clusters that served before may go on answering."""
 

@@ -73,15 +73,14 @@ def after(moment: float | None, start: float) -> str:
 def cells(part: Part, start: float) -> list[str]:
     """Gives a part's figures, in the order of HEADS."""
     gap = part.longest_gap
+    latencies = (part.latency.p50, part.latency.p99, part.latency.max)
     return [
         f"{part.sent:,}",
         f"{part.lost:,}",
         f"{part.slow:,}",
         "not read" if part.duplicated is None else f"{part.duplicated:,}",
         f"{part.wrong_side:,}",
-        milliseconds(part.latency.p50),
-        milliseconds(part.latency.p99),
-        milliseconds(part.latency.max),
+        *(milliseconds(value) if part.answered else "" for value in latencies),
         milliseconds(gap.seconds) if gap else "",
         after(part.first_failure, start),
         after(part.last_failure, start),

@@ -186,6 +186,14 @@ class TestWrongSide:
         assert self.of(sample(14), sample(16), events=(away, back)) == 0
         assert self.of(sample(14, cluster=WEST), events=(away, back)) == 1
 
+    def test_a_fix_that_says_nothing_allows_those_before_and_those_since(self) -> None:
+        away = Event(T0 + 10, EventKind.FAULT, "x", EAST, serving=(WEST,))
+        fix = Event(T0 + 12, EventKind.FIX, "x", EAST)
+        of_another = Event(T0 + 12, EventKind.FIX, "y", EAST)
+        late = (sample(14), sample(14, cluster=WEST), sample(14, cluster="other"))
+        assert self.of(*late, events=(away, fix)) == 1
+        assert self.of(*late, events=(away, of_another)) == 2
+
     def test_without_any_rule_nobody_is_wrong(self) -> None:
         assert book(sample(0, cluster=WEST), sample(1, cluster="x")).total.wrong_side == 0
 
