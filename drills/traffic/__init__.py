@@ -6,7 +6,8 @@ What other parts use:
     Traffic(plan, header, folder)              sends it, in a process of its own; with-statement
       .mark(event)                             puts a fault or switch on the record
       .recent(seconds) .since(number)          live samples
-      .stop()                                  waits for what is under way
+      .halt() .stop()                          waits for what is under way; ends the record
+    portal.PortalLogs(kubeconfig, clusters, traffic.add)    who executed what, for duplicates
     record.read(path) -> Record                header, samples, events, executions
     ledger(samples, events, objectives)        what it cost
     accounts.ledger_of(path)                   the same, from a record on disk

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import signal
 import sys
@@ -20,6 +21,7 @@ from drills.traffic.accounts import ledger_of
 from drills.traffic.events import Announcements
 from drills.traffic.generator import Traffic, TrafficError
 from drills.traffic.model import Event, Header, Lane, LanePlan, Objectives, Plan
+from drills.traffic.portal import PortalLogs
 from drills.traffic.window import Live, Second
 from toolchain import ToolchainError, environment
 
@@ -53,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lanes", type=_lanes, default="kept,new", help="kept, new or kept,new")
     parser.add_argument("--protocols", type=_protocols, default="h1,h2", help="h1, h2 or h1,h2")
     parser.add_argument("--record", type=Path, metavar="FILE", help="JSON lines, a line a request")
+    parser.add_argument(
+        "--no-duplicates", action="store_true", help="do not follow the portals' logs"
+    )
     parser.add_argument("--json", action="store_true", help="JSON lines instead of the view")
     return parser
 
@@ -103,12 +108,18 @@ def _run(options: argparse.Namespace) -> int:
         config_digest=target.config_digest(stack.stack) if stack else "",
         objectives=Objectives(slowest=options.slow, moved=None),
         serving=stack.serving if stack else None,
+        portal_logs=stack is not None and not options.no_duplicates,
         environment=target.described() | ({"lbMode": stack.lb_mode} if stack else {}),
     )
     file = options.record or environment.PROJECT / "reports" / run / record.FILE
     traffic = Traffic(plan, header, file.parent, name=file.name)
     announced = Announcements(stack.folder) if stack else None
-    _watch(traffic, header, announced, _output(options.json, header, plan))
+    logs = (
+        PortalLogs(stack.kubeconfig, stack.weights, traffic.add)
+        if stack and header.portal_logs
+        else None
+    )
+    _watch(traffic, logs, announced, _output(options.json, header, plan))
     return _finish(traffic, options.json, with_report=not options.record)
 
 
@@ -162,7 +173,10 @@ def _json_line(entry: Second | Event) -> str:
 
 
 def _watch(
-    traffic: Traffic, header: Header, announced: Announcements | None, output: _Output
+    traffic: Traffic,
+    logs: PortalLogs | None,
+    announced: Announcements | None,
+    output: _Output,
 ) -> None:
     """Shows the traffic until its end, Ctrl-C, or the terminal's closing."""
     over = threading.Event()
@@ -171,11 +185,14 @@ def _watch(
     state = Live()
     seen = 0
     try:
-        with output, traffic:
+        with output, traffic, logs or contextlib.nullcontext():
             while not over.wait(_TICK) and traffic.running:
                 seen = _look(traffic, state, seen, announced, output)
-            traffic.stop()
+            traffic.halt()
             _look(traffic, state, seen, announced, output)
+            if logs:
+                answered = {s.cluster: s.id for s in traffic.recent(60) if not s.lost}
+                logs.settle(answered.values())
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

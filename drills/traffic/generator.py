@@ -110,13 +110,13 @@ class Traffic:
             self._reader.join(seconds)
         return not self.running
 
-    def stop(self) -> None:
-        """Sends no more, waits for what is under way (at most the time-out), ends the record.
+    def halt(self) -> None:
+        """Sends no more and waits for what is under way, at most the time-out.
 
-        Stopping what is stopped is no error. Raises TrafficError if the generator had failed.
+        The record stays open, for what is still to be put on it.
         """
-        process, writer = self._process, self._writer
-        if process is None or writer is None:
+        process = self._process
+        if process is None:
             return
         if process.stdin and not process.stdin.closed:
             with contextlib.suppress(BrokenPipeError):
@@ -125,7 +125,16 @@ class Traffic:
             process.kill()
             self.wait()
         process.wait()
-        writer.close()
+
+    def stop(self) -> None:
+        """Halts, and ends the record.
+
+        Stopping what is stopped is no error. Raises TrafficError if the generator had failed.
+        """
+        self.halt()
+        if self._writer is None:
+            return
+        self._writer.close()
         if self._problem:
             raise TrafficError(self._problem)
 

@@ -1,0 +1,175 @@
+"""What portals did, from their access logs: the only place where a second execution shows.
+
+Logs are followed while traffic runs, for those of a pod that is gone are gone with it.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from drills.traffic.model import Execution
+
+NAMESPACE = "transaction-service"
+SELECTOR = "app=web-portal"
+_AGAIN = 1.0  # seconds until an API server that went away is asked again
+_REMEMBERED = 10_000  # requests that `settle` can find
+_PODS = '{.metadata.name} {.status.containerStatuses[0].state.running.startedAt}{"\\n"}'
+
+
+def execution(line: str, cluster: str, pod: str) -> Execution | None:
+    """Gives what one line of a portal's log says; None if it speaks of no request of ours."""
+    try:
+        fields: Any = json.loads(line)
+        request = fields["demo_request"]
+        at = datetime.datetime.fromisoformat(fields["time"]).timestamp()
+        status = int(fields["status"] or 0)
+    except (ValueError, KeyError, TypeError):
+        return None
+    if not request or request == "-":
+        return None
+    return Execution(at, str(request), cluster, pod, str(fields.get("method") or ""), status)
+
+
+class PortalLogs:
+    """Follows the logs of every portal, old and new, in every application cluster.
+
+    A cluster whose API server goes away is asked again, from where its answer ended: nothing is
+    missed unless the pod is gone by then. In a with-statement it starts and stops by itself.
+    """
+
+    def __init__(
+        self, kubeconfig: Path, clusters: Iterable[str], found: Callable[[Execution], None]
+    ) -> None:
+        """`clusters` are contexts of the kubeconfig; `found` is called from several threads."""
+        self._kubeconfig = kubeconfig
+        self._clusters = list(clusters)
+        self._found = found
+        self._latest: collections.deque[str] = collections.deque(maxlen=_REMEMBERED)
+        self._over = threading.Event()
+        self._guard = threading.Lock()
+        self._processes: set[subprocess.Popen[str]] = set()
+        self._threads: list[threading.Thread] = []
+        self._since = ""
+
+    def start(self) -> None:
+        """Begins to follow, from now on."""
+        self._since = datetime.datetime.fromtimestamp(time.time(), datetime.UTC).isoformat()
+        for cluster in self._clusters:
+            self._begin(self._watch, cluster)
+
+    def settle(self, requests: Iterable[str], seconds: float = 3.0) -> bool:
+        """Waits until the given requests were seen, at most so long; whether they were."""
+        wanted = set(requests)
+        end = time.monotonic() + seconds
+        while not wanted <= set(self._latest.copy()):
+            if time.monotonic() > end:
+                return False
+            self._over.wait(0.05)
+        return True
+
+    def stop(self) -> None:
+        """Ends following; stopping twice is no error."""
+        with self._guard:
+            self._over.set()
+            for process in self._processes:
+                process.terminate()
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _begin(self, work: Callable[..., None], *arguments: str) -> None:
+        with self._guard:
+            if self._over.is_set():
+                return
+            thread = threading.Thread(target=work, args=arguments, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _watch(self, cluster: str) -> None:
+        """Has each container of a portal followed, as soon as it runs."""
+        followed: set[str] = set()
+        command = ["get", "pods", "--selector", SELECTOR, "--watch", "--output"]
+        while not self._over.is_set():
+            watch = _Kubectl(self, cluster, [*command, f"jsonpath={_PODS}"])
+            for line in watch.lines():
+                pod, _, started = line.partition(" ")
+                if started and line not in followed:
+                    followed.add(line)
+                    self._begin(self._follow, cluster, pod)
+            self._over.wait(_AGAIN)
+
+    def _follow(self, cluster: str, pod: str) -> None:
+        """Reads a container's log to its end; goes on if it was the connection that ended."""
+        since = self._since
+        while not self._over.is_set():
+            command = ["logs", pod, "--follow", "--timestamps", "--since-time", since]
+            logs = _Kubectl(self, cluster, command)
+            for line in logs.lines():
+                # stamps have a fixed width and grow from line to line
+                stamp, _, text = line.partition(" ")
+                entry = execution(text, cluster, pod)
+                if entry is None or stamp <= since:
+                    continue
+                since = stamp
+                self._latest.append(entry.id)
+                self._found(entry)
+            if logs.code == 0:
+                return
+            self._over.wait(_AGAIN)
+
+    def run(self, cluster: str, arguments: Iterable[str]) -> subprocess.Popen[str] | None:
+        """Starts kubectl; None once following is over."""
+        context = ["--kubeconfig", str(self._kubeconfig), "--context", cluster]
+        with self._guard:
+            if self._over.is_set():
+                return None
+            process = subprocess.Popen(
+                ["kubectl", *context, "--namespace", NAMESPACE, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                errors="replace",
+                start_new_session=True,  # Ctrl-C is for the program that reads here
+            )
+            self._processes.add(process)
+            return process
+
+    def ended(self, process: subprocess.Popen[str]) -> None:
+        """Forgets a process that has ended."""
+        with self._guard:
+            self._processes.discard(process)
+
+
+class _Kubectl:
+    """One run of kubectl: its lines, and its exit code afterwards."""
+
+    def __init__(self, logs: PortalLogs, cluster: str, arguments: Iterable[str]) -> None:
+        self._logs = logs
+        self._process = logs.run(cluster, arguments)
+        self.code = -1
+
+    def lines(self) -> Iterator[str]:
+        """Gives what it prints, line by line, until it ends."""
+        process = self._process
+        if process is None:
+            return
+        assert process.stdout
+        with process:
+            yield from (line.rstrip("\n") for line in process.stdout)
+        self._logs.ended(process)
+        self.code = process.returncode
