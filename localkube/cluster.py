@@ -67,8 +67,8 @@ def create(spec: ClusterSpec, identity: str) -> None:
         programs.write(node)
         images.clone(store, node.folder / "containerd")
     spec.save()
-    (spec.folder / "identity").write_text(identity)
     start(spec)
+    (spec.folder / "identity").write_text(identity)  # last: there is a whole cluster
 
 
 def identity(spec: ClusterSpec) -> str:

@@ -67,7 +67,9 @@ class ClusterProvider(ResourceProvider):
         if olds["identity"] != news["identity"]:
             replaces.append("identity")
         dead = not replaces and not cluster.status(new).healthy
-        return DiffResult(bool(replaces) or dead, replaces, delete_before_replace=True)
+        # Created first, although `create` removes the old cluster: Pulumi then takes what was in
+        # that for gone with it, and does not ask a lost cluster to delete each object.
+        return DiffResult(bool(replaces) or dead, replaces, delete_before_replace=False)
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Starts what is not running."""
@@ -86,10 +88,12 @@ class ClusterProvider(ResourceProvider):
         return ReadResult(id_=id_, outs={**props, "running": cluster.status(spec).healthy})
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
-        """Removes the cluster; the lab goes with the last one."""
+        """Removes the cluster, unless `create` has put another one in its place."""
         from localkube import cluster
 
-        cluster.delete(spec_of(props))
+        spec = spec_of(props)
+        if cluster.identity(spec) in ("", props["identity"]):
+            cluster.delete(spec)
 
 
 def spec_of(props: dict[str, Any]) -> ClusterSpec:

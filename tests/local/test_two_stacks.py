@@ -20,6 +20,7 @@ EAST = "east-cluster"
 @pytest.fixture(scope="module")
 def east(copy: Checkout, up: str) -> Iterator[dict[str, Any]]:
     """Outputs of stack east, up beside west; down again at the end."""
+    copy.demo("pulumi", "stack", "select", "--create", "east")
     copy.demo("pulumi", "config", "set", "localNodes", "2", "--stack", "east")
     copy.demo("up", "east")
     yield copy.outputs("east")
