@@ -13,7 +13,7 @@ from drills.report.run import Run, expectations
 from drills.report.series import LOST
 from drills.traffic import EventKind
 from drills.traffic.incidents import Incident
-from drills.traffic.summary import HEADS, MOMENTS, cells, rows
+from drills.traffic.summary import HEADS, MOMENTS, cells, of_duplicates, rows
 from drills.traffic.view import milliseconds
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -165,7 +165,8 @@ def _ledger(run: Run) -> list[Child]:
         " an Idempotency-Key. Failures are given in seconds from the first request. The generator"
         f" itself was at most {milliseconds(late.max)} ms late (p99 {milliseconds(late.p99)} ms)."
     )
-    return [table(["", *HEADS], lines), e("p", note, class_="note")]
+    notes = [note, of_duplicates(book)]
+    return [table(["", *HEADS], lines), [e("p", text, class_="note") for text in notes if text]]
 
 
 def _events(run: Run) -> list[Child]:

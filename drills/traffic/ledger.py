@@ -113,6 +113,9 @@ class Ledger:
     """`new` and `reused`: as it was, whatever the lane."""
     lateness: Latency
     """How late the generator itself was."""
+    logged: int | None
+    """Requests with a good answer that the portals' logs hold; None where nobody looked. If these
+    are fewer than `total.answered`, there may be more duplicates than are known."""
     incidents: tuple[Incident, ...]
     checks: tuple[Check, ...]
 
@@ -174,7 +177,8 @@ def ledger(
     that the objectives do not speak of. `samples` is gone through once, in any order.
     """
     sides = Serving(serving, events)
-    repeated = _executed_again(executions or ())
+    times = Counter(execution.id for execution in executions or () if execution.executed)
+    logged = 0
     tallies: defaultdict[_Key, _Tally] = defaultdict(_Tally)
     lateness = array("d")
     left_out = set(uncounted)
@@ -191,7 +195,8 @@ def ledger(
             sample.reused,
             sample.repeatable,
         )
-        tallies[key].add(sample, objectives.slowest, wrong, sample.id in repeated)
+        tallies[key].add(sample, objectives.slowest, wrong, times[sample.id] > 1)
+        logged += sample.lane not in left_out and not sample.failure and sample.id in times
         lateness.append(sample.started - sample.due)
         if watch and sample.lane not in left_out:
             counted.append(sample)
@@ -229,6 +234,7 @@ def ledger(
             if str(flag) in connections
         },
         lateness=Latency.of(lateness),
+        logged=None if executions is None else logged,
         incidents=found,
         checks=tuple(checks(promised, found, objectives)),
     )
@@ -296,11 +302,6 @@ def _longest_gap(ends: Iterable[float], start: float, end: float) -> Gap | None:
     points = [start, *sorted(ends), end]
     pairs = itertools.pairwise(points)
     return max((Gap(a, b) for a, b in pairs), key=lambda gap: gap.seconds)
-
-
-def _executed_again(executions: Iterable[Execution]) -> set[str]:
-    counts = Counter(execution.id for execution in executions if execution.executed)
-    return {request for request, count in counts.items() if count > 1}
 
 
 def _is_lane(lane: str, key: _Key) -> bool:

@@ -19,9 +19,12 @@ from drills.traffic.model import Execution
 
 NAMESPACE = "transaction-service"
 SELECTOR = "app=web-portal"
-_AGAIN = 1.0  # seconds until an API server that went away is asked again
+_AGAIN = 0.5  # seconds until what has ended is asked for again
 _REMEMBERED = 10_000  # requests that `settle` can find
-_PODS = '{.metadata.name} {.status.containerStatuses[0].state.running.startedAt}{"\\n"}'
+_PODS = (
+    "{.type} {.object.metadata.name}"
+    ' {.object.status.containerStatuses[0].state.running.startedAt}{"\\n"}'
+)
 
 
 def execution(line: str, cluster: str, pod: str) -> Execution | None:
@@ -57,6 +60,7 @@ class PortalLogs:
         self._guard = threading.Lock()
         self._processes: set[subprocess.Popen[str]] = set()
         self._threads: list[threading.Thread] = []
+        self._gone: set[str] = set()
         self._since = ""
 
     def start(self) -> None:
@@ -100,25 +104,33 @@ class PortalLogs:
             thread.start()
 
     def _watch(self, cluster: str) -> None:
-        """Has each container of a portal followed, as soon as it runs."""
+        """Has each portal's log followed, as soon as its container runs."""
+        command = ["get", "pods", "--selector", SELECTOR, "--watch", "--output-watch-events"]
         followed: set[str] = set()
-        command = ["get", "pods", "--selector", SELECTOR, "--watch", "--output"]
         while not self._over.is_set():
-            watch = _Kubectl(self, cluster, [*command, f"jsonpath={_PODS}"])
+            watch = _Kubectl(self, cluster, [*command, "--output", f"jsonpath={_PODS}"])
             for line in watch.lines():
-                pod, _, started = line.partition(" ")
-                if started and line not in followed:
-                    followed.add(line)
+                change, pod, started = (*line.split(), "", "", "")[:3]
+                if change == "DELETED":
+                    self._gone.add(pod)
+                elif change in ("ADDED", "MODIFIED") and started and pod not in followed:
+                    followed.add(pod)
                     self._begin(self._follow, cluster, pod)
             self._over.wait(_AGAIN)
 
     def _follow(self, cluster: str, pod: str) -> None:
-        """Reads a container's log to its end; goes on if it was the connection that ended."""
+        """Reads a pod's log until the pod is gone.
+
+        An answer may end for many reasons (a restarted container, an API server that went away, a
+        kubelet that has no more file watches to give, which kubectl takes for a good end), so the
+        log is asked for again, from the last line on, as long as there is a pod.
+        """
         since = self._since
         while not self._over.is_set():
             command = ["logs", pod, "--follow", "--timestamps", "--since-time", since]
-            logs = _Kubectl(self, cluster, command)
-            for line in logs.lines():
+            for line in _Kubectl(self, cluster, command).lines():
+                if line.startswith("Error") and "NotFound" in line:
+                    self._gone.add(pod)
                 # stamps have a fixed width and grow from line to line
                 stamp, _, text = line.partition(" ")
                 entry = execution(text, cluster, pod)
@@ -127,7 +139,7 @@ class PortalLogs:
                 since = stamp
                 self._latest.append(entry.id)
                 self._found(entry)
-            if logs.code == 0:
+            if pod in self._gone:
                 return
             self._over.wait(_AGAIN)
 
@@ -141,7 +153,7 @@ class PortalLogs:
                 ["kubectl", *context, "--namespace", NAMESPACE, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
                 start_new_session=True,  # Ctrl-C is for the program that reads here
@@ -156,12 +168,11 @@ class PortalLogs:
 
 
 class _Kubectl:
-    """One run of kubectl: its lines, and its exit code afterwards."""
+    """One run of kubectl and its lines."""
 
     def __init__(self, logs: PortalLogs, cluster: str, arguments: Iterable[str]) -> None:
         self._logs = logs
         self._process = logs.run(cluster, arguments)
-        self.code = -1
 
     def lines(self) -> Iterator[str]:
         """Gives what it prints, line by line, until it ends."""
@@ -172,4 +183,3 @@ class _Kubectl:
         with process:
             yield from (line.rstrip("\n") for line in process.stdout)
         self._logs.ended(process)
-        self.code = process.returncode

@@ -105,6 +105,16 @@ HEADS = (
 _SHORT_HEADS = ("sent", "lost", "slow", "twice", "wrong", "p50", "p99", "max", "gap")
 
 
+def of_duplicates(ledger: Ledger) -> str:
+    """Gives what is to be said of the count of duplicates; empty if it is complete."""
+    if ledger.logged is None:
+        return "Duplicates are not known: the portals' logs were not read."
+    if ledger.logged < ledger.total.answered:
+        share = f"{ledger.logged:,} of {ledger.total.answered:,}"
+        return f"The portals' logs hold {share} answers: there may be more duplicates."
+    return ""
+
+
 def moments(incident: Incident) -> list[tuple[str, str]]:
     """Gives the moments of an incident that happened: name, and seconds after what they follow."""
     result = []
@@ -152,6 +162,6 @@ def _remarks(ledger: Ledger) -> list[tuple[str, str]]:
     worst, usual = milliseconds(ledger.lateness.max), milliseconds(ledger.lateness.p99)
     text = "Times in ms, from when a request was due."
     lines.append((f"{text} Sent at most {worst} ms late (p99 {usual} ms).", "bright_black"))
-    if total.duplicated is None:
-        lines.append(("Duplicates are not known: the portals' logs were not read.", "bright_black"))
+    if text := of_duplicates(ledger):
+        lines.append((text, "bright_black"))
     return lines

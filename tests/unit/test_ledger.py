@@ -151,8 +151,10 @@ def test_duplicates_are_requests_that_were_executed_more_than_once() -> None:
     ]
     samples = [sample(n, number=n) for n in range(1, 5)]
     objectives = Objectives(moved=None)
-    assert ledger(samples, [], objectives, executions=logged).total.duplicated == 1
-    assert ledger(samples, [], objectives, executions=[]).total.duplicated == 0
+    found = ledger(samples, [], objectives, executions=logged)
+    assert (found.total.duplicated, found.logged) == (1, 4)
+    nothing = ledger(samples, [], objectives, executions=[])
+    assert (nothing.total.duplicated, nothing.logged) == (0, 0)
     assert ledger(samples, [], objectives).total.duplicated is None
 
 

@@ -59,10 +59,10 @@ class Cluster:
         for name in ("east.pods", "west.pods", "started"):
             (folder / name).touch()
 
-    def pod(self, cluster: str, name: str, started: str = "12:00") -> None:
+    def pod(self, cluster: str, name: str, change: str = "ADDED", started: str = "12:00") -> None:
         (self.folder / f"{name}.log").touch()
         with (self.folder / f"{cluster}.pods").open("a") as file:
-            file.write(f"{name} {started}\n")
+            file.write(f"{change} {name} {started}\n")
 
     def log(self, pod: str, stamp: int, text: str) -> None:
         with (self.folder / f"{pod}.log").open("a") as file:
@@ -110,15 +110,38 @@ def test_a_connection_that_ends_is_made_again_and_nothing_counts_twice(cluster: 
     assert (cluster.folder / "started").read_text() == "a\na\n"
 
 
-def test_a_container_that_ended_is_read_once_and_its_successor_too(cluster: Cluster) -> None:
-    (cluster.folder / "a.ended").touch()
+def test_an_end_that_looks_good_is_asked_again_until_the_pod_is_gone(cluster: Cluster) -> None:
+    ended = cluster.folder / "a.ended"
+    ended.touch()
     cluster.pod("east", "a")
     cluster.log("a", 1, line("r-1"))
     with PortalLogs(Path("/x"), ["east"], cluster.add) as logs:
         assert logs.settle(["r-1"])
-        cluster.pod("east", "a")  # the same container, reported again
-        cluster.pod("east", "a", started="12:05")
-        eventually(lambda: (cluster.folder / "started").read_text() == "a\na\n", "second container")
+        cluster.log("a", 2, line("r-2"))
+        assert logs.settle(["r-2"])
+        cluster.pod("east", "a", change="DELETED")
+        eventually(lambda: len([t for t in logs._threads if t.is_alive()]) == 1, "log left")
+    assert cluster.ids == [("a", "r-1"), ("a", "r-2")]
+
+
+def test_a_pod_that_nobody_knows_any_more_is_left(cluster: Cluster) -> None:
+    (cluster.folder / "a.ended").touch()
+    cluster.pod("east", "a")
+    error = 'Error from server (NotFound): pods "a" not found\n'
+    (cluster.folder / "a.log").write_text(error)
+    with PortalLogs(Path("/x"), ["east"], cluster.add) as logs:
+        eventually(lambda: len([t for t in logs._threads if t.is_alive()]) == 1, "log left")
+
+
+def test_a_pod_that_is_not_running_yet_waits(cluster: Cluster) -> None:
+    cluster.log("a", 1, line("r-1"))
+    cluster.pod("east", "a", started="")
+    with PortalLogs(Path("/x"), ["east"], cluster.add) as logs:
+        assert not logs.settle(["r-1"], seconds=0.3)
+        cluster.pod("east", "a", change="MODIFIED")
+        cluster.pod("east", "a", change="MODIFIED")
+        assert logs.settle(["r-1"])
+    assert (cluster.folder / "started").read_text() == "a\n"
 
 
 def test_stopping_ends_every_process(cluster: Cluster) -> None:
