@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from toolchain import ToolchainError, environment, leftovers, run, salt, setup, tools
+from toolchain import ToolchainError, environment, leftovers, orphans, run, salt, setup, tools, venv
 
 PROJECT = environment.PROJECT
 
@@ -136,6 +136,7 @@ def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
 @contextlib.contextmanager
 def _state(env: Mapping[str, str]) -> Iterator[None]:
     """Cleans up after a killed Pulumi before, and keeps the tracked settings clean around it."""
+    orphans.end_orphans(venv.PYTHON)
     if environment.uses_own_state(env):
         leftovers.remove_stale_locks(environment.state_folder())
         leftovers.mend_states(environment.state_folder())
