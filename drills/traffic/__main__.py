@@ -26,6 +26,7 @@ from drills.traffic.window import Live, Second
 from toolchain import ToolchainError, environment
 
 _TICK = 0.2  # seconds between two looks at what came
+_KEEP = 10.0  # seconds of samples in memory; the record has them all
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,7 +113,7 @@ def _run(options: argparse.Namespace) -> int:
         environment=target.described() | ({"lbMode": stack.lb_mode} if stack else {}),
     )
     file = options.record or environment.PROJECT / "reports" / run / record.FILE
-    traffic = Traffic(plan, header, file.parent, name=file.name)
+    traffic = Traffic(plan, header, file.parent, name=file.name, keep=_KEEP)
     announced = Announcements(stack.folder) if stack else None
     logs = (
         PortalLogs(stack.kubeconfig, stack.weights, traffic.add)
@@ -191,7 +192,7 @@ def _watch(
             traffic.halt()
             _look(traffic, state, seen, announced, output)
             if logs:
-                answered = {s.cluster: s.id for s in traffic.recent(60) if not s.lost}
+                answered = {s.cluster: s.id for s in traffic.recent(_KEEP) if not s.lost}
                 logs.settle(answered.values())
     finally:
         for number, handler in before.items():
