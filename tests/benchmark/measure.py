@@ -120,7 +120,7 @@ def steps(lines: list[Line]) -> dict[str, float]:
     marks = {
         "launcher, stack, engine's start": first(lines, "pulumi:pulumi:Stack", "creating"),
         "program: settings, manifests, registration": first(lines, CLUSTER, "creating"),
-        "clusters: certificates, control plane, nodes Ready": last(lines, CLUSTER, "created"),
+        "clusters: control plane, nodes Ready": last(lines, CLUSTER, "created"),
         "namespaces, secrets, configuration": last(lines, "apps/v1:Deployment", "creating"),
         "pods: started, ready": last(lines, "apps/v1:Deployment", "created"),
         "the first page": last(lines, "dynamic:Answer", "created"),

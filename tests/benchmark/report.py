@@ -31,23 +31,24 @@ class Row:
 
 
 ROWS = (
-    Row("up", "./demo up from nothing to the first 200", 25, 15, "bare cluster"),
-    Row("clusters", "three clusters, all nodes Ready", 10, 6, "bare cluster"),
-    Row("switch to standby", "pulumi up: active to standby, in force", 12, 6, "empty preview"),
-    Row("switch to active", "pulumi up: standby to active, in force", 12, 6, "empty preview"),
-    Row("nothing to do", "pulumi up with nothing to do", 5, 3, "empty preview"),
-    Row("preview", "pulumi preview before anything exists", 5, 3, "empty preview"),
+    Row("up", "./demo up to the first page", 25, 15, "bare cluster"),
+    Row("clusters", "three clusters, Ready", 10, 6, "bare cluster"),
+    Row("switch to standby", "pulumi up: to standby", 12, 6, "empty preview"),
+    Row("switch to active", "pulumi up: to active", 12, 6, "empty preview"),
+    Row("nothing to do", "pulumi up: nothing to do", 5, 3, "empty preview"),
+    Row("preview", "pulumi preview: from nothing", 5, 3, "empty preview"),
     Row("destroy", "./demo destroy", 8, 4, "empty preview"),
-    Row("memory (PSS)", "memory, shared pages once (PSS)", 3.5, 2.8, "bare cluster (PSS)", "GB"),
-    Row("memory (RSS)", "memory, sum of all processes (RSS)", 3.5, 2.8, "bare cluster (RSS)", "GB"),
+    Row("memory (PSS)", "memory, shared once (PSS)", 3.5, 2.8, "bare cluster (PSS)", "GB"),
+    Row("memory (RSS)", "memory, plain sum (RSS)", 3.5, 2.8, "bare cluster (RSS)", "GB"),
 )
 BASELINES = {
-    "bare cluster": ("one bare cluster, Ready", "s"),
-    "bare cluster (PSS)": ("its memory (PSS)", "GB"),
-    "bare cluster (RSS)": ("its memory (RSS)", "GB"),
-    "empty preview": ("pulumi preview of an empty program", "s"),
+    "bare cluster": ("A", "one bare cluster", "s"),
+    "bare cluster (PSS)": ("B", "its memory, PSS", "GB"),
+    "bare cluster (RSS)": ("C", "its memory, RSS", "GB"),
+    "empty preview": ("D", "preview, no program", "s"),
 }
-TOOLS = Row("tools", "tools built from empty caches", 18 * 60, 10 * 60, "")
+"""Letter by which a ratio names it, what it is, unit."""
+TOOLS = Row("tools", "tools from empty caches", 18 * 60, 10 * 60, "")
 
 
 def show(samples: Samples) -> None:
@@ -55,23 +56,23 @@ def show(samples: Samples) -> None:
     console = Console()
     medians = {name: statistics.median(values) for name, values in samples.values.items()}
     table = Table("what", title=f"Medians of {rounds(samples)} rounds; {machine()}")
-    for column in ("median", "range", "must", "aim", "ratio to"):
+    for column in ("median", "range", "must", "aim", "ratio"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in (*ROWS, TOOLS):
         if row.name not in medians:
             continue
         value, base = medians[row.name], medians.get(row.baseline)
         style = "red" if value > row.must else "yellow" if value > row.aim else "green"
-        ratio = f"{value / base:.1f} x {row.baseline}" if base else ""
+        ratio = f"{value / base:.1f} {BASELINES[row.baseline][0]}" if base else ""
         shown = f"[{style}]{value:.1f} {row.unit}[/]"
         table.add_row(
             row.what, shown, span(samples, row.name), f"{row.must:g}", f"{row.aim:g}", ratio
         )
     table.add_section()
-    for name, (what, unit) in BASELINES.items():
+    for name, (letter, what, unit) in BASELINES.items():
         if name in medians:
             shown = f"{medians[name]:.1f} {unit}"
-            table.add_row(f"baseline: {what}", shown, span(samples, name), "", "", "")
+            table.add_row(f"baseline {letter}: {what}", shown, span(samples, name), "", "", "")
     console.print(table)
     if any(name.startswith(STEP) for name in medians):
         show_steps(console, medians)
