@@ -1,7 +1,9 @@
 """The generator as an object: a process that sends, and a thread that listens to it.
 
-The process is `toolchain/modules/traffic`, in Go: at 2,000 requests a second half of which need a
-TLS handshake, Python itself would be what is late (README of the module has the figures).
+The process is `toolchain/modules/traffic`, in Go: of 2,000 requests a second half need a TLS
+handshake, which takes 0.9 of a core there, beside an Envoy that answers them on the same two cores;
+99 of 100 are begun within 2 ms of when they were due. Python, which parses and records them here,
+takes 0.1 of a core.
 """
 
 from __future__ import annotations

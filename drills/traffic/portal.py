@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import datetime
 import json
+import shutil
 import subprocess
 import threading
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from drills.traffic.model import Execution
+from toolchain import ToolMissing
 
 NAMESPACE = "transaction-service"
 SELECTOR = "app=web-portal"
@@ -64,7 +66,9 @@ class PortalLogs:
         self._since = ""
 
     def start(self) -> None:
-        """Begins to follow, from now on."""
+        """Begins to follow, from now on. Raises ToolMissing without a kubectl on PATH."""
+        if shutil.which("kubectl") is None:
+            raise ToolMissing("kubectl is not on PATH. Run this by: ./demo task ...")
         self._since = datetime.datetime.fromtimestamp(time.time(), datetime.UTC).isoformat()
         for cluster in self._clusters:
             self._begin(self._watch, cluster)
