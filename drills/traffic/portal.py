@@ -21,8 +21,10 @@ from toolchain import ToolMissing
 
 NAMESPACE = "transaction-service"
 SELECTOR = "app=web-portal"
-_AGAIN = 0.5  # seconds until what has ended is asked for again
+# seconds until what has ended is asked for again; longer where nothing came, for each try costs
+_AGAIN, _LONGEST = 0.5, 8.0
 _REMEMBERED = 10_000  # requests that `settle` can find
+_CHANGES = ("ADDED", "MODIFIED")
 _PODS = (
     "{.type} {.object.metadata.name}"
     ' {.object.status.containerStatuses[0].state.running.startedAt}{"\\n"}'
@@ -111,16 +113,20 @@ class PortalLogs:
         """Has each portal's log followed, as soon as its container runs."""
         command = ["get", "pods", "--selector", SELECTOR, "--watch", "--output-watch-events"]
         followed: set[str] = set()
+        pause = _AGAIN
         while not self._over.is_set():
             watch = _Kubectl(self, cluster, [*command, "--output", f"jsonpath={_PODS}"])
+            pause = min(2 * pause, _LONGEST)
             for line in watch.lines():
                 change, pod, started = (*line.split(), "", "", "")[:3]
                 if change == "DELETED":
                     self._gone.add(pod)
-                elif change in ("ADDED", "MODIFIED") and started and pod not in followed:
+                elif change in _CHANGES and started and pod not in followed:
                     followed.add(pod)
                     self._begin(self._follow, cluster, pod)
-            self._over.wait(_AGAIN)
+                if change in _CHANGES:
+                    pause = _AGAIN
+            self._over.wait(pause)
 
     def _follow(self, cluster: str, pod: str) -> None:
         """Reads a pod's log until the pod is gone.
@@ -129,9 +135,10 @@ class PortalLogs:
         kubelet that has no more file watches to give, which kubectl takes for a good end), so the
         log is asked for again, from the last line on, as long as there is a pod.
         """
-        since = self._since
+        since, pause = self._since, _AGAIN
         while not self._over.is_set():
             command = ["logs", pod, "--follow", "--timestamps", "--since-time", since]
+            pause = min(2 * pause, _LONGEST)
             for line in _Kubectl(self, cluster, command).lines():
                 if line.startswith("Error") and "NotFound" in line:
                     self._gone.add(pod)
@@ -140,12 +147,12 @@ class PortalLogs:
                 entry = execution(text, cluster, pod)
                 if entry is None or stamp <= since:
                     continue
-                since = stamp
+                since, pause = stamp, _AGAIN
                 self._latest.append(entry.id)
                 self._found(entry)
             if pod in self._gone:
                 return
-            self._over.wait(_AGAIN)
+            self._over.wait(pause)
 
     def run(self, cluster: str, arguments: Iterable[str]) -> subprocess.Popen[str] | None:
         """Starts kubectl; None once following is over."""
