@@ -135,15 +135,15 @@ def steps(lines: list[Line]) -> dict[str, float]:
 
 def first(lines: list[Line], kind: str, what: str) -> float:
     """When the first resource of a type got so far. Raises ValueError if none did."""
-    return min(moments(lines, kind, what, earliest=True))
+    return min(moments(lines, kind, what))
 
 
 def last(lines: list[Line], kind: str, what: str) -> float:
     """When the last resource of a type got so far (each counts when it first did)."""
-    return max(moments(lines, kind, what, earliest=True))
+    return max(moments(lines, kind, what))
 
 
-def moments(lines: list[Line], kind: str, what: str, earliest: bool) -> list[float]:
+def moments(lines: list[Line], kind: str, what: str) -> list[float]:
     """When each resource of a type was first reported so."""
     found: dict[str, float] = {}
     for line in lines:

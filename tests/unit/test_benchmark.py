@@ -1,0 +1,49 @@
+"""What the benchmark makes of the output of `./demo up` and of its samples."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.benchmark.measure import Line, Samples, first, last, steps
+from tests.benchmark.report import ROWS, as_json
+
+OUTPUT = [
+    Line(1.0, " +  pulumi:pulumi:Stack demo-west creating (0s) "),
+    Line(1.5, " +  pulumi-python:dynamic/localkube:Cluster corp-edge creating (0s) "),
+    Line(1.6, " +  pulumi-python:dynamic/localkube:Cluster east-cluster creating (0s) "),
+    Line(7.0, " +  pulumi-python:dynamic/localkube:Cluster corp-edge created (5s) "),
+    Line(8.0, " +  pulumi-python:dynamic/localkube:Cluster east-cluster created (6s) "),
+    Line(9.0, " +  kubernetes:apps/v1:Deployment corp-edge-gateway creating (0s) "),
+    Line(9.5, " +  kubernetes:apps/v1:Deployment corp-edge-gateway creating (1s) Waiting for app"),
+    Line(12.0, " +  kubernetes:apps/v1:Deployment corp-edge-gateway created (3s) "),
+    Line(12.5, " +  pulumi-python:dynamic:Answer corp-edge-answer created (0.5s) "),
+    Line(13.0, ""),
+]
+
+
+def test_the_steps_follow_one_another_and_add_up_to_the_whole() -> None:
+    found = steps(OUTPUT)
+    assert list(found.values()) == [1.0, 0.5, 6.5, 1.0, 3.0, 0.5, 0.5]
+    assert sum(found.values()) == OUTPUT[-1].at
+
+
+def test_a_resource_counts_from_when_it_is_first_reported() -> None:
+    assert last(OUTPUT, "apps/v1:Deployment", "creating") == 9.0
+    assert first(OUTPUT, "localkube:Cluster", "creating") == 1.5
+
+
+def test_an_output_without_clusters_is_no_measurement() -> None:
+    with pytest.raises(ValueError):
+        steps(OUTPUT[:1])
+
+
+def test_json_has_the_median_of_each_row_that_was_measured() -> None:
+    samples = Samples()
+    for value in (3.0, 1.0, 2.0):
+        samples.add(ROWS[0].name, value)
+    document = json.loads(as_json(samples))
+    (row,) = document["rows"]
+    assert (row["name"], row["median"], row["must"]) == (ROWS[0].name, 2.0, ROWS[0].must)
+    assert document["samples"] == {ROWS[0].name: [3.0, 1.0, 2.0]}
