@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localkube.lab import destroy
 from toolchain import venv
 
 SOURCE = venv.PROJECT
@@ -32,6 +33,9 @@ PORTS = 2 + len(CLUSTERS)
 
 COMMAND_SECONDS = 180
 """After so long a command counts as hanging; the slowest takes a quarter of it."""
+
+_OWNER = "owner"
+"""File beside a copy: the process whose copy it is."""
 
 _NOT_INHERITED = ("PULUMI_", "KUBECONFIG", "DEMO_", "VIRTUAL_ENV")
 
@@ -135,8 +139,10 @@ def kill_session(process: subprocess.Popen[bytes]) -> None:
 @contextlib.contextmanager
 def checkout() -> Iterator[Checkout]:
     """Makes a copy; at the end takes its stacks down and removes it, whatever happened."""
+    sweep_abandoned()
     with tempfile.TemporaryDirectory(prefix="demo-") as name:  # short: it is part of socket paths
         folder = Path(name).resolve() / "copy"
+        (folder.parent / _OWNER).write_text(str(os.getpid()))
         copy_files(SOURCE, folder)
         link_environment(folder)
         stacks = sorted(f.name.split(".")[1] for f in folder.glob("Pulumi.*.yaml"))
@@ -146,6 +152,16 @@ def checkout() -> Iterator[Checkout]:
         finally:
             for stack in stacks:
                 copy.demo("destroy", stack)
+
+
+def sweep_abandoned() -> None:
+    """Ends the labs of copies whose tests were killed outright, and removes those copies."""
+    for owner in Path(tempfile.gettempdir()).glob(f"demo-*/{_OWNER}"):
+        if not Path("/proc", owner.read_text()).exists():
+            copy = owner.parent.resolve() / "copy"
+            for stack in copy.glob("Pulumi.*.yaml"):
+                destroy(copy / ".demo" / stack.name.split(".")[1] / "lab")
+            shutil.rmtree(owner.parent)
 
 
 def copy_files(source: Path, target: Path) -> None:
