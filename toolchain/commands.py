@@ -13,7 +13,18 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from toolchain import ToolchainError, environment, leftovers, orphans, run, salt, setup, tools, venv
+from toolchain import (
+    ToolchainError,
+    environment,
+    leftovers,
+    orphans,
+    run,
+    salt,
+    scratch,
+    setup,
+    tools,
+    venv,
+)
 
 PROJECT = environment.PROJECT
 
@@ -57,7 +68,7 @@ def _setup(arguments: list[str]) -> int:
 
 
 def _up(env: Mapping[str, str], stack: str) -> int:
-    with _state(env):
+    with _state(env) as env:
         if environment.selected_stack(env) != stack or not _exists(env, stack):
             code = _pulumi_itself(env, "stack", "select", "--create", stack)
             if code:
@@ -70,12 +81,10 @@ def _up(env: Mapping[str, str], stack: str) -> int:
 
 def _say_url(outputs: dict[str, object], stack: str) -> None:
     """Ends `up` with the address and a line to paste."""
-    url, certificate = outputs.get("url"), outputs.get("caCertificate")
-    if not isinstance(url, str) or not isinstance(certificate, str):
+    url = outputs.get("url")
+    if not isinstance(url, str):
         return
-    authority = environment.stack_folder(stack) / "ca.pem"
-    authority.parent.mkdir(mode=0o700, exist_ok=True)
-    authority.write_text(certificate)
+    authority = environment.stack_folder(stack) / "ca.pem"  # written by the program
     here = Path.cwd()
     shown = authority.relative_to(here) if authority.is_relative_to(here) else authority
     print(f"\n{url}\n\n  curl --cacert {shlex.quote(str(shown))} {shlex.quote(url)}")
@@ -84,7 +93,7 @@ def _say_url(outputs: dict[str, object], stack: str) -> None:
 def _destroy(env: Mapping[str, str], stack: str) -> int:
     # a cluster that is gone already must not keep its objects in the state
     env = {"PULUMI_K8S_DELETE_UNREACHABLE": "true", **env}
-    with _state(env):
+    with _state(env) as env:
         exists = _exists(env, stack)
         if exists and (code := _pulumi_itself(env, "destroy", *_YES, "--stack", stack)):
             print(
@@ -134,24 +143,25 @@ def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
 
 
 @contextlib.contextmanager
-def _state(env: Mapping[str, str]) -> Iterator[None]:
-    """Cleans up after a killed Pulumi before, and keeps the tracked settings clean around it."""
+def _state(env: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    """The environment for Pulumi, with what a killed one has left cleaned up before.
+
+    Keeps the tracked settings clean meanwhile, and leaves no temporary file.
+    """
     orphans.end_orphans(venv.PYTHON)
     if environment.uses_own_state(env):
         leftovers.remove_stale_locks(environment.state_folder())
         leftovers.mend_states(environment.state_folder())
-    if environment.uses_own_secrets(env):
-        with salt.kept_out(PROJECT):
-            yield
-    else:
-        yield
+    kept = salt.kept_out(PROJECT) if environment.uses_own_secrets(env) else contextlib.nullcontext()
+    with kept, scratch.folder(venv.PRIVATE / "tmp") as temporary:
+        yield {**env, "TMPDIR": str(temporary)}
 
 
 def _in_state(*command: str) -> Callable[[Mapping[str, str], list[str]], int]:
     """A command that is, or may start, Pulumi."""
 
     def start(env: Mapping[str, str], arguments: list[str]) -> int:
-        with _state(env):
+        with _state(env) as env:
             return run.foreground([*command, *arguments], env, PROJECT)
 
     return start
@@ -177,7 +187,7 @@ def _shell(env: Mapping[str, str], arguments: list[str]) -> int:
     if arguments:
         raise ToolchainError("usage: ./demo shell")
     print("A shell with the demo's tools and state; `exit` leaves it.", flush=True)
-    with _state(env):
+    with _state(env) as env:
         return run.foreground([env.get("SHELL") or "/bin/sh"], env, Path.cwd())
 
 

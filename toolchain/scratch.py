@@ -1,0 +1,30 @@
+"""A private place for temporary files, emptied when its command ends.
+
+Pulumi's Kubernetes provider writes each kubeconfig that it is given, keys and all, to a temporary
+file that it never removes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def folder(parent: Path) -> Iterator[Path]:
+    """An empty folder below `parent` while a command runs; takes those of killed commands away."""
+    for left in parent.glob("*"):
+        if not Path("/proc", left.name).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    own = parent / str(os.getpid())
+    shutil.rmtree(own, ignore_errors=True)
+    own.mkdir(mode=0o700, parents=True)
+    try:
+        yield own
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another command is using it too
+            parent.rmdir()
