@@ -192,7 +192,7 @@ def _watch(
             traffic.halt()
             _look(traffic, state, seen, announced, output)
             if logs:
-                answered = {s.cluster: s.id for s in traffic.recent(_KEEP) if not s.lost}
+                answered = {s.pod: s.id for s in traffic.recent(_KEEP) if not s.lost}
                 logs.settle(answered.values())
     finally:
         for number, handler in before.items():

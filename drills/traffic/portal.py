@@ -23,7 +23,6 @@ NAMESPACE = "transaction-service"
 SELECTOR = "app=web-portal"
 # seconds until what has ended is asked for again; longer where nothing came, for each try costs
 _AGAIN, _LONGEST = 0.5, 8.0
-_LAG = 1.0  # seconds that a line may take from the portal to here
 _REMEMBERED = 10_000  # requests that `settle` can find
 _CHANGES = ("ADDED", "MODIFIED")
 _PODS = (
@@ -76,29 +75,15 @@ class PortalLogs:
         for cluster in self._clusters:
             self._begin(self._watch, cluster)
 
-    def settle(self, requests: Iterable[str], seconds: float = 8.0) -> bool:
-        """Waits until the given requests were seen, at most so long; whether they were.
-
-        Seen on a busy machine: an answer that neither ends nor goes on. So after a while all logs
-        are asked for anew, from the last line on.
-        """
+    def settle(self, requests: Iterable[str], seconds: float = 3.0) -> bool:
+        """Waits until the given requests were seen, at most so long; whether they were."""
         wanted = set(requests)
-        begin = time.monotonic()
-        renewed = False
+        end = time.monotonic() + seconds
         while not wanted <= set(self._latest.copy()):
-            waited = time.monotonic() - begin
-            if waited > seconds:
+            if time.monotonic() > end:
                 return False
-            if waited > _LAG and not renewed:
-                renewed = True
-                self._renew()
             self._over.wait(0.05)
         return True
-
-    def _renew(self) -> None:
-        with self._guard:
-            for process in self._processes:
-                process.terminate()
 
     def stop(self) -> None:
         """Ends following; stopping twice is no error."""

@@ -42,7 +42,6 @@ while (($#)); do case $1 in
   logs) pod=$2; shift; echo "$pod" >> started ;;
 esac; shift; done
 if [[ -e $pod.cut ]]; then head --lines=1 "$pod.log"; rm "$pod.cut"; exit 1; fi
-if [[ -e $pod.stuck ]]; then head --lines=1 "$pod.log"; rm "$pod.stuck"; exec sleep 60; fi
 if [[ -e $pod.ended ]]; then cat "$pod.log"; exit 0; fi
 exec tail --follow --lines=+1 --sleep-interval=0.05 "$pod.log"
 """
@@ -109,18 +108,6 @@ def test_a_connection_that_ends_is_made_again_and_nothing_counts_twice(cluster: 
         assert logs.settle(["r-1", "r-2"])
     assert cluster.ids == [("a", "r-1"), ("a", "r-2")]
     assert (cluster.folder / "started").read_text() == "a\na\n"
-
-
-def test_a_connection_that_neither_ends_nor_goes_on_is_made_anew_at_the_end(
-    cluster: Cluster,
-) -> None:
-    (cluster.folder / "a.stuck").touch()
-    cluster.pod("east", "a")
-    cluster.log("a", 1, line("r-1"))
-    cluster.log("a", 2, line("r-2"))
-    with PortalLogs(Path("/x"), ["east"], cluster.add) as logs:
-        assert logs.settle(["r-1", "r-2"])
-    assert cluster.ids == [("a", "r-1"), ("a", "r-2")]
 
 
 def test_an_end_that_looks_good_is_asked_again_until_the_pod_is_gone(cluster: Cluster) -> None:
