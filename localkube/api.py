@@ -6,6 +6,7 @@ The official Python client takes longer to import than a cluster takes to answer
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -36,6 +37,10 @@ PLURALS = {
 CLUSTER_WIDE = ("Namespace", "ClusterRole", "ClusterRoleBinding")
 
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The quick one where PyYAML has it: certificates make kubeconfigs long."""
+
+
 class ApiError(LocalKubeError):
     """An answer other than success; `status` is the HTTP status."""
 
@@ -53,7 +58,7 @@ class Api:
 
     def __init__(self, kubeconfig: str, timeout: float = 10.0) -> None:
         """`kubeconfig`: its text, certificates inside; `timeout`: seconds for each answer."""
-        config = yaml.safe_load(kubeconfig)
+        config = yaml.load(kubeconfig, Loader=LOADER)
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         self.server = urlsplit(cluster["server"])
         self.timeout = timeout
@@ -64,19 +69,28 @@ class Api:
                 pair.write(base64.b64decode(user[key]))
             pair.flush()
             self.context.load_cert_chain(pair.name)
+        self.connection = self.connect()
 
     @classmethod
     def from_file(cls, path: Path, timeout: float = 10.0) -> Api:
         """The API server of a kubeconfig file."""
         return cls(path.read_text(), timeout)
 
-    def open(
-        self, method: str, path: str, body: Any = None, kind: str = "application/json"
-    ) -> http.client.HTTPResponse:
-        """Sends one request on a new connection; gives the response, its body still unread."""
-        connection = http.client.HTTPSConnection(
+    def connect(self) -> http.client.HTTPSConnection:
+        """A new connection; it opens with its first request."""
+        return http.client.HTTPSConnection(
             self.server.hostname or "", self.server.port, context=self.context, timeout=self.timeout
         )
+
+    def send(
+        self,
+        connection: http.client.HTTPSConnection,
+        method: str,
+        path: str,
+        body: Any = None,
+        kind: str = "application/json",
+    ) -> http.client.HTTPResponse:
+        """Sends one request; gives the response, its body still unread if it is a success."""
         headers = {"Content-Type": kind, "Accept": "application/json"}
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         response = connection.getresponse()
@@ -86,9 +100,17 @@ class Api:
         return response
 
     def call(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
-        """One request; gives the decoded answer. Raises `FAILURES`."""
-        with self.open(method, path, body, kind) as response:
-            text = response.read()
+        """One request; gives the decoded answer. Raises `FAILURES`.
+
+        Calls share a connection: a handshake costs both sides more than the call itself.
+        """
+        try:
+            text = self.send(self.connection, method, path, body, kind).read()
+        except ApiError:
+            raise
+        except FAILURES:
+            self.connection.close()  # the next call opens it again
+            raise
         return json.loads(text) if text.startswith(b"{") else text.decode()
 
     def apply(self, document: dict[str, Any]) -> None:
@@ -105,7 +127,8 @@ class Api:
         """Events of a collection since a resource version, until the server ends the stream."""
         seconds = max(1, int(self.timeout) - 1)
         query = f"?watch=1&resourceVersion={version}&timeoutSeconds={seconds}"
-        with self.open("GET", path + query) as response:
+        connection = self.connect()
+        with contextlib.closing(connection), self.send(connection, "GET", path + query) as response:
             for line in response:
                 yield json.loads(line)
 

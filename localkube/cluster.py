@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from localkube import LocalKubeError, cgroups, images, lab, pki, programs
-from localkube.api import FAILURES, Api, wait_for
+from localkube import LocalKubeError, cgroups, health, images, lab, pki, programs
+from localkube.api import Api, wait_for
 from localkube.node import config_file, program
 from localkube.spec import ClusterSpec, Node
 from localkube.supervision import Program, Supervisor, find, python, sections
@@ -24,9 +24,6 @@ machine is slow, and on two cores several clusters start at once."""
 
 POWER_SECONDS = 30
 """How long the first process of a node may take."""
-
-SILENCE_SECONDS = 8
-"""A node not heard from for so long is down: the controller-manager's grace period here."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +66,6 @@ def create(spec: ClusterSpec, identity: str) -> None:
     spec.save()
     start(spec)
     (spec.folder / "identity").write_text(identity)  # last: there is a whole cluster
-
-
-def identity(spec: ClusterSpec) -> str:
-    """What tells this cluster's data from any other's; empty if there is no data."""
-    try:
-        return (spec.folder / "identity").read_text()
-    except FileNotFoundError:
-        return ""
 
 
 def start(spec: ClusterSpec) -> None:
@@ -165,19 +154,13 @@ def status(spec: ClusterSpec) -> Status:
     known = supervisor.states() if supervisor and supervisor.is_up() else {}
     wanted = [node.name for node in spec.members] + [f"{spec.name}-relay"]
     running = all(known.get(name, {}).get("statename") == "RUNNING" for name in wanted)
-    api_ready, ready = False, dict[str, bool]()
-    if running:
-        api = Api(pki.user_kubeconfig(spec), timeout=3)
-        with contextlib.suppress(*FAILURES):
-            api_ready = api.is_ready()
-            names = api.ready_nodes(time.time() - SILENCE_SECONDS)
-            ready = {node.name: node.name in names for node in spec.members}
+    nodes = health.ready_nodes(spec, pki.user_kubeconfig(spec)) if running else None
     inside = {}
     for node in spec.members:
         pid = find(config_file(node))
         if pid is not None and (own := Supervisor(pid)).is_up():
             inside[node.name] = {name: info["statename"] for name, info in own.states().items()}
-    return Status(spec.name, running, api_ready, ready, inside)
+    return Status(spec.name, running, nodes is not None, nodes or {}, inside)
 
 
 def clusters(folder: Path) -> list[ClusterSpec]:

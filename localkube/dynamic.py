@@ -43,10 +43,10 @@ class ClusterProvider(ResourceProvider):
         """
         import uuid
 
-        from localkube import cluster
+        from localkube import health
 
         kept = olds.get("identity")
-        if not kept or cluster.identity(spec_of(news)) != kept:
+        if not kept or health.identity(spec_of(news)) != kept:
             kept = uuid.uuid4().hex
         return CheckResult({**news, "identity": kept}, [])
 
@@ -60,13 +60,13 @@ class ClusterProvider(ResourceProvider):
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Looks at the cluster itself too: a dead one is to be updated, a lost one replaced."""
-        from localkube import cluster
+        from localkube import health
 
         old, new = spec_of(olds), spec_of(news)
         replaces = [key for key in asdict(old) if getattr(old, key) != getattr(new, key)]
         if olds["identity"] != news["identity"]:
             replaces.append("identity")
-        dead = not replaces and not cluster.status(new).healthy
+        dead = not replaces and not health.is_healthy(new, olds["kubeconfig"])
         # Created first, although `create` removes the old cluster: Pulumi then takes what was in
         # that for gone with it, and does not ask a lost cluster to delete each object.
         return DiffResult(bool(replaces) or dead, replaces, delete_before_replace=False)
@@ -80,19 +80,20 @@ class ClusterProvider(ResourceProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """What is there now: a refresh shows `running: true => false` for a dead cluster."""
-        from localkube import cluster
+        from localkube import health
 
         spec = spec_of(props)
-        if cluster.identity(spec) != props.get("identity"):
+        if health.identity(spec) != props.get("identity"):
             return ReadResult(id_="", outs={})  # gone
-        return ReadResult(id_=id_, outs={**props, "running": cluster.status(spec).healthy})
+        running = health.is_healthy(spec, props["kubeconfig"])
+        return ReadResult(id_=id_, outs={**props, "running": running})
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """Removes the cluster, unless `create` has put another one in its place."""
-        from localkube import cluster
+        from localkube import cluster, health
 
         spec = spec_of(props)
-        if cluster.identity(spec) in ("", props["identity"]):
+        if health.identity(spec) in ("", props["identity"]):
             cluster.delete(spec)
 
 

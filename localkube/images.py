@@ -35,6 +35,9 @@ COREDNS = "localhost/coredns:" + tools.version("coredns")
 ENVOY = "docker.io/envoyproxy/envoy:" + tools.version("envoy")
 """The full form of the name under which a cluster elsewhere pulls the official image."""
 
+UNUSED_SECONDS = 30 * 24 * 3600
+"""A month: a store is made in seconds, and another version of the tools has another one."""
+
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -69,14 +72,7 @@ def images(pause: Path) -> list[Image]:
 
 def store() -> Path:
     """The prepared containerd store, made if need be (a few seconds, once for all clusters)."""
-    libraries = linked(Path("/bin/bash"))
-    inputs = [tools.path("coredns"), tools.path("envoy"), Path("/bin/bash"), *libraries]
-    inputs += [tools.path("containerd"), Path(__file__), Path(__file__).with_name("pause.c")]
-    digest = hashlib.sha256()
-    for path in inputs:
-        status = path.stat()
-        digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
-    folder = tools.cache_dir() / "images" / digest.hexdigest()[:16]
+    folder = tools.cache_dir() / "images" / key()
     if not folder.exists():
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
@@ -86,7 +82,29 @@ def store() -> Path:
             except OSError:
                 if not folder.exists():  # otherwise somebody else was faster
                     raise
+    os.utime(folder)
+    forget_unused(folder.parent)
     return folder
+
+
+def key() -> str:
+    """Digest of what the images are made from: the same for every clone of the project."""
+    bash = Path("/bin/bash")
+    digest = hashlib.sha256()
+    for path in (Path(__file__), Path(__file__).with_name("pause.c")):
+        digest.update(path.read_bytes())
+    for name in ("coredns", "envoy", "containerd"):
+        digest.update(f"{name} {tools.version(name)} {tools.path(name).stat().st_size}\n".encode())
+    for path in (bash, *linked(bash)):
+        digest.update(f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def forget_unused(folder: Path) -> None:
+    """Removes stores not used for `UNUSED_SECONDS`; the links of clusters to them stay good."""
+    for old in folder.iterdir():
+        if time.time() - old.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def clone(source: Path, target: Path) -> None:

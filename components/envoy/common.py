@@ -84,7 +84,10 @@ def checksum(files: Mapping[str, str]) -> str:
     return digest.hexdigest()[:16]
 
 
-class _Plain(yaml.SafeDumper):
+_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the quick one where PyYAML has it
+
+
+class _Plain(_DUMPER):
     """Writes what is used twice out twice: Envoy's reader and people are spared aliases."""
 
     def ignore_aliases(self, data: object) -> bool:

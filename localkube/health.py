@@ -1,0 +1,37 @@
+"""Whether a cluster is there and well, asked at each preview: quick, and with little to import."""
+
+from __future__ import annotations
+
+import time
+
+from localkube.api import FAILURES, Api
+from localkube.spec import ClusterSpec
+
+SILENCE_SECONDS = 8
+"""A node not heard from for so long is down: the controller-manager's grace period here."""
+
+ANSWER_SECONDS = 3
+"""How long the API server may take for an answer; it takes milliseconds."""
+
+
+def identity(spec: ClusterSpec) -> str:
+    """What tells this cluster's data from any other's; empty if there is no whole cluster."""
+    try:
+        return (spec.folder / "identity").read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def ready_nodes(spec: ClusterSpec, kubeconfig: str) -> dict[str, bool] | None:
+    """Node -> whether it is Ready and was heard from lately; None while no API server answers."""
+    try:
+        names = Api(kubeconfig, ANSWER_SECONDS).ready_nodes(time.time() - SILENCE_SECONDS)
+    except FAILURES:
+        return None
+    return {node.name: node.name in names for node in spec.members}
+
+
+def is_healthy(spec: ClusterSpec, kubeconfig: str) -> bool:
+    """Whether all nodes are Ready. The question itself goes through relay, lab and API server."""
+    nodes = ready_nodes(spec, kubeconfig)
+    return nodes is not None and all(nodes.values())
