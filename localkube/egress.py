@@ -1,8 +1,8 @@
 """The only way out of a lab: an HTTP proxy through which containerd reaches image registries.
 
 It listens on the bridge's address inside the lab and connects from the host's network namespace,
-through the host's own proxy if the environment names one. It leads to ports 80 and 443 of public
-addresses only: never to the host itself or to its private networks.
+through the host's own proxy if the environment names one. It leads to ports 80 and 443 only, and
+never to the host itself or to what only the host may ask, as a cloud's metadata service.
 """
 
 from __future__ import annotations
@@ -43,13 +43,17 @@ def target(head: bytes) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-async def public_address(host: str, port: int) -> str:
-    """A public address of the host. Raises `ValueError` where it has none, `OSError` from DNS."""
+async def outside_address(host: str, port: int) -> str:
+    """An address of a host, not of this one. Raises `ValueError` without any, `OSError` from DNS.
+
+    Private networks are allowed: a company's registry is in one.
+    """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     for *_, address in found:
-        if ipaddress.ip_address(address[0]).is_global:
-            return str(address[0])
-    raise ValueError(f"{host} has no public address")
+        ip = ipaddress.ip_address(address[0])
+        if not (ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast):
+            return str(ip)
+    raise ValueError(f"{host} has no address outside this machine")
 
 
 async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -62,7 +66,7 @@ async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
                 remote = await asyncio.open_connection(*proxy)
                 remote[1].write(head)
             else:
-                remote = await asyncio.open_connection(await public_address(host, port), port)
+                remote = await asyncio.open_connection(await outside_address(host, port), port)
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
     except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         print(f"egress: refused: {error}", flush=True)
