@@ -1,0 +1,120 @@
+"""Breaking and mending, written down before and crossed out after."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from drills.book import Book, Entry
+from drills.faults import FAULTS, Fault, Place, named
+from drills.site import Site
+from drills.traffic import Event, EventKind, events
+from toolchain.errors import UserError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Lets Ctrl-C, SIGTERM and the terminal's closing raise KeyboardInterrupt here."""
+
+    def stop(number: int, _: Any) -> None:
+        if number == signal.SIGHUP:  # nobody reads on; a line to nowhere must not stop the mending
+            for stream in (sys.stdout, sys.stderr):
+                with (
+                    contextlib.suppress(OSError, ValueError),
+                    Path(os.devnull).open("w") as nowhere,
+                ):
+                    os.dup2(nowhere.fileno(), stream.fileno())
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keeps these signals away while something is mended."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def write_down(site: Site, fault: Fault, cluster: str) -> Place:
+    """Writes the fault down; gives the place that `strike` and `mend` need."""
+    memory = fault.remember(Place(site, cluster))
+    entry = Book(site.folder).add(Entry(fault.name, cluster, time.time(), memory))
+    return Place(site, cluster, entry.memory)
+
+
+def strike(fault: Fault, place: Place, tell: Callable[[Event], None]) -> None:
+    """Makes a fault that was written down. Raises UserError if it does not take effect."""
+    tell(Event(time.time(), EventKind.FAULT, fault.name, place.cluster, fault.what))
+    fault.break_(place)
+
+
+def mend(site: Site, fault: Fault, cluster: str, tell: Callable[[Event], None]) -> None:
+    """Mends a fault, known or not, and crosses it out. Raises UserError if it does not heal."""
+    book = Book(site.folder)
+    known = [e for e in book.entries() if (e.fault, e.cluster) == (fault.name, cluster)]
+    with undisturbed():
+        tell(Event(time.time(), EventKind.FIX, fault.name, cluster))
+        fault.mend(Place(site, cluster, known[0].memory if known else {}))
+        book.remove(fault.name, cluster)
+
+
+def announcer(site: Site) -> Callable[[Event], None]:
+    """Tells the generators that run in other terminals."""
+    return lambda event: events.announce(site.folder, event)
+
+
+def unrecorded(site: Site) -> list[tuple[Fault, str]]:
+    """Faults that can be seen in the clusters, whether or not anybody wrote them down."""
+    found = []
+    for cluster in site.application:
+        for fault in FAULTS:
+            if fault.edge or fault.unavailable(site):
+                continue
+            with contextlib.suppress(UserError):  # who does not answer shows nothing
+                if fault.seen(Place(site, cluster)):
+                    found.append((fault, cluster))
+    return found
+
+
+def heal_all(site: Site, say: Callable[[str], None]) -> list[str]:
+    """Mends all that is broken; gives what could not be mended, a line each.
+
+    What is nearest to the machine goes first: without power or control plane nothing else heals.
+    """
+    tell = announcer(site)
+    failed = []
+    done: set[tuple[str, str]] = set()
+    for recorded in (True, False):
+        if recorded:
+            broken = [(named(e.fault), e.cluster) for e in Book(site.folder).entries()]
+        else:
+            broken = unrecorded(site)
+        order = {fault.name: number for number, fault in enumerate(FAULTS)}
+        for fault, cluster in sorted(broken, key=lambda each: -order[each[0].name]):
+            if (fault.name, cluster) in done:
+                continue
+            done.add((fault.name, cluster))
+            say(f"mending {fault.name} in {cluster}")
+            try:
+                mend(site, fault, cluster, tell)
+            except UserError as error:
+                failed.append(f"{fault.name} in {cluster} is not mended: {error}")
+    return failed

@@ -1,0 +1,24 @@
+"""The catalogue of faults."""
+
+from __future__ import annotations
+
+import difflib
+
+from drills.faults import cluster, gateway, workload
+from drills.faults.model import Fault, Kind, Layer, Moves, Place
+from toolchain.errors import UserError
+
+FAULTS: tuple[Fault, ...] = (*workload.FAULTS, *gateway.FAULTS, *cluster.FAULTS)
+"""All faults, from the inside out."""
+
+__all__ = ["FAULTS", "Fault", "Kind", "Layer", "Moves", "Place", "named"]
+
+
+def named(name: str) -> Fault:
+    """The fault of this name. Raises UserError that names the nearest one, if there is none."""
+    for fault in FAULTS:
+        if fault.name == name:
+            return fault
+    near = difflib.get_close_matches(name, [fault.name for fault in FAULTS], 1)
+    hint = f"Did you mean {near[0]}?" if near else "All of them: ./demo task drill:list"
+    raise UserError(f"There is no fault {name!r}. {hint}")

@@ -1,0 +1,111 @@
+"""Faults of the regional gateways and of the edge."""
+
+from __future__ import annotations
+
+from drills.faults import deployments, processes
+from drills.faults.model import Fault, Kind, Layer, Moves, Place
+from drills.site import GATEWAY
+
+_SELECTOR = "app.kubernetes.io/name=gateway"
+
+
+def _gone(place: Place) -> None:
+    deployments.scale_to_zero(place, GATEWAY, _SELECTOR)
+
+
+def _restore(place: Place) -> None:
+    deployments.restore(place, GATEWAY)
+
+
+def _gone_seen(place: Place) -> bool:
+    return deployments.is_gone(place, GATEWAY)
+
+
+def _kill_one(place: Place) -> None:
+    if place.site.is_local:
+        processes.kill_one(place, place.cluster)
+    else:
+        deployments.delete_one_pod(place, GATEWAY, _SELECTOR)
+
+
+def _wait(place: Place) -> None:
+    deployments.wait_ready(place, GATEWAY)
+
+
+def _restart(place: Place) -> None:
+    deployments.restart(place, GATEWAY)
+
+
+def _freeze(place: Place) -> None:
+    processes.freeze(place, place.cluster)
+
+
+def _thaw(place: Place) -> None:
+    processes.thaw(place, place.cluster)
+    deployments.wait_ready(place, GATEWAY)
+
+
+def _frozen(place: Place) -> bool:
+    return processes.is_frozen(place, place.cluster)
+
+
+FAULTS = (
+    Fault(
+        "gateway-gone",
+        Layer.GATEWAY,
+        Kind.REFUSES,
+        "Scales the cluster's gateway to no pods: nobody gets in any more.",
+        _gone,
+        _restore,
+        seen=_gone_seen,
+    ),
+    Fault(
+        "gateway-killed",
+        Layer.GATEWAY,
+        Kind.REFUSES,
+        "Kills one pod of the gateway, without a word to anybody.",
+        _kill_one,
+        _wait,
+        moves=Moves.SOME,
+    ),
+    Fault(
+        "gateway-restart",
+        Layer.GATEWAY,
+        Kind.REFUSES,
+        "Replaces every pod of the gateway, one after the other.",
+        _restart,
+        _wait,
+        moves=Moves.SOME,
+    ),
+    Fault(
+        "gateway-hangs",
+        Layer.GATEWAY,
+        Kind.HANGS,
+        "Stops the processes of the gateway: it accepts connections and never answers.",
+        _freeze,
+        _thaw,
+        machine="the gateway's processes are stopped by a signal",
+        seen=_frozen,
+    ),
+    Fault(
+        "edge-killed",
+        Layer.GATEWAY,
+        Kind.REFUSES,
+        "Kills one pod of the edge, without a word to anybody.",
+        _kill_one,
+        _wait,
+        moves=Moves.NONE,
+        edge=True,
+    ),
+    Fault(
+        "edge-restart",
+        Layer.GATEWAY,
+        Kind.REFUSES,
+        "Replaces every pod of the edge.",
+        _restart,
+        _wait,
+        moves=Moves.NONE,
+        edge=True,
+    ),
+)
+"""All of this layer, in the order of a talk."""

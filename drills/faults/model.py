@@ -1,0 +1,114 @@
+"""What a fault is: data that says what it does and what follows, and two functions that do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from drills.site import Site
+from drills.traffic import Objectives
+from localkube.spec import ClusterSpec
+
+
+class Layer(StrEnum):
+    """What is lost, from the inside out."""
+
+    WORKLOAD = "workload"
+    GATEWAY = "gateway"
+    CLUSTER = "cluster"
+    INFRASTRUCTURE = "infrastructure"
+    OPERATION = "operation"
+
+
+class Kind(StrEnum):
+    """How the struck part behaves towards those that call it."""
+
+    REFUSES = "refuses"
+    HANGS = "hangs or vanishes"
+    WRONG = "answers wrongly"
+    CONTROL = "control plane"
+
+
+OBJECTIVES = {
+    Kind.REFUSES: Objectives(slowest=0.25, moved=1.0),
+    Kind.HANGS: Objectives(slowest=0.6, moved=2.0),
+    Kind.WRONG: Objectives(slowest=0.6, moved=3.0),
+    Kind.CONTROL: Objectives(slowest=0.1, moved=None),
+}
+"""What is promised to clients, by kind."""
+
+
+class Moves(StrEnum):
+    """Which part of the struck cluster's traffic goes elsewhere while the fault is in force."""
+
+    ALL = "all"
+    NONE = "none"
+    SOME = "some"
+    """It depends: on luck, on the load, on which of several paths is struck."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a fault strikes, and what it has to remember of the time before."""
+
+    site: Site
+    cluster: str
+    memory: Mapping[str, str] = field(default_factory=dict)
+
+    def kubectl(self, *arguments: str, seconds: float = 20, check: bool = True) -> str:
+        """What kubectl prints about this cluster. Raises UserError (see `Site.kubectl`)."""
+        return self.site.kubectl(self.cluster, *arguments, seconds=seconds, check=check)
+
+    @property
+    def spec(self) -> ClusterSpec:
+        """The embedded cluster. Raises UserError where the cluster is none of ours."""
+        return self.site.spec(self.cluster)
+
+
+def nothing(_: Place) -> dict[str, str]:
+    """Remembers nothing."""
+    return {}
+
+
+def never(_: Place) -> bool:
+    """The fault leaves nothing that could be seen, or heals by itself."""
+    return False
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is broken on purpose. `break_` and `mend` may be called again at any time.
+
+    Both return when their effect is there, and raise UserError when it does not come in time.
+    """
+
+    name: str
+    layer: Layer
+    kind: Kind
+    what: str
+    """What it does, in one sentence."""
+    break_: Callable[[Place], None]
+    mend: Callable[[Place], None]
+    moves: Moves = Moves.ALL
+    edge: bool = False
+    """Whether it strikes the edge instead of an application cluster."""
+    machine: str = ""
+    """Why it needs the machine below the cluster; empty when Kubernetes' own means are enough."""
+    seen: Callable[[Place], bool] = never
+    """Whether the fault can be seen to be in force, without any record of it."""
+    remember: Callable[[Place], dict[str, str]] = nothing
+    """What `mend` has to know of the time before; recorded before `break_` is called."""
+    in_all: bool = True
+    """Whether `run all` runs it."""
+
+    @property
+    def objectives(self) -> Objectives:
+        """What is promised to clients while it is in force."""
+        return OBJECTIVES[self.kind]
+
+    def unavailable(self, site: Site) -> str:
+        """Why it cannot be done there; empty if it can."""
+        if self.machine and not site.is_local:
+            return f"needs the machine below the cluster: {self.machine}"
+        return ""

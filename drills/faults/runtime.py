@@ -1,0 +1,60 @@
+"""Faults that the portal makes by itself: its fault filter, switched by its admin port.
+
+The port is open inside the pod only, so that nobody but kubectl exec gets there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from drills.faults.model import Place
+from drills.site import PORTAL
+from toolchain.errors import UserError
+
+DELAY = "fault.http.delay.fixed_delay_percent"
+"""Percentage of requests that are answered two seconds late."""
+
+ABORT = "fault.http.abort.abort_percent"
+"""Percentage of requests that are answered with 503."""
+
+_ASK = """
+exec 3<>/dev/tcp/127.0.0.1/9901
+printf '%s\\r\\n' "$0 $1 HTTP/1.1" 'Host: drill' 'Connection: close' 'Content-Length: 0' '' >&3
+while read -r line <&3; do echo "$line"; done
+"""
+
+
+def set_all(place: Place, values: Mapping[str, int | None]) -> None:
+    """Sets percentages in every pod; None takes the setting back. Raises UserError."""
+    query = "&".join(f"{key}={'' if value is None else value}" for key, value in values.items())
+    answers = _ask(place, "POST", f"/runtime_modify?{query}")
+    for pod, answer in answers.items():
+        if not answer.startswith("HTTP/1.1 200"):
+            said = (answer.splitlines() or ["nothing"])[0]
+            raise UserError(f"{place.cluster}: {pod} does not take the setting: {said}")
+    if not answers and any(value is not None for value in values.values()):
+        raise UserError(f"{place.cluster}: web-portal has no running pod to strike")
+
+
+def is_set(place: Place) -> bool:
+    """Whether any pod makes faults."""
+    answers = _ask(place, "GET", "/runtime").values()
+    return any(key in answer for answer in answers for key in (DELAY, ABORT))
+
+
+def _ask(place: Place, method: str, path: str) -> dict[str, str]:
+    """What the admin port of each running pod answers, asked all at the same time."""
+    namespace, name = PORTAL
+    which = ("pods", "--namespace", namespace, "--selector", f"app={name}")
+    found = place.site.get(place.cluster, *which, "--field-selector=status.phase=Running")["items"]
+    pods = [
+        pod["metadata"]["name"] for pod in found if not pod["metadata"].get("deletionTimestamp")
+    ]
+
+    def ask(pod: str) -> str:
+        where = (pod, "--namespace", namespace, "--container", name)
+        return place.kubectl("exec", *where, "--", "/bin/bash", "-c", _ASK, method, path)
+
+    with ThreadPoolExecutor(max_workers=max(1, len(pods))) as pool:
+        return dict(zip(pods, pool.map(ask, pods), strict=True))

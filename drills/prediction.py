@@ -1,0 +1,65 @@
+"""Where traffic will go, said from the configuration before anything is broken. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from drills.faults.model import Fault, Moves
+
+Order = Sequence[Sequence[str]]
+"""Clusters by preference: the first group shares all traffic, the next one waits, and so on."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Which clusters answer before the fault and while it is in force."""
+
+    before: tuple[str, ...]
+    during: tuple[str, ...] | None
+    """None: nobody can say."""
+
+    @property
+    def text(self) -> str:
+        """The prediction in words."""
+        before = " and ".join(self.before)
+        if self.during is None:
+            return f"{before} answers now; part of it may move."
+        if not self.during:
+            return f"{before} answers now; then nobody can."
+        return f"{before} answers now; then {' and '.join(self.during)}."
+
+
+def struck_by_default(fault: Fault, order: Order, edge: str) -> str:
+    """The cluster that a fault strikes unless told otherwise: the first that answers now."""
+    return edge if fault.edge else order[0][0]
+
+
+def predict(fault: Fault, struck: str, order: Order, gone: Iterable[str] = ()) -> Prediction:
+    """Says who answers. `gone` are clusters that do not answer already."""
+    lost = set(gone)
+    before = _first(order, lost)
+    if fault.moves is Moves.SOME:
+        return Prediction(before, None)
+    if fault.moves is Moves.NONE or fault.edge:
+        return Prediction(before, before)
+    return Prediction(before, _first(order, lost | {struck}))
+
+
+def score(prediction: Prediction, answered: Iterable[str]) -> str:
+    """What is wrong with a prediction, given who answered meanwhile; empty if nothing."""
+    if prediction.during is None:
+        return ""
+    seen, said = set(answered), set(prediction.during)
+    if seen == said:
+        return ""
+    return f"predicted {_names(said)}, answered {_names(seen)}"
+
+
+def _first(order: Order, lost: set[str]) -> tuple[str, ...]:
+    groups = (tuple(name for name in group if name not in lost) for group in order)
+    return next((group for group in groups if group), ())
+
+
+def _names(names: Iterable[str]) -> str:
+    return " and ".join(sorted(names)) or "nobody"
