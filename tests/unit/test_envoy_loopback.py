@@ -27,13 +27,16 @@ MODES = {
     "locality": (LbMode.LOCALITY, "us-east1"),
 }
 
+PODS = 2
+"""Pods of the portal in each cluster."""
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with lab(tmp_path_factory.mktemp("envoys")) as made:
         for cluster in CLUSTERS:
-            made.add_pod(cluster, 1)
-            made.add_pod(cluster, 2)
+            for number in range(1, PODS + 1):
+                made.add_pod(cluster, number)
             made.add_gateway(cluster)
         made.start()
         edges = []
@@ -52,9 +55,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(autouse=True)
 def _healthy(world: Lab) -> None:
-    """Waits until the fault of the test before is forgotten everywhere."""
-    for name in MODES:
-        eventually(lambda name=name: not any(world.hosts(name).values()), f"{name} is healed", 15)
+    """Waits until every Envoy knows all its hosts and holds nothing against any of them."""
+    gateways = {f"gateway-{cluster.name}": PODS + len(CLUSTERS) - 1 for cluster in CLUSTERS}
+    for name, known in {**gateways, **dict.fromkeys(MODES, len(CLUSTERS))}.items():
+
+        def healed(name: str = name, known: int = known) -> bool:
+            hosts = world.hosts(name)
+            return len(hosts) == known and not any(hosts.values())
+
+        eventually(healed, f"{name} knows {known} healthy hosts", 15)
 
 
 def get(world: Lab, edge: str, path: str = "/web-portal", **more: object) -> Answer:
