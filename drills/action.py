@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import xmlrpc.client
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,15 @@ def mend(site: Site, fault: Fault, cluster: str, tell: Callable[[Event], None]) 
     known = [e for e in book.entries() if (e.fault, e.cluster) == (fault.name, cluster)]
     with undisturbed():
         tell(Event(time.time(), EventKind.FIX, fault.name, cluster))
-        fault.mend(Place(site, cluster, known[0].memory if known else {}))
+        try:
+            fault.mend(Place(site, cluster, known[0].memory if known else {}))
+        except (
+            OSError,
+            xmlrpc.client.Fault,
+        ) as error:  # what runs the node's programs does not answer, say
+            raise UserError(
+                f"{fault.name} in {cluster} is not mended: {error}. Again: ./demo task heal-all"
+            ) from None
         book.remove(fault.name, cluster)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import stat
+import xmlrpc.client
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drills import __main__ as command
-from drills import rails
+from drills import action, rails
 from drills.book import Book, Entry
 from drills.faults import FAULTS, Fault, Moves, Place, named, network
 from drills.prediction import predict, score, struck_by_default
@@ -172,3 +174,14 @@ def test_only_faults_that_take_a_path_away_move_all() -> None:
     moving = {fault.name for fault in FAULTS if fault.moves is Moves.ALL}
     assert {"workload-gone", "gateway-gone", "region-cut", "cluster-power"} <= moving
     assert not {"pod-killed", "control-plane-gone", "edge-killed", "link-cut"} & moving
+
+
+def test_what_does_not_heal_is_said_and_stays_written_down(tmp_path: Path) -> None:
+    def refuse(_: Place) -> None:
+        raise xmlrpc.client.Fault(92, "CANT_REREAD")
+
+    fault = dataclasses.replace(named("cluster-power"), mend=refuse)
+    Book(tmp_path).add(Entry(fault.name, EAST, 1.0))
+    with pytest.raises(UserError, match=r"CANT_REREAD.*heal-all"):
+        action.mend(site(tmp_path), fault, EAST, lambda event: None)
+    assert [entry.fault for entry in Book(tmp_path).entries()] == ["cluster-power"]
