@@ -42,9 +42,10 @@ class Cluster(pulumi.ComponentResource):
             cluster_identifier=made.identity,
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
-            # What was in a cluster that is lost is gone with it, and what an interrupted update
-            # made before it could note it down is ours. Neither is so in clusters of others.
-            delete_unreachable=ours,
+            # In a refresh, a cluster without power is drift of the cluster: what is in it is not
+            # gone. And what an interrupted update made before it could note it down is ours.
+            # Neither is so in clusters of others.
+            skip_update_unreachable=ours,
             upsert_existing_objects=ours,
             kube_client_settings=kubernetes.KubeClientSettingsArgs(timeout=10, qps=100, burst=200),
             opts=pulumi.ResourceOptions(parent=self),

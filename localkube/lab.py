@@ -88,6 +88,8 @@ def ensure(lab: Path) -> Supervisor:
         process = subprocess.Popen(
             ["unshare", *namespaces, *python("localkube.lab", str(lab))],
             cwd=PROJECT,
+            # the temporary folder of the command that starts the lab goes with that command
+            env={name: value for name, value in os.environ.items() if name != "TMPDIR"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -130,7 +130,7 @@ def test_each_provider_is_bound_to_its_clusters_data_and_changes_in_place(run: R
         assert inputs["clusterIdentifier"] == f"identity {name}"
         assert f"token-of-{name}" in secret_text(inputs["kubeconfig"])
         assert inputs["enableConfigMapMutable"] == inputs["enableSecretMutable"] == "true"
-        assert inputs["deleteUnreachable"] == inputs["upsertExistingObjects"] == "true"
+        assert inputs["skipUpdateUnreachable"] == inputs["upsertExistingObjects"] == "true"
 
 
 def test_clusters_have_the_ports_and_places_of_the_settings(run: Run) -> None:
