@@ -94,10 +94,18 @@ def copy(parent: Path) -> Path:
 
 
 def state(folder: Path) -> dict[str, str]:
-    """Environment of a state backend in `folder`, with a passphrase that is no secret."""
-    backend = folder / "state"
-    backend.mkdir()
-    return {"PULUMI_BACKEND_URL": f"file://{backend}", "PULUMI_CONFIG_PASSPHRASE": "for tests"}
+    """Environment of a state backend in `folder`, with a passphrase that is no secret.
+
+    Temporary files stay there too: the Kubernetes provider never removes its kubeconfigs.
+    """
+    backend, temporary = folder / "state", folder / "tmp"
+    for made in (backend, temporary):
+        made.mkdir()
+    return {
+        "PULUMI_BACKEND_URL": f"file://{backend}",
+        "PULUMI_CONFIG_PASSPHRASE": "for tests",
+        "TMPDIR": str(temporary),
+    }
 
 
 def new_stack(folder: Path, what: Any) -> automation.Stack:
