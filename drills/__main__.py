@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from drills import action, drill, prediction, rails
+from drills.arguments import positive
 from drills.book import Book
 from drills.faults import FAULTS, Fault, named
 from drills.site import EDGE, Site
@@ -50,17 +51,10 @@ def _parser() -> argparse.ArgumentParser:
         if name != "fix":
             command.add_argument("--force", action="store_true", help="break what is left too")
         if name == "run":
-            command.add_argument("--rate", type=_positive, default=100.0, help="requests/s (100)")
-            command.add_argument("--baseline", type=_positive, default=5.0, help="seconds (5)")
-            command.add_argument("--hold", type=_positive, default=8.0, help="seconds (8)")
+            command.add_argument("--rate", type=positive, default=100.0, help="requests/s (100)")
+            command.add_argument("--baseline", type=positive, default=5.0, help="seconds (5)")
+            command.add_argument("--hold", type=positive, default=8.0, help="seconds (8)")
     return parser
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
 
 
 def _run(chosen: argparse.Namespace) -> int:

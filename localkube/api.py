@@ -9,7 +9,6 @@ import base64
 import contextlib
 import http.client
 import json
-import os
 import ssl
 import tempfile
 import time
@@ -172,12 +171,3 @@ def wait_for(condition: Callable[[], bool], seconds: float, interval: float = 0.
         if time.monotonic() > until:
             return False
         time.sleep(interval)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a file of mode 0600 in one step: readers see the old text or the new one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    draft.replace(path)

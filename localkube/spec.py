@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from pathlib import Path
 
 BRIDGE_ADDRESS = "10.89.0.1"
@@ -84,11 +84,6 @@ class Node:
     def pod_range(self) -> str:
         """Range (CIDR) of the pods on this node."""
         return pod_range(self.cluster.index, self.ordinal)
-
-    @property
-    def pod_gateway(self) -> IPv4Address:
-        """Address of the node on its pod bridge."""
-        return IPv4Network(self.pod_range)[1]
 
     @property
     def folder(self) -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 from rich.live import Live as Screen
 
 from drills import report
+from drills.arguments import positive
 from drills.traffic import record, summary, target, view
 from drills.traffic.accounts import ledger_of
 from drills.traffic.events import Announcements
@@ -49,10 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--url", help="where to (default: the selected stack)")
     parser.add_argument("--ca", type=Path, metavar="FILE", help="PEM of the authority to trust")
     parser.add_argument("--stack", help="another stack than the selected one")
-    parser.add_argument("--rate", type=_positive, default=100.0, help="requests a second (100)")
-    parser.add_argument("--duration", type=_positive, metavar="SECONDS", help="until Ctrl-C")
-    parser.add_argument("--timeout", type=_positive, default=3.0, metavar="SECONDS")
-    parser.add_argument("--slow", type=_positive, default=0.25, metavar="SECONDS", help="(0.25)")
+    parser.add_argument("--rate", type=positive, default=100.0, help="requests a second (100)")
+    parser.add_argument("--duration", type=positive, metavar="SECONDS", help="until Ctrl-C")
+    parser.add_argument("--timeout", type=positive, default=3.0, metavar="SECONDS")
+    parser.add_argument("--slow", type=positive, default=0.25, metavar="SECONDS", help="(0.25)")
     parser.add_argument("--lanes", type=_lanes, default="kept,new", help="kept, new or kept,new")
     parser.add_argument("--protocols", type=_protocols, default="h1,h2", help="h1, h2 or h1,h2")
     parser.add_argument("--record", type=Path, metavar="FILE", help="JSON lines, a line a request")
@@ -61,13 +62,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="JSON lines instead of the view")
     return parser
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
 
 
 def _lanes(text: str) -> list[str]:
