@@ -1,6 +1,11 @@
 """Each node's own cgroup, under which its kubelet keeps the pods' cgroups; versions 1 and 2.
 
 Two kubelets must not share a root cgroup: each would take the other's pods for orphans.
+
+Pods and the way to them come first when the processor is short. Elsewhere a control plane, an
+operator's tools and another cluster's pods run on machines of their own and cannot starve a gateway;
+here all share one machine, and all pods together would weigh as much as one kubectl. Measured on two
+cores at 100 requests a second while a drill runs: 184 of 2,988 lost without, none with.
 """
 
 from __future__ import annotations
@@ -11,6 +16,12 @@ from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
 
+TOP = "localkube"
+"""Name of the cgroup that holds those of all labs."""
+
+SHARES = {"cpu.shares": "20480", "cpu.weight": "2000"}
+"""Weight of TOP, as version 1 and as version 2 count: twenty times that of a process beside it."""
+
 CONTROLLERS = ("cpuset", "cpu", "memory", "pids", "hugetlb")
 """The controllers that a kubelet asks for, as far as the machine has them."""
 
@@ -18,17 +29,34 @@ CONTROLLERS = ("cpuset", "cpu", "memory", "pids", "hugetlb")
 def create(cgroup: str) -> None:
     """Makes the cgroup and its parents, ready for a kubelet: controllers on, cpuset filled."""
     for hierarchy in hierarchies():
-        here = hierarchy
-        for part in Path(cgroup).relative_to("/").parts:
-            if is_unified(hierarchy):
-                hand_down(here)
-            parent, here = here, here / part
-            here.mkdir(exist_ok=True)
-            for name in ("cpuset.cpus", "cpuset.mems"):
-                if not is_unified(hierarchy) and (here / name).exists():
-                    (here / name).write_text((parent / name).read_text())
+        here = _make(hierarchy, cgroup)
         if is_unified(hierarchy):
             hand_down(here)
+
+
+def _make(hierarchy: Path, cgroup: str) -> Path:
+    """Makes the cgroup and its parents in one hierarchy; gives its folder."""
+    here = hierarchy
+    for part in Path(cgroup).relative_to("/").parts:
+        if is_unified(hierarchy):
+            hand_down(here)
+        parent, here = here, here / part
+        here.mkdir(exist_ok=True)
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            if not is_unified(hierarchy) and (here / name).exists():
+                (here / name).write_text((parent / name).read_text())
+        for name, value in SHARES.items():
+            if part == TOP and (here / name).exists():
+                (here / name).write_text(value)
+    return here
+
+
+def join(cgroup: str) -> None:
+    """Moves this process into a cgroup below TOP, as far as the processor is concerned."""
+    for hierarchy in hierarchies():
+        if is_unified(hierarchy) or any((hierarchy / name).exists() for name in SHARES):
+            here = _make(hierarchy, cgroup)
+            (here / "cgroup.procs").write_text("0")  # whoever writes it
 
 
 def remove(cgroup: str, deadline: float = 5.0) -> None:

@@ -13,8 +13,9 @@ import socket
 import sys
 from pathlib import Path
 
+from localkube import cgroups
 from localkube.namespaces import BRIDGE, enter
-from localkube.spec import ClusterSpec
+from localkube.spec import ClusterSpec, relay_cgroup
 
 CONNECT_SECONDS = 5
 """A node that does not answer for so long counts as unreachable; the client's connection closes."""
@@ -127,8 +128,9 @@ async def serve(listeners: dict[socket.socket, tuple[str, int]]) -> None:
 
 def main(folder: Path) -> None:
     """Opens the cluster's ports, enters the lab and relays."""
-    relayed = ClusterSpec.load(folder).relayed
-    listeners = {listen(port): target for port, target in relayed.items()}
+    spec = ClusterSpec.load(folder)
+    cgroups.join(relay_cgroup(Path(spec.lab)))
+    listeners = {listen(port): target for port, target in spec.relayed.items()}
     enter(BRIDGE)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(listeners))

@@ -155,6 +155,11 @@ class ClusterSpec:
         return ClusterSpec(**json.loads((folder / "spec.json").read_text()))
 
 
+def relay_cgroup(lab: Path) -> str:
+    """Path of the cgroup of a lab's relays, which carry the pods' traffic."""
+    return f"{lab_cgroup(lab)}/relay"
+
+
 def lab_cgroup(lab: Path) -> str:
     """Path of a lab's cgroup: unique for the folder, so that two clones do not meet."""
     return f"/localkube/{hashlib.sha256(str(lab).encode()).hexdigest()[:12]}"

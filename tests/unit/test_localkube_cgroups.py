@@ -70,6 +70,28 @@ def test_removing_says_when_processes_stay(version1: Path) -> None:
         cgroups.remove("/localkube/a", deadline=0.1)
 
 
+@pytest.mark.parametrize(("controller", "name"), [("cpu", "cpu.shares"), ("", "cpu.weight")])
+def test_pods_come_first_when_the_processor_is_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, controller: str, name: str
+) -> None:
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    hierarchy = tmp_path / controller
+    (hierarchy / "localkube" / "a").mkdir(parents=True)
+    (hierarchy / "cgroup.procs").touch()
+    if not controller:
+        for level in (hierarchy, hierarchy / "localkube", hierarchy / "localkube/a"):
+            (level / "cgroup.controllers").write_text("cpu")
+    for level in (hierarchy, hierarchy / "localkube", hierarchy / "localkube/a"):
+        (level / name).write_text("as before")
+    (hierarchy / "localkube/a/relay").mkdir()
+    (hierarchy / "localkube/a/relay/cgroup.controllers").write_text("")
+    cgroups.join("/localkube/a/relay")
+    assert (hierarchy / "localkube" / name).read_text() == cgroups.SHARES[name]
+    assert (hierarchy / name).read_text() == "as before"
+    assert (hierarchy / "localkube/a" / name).read_text() == "as before"
+    assert (hierarchy / "localkube/a/relay/cgroup.procs").read_text() == "0"
+
+
 def test_version_2_hands_the_kubelets_controllers_down(version2: Path) -> None:
     for level in ("localkube", "localkube/a", "localkube/a/node"):
         (version2 / level).mkdir()
