@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.table import Table
 
-from drills import action, drill, prediction, rails
-from drills.arguments import positive
+from drills import action, drill, matrix, prediction, rails, report, settings, walk
+from drills.arguments import parser
 from drills.book import Book
 from drills.faults import FAULTS, Fault, named
+from drills.report.matrix import Row, headline
 from drills.site import EDGE, Site
 from drills.traffic import record, summary, view
 from drills.traffic.generator import TrafficError
@@ -22,7 +25,7 @@ from toolchain.errors import UserError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; gives its exit code."""
-    chosen = _parser().parse_args(arguments)
+    chosen = parser(__doc__).parse_args(arguments)
     try:
         return _run(chosen)
     except (UserError, TargetError, TrafficError, record.RecordError) as error:
@@ -33,73 +36,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m drills", description=__doc__)
-    parser.add_argument("--stack", help="another stack than the selected one")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("list", help="every fault, what it does, whether it can be done here")
-    commands.add_parser("status", help="what is broken now")
-    commands.add_parser("heal-all", help="mend everything")
-    for name, text in {
-        "break": "make a fault, and leave it until it is mended",
-        "fix": "mend a fault",
-        "run": "a fault with traffic, its fix, ledger and verdict; or all of them",
-    }.items():
-        command = commands.add_parser(name, help=text)
-        command.add_argument("name", help="of the fault" + (", or all" if name == "run" else ""))
-        command.add_argument("--cluster", help="the cluster to strike")
-        if name != "fix":
-            command.add_argument("--force", action="store_true", help="break what is left too")
-        if name == "run":
-            command.add_argument("--rate", type=positive, default=100.0, help="requests/s (100)")
-            command.add_argument("--baseline", type=positive, default=5.0, help="seconds (5)")
-            command.add_argument("--hold", type=positive, default=8.0, help="seconds (8)")
-    return parser
-
-
 def _run(chosen: argparse.Namespace) -> int:
-    wanted = getattr(chosen, "name", "all")
-    fault = None if wanted == "all" and chosen.command == "run" else _fault(chosen)
-    site = Site.selected(chosen.stack)
-    if chosen.command == "list":
-        return _list(site)
-    if chosen.command == "status":
-        return _status(site)
-    if chosen.command == "heal-all":
-        return _heal(site)
-    if fault is None:
-        return _all(site, chosen)
+    names = [chosen.name] if hasattr(chosen, "name") else getattr(chosen, "names", [])
+    faults = FAULTS if names == ["all"] else tuple(named(name) for name in names)
+    if profile := getattr(chosen, "profile", None):
+        if len(faults) != 1 or len(chosen.mode or []) > 1:
+            raise UserError("--profile compares two runs of one drill in one mode; name one")
+        if not profile.is_file():
+            raise UserError(f"There is no profile {profile}")
+    site = Site.selected(chosen.stack, chosen.elsewhere)
+    match chosen.command:
+        case "list":
+            return _list(site)
+        case "status":
+            return _status(site)
+        case "heal-all":
+            return _heal(site)
+        case "run":
+            return _drill(site, faults, chosen)
+        case "demo":
+            return _walk(site, chosen)
+    fault = faults[0]
     cluster = chosen.cluster or prediction.struck_by_default(fault, site.order, EDGE)
     if chosen.command == "fix":
         return _fix(site, fault, chosen.cluster or _where(site, fault) or cluster)
-    _check(site, fault, cluster, chosen.force)
-    if chosen.command == "break":
-        return _break(site, fault, cluster)
-    outcome = drill.run(site, fault, cluster, _pace(chosen), print)
-    return _verdict(outcome)
+    matrix.check(site, fault, cluster, chosen.force)
+    return _break(site, fault, cluster)
 
 
-def _fault(chosen: argparse.Namespace) -> Fault | None:
-    return named(chosen.name) if hasattr(chosen, "name") else None
+def _drill(site: Site, faults: Sequence[Fault], chosen: argparse.Namespace) -> int:
+    """Runs what was chosen: one drill, one by two profiles, or many as a matrix."""
+    pace = _pace(chosen)
+    modes = chosen.mode or (["active", "standby"] if faults is FAULTS else [site.mode])
+    if len(faults) > 1 or len(modes) > 1:
+        return _recap(*matrix.run(site, faults, modes, pace, _say, chosen.cluster, chosen.force))
 
-
-def _pace(chosen: argparse.Namespace) -> drill.Pace:
-    return drill.Pace(chosen.rate, chosen.baseline, chosen.hold)
+    changes = {} if modes == [site.mode] else {"lbMode": modes[0]}
+    ways = [changes]
+    if chosen.profile:
+        ways.append({**changes, "httpProfile": str(chosen.profile.resolve())})
+    outcomes = []
+    for way in ways:
+        with settings.other(site, way, _say) as there:
+            outcomes.append(matrix.one(there, faults[0], chosen.cluster, pace, _say, chosen.force))
+            _show(outcomes[-1])
+    if chosen.profile:
+        report.print_comparison(outcomes[0].folder, outcomes[1].folder)
+    return 1 if outcomes[-1].missed else 0
 
 
 def _where(site: Site, fault: Fault) -> str:
     """The cluster where a fault is in force, if it was written down."""
     return next((e.cluster for e in Book(site.folder).entries() if e.fault == fault.name), "")
-
-
-def _check(site: Site, fault: Fault, cluster: str, force: bool) -> None:
-    if reason := fault.unavailable(site):
-        raise UserError(f"{fault.name} is not available on stack {site.stack}: it {reason}")
-    entries = Book(site.folder).entries()
-    known = {} if force else rails.look(site)
-    in_force = [] if force else entries
-    if refused := rails.refusal(fault, cluster, site.clusters, known, in_force):
-        raise UserError(refused)
 
 
 def _break(site: Site, fault: Fault, cluster: str) -> int:
@@ -161,39 +149,39 @@ def _heal(site: Site) -> int:
     return 1 if failed else _status(site)
 
 
-def _verdict(outcome: drill.Outcome) -> int:
+def _walk(site: Site, chosen: argparse.Namespace) -> int:
+    """Walks through the talk; without a terminal nobody can be waited for."""
+
+    def pause(text: str) -> None:
+        if sys.stdin.isatty() and not chosen.no_pause:
+            with contextlib.suppress(EOFError):
+                input(f"{text} ")
+
+    return _recap(*walk.run(site, _pace(chosen), _say, pause))
+
+
+def _recap(rows: Sequence[Row], page: Path) -> int:
+    print(f"\n{headline(rows)[0]}.")
+    view.console().print(matrix.table(rows))
+    print(f"Matrix: {page}")
+    return 0 if matrix.is_good(rows) else 1
+
+
+def _pace(chosen: argparse.Namespace) -> drill.Pace:
+    return drill.Pace(chosen.rate, chosen.baseline, chosen.hold)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _show(outcome: drill.Outcome) -> None:
     view.console().print(summary.table(outcome.ledger))
     print("Prediction: " + (outcome.wrong or "right"))
     for check in outcome.ledger.checks:
         word = "met" if check.met else "MISSED"
         print(f"{word:7} {check.name}: {check.measured} (promised {check.promised})")
-    print(f"Report: {outcome.folder / 'report.html'}")
-    return 1 if outcome.missed else 0
-
-
-def _all(site: Site, chosen: argparse.Namespace) -> int:
-    """Runs every drill, one after the other, and prints the matrix."""
-    table = Table("layer", "drill", site.mode, box=None)
-    worst = 0
-    for fault in FAULTS:
-        if reason := fault.unavailable(site):
-            table.add_row(fault.layer, fault.name, f"not available: {reason}")
-            continue
-        cluster = chosen.cluster or prediction.struck_by_default(fault, site.order, EDGE)
-        cluster = EDGE if fault.edge else cluster
-        try:
-            _check(site, fault, cluster, chosen.force)
-            outcome = drill.run(site, fault, cluster, _pace(chosen), print)
-        except UserError as error:
-            table.add_row(fault.layer, fault.name, f"failed: {error}")
-            worst = 1
-            continue
-        part = outcome.ledger.promised
-        word = "; ".join(outcome.missed) or "met"
-        table.add_row(fault.layer, fault.name, f"lost {part.lost} of {part.sent}, {word}")
-        worst = max(worst, bool(outcome.missed))
-    view.console().print(table)
-    return worst
+    print(f"Report: {outcome.folder / 'report.html'}", flush=True)
 
 
 if __name__ == "__main__":

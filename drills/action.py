@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from drills.book import Book, Entry
-from drills.faults import FAULTS, Fault, Place, named
-from drills.site import Site
+from drills.faults import FAULTS, KNOWN, Fault, Place, named
+from drills.site import EDGE, Site
 from drills.traffic import Event, EventKind, events
 from toolchain.errors import UserError
 
@@ -93,9 +93,9 @@ def announcer(site: Site) -> Callable[[Event], None]:
 def unrecorded(site: Site) -> list[tuple[Fault, str]]:
     """Faults that can be seen in the clusters, whether or not anybody wrote them down."""
     found = []
-    for cluster in site.application:
+    for cluster in site.clusters:
         for fault in FAULTS:
-            if fault.edge or fault.unavailable(site):
+            if fault.edge != (cluster == EDGE) or fault.unavailable(site):
                 continue
             with contextlib.suppress(UserError):  # who does not answer shows nothing
                 if fault.seen(Place(site, cluster)):
@@ -107,6 +107,7 @@ def heal_all(site: Site, say: Callable[[str], None]) -> list[str]:
     """Mends all that is broken; gives what could not be mended, a line each.
 
     What is nearest to the machine goes first: without power or control plane nothing else heals.
+    Updates by Pulumi come last: they need all clusters.
     """
     tell = announcer(site)
     failed = []
@@ -116,8 +117,7 @@ def heal_all(site: Site, say: Callable[[str], None]) -> list[str]:
             broken = [(named(e.fault), e.cluster) for e in Book(site.folder).entries()]
         else:
             broken = unrecorded(site)
-        order = {fault.name: number for number, fault in enumerate(FAULTS)}
-        for fault, cluster in sorted(broken, key=lambda each: -order[each[0].name]):
+        for fault, cluster in sorted(broken, key=lambda each: _turn(each[0])):
             if (fault.name, cluster) in done:
                 continue
             done.add((fault.name, cluster))
@@ -127,3 +127,7 @@ def heal_all(site: Site, say: Callable[[str], None]) -> list[str]:
             except UserError as error:
                 failed.append(f"{fault.name} in {cluster} is not mended: {error}")
     return failed
+
+
+def _turn(fault: Fault) -> tuple[bool, int]:
+    return fault.update, -KNOWN.index(fault)

@@ -1,8 +1,11 @@
-"""What the command lines of traffic and drills read alike."""
+"""What is typed after `python -m drills`, and what it shares with the traffic's command line."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+
+MODES = ("active", "standby", "locality")
 
 
 def positive(text: str) -> float:
@@ -11,3 +14,48 @@ def positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The command line of `python -m drills`."""
+    top = argparse.ArgumentParser(prog="python -m drills", description=description)
+    top.add_argument("--stack", help="another stack than the selected one")
+    top.add_argument(
+        "--elsewhere",
+        action="store_true",
+        help="by Kubernetes' own means only, as on clusters that do not run on this machine",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("list", help="every fault, what it does, whether it can be done here")
+    commands.add_parser("status", help="what is broken now")
+    commands.add_parser("heal-all", help="mend everything")
+    making = commands.add_parser("break", help="make a fault, and leave it until it is mended")
+    mending = commands.add_parser("fix", help="mend a fault")
+    running = commands.add_parser("run", help="faults with traffic, their fix, ledger and verdict")
+    walking = commands.add_parser("demo", help="the acts of a talk, and a recap with numbers")
+    walking.add_argument("--no-pause", action="store_true", help="go on without being told to")
+    for command in (making, mending):
+        command.add_argument("name", help="of the fault")
+    running.add_argument("names", nargs="+", metavar="name", help="of the fault; several, or all")
+    for command in (making, mending, running):
+        command.add_argument("--cluster", help="the cluster to strike")
+    for command in (making, running):
+        command.add_argument("--force", action="store_true", help="break what is left too")
+    running.add_argument(
+        "--mode",
+        action="append",
+        choices=MODES,
+        help="switch to it for the drill, and back; several times for several"
+        " (with all: active and standby)",
+    )
+    running.add_argument(
+        "--profile",
+        type=Path,
+        metavar="FILE",
+        help="run a drill by the stack's own profile, then by this one, and compare the costs",
+    )
+    for command in (running, walking):
+        command.add_argument("--rate", type=positive, default=100.0, help="requests/s (100)")
+        command.add_argument("--baseline", type=positive, default=5.0, help="seconds (5)")
+        command.add_argument("--hold", type=positive, default=8.0, help="seconds (8)")
+    return top

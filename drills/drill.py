@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drills import action, prediction, report
+from drills import action, guard, prediction, report
 from drills.faults import Fault, Moves
+from drills.observer import Observer
 from drills.prediction import Prediction
 from drills.site import Site, until
-from drills.traffic import Event, EventKind, Header, Plan, events, target
+from drills.traffic import Event, EventKind, Header, Plan, Sample, events, target
 from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic
 from drills.traffic.ledger import Ledger
 from drills.traffic.portal import PortalLogs
+from drills.watch import Watch
 from toolchain import environment
 
 FAILBACK_SECONDS = 90
 """How long the struck cluster may take to have its share again after the fix."""
+
+LAST_ANSWERS = 1.0
+"""Seconds after an update in which a kept-alive connection may get its last answer from before."""
 
 _BACK = 0.8
 """Part of its former share at which a cluster counts as back."""
@@ -64,19 +72,23 @@ class Outcome:
 
 def run(site: Site, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome:
     """Runs a drill. Raises UserError or TrafficError; whatever happens, the fault is mended."""
-    predicted = prediction.predict(fault, cluster, site.order)
+    during = fault.during(site, cluster) if fault.during else None
+    predicted = prediction.predict(fault, cluster, site.order, during)
     say(f"{fault.name} strikes {cluster}. {fault.what}")
     say(f"Predicted: {predicted.text}")
     folder, header = _header(site, fault, cluster)
     plan = Plan.to(site.url, rate=pace.rate, ca_file=str(site.ca_file or ""))
     traffic = Traffic(plan, header, folder)
     logs = PortalLogs(site.kubeconfig, site.application, traffic.add)
-    tell = _teller(site, traffic)
+    watch = Watch(traffic, header.title)
+    tell = _teller(site, traffic, watch)
     answered: set[str] = set()
-    with action.interruptible(), traffic, logs:
+    observer = Observer(site, fault, cluster, tell)
+    with action.interruptible(), traffic, logs, watch, observer:
+        tell(Event(time.time(), EventKind.NOTE, "expected", text=predicted.text))
         tell(Event(time.time(), EventKind.PHASE, "baseline"))
         traffic.wait(pace.baseline)
-        share = _share(traffic, cluster, pace.baseline)
+        before = shares(traffic.recent(pace.baseline))
         with _mended(site, fault, cluster, tell) as strike:
             strike(predicted)
             held = time.time() + pace.hold
@@ -85,8 +97,8 @@ def run(site: Site, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome
             answered = {s.cluster for s in traffic.recent(pace.hold / 2) if not s.lost}
             say("Mending.")
         tell(Event(time.time(), EventKind.PHASE, "failback"))
-        what = f"{cluster} has its share of the traffic again"
-        until(lambda: _share(traffic, cluster, 1.0) >= _BACK * share, what, FAILBACK_SECONDS)
+        what = "Every cluster has its share of the traffic again"
+        until(lambda: is_back(traffic.recent(1.0), before), what, FAILBACK_SECONDS)
         traffic.wait(1.0)  # what comes late is counted too
         traffic.halt()
         logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
@@ -103,51 +115,46 @@ def _mended(
     """Writes the fault down, hands out what makes it, and mends it however the block ends."""
 
     def strike(predicted: Prediction) -> None:
+        gone = fault.moves is Moves.ALL and not fault.edge and not fault.update
+        serving = predicted.during if gone else None
+        within = fault.objectives.moved or 0.0
+
         def told(event: Event) -> None:
-            moved = fault.objectives.moved or 0.0
-            gone = fault.moves is Moves.ALL and not fault.edge
-            tell(
-                Event(
-                    event.at,
-                    event.kind,
-                    event.name,
-                    event.cluster,
-                    event.text,
-                    serving=predicted.during if gone else None,
-                    within=moved,
-                )
-            )
+            tell(dataclasses.replace(event, serving=serving, within=within))
 
         action.strike(fault, place, told)
+        if fault.update:
+            text = "The update has returned."
+            at, kind = time.time(), EventKind.SWITCH
+            tell(Event(at, kind, fault.name, cluster, text, predicted.during, LAST_ANSWERS))
 
     def fixed(event: Event) -> None:
-        tell(
-            Event(
-                event.at,
-                event.kind,
-                event.name,
-                event.cluster,
-                serving=site.order[0] + sum(site.order[1:], ()),
-            )
-        )
+        tell(dataclasses.replace(event, serving=tuple(itertools.chain(*site.order))))
 
     place = action.write_down(site, fault, cluster)
-    try:
-        yield strike
-    finally:
-        action.mend(site, fault, cluster, fixed)
+    with guard.standing(site, fault, cluster):
+        try:
+            yield strike
+        finally:
+            action.mend(site, fault, cluster, fixed)
 
 
-def _share(traffic: Traffic, cluster: str, seconds: float) -> float:
-    """Part of the good answers that a cluster gave lately; 0 when some were lost or none came."""
-    samples = traffic.recent(seconds)
-    if not samples:
-        return 0.0
-    return sum(s.cluster == cluster and not s.lost for s in samples) / len(samples)
+def shares(samples: Sequence[Sample]) -> dict[str, float]:
+    """Part of all requests that each cluster answered well."""
+    good = Counter(sample.cluster for sample in samples if not sample.lost)
+    return {cluster: count / len(samples) for cluster, count in good.items()}
 
 
-def _teller(site: Site, traffic: Traffic) -> Callable[[Event], None]:
+def is_back(samples: Sequence[Sample], before: Mapping[str, float]) -> bool:
+    """Whether nothing is lost and every cluster has about the share again that it had `before`."""
+    now = shares(samples)
+    whole = bool(samples) and not any(sample.lost for sample in samples)
+    return whole and all(now.get(name, 0.0) >= _BACK * share for name, share in before.items())
+
+
+def _teller(site: Site, traffic: Traffic, watch: Watch) -> Callable[[Event], None]:
     def tell(event: Event) -> None:
+        watch.event(event)
         with contextlib.suppress(ValueError):  # its record is closed already
             traffic.mark(event)
         events.announce(site.folder, event)
@@ -163,7 +170,7 @@ def _header(site: Site, fault: Fault, cluster: str) -> tuple[Path, Header]:
         started=now,
         title=f"{fault.name} in {cluster}, {site.mode}",
         stack=site.stack,
-        config_digest=target.config_digest(site.stack),
+        config_digest=target.config_digest(site.stack, site.changes),
         objectives=fault.objectives,
         serving=target.serving(site.weights),
         portal_logs=True,

@@ -35,15 +35,18 @@ def struck_by_default(fault: Fault, order: Order, edge: str) -> str:
     return edge if fault.edge else order[0][0]
 
 
-def predict(fault: Fault, struck: str, order: Order, gone: Iterable[str] = ()) -> Prediction:
-    """Says who answers. `gone` are clusters that do not answer already."""
-    lost = set(gone)
-    before = _first(order, lost)
+def predict(
+    fault: Fault, struck: str, order: Order, during: tuple[str, ...] | None = None
+) -> Prediction:
+    """Says who answers. `during` is what the fault itself says of it (`Fault.during`)."""
+    before = _first(order, set())
+    if during is not None:
+        return Prediction(before, during)
     if fault.moves is Moves.SOME:
         return Prediction(before, None)
     if fault.moves is Moves.NONE or fault.edge:
         return Prediction(before, before)
-    return Prediction(before, _first(order, lost | {struck}))
+    return Prediction(before, _first(order, {struck}))
 
 
 def score(prediction: Prediction, answered: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,13 @@ class Site:
     mode: str
     url: str = ""
     ca_file: Path | None = None
+    elsewhere: bool = False
+    """Whether the clusters are to be taken for somebody else's, wherever they run."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Settings, other than the stack's own, that are in force while drills run."""
 
     @staticmethod
-    def selected(stack: str | None = None) -> Site:
+    def selected(stack: str | None = None, elsewhere: bool = False) -> Site:
         """The stack named, or the selected one. Raises TargetError if it is not up."""
         found = target.selected(stack)
         if not found.weights:
@@ -59,6 +63,7 @@ class Site:
             mode=found.lb_mode,
             url=found.url,
             ca_file=found.ca_file,
+            elsewhere=elsewhere,
         )
 
     @property
@@ -74,6 +79,8 @@ class Site:
     @cached_property
     def embedded(self) -> dict[str, ClusterSpec]:
         """The clusters that run on this machine; none when they are somebody else's."""
+        if self.elsewhere:
+            return {}
         return {spec.name: spec for spec in embedded.clusters(self.folder / "lab")}
 
     @property

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import difflib
 
-from drills.faults import cluster, gateway, workload
+from drills.faults import cluster, gateway, infrastructure, operation, workload
 from drills.faults.model import Fault, Kind, Layer, Moves, Place
 from toolchain.errors import UserError
 
-FAULTS: tuple[Fault, ...] = (*workload.FAULTS, *gateway.FAULTS, *cluster.FAULTS)
+FAULTS: tuple[Fault, ...] = (
+    *workload.FAULTS,
+    *gateway.FAULTS,
+    *cluster.FAULTS,
+    *infrastructure.FAULTS,
+    *operation.FAULTS,
+)
 """All faults, from the inside out."""
 
-__all__ = ["FAULTS", "Fault", "Kind", "Layer", "Moves", "Place", "named"]
+KNOWN: tuple[Fault, ...] = (*FAULTS, operation.OTHER_SETTINGS)
+"""All that can be written down and has to be mended."""
+
+__all__ = ["FAULTS", "KNOWN", "Fault", "Kind", "Layer", "Moves", "Place", "named"]
 
 
 def named(name: str) -> Fault:
     """The fault of this name. Raises UserError that names the nearest one, if there is none."""
-    for fault in FAULTS:
+    for fault in KNOWN:
         if fault.name == name:
             return fault
     near = difflib.get_close_matches(name, [fault.name for fault in FAULTS], 1)

@@ -1,10 +1,10 @@
-"""Faults of a whole cluster, and of the infrastructure between clusters."""
+"""Faults of a whole cluster."""
 
 from __future__ import annotations
 
-from drills.faults import deployments, network
+from drills.faults import deployments
 from drills.faults.model import Fault, Kind, Layer, Moves, Place
-from drills.site import EDGE, GATEWAY, PORTAL, until
+from drills.site import GATEWAY, PORTAL, until
 from localkube import cluster as embedded
 from localkube.node import config_file
 from localkube.supervision import Supervisor, find
@@ -13,8 +13,7 @@ CONTROL_PLANE = ("kube-controller-manager", "kube-scheduler", "kube-apiserver", 
 """Programs of the first node that are stopped, in this order, and started in the other."""
 
 READY_SECONDS = 120
-LOSS = 0.05
-"""Share of packets that one in twenty is."""
+"""How long an API server may take to answer again."""
 
 
 def _ready(place: Place) -> None:
@@ -74,8 +73,10 @@ def _nodes(place: Place) -> list[str]:
 
 
 def _drain(place: Place) -> None:
-    options = ("--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=90s")
-    place.kubectl("drain", *_nodes(place), *options, seconds=100)
+    # eviction would wait for ever: a disruption budget keeps one gateway pod, and with every node
+    # drained there is no place for another
+    options = ("--disable-eviction", "--ignore-daemonsets", "--delete-emptydir-data", "--force")
+    place.kubectl("drain", *_nodes(place), *options, "--timeout=90s", seconds=100)
 
 
 def _undrain(place: Place) -> None:
@@ -83,41 +84,20 @@ def _undrain(place: Place) -> None:
     _ready(place)
 
 
-def _cut(place: Place) -> None:
-    network.drop(place, "region-cut", place.site.clusters)
+def _is_drained(place: Place) -> bool:
+    items = place.site.get(place.cluster, "nodes")["items"]
+    return any(item["spec"].get("unschedulable") for item in items)
 
 
-def _uncut(place: Place) -> None:
-    network.mend(place, "region-cut")
+def _shut_down(place: Place) -> None:
+    if not _has_no_power(place):
+        _drain(place)
+        _power_off(place)
 
 
-def _cut_seen(place: Place) -> bool:
-    return network.is_there(place, "region-cut")
-
-
-def _cut_link(place: Place) -> None:
-    others = [name for name in place.site.clusters if name != EDGE]
-    network.drop(place, "link-cut", others)
-
-
-def _uncut_link(place: Place) -> None:
-    network.mend(place, "link-cut")
-
-
-def _link_seen(place: Place) -> bool:
-    return network.is_there(place, "link-cut")
-
-
-def _lose(place: Place) -> None:
-    network.drop(place, "packet-loss", place.site.clusters, LOSS)
-
-
-def _lose_no_more(place: Place) -> None:
-    network.mend(place, "packet-loss")
-
-
-def _loss_seen(place: Place) -> bool:
-    return network.is_there(place, "packet-loss")
+def _start_up(place: Place) -> None:
+    embedded.start(place.spec)
+    _undrain(place)
 
 
 FAULTS = (
@@ -139,6 +119,16 @@ FAULTS = (
         "Drains every node of the cluster, as an upgrade of the region does.",
         _drain,
         _undrain,
+        seen=_is_drained,
+    ),
+    Fault(
+        "cluster-stopped",
+        Layer.CLUSTER,
+        Kind.REFUSES,
+        "Drains the cluster, shuts its nodes down in order, and starts them again.",
+        _shut_down,
+        _start_up,
+        machine="the nodes are shut down",
     ),
     Fault(
         "cluster-power",
@@ -150,37 +140,5 @@ FAULTS = (
         machine="the nodes' first processes are killed",
         seen=_has_no_power,
     ),
-    Fault(
-        "region-cut",
-        Layer.INFRASTRUCTURE,
-        Kind.HANGS,
-        "Cuts the cluster off from all others: packets vanish, nobody is told.",
-        _cut,
-        _uncut,
-        machine="packets are dropped on the nodes",
-        seen=_cut_seen,
-    ),
-    Fault(
-        "link-cut",
-        Layer.INFRASTRUCTURE,
-        Kind.CONTROL,
-        "Cuts the link between the regions: packets between their gateways vanish.",
-        _cut_link,
-        _uncut_link,
-        moves=Moves.NONE,
-        machine="packets are dropped on the nodes",
-        seen=_link_seen,
-    ),
-    Fault(
-        "packet-loss",
-        Layer.INFRASTRUCTURE,
-        Kind.HANGS,
-        "One packet in twenty between the cluster and all others vanishes, each way.",
-        _lose,
-        _lose_no_more,
-        moves=Moves.SOME,
-        machine="packets are dropped on the nodes",
-        seen=_loss_seen,
-    ),
 )
-"""All of these layers, in the order of a talk."""
+"""All of this layer, in the order of a talk."""

@@ -99,8 +99,10 @@ class Fault:
     """Whether the fault can be seen to be in force, without any record of it."""
     remember: Callable[[Place], dict[str, str]] = nothing
     """What `mend` has to know of the time before; recorded before `break_` is called."""
-    in_all: bool = True
-    """Whether `run all` runs it."""
+    during: Callable[[Site, str], tuple[str, ...]] | None = None
+    """Which clusters answer while it is in force, where `moves` cannot say."""
+    update: bool = False
+    """Whether `pulumi up` does it: who answers then changes when `break_` returns, not before."""
 
     @property
     def objectives(self) -> Objectives:

@@ -7,11 +7,12 @@ the API server of a region that is cut off can still be asked, as by a line of i
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from drills.faults.model import Place
 from localkube.node import config_file
-from localkube.spec import Node, node_range, pod_range
+from localkube.spec import API_PORT, Node, node_range, pod_range
 from localkube.supervision import find
 from toolchain import packages
 from toolchain.errors import UserError
@@ -19,30 +20,48 @@ from toolchain.errors import UserError
 PREFIX = "DRILL-"
 """What the names of the drills' chains begin with."""
 
-_HOOKS = (("PREROUTING", "-i"), ("POSTROUTING", "-o"))
+_MANGLE = ("iptables", "-w", "-t", "mangle")
 
 
-def rules(name: str, others: Sequence[str], share: float = 1.0) -> str:
-    """Text for iptables-restore: packets from and to `others` (CIDRs) vanish, or a share does."""
+@dataclass(frozen=True)
+class Drops:
+    """Which packets vanish on a node."""
+
+    matches: Sequence[str]
+    """What iptables is to match, a rule each."""
+    hooks: Sequence[str]
+    """Where packets are looked at: a built-in chain of the table mangle and what else must fit."""
+
+
+def rules(name: str, drops: Drops) -> str:
+    """Text for iptables-restore by which these packets vanish."""
     chain = PREFIX + name
-    some = "" if share >= 1 else f" -m statistic --mode random --probability {share}"
-    drops = [f"-A {chain} {side} {cidr}{some} -j DROP" for cidr in others for side in ("-s", "-d")]
-    jumps = [f"-I {hook} {side} eth0 -j {chain}" for hook, side in _HOOKS]
-    return "\n".join(["*mangle", f":{chain} - [0:0]", *drops, *jumps, "COMMIT", ""])
+    lines = [f"-A {chain} {match} -j DROP" for match in drops.matches]
+    jumps = [f"-I {hook} -j {chain}" for hook in drops.hooks]
+    return "\n".join(["*mangle", f":{chain} - [0:0]", *lines, *jumps, "COMMIT", ""])
 
 
-def ranges(place: Place, clusters: Sequence[str]) -> list[str]:
-    """The addresses of these clusters' nodes and pods, as CIDRs; not those of the struck one."""
+def between(place: Place, clusters: Iterable[str], share: float = 1.0) -> Drops:
+    """All packets between the struck cluster and the other ones, or a share of them."""
     indexes = [place.site.spec(name).index for name in clusters if name != place.cluster]
-    return [cidr for index in indexes for cidr in (node_range(index), pod_range(index))]
+    others = [cidr for index in indexes for cidr in (node_range(index), pod_range(index))]
+    some = "" if share >= 1 else f" -m statistic --mode random --probability {share}"
+    matches = [f"{side} {cidr}{some}" for cidr in others for side in ("-s", "-d")]
+    return Drops(matches, ("PREROUTING -i eth0", "POSTROUTING -o eth0"))
 
 
-def drop(place: Place, name: str, clusters: Sequence[str], share: float = 1.0) -> None:
-    """Lets packets between the struck cluster and others vanish, on all its nodes."""
+def to_api_server(place: Place) -> Drops:
+    """All packets from the struck cluster's own nodes and pods to its API server."""
+    index = place.spec.index
+    own = (node_range(index), pod_range(index))
+    return Drops([f"-s {cidr} -p tcp --dport {API_PORT}" for cidr in own], ("INPUT",))
+
+
+def apply(place: Place, name: str, drops: Drops) -> None:
+    """Lets packets vanish on all nodes of the struck cluster. Raises UserError."""
     mend(place, name)
-    text = rules(name, ranges(place, clusters), share)
     for node in place.spec.members:
-        _inside(node, "iptables-restore", "--wait", "--noflush", text=text)
+        _inside(node, "iptables-restore", "--wait", "--noflush", text=rules(name, drops))
         if not has(node, name):
             raise UserError(f"{node.name}: the rules of {name} are not there")
 
@@ -53,12 +72,11 @@ def mend(place: Place, name: str) -> None:
     for node in place.spec.members:
         if not has(node, name):
             continue
-        for hook, side in _HOOKS:
-            rule = (hook, side, "eth0", "-j", chain)
-            while _inside(node, "iptables", "-w", "-t", "mangle", "-C", *rule, check=False):
-                _inside(node, "iptables", "-w", "-t", "mangle", "-D", *rule)
+        for rule in _inside(node, *_MANGLE, "-S").stdout.splitlines():
+            if rule.endswith(f"-j {chain}"):
+                _inside(node, *_MANGLE, *rule.replace("-A", "-D", 1).split())
         for action in ("-F", "-X"):
-            _inside(node, "iptables", "-w", "-t", "mangle", action, chain)
+            _inside(node, *_MANGLE, action, chain)
 
 
 def is_there(place: Place, name: str) -> bool:
@@ -70,11 +88,13 @@ def has(node: Node, name: str) -> bool:
     """Whether the node runs and has the rules."""
     if find(config_file(node)) is None:
         return False
-    return _inside(node, "iptables", "-w", "-t", "mangle", "-L", PREFIX + name, "-n", check=False)
+    return not _inside(node, *_MANGLE, "-L", PREFIX + name, "-n", check=False).returncode
 
 
-def _inside(node: Node, program: str, *arguments: str, text: str = "", check: bool = True) -> bool:
-    """Runs a program in the node's network; gives whether it succeeded. Raises UserError."""
+def _inside(
+    node: Node, program: str, *arguments: str, text: str = "", check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program in the node's network. Raises UserError if it fails, unless not to `check`."""
     pid = find(config_file(node))
     if pid is None:
         raise UserError(f"{node.name} has no power; start it: `task fix -- cluster-power`")
@@ -89,4 +109,4 @@ def _inside(node: Node, program: str, *arguments: str, text: str = "", check: bo
     if done.returncode and check:
         said = (done.stderr.strip().splitlines() or ["no message"])[0]
         raise UserError(f"{node.name}: {program} {' '.join(arguments)}: {said}")
-    return done.returncode == 0
+    return done

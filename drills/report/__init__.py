@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from drills.report import page, run, text
-from drills.report.matrix import write_matrix
+from rich.table import Table
 
-__all__ = ["write", "write_matrix"]
+from drills.report import compare, page, run, text
+from drills.report.matrix import write_matrix
+from drills.traffic.view import console
+
+__all__ = ["print_comparison", "write", "write_matrix"]
 
 
 def write(folder: Path) -> Path:
@@ -28,3 +31,21 @@ def write(folder: Path) -> Path:
     file = folder / "report.html"
     file.write_text(page.page(found))
     return file
+
+
+def print_comparison(first: Path, second: Path) -> None:
+    """Prints two runs side by side. Raises record.RecordError."""
+    one, other = run.load(first), run.load(second)
+    for title, lines in (
+        ("Measured", compare.figures(one, other)),
+        ("Not the same conditions", compare.differences(one, other)),
+    ):
+        if not lines:
+            continue
+        table = Table(title=title, title_justify="left", title_style="bold", box=None)
+        table.add_column("")
+        for head in (one.header.run, other.header.run, ""):
+            table.add_column(head, justify="right")
+        for line in lines:
+            table.add_row(*line)
+        console().print(table)

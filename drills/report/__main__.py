@@ -7,13 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Table
-
 from drills import report
-from drills.report import compare
-from drills.report.run import load
 from drills.traffic import record
-from drills.traffic.view import console
 from toolchain import environment
 
 REPORTS = environment.PROJECT / "reports"
@@ -36,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = parser.parse_args(words).runs
     try:
         if comparing:
-            _compare(_place(names[0]), _place(names[1]))
+            report.print_comparison(_place(names[0]), _place(names[1]))
         else:
             folder = _place(names[0])
             print(report.write(folder if folder.is_dir() else folder.parent))
@@ -54,23 +49,6 @@ def _place(name: str) -> Path:
     known = sorted(file.parent.name for file in REPORTS.glob(f"*/{record.FILE}"))[-5:]
     shown = f" The latest runs: {', '.join(known)}" if known else ""
     raise record.RecordError(f"There is no run {name!r}.{shown}")
-
-
-def _compare(first: Path, second: Path) -> None:
-    one, other = load(first), load(second)
-    for title, lines in (
-        ("Measured", compare.figures(one, other)),
-        ("Not the same conditions", compare.differences(one, other)),
-    ):
-        if not lines:
-            continue
-        table = Table(title=title, title_justify="left", title_style="bold", box=None)
-        table.add_column("")
-        for head in (one.header.run, other.header.run, ""):
-            table.add_column(head, justify="right")
-        for line in lines:
-            table.add_row(*line)
-        console().print(table)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,8 @@ def _lines(rows: Sequence[Row]) -> list[tuple[str, str, list[Row | None]]]:
     return [(a, b, [by_place.get((a, b, mode)) for mode in modes]) for a, b in drills]
 
 
-def _headline(rows: Sequence[Row]) -> tuple[str, bool]:
+def headline(rows: Sequence[Row]) -> tuple[str, bool]:
+    """Gives what came of all drills in a few words, and whether all is well."""
     done = [row for row in rows if row.outcome is not Outcome.UNAVAILABLE]
     met = sum(row.outcome is Outcome.MET for row in done)
     books = [row.ledger for row in done if row.ledger]
@@ -87,13 +88,13 @@ def _headline(rows: Sequence[Row]) -> tuple[str, bool]:
 
 
 def _page(title: str, rows: Sequence[Row]) -> str:
-    headline, good = _headline(rows)
+    words, good = headline(rows)
     lines: list[list[Child]] = [
         [drill, layer, *(_cell(row) for row in of_modes)] for layer, drill, of_modes in _lines(rows)
     ]
     return page.whole(
         title,
-        e("header", e("p", title), e("h1", headline, class_="good" if good else "bad")),
+        e("header", e("p", title), e("h1", words, class_="good" if good else "bad")),
         table(("drill", "layer", *_modes(rows)), lines, class_="list"),
     )
 
@@ -112,12 +113,12 @@ def _cell(row: Row | None) -> Element:
 
 
 def _markdown(title: str, rows: Sequence[Row]) -> str:
-    headline, _ = _headline(rows)
+    words, _ = headline(rows)
     body = [
         (layer, drill, *("" if row is None else _plain(row) for row in of_modes))
         for layer, drill, of_modes in _lines(rows)
     ]
-    lines = [f"# {title}", "", f"**{headline}.**", ""]
+    lines = [f"# {title}", "", f"**{words}.**", ""]
     return "\n".join([*lines, *text.table(("layer", "drill", *_modes(rows)), body)]) + "\n"
 
 

@@ -117,12 +117,18 @@ def is_name(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def config_digest(stack: str, project: Path = environment.PROJECT) -> str:
+def config_digest(
+    stack: str, changes: Mapping[str, Any] | None = None, project: Path = environment.PROJECT
+) -> str:
     """Gives a digest of what a stack's behaviour follows from: its settings and the manifests.
 
-    Two runs with the same digest measured the same configuration.
+    `changes` are settings in force that are not the stack's own; a file that one names counts by
+    what it holds. Two runs with the same digest measured the same configuration.
     """
     digest = hashlib.sha256()
+    for key, value in sorted((changes or {}).items()):
+        named = Path(str(value))
+        digest.update(f"{key}\0{named.read_text() if named.is_file() else value}\0".encode())
     settings = [project / "Pulumi.yaml", project / f"Pulumi.{stack}.yaml"]
     for file in [*settings, *sorted((project / "manifests").glob("*.yaml"))]:
         if file.exists():

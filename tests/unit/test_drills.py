@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import stat
 import xmlrpc.client
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from drills import __main__ as command
-from drills import action, rails
+from drills import action, observer, rails, update, walk
 from drills.book import Book, Entry
-from drills.faults import FAULTS, Fault, Moves, Place, named, network
+from drills.drill import is_back
+from drills.faults import FAULTS, KNOWN, Fault, Moves, Place, named, network, operation
 from drills.prediction import predict, score, struck_by_default
 from drills.site import EDGE, Site
+from drills.traffic import Sample
+from localkube.spec import ClusterSpec
 from toolchain.errors import UserError
 
 EAST, WEST = "east-cluster", "west-cluster"
@@ -45,8 +50,9 @@ def test_names_are_unique_and_each_layer_is_there() -> None:
 def test_without_the_machine_below_what_needs_it_says_why(tmp_path: Path) -> None:
     elsewhere = site(tmp_path)
     assert not elsewhere.is_local
-    assert "machine below" in named("region-cut").unavailable(elsewhere)
+    assert "machine below" in named("packet-loss").unavailable(elsewhere)
     assert named("workload-gone").unavailable(elsewhere) == ""
+    assert named("region-cut").unavailable(elsewhere) == ""  # a closed Service serves there
 
 
 def test_a_misspelt_fault_is_answered_with_the_nearest() -> None:
@@ -140,12 +146,40 @@ def test_a_damaged_book_says_what_to_do(tmp_path: Path) -> None:
         Book(tmp_path).entries()
 
 
-def test_packets_vanish_both_ways_and_some_only_by_chance() -> None:
-    text = network.rules("region-cut", ["10.89.0.32/28"])
+def local_site(folder: Path) -> Site:
+    """A stack whose clusters run on this machine, as their folders say."""
+    for index, name in enumerate((EDGE, EAST, WEST)):
+        spec = ClusterSpec(str(folder / "lab"), name, index, 1, 20000 + index)
+        spec.folder.mkdir(parents=True)
+        spec.save()
+    return site(folder)
+
+
+def test_packets_vanish_both_ways_and_some_only_by_chance(tmp_path: Path) -> None:
+    place = Place(local_site(tmp_path), EAST)
+    text = network.rules("region-cut", network.between(place, CLUSTERS))
     assert text.startswith("*mangle\n:DRILL-region-cut ") and text.endswith("COMMIT\n")
-    assert "-s 10.89.0.32/28 -j DROP" in text and "-d 10.89.0.32/28 -j DROP" in text
+    assert "-s 10.89.0.48/28 -j DROP" in text and "-d 10.89.0.48/28 -j DROP" in text
+    assert "10.89.0.32/28" not in text  # its own nodes
     assert "statistic" not in text
-    assert "--probability 0.05 -j DROP" in network.rules("packet-loss", ["10.89.0.32/28"], 0.05)
+    some = network.rules("packet-loss", network.between(place, CLUSTERS, 0.05))
+    assert "--probability 0.05 -j DROP" in some
+
+
+def test_the_edge_is_cut_off_from_its_own_api_server_only(tmp_path: Path) -> None:
+    place = Place(local_site(tmp_path), EDGE)
+    text = network.rules("edge-control-cut", network.to_api_server(place))
+    assert "-s 10.89.0.16/28 -p tcp --dport 6443 -j DROP" in text
+    assert "-I INPUT -j DRILL-edge-control-cut" in text
+    assert "10.89.0.1/" not in text  # the operator's way in
+
+
+def test_clusters_here_can_be_struck_as_if_they_were_elsewhere(tmp_path: Path) -> None:
+    here = local_site(tmp_path)
+    assert here.is_local
+    elsewhere = dataclasses.replace(here, elsewhere=True)
+    assert not elsewhere.is_local
+    assert "machine below" in named("cluster-power").unavailable(elsewhere)
 
 
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f.machine], ids=lambda f: f.name)
@@ -168,6 +202,111 @@ def test_wrong_arguments_are_refused(arguments: list[str]) -> None:
 def test_somebody_elses_cluster_is_not_struck_from_below(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not run on this machine"):
         assert Place(site(tmp_path), EAST).spec
+
+
+def test_a_fault_may_say_itself_who_answers() -> None:
+    predicted = predict(named("region-evacuated"), EAST, ACTIVE, (WEST,))
+    assert (predicted.before, predicted.during) == ((EAST, WEST), (WEST,))
+
+
+def test_the_switch_says_who_answers_in_the_other_mode(tmp_path: Path) -> None:
+    switch = named("mode-switch").during
+    assert switch
+    assert switch(site(tmp_path), EDGE) == (WEST,)  # stack west's activeCluster
+    standby = dataclasses.replace(site(tmp_path), mode="standby")
+    assert switch(standby, EDGE) == (EAST, WEST)
+
+
+def test_an_evacuated_region_is_a_standby_whatever_the_mode(tmp_path: Path) -> None:
+    changes = operation.evacuated(site(tmp_path), EAST)
+    assert changes["lbMode"] == "active"
+    weights = {each["name"]: each.get("weight", 100) for each in changes["clusters"]}
+    assert weights == {EAST: 0, WEST: 100}
+
+
+def test_all_is_back_when_every_cluster_has_about_its_share_again() -> None:
+    before = {EAST: 0.5, WEST: 0.5}
+    assert is_back(answers(EAST, WEST) * 5, before)
+    assert is_back(answers(EAST, WEST) * 4 + answers(WEST, WEST), before)
+    assert not is_back(answers(WEST) * 10, before)
+    assert not is_back([], before)
+    lost = dataclasses.replace(answers(EAST)[0], status=503)
+    assert not is_back([*answers(EAST, WEST) * 5, lost], before)
+
+
+def answers(*clusters: str) -> list[Sample]:
+    return [
+        Sample("r-1", 0.0, 0.0, 0.01, "kept", "GET", "h1", status=200, cluster=name)
+        for name in clusters
+    ]
+
+
+def test_the_edges_own_word_on_its_gateways_is_followed() -> None:
+    name = "cluster.regions_transaction-service_web-portal.membership_healthy"
+    lines = [f"{name}: 2", f"{name}: 2", "noise", f"{name}: 1", f"{name}: 1", f"{name}: 2"]
+    clock = itertools.count(10.0).__next__
+    assert list(observer.changes(lines, clock)) == [(10.0, 2, 1), (11.0, 1, 2)]
+    two = ["cluster.regions_a.membership_healthy: 2", "cluster.regions_b.membership_healthy: 2"]
+    more = [two[0], two[1], two[1].replace(": 2", ": 1")]
+    assert list(observer.changes(more, clock)) == []
+
+
+def test_settings_are_changed_in_a_copy_that_keeps_the_rest() -> None:
+    own = "config:\n  demo:lbMode: active\n  demo:localPort: '8443'\nencryptionsalt: v1:x\n"
+    text = update.changed(own, "demo", {"lbMode": "standby", "clusters": [{"name": "a"}]})
+    content = yaml.safe_load(text)
+    assert content["encryptionsalt"] == "v1:x"
+    assert content["config"] == {
+        "demo:lbMode": "standby",
+        "demo:localPort": "8443",
+        "demo:clusters": [{"name": "a"}],
+    }
+    assert yaml.safe_load(update.changed("", "demo", {"lbMode": "standby"})) == {
+        "config": {"demo:lbMode": "standby"}
+    }
+
+
+def test_a_failed_update_is_told_by_pulumis_own_reason() -> None:
+    said = (
+        "Updating (west)\n    error: update failed\n  error: unknown key lbMod in Pulumi.west.yaml"
+    )
+    assert update.reason(said) == "unknown key lbMod in Pulumi.west.yaml"
+    assert update.reason("killed") == "killed"
+
+
+def test_a_setting_is_the_stacks_own_or_the_default() -> None:
+    assert update.setting("west", "activeCluster") == WEST
+    assert [each["name"] for each in update.setting("west", "clusters")] == [EAST, WEST]
+    with pytest.raises(UserError, match="stack north cannot be read"):
+        update.setting("north", "clusters")
+
+
+def test_updates_are_mended_last_and_power_before_pods() -> None:
+    order = sorted(KNOWN, key=action._turn)
+    names = [fault.name for fault in order]
+    assert names.index("region-cut") < names.index("cluster-power") < names.index("workload-gone")
+    assert all(fault.update for fault in order[-4:]) and not any(f.update for f in order[:-4])
+
+
+def test_each_act_of_the_talk_is_a_fault_that_there_is() -> None:
+    for act in walk.ACTS:
+        assert named(act.fault) and act.look.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "all", "--profile", "p.yaml"], "one drill in one mode"),
+        (["run", "gateway-gone", "--profile", "nowhere.yaml"], "no profile nowhere.yaml"),
+        (["run", "gateway-gone", "workload-gon"], "Did you mean workload-gone"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
 
 
 def test_only_faults_that_take_a_path_away_move_all() -> None:

@@ -1,0 +1,111 @@
+"""What operators do on purpose, done under traffic: it must cost no more than nothing."""
+
+from __future__ import annotations
+
+import json
+
+from drills import update
+from drills.faults.model import Fault, Kind, Layer, Moves, Place
+from drills.site import Site
+
+CERTIFICATES = "**:Certificate::**"
+"""URNs of the stack's certificates; not of its authority, whose type ends otherwise."""
+
+
+def _switch(place: Place) -> None:
+    update.up(place.site, {**place.site.changes, "lbMode": _other_mode(place.site)})
+
+
+def _back(place: Place) -> None:
+    update.up(place.site, place.site.changes)
+
+
+def _other_mode(site: Site) -> str:
+    return "standby" if site.mode == "active" else "active"
+
+
+def _after_switch(site: Site, _: str) -> tuple[str, ...]:
+    if _other_mode(site) == "active":
+        return site.application
+    return (update.setting(site.stack, "activeCluster") or site.application[0],)
+
+
+def _renew(place: Place) -> None:
+    update.up(place.site, place.site.changes, replace=CERTIFICATES)
+
+
+def _nothing(_: Place) -> None:
+    """What was renewed stays."""
+
+
+def _evacuate(place: Place) -> None:
+    update.up(place.site, evacuated(place.site, place.cluster))
+
+
+def evacuated(site: Site, cluster: str) -> update.Changes:
+    """The settings that take all traffic from one cluster and leave it as a standby."""
+    known = update.setting(site.stack, "clusters")
+    clusters = [{**each, "weight": 0} if each["name"] == cluster else each for each in known]
+    return {**site.changes, "lbMode": "active", "clusters": clusters}
+
+
+def _others(site: Site, cluster: str) -> tuple[str, ...]:
+    return tuple(name for name in site.application if name != cluster)
+
+
+def _set(place: Place) -> None:
+    update.up(place.site, json.loads(place.memory["changes"]))
+
+
+def _own(place: Place) -> None:
+    update.up(place.site)
+
+
+OTHER_SETTINGS = Fault(
+    "other-settings",
+    Layer.OPERATION,
+    Kind.CONTROL,
+    "Puts other settings than the stack's own in force.",
+    _set,
+    _own,
+    moves=Moves.NONE,
+    edge=True,
+    update=True,
+)
+"""What `--mode` and `--profile` do around a drill; no drill of its own, but mended like one."""
+
+FAULTS = (
+    Fault(
+        "mode-switch",
+        Layer.OPERATION,
+        Kind.CONTROL,
+        "Switches lbMode by an update, from active to standby or else to active, and back.",
+        _switch,
+        _back,
+        edge=True,
+        during=_after_switch,
+        update=True,
+    ),
+    Fault(
+        "certificates-renewed",
+        Layer.OPERATION,
+        Kind.CONTROL,
+        "Makes every certificate of the stack anew by an update: edge, gateways, mutual TLS.",
+        _renew,
+        _nothing,
+        moves=Moves.NONE,
+        edge=True,
+        update=True,
+    ),
+    Fault(
+        "region-evacuated",
+        Layer.OPERATION,
+        Kind.CONTROL,
+        "Takes all traffic from the cluster by an update, and brings it back.",
+        _evacuate,
+        _back,
+        during=_others,
+        update=True,
+    ),
+)
+"""All of this layer, in the order of a talk."""

@@ -1,0 +1,147 @@
+"""Several drills one after the other, in several modes: the matrix."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from drills import drill, prediction, rails, settings
+from drills.book import Book
+from drills.drill import Outcome, Pace
+from drills.faults import Fault
+from drills.faults.operation import OTHER_SETTINGS
+from drills.report import write_matrix
+from drills.report.matrix import Outcome as Word
+from drills.report.matrix import Row
+from drills.site import EDGE, Site, until
+from drills.traffic.generator import TrafficError
+from toolchain import environment
+from toolchain.errors import UserError
+
+WELL_SECONDS = 90
+"""How long the stack may take to be well again after a drill."""
+
+Say = Callable[[str], None]
+
+
+def run(
+    site: Site,
+    faults: Sequence[Fault],
+    modes: Sequence[str],
+    pace: Pace,
+    say: Say,
+    cluster: str | None = None,
+    force: bool = False,
+) -> tuple[list[Row], Path]:
+    """Runs every drill in every mode; gives the rows and the page that holds them.
+
+    What cannot be carried out is a row that says why; the others go on. Interrupted, the page
+    holds what was done until then.
+    """
+    place = folder("matrix")
+    rows: list[Row] = []
+    count = len(faults) * len(modes)
+    try:
+        for mode in modes:
+            with settings.other(site, {} if mode == site.mode else {"lbMode": mode}, say) as there:
+                for fault in faults:
+                    say(f"\n{len(rows) + 1} of {count}, {mode}: {fault.name}")
+                    rows.append(_row(there, fault, pace, say, cluster, force))
+                    say(f"{rows[-1].outcome}: {rows[-1].figures} {rows[-1].reason}".rstrip())
+    finally:
+        page = write_matrix(place, f"Drills of stack {site.stack}", rows)
+    return rows, page
+
+
+def _row(site: Site, fault: Fault, pace: Pace, say: Say, cluster: str | None, force: bool) -> Row:
+    row = Row(str(fault.layer), fault.name, site.mode, Word.UNAVAILABLE)
+    if reason := fault.unavailable(site):
+        return _with(row, Word.UNAVAILABLE, reason)
+    try:
+        outcome = one(site, fault, cluster, pace, say, force, patience=WELL_SECONDS)
+    except (UserError, TrafficError) as error:
+        return _with(row, Word.FAILED, str(error))
+    return of(outcome, site.mode)
+
+
+def of(outcome: Outcome, mode: str) -> Row:
+    """The row of a drill that was carried out."""
+    return Row(
+        layer=str(outcome.fault.layer),
+        drill=outcome.fault.name,
+        mode=mode,
+        outcome=Word.MISSED if outcome.missed else Word.MET,
+        reason="; ".join(outcome.missed),
+        ledger=outcome.ledger,
+        folder=f"../{outcome.folder.name}",
+    )
+
+
+def folder(what: str) -> Path:
+    """Where the pages of several drills go that begin now."""
+    return environment.PROJECT / "reports" / time.strftime(f"%Y%m%d-%H%M%S-{what}", time.gmtime())
+
+
+def is_good(rows: Sequence[Row]) -> bool:
+    """Whether every drill that can be carried out here was, and met its objectives."""
+    return all(row.outcome in (Word.MET, Word.UNAVAILABLE) for row in rows)
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """The matrix for a terminal: a line a drill, a column a mode."""
+    modes = list(dict.fromkeys(row.mode for row in rows))
+    grid = Table("layer", "drill", *modes, box=None)
+    for layer, name in dict.fromkeys((row.layer, row.drill) for row in rows):
+        found = {row.mode: row for row in rows if row.drill == name}
+        texts = [_text(found[mode]) if mode in found else Text("-") for mode in modes]
+        grid.add_row(layer, name, *texts)
+    return grid
+
+
+def _text(row: Row) -> Text:
+    words = f"{row.outcome}: {row.figures}"
+    return Text(words, {Word.MET: "green", Word.UNAVAILABLE: "dim"}.get(row.outcome, "bold red"))
+
+
+def _with(row: Row, word: Word, reason: str) -> Row:
+    return dataclasses.replace(row, outcome=word, reason=reason)
+
+
+def one(
+    site: Site,
+    fault: Fault,
+    cluster: str | None,
+    pace: Pace,
+    say: Say,
+    force: bool = False,
+    patience: float = 0.0,
+) -> Outcome:
+    """Runs one drill, if the rails let it. `patience`: seconds to wait for a well stack.
+
+    Raises UserError and TrafficError.
+    """
+    struck = EDGE if fault.edge and not cluster else cluster
+    struck = struck or prediction.struck_by_default(fault, site.order, EDGE)
+    if patience and not force:
+        what = "The stack is well"
+        until(lambda: not any(rails.look(site).values()), what, patience, pause=1.0)
+    check(site, fault, struck, force)
+    return drill.run(site, fault, struck, pace, say)
+
+
+def check(site: Site, fault: Fault, cluster: str, force: bool) -> None:
+    """Raises UserError if a fault must not, or cannot, be made now."""
+    if reason := fault.unavailable(site):
+        raise UserError(f"{fault.name} is not available on stack {site.stack}: it {reason}")
+    entries = Book(site.folder).entries()
+    if site.changes:  # they are in force on purpose
+        entries = [entry for entry in entries if entry.fault != OTHER_SETTINGS.name]
+    known = {} if force else rails.look(site)
+    in_force = [] if force else entries
+    if refused := rails.refusal(fault, cluster, site.clusters, known, in_force):
+        raise UserError(refused)

@@ -1,0 +1,119 @@
+"""`pulumi up` as a drill needs it: with other settings for a while, and back to the stack's own.
+
+The settings file of the stack is never written: Pulumi is given a copy with the changes. So mending
+is a plain `up`, whoever does it, and whatever became of the drill.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from drills.site import Site
+from toolchain import environment, leftovers, run
+from toolchain.errors import UserError
+
+SECONDS = 300
+"""How long an update may take."""
+
+Changes = Mapping[str, Any]
+"""Settings by their names, without the project's."""
+
+_OPTIONS = ("--yes", "--skip-preview", "--non-interactive", "--color=never", "--suppress-outputs")
+_NOISE = ("error: update failed", "error: preview failed")
+
+
+def up(site: Site, changes: Changes | None = None, replace: str = "") -> None:
+    """Updates the stack to its own settings, `changes` apart; returns when they are in force.
+
+    `replace`: URNs, with wildcards, of resources that are made anew. Interrupted, it lets Pulumi
+    end in order. Raises UserError with Pulumi's own reason.
+    """
+    env = environment.variables(os.environ, site.stack)
+    if environment.uses_own_state(env):
+        leftovers.remove_stale_locks(environment.state_folder())
+    again = ["--replace", replace] if replace else []
+    with _settings(site, changes or {}) as file:
+        command = ["pulumi", "up", *_OPTIONS, "--stack", site.stack, *again, *file]
+        try:
+            process = subprocess.Popen(
+                run.tied(command),
+                cwd=environment.PROJECT,
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,  # Ctrl-C is for the drill, which passes it on
+            )
+        except OSError:
+            raise UserError("pulumi is not on PATH. Run this by: ./demo task ...") from None
+        said = _end(process)
+    if process.returncode:
+        raise UserError(f"The update of stack {site.stack} failed: {reason(said)}")
+
+
+def setting(stack: str, key: str, project: Path = environment.PROJECT) -> Any:
+    """A setting of the stack, or else its default. Raises UserError."""
+    files = [project / f"Pulumi.{stack}.yaml", project / "Pulumi.yaml"]
+    try:
+        own, declared = (yaml.safe_load(file.read_text()) or {} for file in files)
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(f"The settings of stack {stack} cannot be read: {error}") from None
+    default = declared["config"][key]["default"]
+    return (own.get("config") or {}).get(f"{declared['name']}:{key}", default)
+
+
+def changed(text: str, name: str, changes: Changes) -> str:
+    """The text of a settings file with `changes`, for the project called `name`."""
+    content = yaml.safe_load(text) or {}
+    config = dict(content.get("config") or {})
+    config.update({f"{name}:{key}": value for key, value in changes.items()})
+    return yaml.safe_dump({**content, "config": config}, sort_keys=False)
+
+
+def reason(said: str) -> str:
+    """The line in which Pulumi says why an update failed."""
+    lines = [line.strip() for line in said.splitlines() if re.match(r"\s*error: ", line)]
+    telling = [line for line in lines if line not in _NOISE] or said.strip().splitlines()
+    return telling[0].removeprefix("error: ") if telling else "no message"
+
+
+@contextlib.contextmanager
+def _settings(site: Site, changes: Changes) -> Iterator[list[str]]:
+    """The options that name the settings: none for the stack's own, else a private copy."""
+    if not changes:
+        yield []
+        return
+    project = yaml.safe_load((environment.PROJECT / "Pulumi.yaml").read_text())["name"]
+    own = (environment.PROJECT / f"Pulumi.{site.stack}.yaml").read_text()
+    with tempfile.NamedTemporaryFile(
+        "w", dir=site.folder, prefix=".settings-", suffix=".yaml"
+    ) as file:
+        file.write(changed(own, project, changes))
+        file.flush()
+        yield ["--config-file", file.name]
+
+
+def _end(process: subprocess.Popen[str]) -> str:
+    """What the process printed until its end; an interrupt is passed on, and its end awaited."""
+    try:
+        return process.communicate(timeout=SECONDS)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise UserError(f"The update took more than {SECONDS} s and was ended") from None
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.communicate(timeout=SECONDS)
+        process.kill()
+        process.wait()
+        raise

@@ -1,0 +1,93 @@
+"""The presenter's way: acts in the order of a talk, a pause before each, a recap with numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from drills import matrix
+from drills.drill import Pace
+from drills.faults import named
+from drills.report import write_matrix
+from drills.report.matrix import Row
+from drills.site import Site
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Act:
+    """One fault and what the audience should look at while it is shown."""
+
+    title: str
+    fault: str
+    look: str
+
+
+ACTS = (
+    Act(
+        "The workload is lost",
+        "workload-gone",
+        "The struck cluster's bar empties within a second, the other one fills. Its gateway is"
+        " still there: it passes requests on to its peer until the edge knows better.",
+    ),
+    Act(
+        "The gateway is lost",
+        "gateway-gone",
+        "Pods are well and nobody can reach them: the failure that health checks of pods miss."
+        " The edge leaves the region by itself.",
+    ),
+    Act(
+        "The workload lies",
+        "pods-errors",
+        "Every request fails while readiness says well. Only the answers tell, so they are"
+        " counted, and the pods are ejected.",
+    ),
+    Act(
+        "A whole cluster loses its power",
+        "cluster-power",
+        "Nobody says goodbye: connections just hang. The slowest request is the time-out of one"
+        " try, and no request is lost.",
+    ),
+    Act(
+        "A region is cut off",
+        "region-cut",
+        "All is well on both sides, and no packet gets through. Watch how long the edge needs to"
+        " know, and who has the traffic when the link is back.",
+    ),
+    Act(
+        "Active/active becomes active/standby",
+        "mode-switch",
+        "One setting and one update. The edge is replaced while requests run, and when the update"
+        " returns the new mode is in force.",
+    ),
+)
+"""What a talk shows, from the inside out."""
+
+
+def run(site: Site, pace: Pace, say: Say, pause: Callable[[str], None]) -> tuple[list[Row], Path]:
+    """Walks through the acts; gives the rows of the recap and the page that holds them.
+
+    `pause` is called before each act with what to say. What is not available on this backend is
+    left out, with the reason. Raises UserError and TrafficError; interrupted, the page holds the
+    acts that are over.
+    """
+    say(f"The bank: {site.url}")
+    say(f"lbMode is {site.mode}: {', then '.join(' and '.join(group) for group in site.order)}.")
+    say("Open it beside this terminal: the page says which cluster answered, in its colour.")
+    rows: list[Row] = []
+    page = Path()
+    for number, act in enumerate(ACTS, 1):
+        fault = named(act.fault)
+        say(f"\nAct {number} of {len(ACTS)}: {act.title}")
+        if reason := fault.unavailable(site):
+            say(f"Left out here: it {reason}.")
+            continue
+        say(f"Look at this: {act.look}")
+        pause(f"Enter starts {act.fault}; Ctrl-C ends the talk.")
+        outcome = matrix.one(site, fault, None, pace, say, patience=matrix.WELL_SECONDS)
+        rows.append(matrix.of(outcome, site.mode))
+        say(f"{rows[-1].outcome}: {rows[-1].figures} {rows[-1].reason}".rstrip())
+        page = write_matrix(page.parent if rows[1:] else matrix.folder("demo"), "The demo", rows)
+    return rows, page

@@ -1,0 +1,149 @@
+"""Drills on real clusters: what they break they mend, whatever becomes of them; nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import lab
+from tests.checkout import Checkout, eventually, kill_session
+from tests.traffic import ask, served
+
+EAST, WEST = "east-cluster", "west-cluster"
+QUICK = ("--baseline", "2", "--hold", "4")
+DRILL_SECONDS = 120
+MATRIX_SECONDS = 3000
+"""Longest time of all drills in two modes."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_broken(demo: Checkout) -> Iterator[None]:
+    yield
+    done = demo.demo("task", "status", check=False)
+    if done.code:
+        demo.demo("task", "heal-all", check=False)
+    assert not done.code, done.output
+
+
+def runs(demo: Checkout) -> list[Path]:
+    """Folders of the drills' runs, the newest last."""
+    return sorted(file.parent for file in demo.folder.glob("reports/*/ledger.json"))
+
+
+def ledger(run: Path) -> dict[str, Any]:
+    """The ledger of a run."""
+    return dict(json.loads((run / "ledger.json").read_text())["ledger"])
+
+
+def start(demo: Checkout, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Starts a drill that holds its fault for long, and waits until the fault is in force."""
+    process = demo.start(
+        "./demo", "task", "drill", "--", *arguments, "--baseline", "1", "--hold", "100", log=log
+    )
+    eventually(lambda: "In force" in log.read_text(errors="replace"), "the fault is in force", 60)
+    return process
+
+
+def broken(demo: Checkout) -> str:
+    """What `task status` says is broken; empty if nothing."""
+    done = demo.demo("task", "status", check=False)
+    return done.output if done.code else ""
+
+
+def test_a_drill_breaks_mends_counts_and_reports(demo: Checkout) -> None:
+    done = demo.demo("task", "drill", "--", "workload-gone", *QUICK, check=False)
+    assert "Predicted: east-cluster and west-cluster answers now; then west-cluster." in done.output
+    assert "Prediction: right" in done.output
+    run = runs(demo)[-1]
+    book = ledger(run)
+    assert book["promised"]["lost"] == 0 and book["promised"]["sent"] > 300
+    assert [incident["name"] for incident in book["incidents"]] == ["workload-gone"]
+    incident = book["incidents"][0]
+    assert incident["fault"] < incident["all_moved"] < incident["mended"] < incident["failed_back"]
+    assert incident["fault"] < incident["ejected"] < incident["mended"]
+    assert {file.name for file in run.iterdir()} == {
+        "record.jsonl", "ledger.json", "junit.xml", "report.md", "report.html"
+    }  # fmt: skip
+
+
+def test_ctrl_c_mends(demo: Checkout, tmp_path: Path) -> None:
+    process = start(demo, tmp_path / "log", "gateway-gone")
+    assert "gateway-gone" in broken(demo)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(DRILL_SECONDS) != 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
+    assert broken(demo) == ""
+
+
+def test_a_closed_terminal_mends(demo: Checkout, tmp_path: Path) -> None:
+    process = start(demo, tmp_path / "log", "region-cut")
+    os.killpg(process.pid, signal.SIGHUP)
+    process.wait(DRILL_SECONDS)
+    assert broken(demo) == ""
+
+
+def test_a_killed_drill_is_mended_by_its_guard(demo: Checkout, tmp_path: Path) -> None:
+    process = start(demo, tmp_path / "log", "pods-errors")
+    kill_session(process)
+    eventually(lambda: broken(demo) == "", "the guard has mended", 60)
+
+
+def test_by_hand_status_tells_and_heal_all_mends_without_any_record(
+    demo: Checkout, outputs: dict[str, Any]
+) -> None:
+    demo.demo("task", "break-workload")
+    demo.demo("task", "break", "--", "link-cut", "--cluster", WEST, "--force")
+    said = broken(demo)
+    assert f"{EAST}: workload-gone, for" in said and f"{WEST}: link-cut, for" in said
+    refused = demo.demo("task", "cluster-outage", "--", "--cluster", WEST, check=False)
+    assert refused.code and "last healthy path" in refused.output
+    (demo.private() / "faults.json").unlink()
+    assert "workload-gone, which nobody wrote down" in broken(demo)
+    demo.demo("task", "heal-all")
+    eventually(lambda: len(served(ask(outputs, 10))) == 2, "both answer", 30)
+
+
+def test_elsewhere_a_region_is_cut_off_by_its_service(
+    demo: Checkout, outputs: dict[str, Any]
+) -> None:
+    command = ("python", "-m", "drills", "--elsewhere")
+    env = {"PATH": demo.shell_path()}
+    demo.run(*command, "break", "region-cut", **env)
+    assert served(ask(outputs, 10)) == {WEST: 10}
+    assert "region-cut" in broken(demo)
+    demo.run(*command, "fix", "region-cut", **env)
+    eventually(lambda: len(served(ask(outputs, 10))) == 2, "both answer", 30)
+    refused = demo.run(*command, "break", "cluster-power", check=False, **env)
+    assert refused.code and "needs the machine below" in refused.output
+
+
+def test_a_guard_ends_with_its_drill(demo: Checkout) -> None:
+    left = [lab.command_line(process) for process in lab.running()]
+    assert not [line for line in left if "drills.guard" in line and str(demo.folder) in line]
+
+
+@pytest.mark.timeout(MATRIX_SECONDS)
+def test_every_drill_in_each_mode_loses_nothing(demo: Checkout, tmp_path: Path) -> None:
+    log = tmp_path / "matrix"
+    process = demo.start("./demo", "task", "drill:all", "--", *QUICK, log=log)
+    try:
+        process.wait(MATRIX_SECONDS - 60)
+    finally:
+        if process.poll() is None:
+            kill_session(process)
+    said = log.read_text(errors="replace")
+    print(said)
+    (page,) = demo.folder.glob("reports/*-matrix/matrix.html")
+    made = {run.name: ledger(run) for run in runs(demo)}
+    rows = (page.parent / "matrix.md").read_text()
+    assert "failed:" not in rows, rows
+    lost = {name: book["promised"]["lost"] for name, book in made.items()}
+    assert not {name: count for name, count in lost.items() if count}
+    assert "predicted" not in rows, rows
