@@ -39,7 +39,8 @@ def forwarding_routes(
     Requests are retried on the profile's conditions, elsewhere first, and hedged: a try that takes
     longer than `per_try_timeout` goes on beside the next one, and the first good answer counts.
     POST and PATCH without an Idempotency-Key are retried only if they were surely not executed,
-    and never hedged, because the backend cannot tell a second try from a second order.
+    and never hedged, because the backend cannot tell a second try from a second order. Times are
+    in seconds; 0 is none.
     """
     match = {"prefix": "/"} if path == "/" else {"path_separated_prefix": path}
     target: dict[str, Any] = {"cluster": cluster, "timeout": seconds(timeout)}
@@ -109,8 +110,8 @@ def not_found() -> dict[str, Any]:
 
 
 def _retry_policy(profile: HttpProfile, conditions: Sequence[str], attempts: int) -> dict[str, Any]:
-    return {
-        "retry_on": ",".join(conditions),
+    policy: dict[str, Any] = {
+        "retry_on": ",".join(c for c in conditions if not c.isdigit()),
         "num_retries": attempts,
         "retry_back_off": {
             "base_interval": seconds(profile.retries.base_interval),
@@ -124,3 +125,6 @@ def _retry_policy(profile: HttpProfile, conditions: Sequence[str], attempts: int
             "typed_config": any_type(_PREVIOUS_PRIORITIES, update_frequency=1),
         },
     }
+    if statuses := [int(c) for c in conditions if c.isdigit()]:
+        policy["retriable_status_codes"] = statuses
+    return policy

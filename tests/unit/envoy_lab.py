@@ -44,8 +44,12 @@ def portal_route() -> Route:
     return routes(portal_documents())[0]
 
 
+def read_profile(file: Path) -> HttpProfile:
+    return http_profile(yaml.safe_load(file.read_text()))
+
+
 def shipped_profile() -> HttpProfile:
-    return http_profile(yaml.safe_load((MANIFESTS / "http-profile.yaml").read_text()))
+    return read_profile(MANIFESTS / "http-profile.yaml")
 
 
 def forgiving_profile() -> HttpProfile:

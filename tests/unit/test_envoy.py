@@ -24,7 +24,7 @@ from components.routing import (
     edge_weights,
     gateway_targets,
 )
-from tests.unit.envoy_lab import CLUSTERS, portal_route, shipped_profile
+from tests.unit.envoy_lab import CLUSTERS, portal_route, read_profile, shipped_profile
 from tests.unit.envoy_process import envoy_binary
 
 PORTAL = portal_route()
@@ -35,6 +35,8 @@ PLAIN = Route("news", "retail", 80, 8080, ("news.example.com",), "/n", "HTTP", N
 SOUTH = ApplicationCluster("south-cluster", "us-south1", 0)
 ADDRESSES = {"east-cluster": "10.89.0.27", "west-cluster": "10.89.0.43", "south-cluster": "gw.test"}
 PROFILE = shipped_profile()
+EARLIER = read_profile(Path(__file__).parent / "profiles" / "earlier-demo.yaml")
+SILENT = read_profile(Path(__file__).parent / "profiles" / "nothing-written.yaml")
 
 
 def edge(
@@ -84,6 +86,10 @@ EVERY_BOOTSTRAP = {
     "gateway with several services": gateway((PORTAL, SHOP, PLAIN)),
     "gateway with two peers": gateway(clusters=[*CLUSTERS, SOUTH]),
     "gateway alone": gateway(clusters=CLUSTERS[:1]),
+    "edge of the earlier demo": replace(edge(), profile=EARLIER),
+    "gateway of the earlier demo": replace(gateway(), profile=EARLIER),
+    "edge of an empty profile": replace(edge(), profile=SILENT),
+    "gateway of an empty profile": replace(gateway(), profile=SILENT),
 }
 
 
@@ -225,6 +231,34 @@ def test_a_profile_without_retries_renders_none() -> None:
     silent = replace(PROFILE, retries=replace(PROFILE.retries, attempts=0))
     document = edge_bootstrap(replace(edge(), profile=silent))
     assert list(nodes(document, "retry_policy")) == []
+
+
+def test_traps_are_rendered_as_they_are() -> None:
+    for document, timeout, per_try in (
+        (edge_bootstrap(replace(edge(), profile=EARLIER)), "3s", "10s"),
+        (gateway_bootstrap(replace(gateway(), profile=EARLIER)), "2.7s", "5s"),
+    ):
+        route = next(nodes(document, "routes"))[1]["route"]
+        assert route["timeout"] == timeout
+        assert route["retry_policy"]["per_try_timeout"] == per_try
+        cluster = document["static_resources"]["clusters"][0]
+        assert cluster["connect_timeout"] == "10s"
+        assert cluster["outlier_detection"]["enforcing_consecutive_5xx"] == 0
+        assert cluster["outlier_detection"]["max_ejection_percent"] == 100
+        assert cluster["outlier_detection"]["base_ejection_time"] == "30s"
+
+
+def test_what_a_profile_leaves_out_is_written_out_as_tetrate_has_it() -> None:
+    document = edge_bootstrap(replace(edge(), profile=SILENT))
+    once, again = (entry["route"] for entry in next(nodes(document, "routes"))[:2])
+    assert again["timeout"] == again["retry_policy"]["per_try_timeout"] == "0s"  # no limit
+    assert again["retry_policy"]["num_retries"] == 2
+    assert again["retry_policy"]["retriable_status_codes"] == [503]
+    assert "503" not in again["retry_policy"]["retry_on"]
+    assert "retriable_status_codes" not in once["retry_policy"]
+    cluster = document["static_resources"]["clusters"][0]
+    assert cluster["circuit_breakers"]["thresholds"][0]["max_connections"] == 2**32 - 1
+    assert cluster["outlier_detection"]["enforcing_consecutive_gateway_failure"] == 0
 
 
 def test_each_certificate_has_a_chain_and_the_first_serves_whoever_names_nobody() -> None:
