@@ -9,9 +9,10 @@ from typing import Any
 
 import pulumi
 
-from components import backends, manifest, secrets
+from components import backends, lint, manifest, secrets
 from components.envoys import NAMESPACE
 from components.errors import DemoError
+from components.lint.model import Place
 from components.profile import HttpProfile, ProfileError, http_profile
 from components.routes import Route, RouteError, routes
 from components.settings import EDGE_CLUSTER, Settings, load
@@ -37,10 +38,13 @@ def make(root: Path) -> Plan:
     """Reads the stack's settings and the files that they name; `root` is the project's folder.
 
     Raises UserError with one line for people when anything of it cannot be used. A preview only
-    warns of what this machine lacks, for it may be that of a reviewer or of a pull request.
+    warns of what this machine lacks, for it may be that of a reviewer or of a pull request. Traps
+    in the profile are only warned of: somebody may want to see what they cost.
     """
     settings = load(root)
     plan = read(settings, backends.of(settings))
+    for trap in lint.traps(plan.profile, _place(settings)):
+        pulumi.log.warn(trap.line)
     try:
         plan.backend.check()
     except UserError as error:
@@ -85,4 +89,13 @@ def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
             for document in manifest.load(settings.online_banking_secret)
         ],
         backend=backend,
+    )
+
+
+def _place(settings: Settings) -> Place:
+    return Place(
+        source=manifest.shown(settings.http_profile),
+        clusters=len(settings.clusters),
+        platform=settings.platform,
+        lb_mode=settings.lb_mode,
     )

@@ -11,10 +11,15 @@ import pytest
 import yaml
 
 from components import backends, plan
+from components.backends.local import LocalBackend
 from components.errors import DemoError, one_line
-from components.settings import Settings, read
+from components.lint import traps
+from components.lint.model import Place
+from components.routing import ApplicationCluster, LbMode
+from components.settings import Platform, Settings, read
 
 ROOT = Path(__file__).resolve().parents[2]
+EARLIER = ROOT / "tests" / "unit" / "profiles" / "earlier-demo.yaml"
 OWN = {"host": "shop.example.com", "protocol": "HTTPS", "tls-secret": "shop-certs"}
 PLAIN = {"host": "plain.example.com"}
 
@@ -130,6 +135,42 @@ def test_a_preview_goes_on_with_a_warning(
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
     assert plan.make(ROOT).routes
     assert incapable == ["pulumi up would stop here: no room"]
+
+
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
+def test_traps_in_the_profile_are_warned_of_and_refused_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preview: bool
+) -> None:
+    warnings: list[str] = []
+    settings = chosen(tmp_path, service("shop", OWN), http_profile=EARLIER)
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(plan, "load", lambda root: settings)
+    monkeypatch.setattr(LocalBackend, "check", lambda self: None)
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
+    made = plan.make(ROOT)
+    place = Place("tests/unit/profiles/earlier-demo.yaml")
+    assert warnings == [trap.line for trap in traps(made.profile, place)] != []
+
+
+@pytest.mark.parametrize(
+    ("settings", "warning"),
+    [
+        ({"clusters": (ApplicationCluster("a", "b"),)}, "clusters (1)"),
+        ({"platform": Platform.TETRATE, "lb_mode": LbMode.STANDBY}, "lbMode (standby)"),
+    ],
+)
+def test_the_warnings_know_the_stacks_settings(
+    incapable: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    warning: str,
+) -> None:
+    changed = dataclasses.replace(read({}, "west", ROOT), **settings)
+    monkeypatch.setattr(plan, "load", lambda root: changed)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    plan.make(ROOT)
+    assert incapable[0].startswith(f"the stack's settings: {warning}: ")
 
 
 def test_an_error_for_people_ends_the_program_with_its_one_line(

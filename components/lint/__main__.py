@@ -1,0 +1,75 @@
+"""`python -m components.lint`: finds the traps in a profile before it is applied."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from components.lint import traps
+from components.lint.model import Place
+from components.profile import HttpProfile, ProfileError, http_profile
+from components.routing import LbMode
+from toolchain.errors import UserError
+
+SHIPPED = Path("manifests/http-profile.yaml")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the traps; gives 1 if there are any, 0 if there are none, 2 for no profile."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        profile = _read(chosen.file)
+    except (UserError, ProfileError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    place = Place(str(chosen.file), chosen.clusters, chosen.platform, LbMode(chosen.mode))
+    found = traps(profile, place)
+    stack = f"{place.clusters} clusters on {place.platform}, mode {place.lb_mode}"
+    count = "1 trap" if len(found) == 1 else f"{len(found) or 'no'} traps"
+    print(f"{place.source}: {count} ({stack})")
+    for trap in found:
+        print(f"\n{trap.key}: {trap.found}")
+        for word, text in (("why", trap.why), ("fix", trap.fix)):
+            print(textwrap.fill(text, 96, initial_indent=f"  {word}  ", subsequent_indent=" " * 7))
+    return 1 if found else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m components.lint", description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=SHIPPED, help=f"{SHIPPED}")
+    parser.add_argument("--clusters", type=_count, default=2, help="application clusters (2)")
+    parser.add_argument("--platform", choices=("envoy", "tetrate"), default="envoy", help="envoy")
+    parser.add_argument("--mode", choices=[*LbMode], default=LbMode.ACTIVE, help="lbMode (active)")
+    return parser
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return count
+
+
+def _read(file: Path) -> HttpProfile:
+    """Reads the one profile of a file. Raises UserError and ProfileError.
+
+    Not by `components.manifest`, which is about registering objects and loads Pulumi.
+    """
+    try:
+        documents = [d for d in yaml.safe_load_all(file.read_text()) if d is not None]
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
+    if len(documents) != 1:
+        raise UserError(f"{file} holds {len(documents)} documents; name a file with one profile")
+    return http_profile(documents[0], source=str(file))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
