@@ -45,6 +45,8 @@ class Pace:
     """Seconds of traffic before the fault."""
     hold: float = 8.0
     """Seconds between the fault's effect and its fix."""
+    naive: bool = False
+    """Whether the same goes through the naive route beside it."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,12 @@ def run(site: Site, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome
     """Runs a drill. Raises UserError or TrafficError; whatever happens, the fault is mended."""
     during = fault.during(site, cluster) if fault.during else None
     predicted = prediction.predict(fault, cluster, site.order, during)
+    naive_url = target.naive_address(site.stack, site.naive_url) if pace.naive else ""
     say(f"{fault.name} strikes {cluster}. {fault.what}")
     say(f"Predicted: {predicted.text}")
     folder, header = _header(site, fault, cluster)
-    plan = Plan.to(site.url, rate=pace.rate, ca_file=str(site.ca_file or ""))
+    authority = str(site.ca_file or "")
+    plan = Plan.to(site.url, naive_url=naive_url, rate=pace.rate, ca_file=authority)
     traffic = Traffic(plan, header, folder)
     logs = PortalLogs(site.kubeconfig, site.application, traffic.add)
     watch = Watch(traffic, header.title)

@@ -48,6 +48,8 @@ class Site:
     """Whether the clusters are to be taken for somebody else's, wherever they run."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Settings, other than the stack's own, that are in force while drills run."""
+    naive_url: str = ""
+    """Address of the naive route; empty where it is switched off."""
 
     @staticmethod
     def selected(stack: str | None = None, elsewhere: bool = False) -> Site:
@@ -64,6 +66,7 @@ class Site:
             url=found.url,
             ca_file=found.ca_file,
             elsewhere=elsewhere,
+            naive_url=found.naive_url,
         )
 
     @property

@@ -113,13 +113,27 @@ def latency(run: Series, events: Sequence[Event], slow: float) -> Element:
 
 def lanes(run: Series, events: Sequence[Event]) -> Element:
     """Gives a strip per lane and protocol, in the colours of who answered; lost ones in red."""
+    return _strips("Lanes", run.lanes, run, events)
+
+
+def beside(run: Series, events: Sequence[Event]) -> Element:
+    """Gives a strip per lane that is there only to compare, on the same axis, likewise."""
+    return _strips("To compare", run.beside, run, events)
+
+
+def _strips(
+    title: str,
+    lanes: Mapping[str, Sequence[Mapping[str, int]]],
+    run: Series,
+    events: Sequence[Event],
+) -> Element:
     axis = Axis(run.seconds)
     body = []
-    for row, (name, counts) in enumerate(run.lanes.items()):
+    for row, (name, counts) in enumerate(lanes.items()):
         y = row * (_ROW + 6)
         body.append(e("text", name, x=_LEFT - 8, y=y + 15, text_anchor="end"))
         body += _strip(run, axis, counts, y)
-    return _chart("Lanes", body, len(run.lanes) * (_ROW + 6), axis, run, events)
+    return _chart(title, body, len(lanes) * (_ROW + 6), axis, run, events)
 
 
 def _strip(run: Series, axis: Axis, counts: Sequence[Mapping[str, int]], y: float) -> list[Element]:
@@ -130,7 +144,7 @@ def _strip(run: Series, axis: Axis, counts: Sequence[Mapping[str, int]], y: floa
             continue
         begin, end = axis.x(index * run.width), axis.x((index + 1) * run.width)
         at = float(y)
-        names = [name for name in [LOST, *run.clusters] if bin_counts.get(name)]
+        names = sorted(bin_counts, key=lambda name: (name != LOST, name))
         for name in names:
             # one lost request among many is to be seen as well
             share = bin_counts[name] / total

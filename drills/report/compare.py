@@ -7,6 +7,7 @@ from typing import Any
 
 from drills.report.run import Run
 from drills.traffic.ledger import Ledger
+from drills.traffic.model import lane_name
 from drills.traffic.summary import MOMENTS, moments
 from drills.traffic.view import milliseconds
 
@@ -44,10 +45,21 @@ def figures(one: Run, other: Run) -> Comparison:
     if a.total.duplicated is not None and b.total.duplicated is not None:
         x, y = a.total.duplicated, b.total.duplicated
         result.append(("duplicated", f"{x:,}", f"{y:,}", f"{y - x:+,}" if x != y else ""))
-    return [*result, *_faults(a, b)]
+    return [*result, *_beside(a, b), *_faults(a, b)]
 
 
 _NONE = ("+0%", "-0%")
+
+
+def _beside(a: Ledger, b: Ledger) -> Comparison:
+    """Gives what was lost by the lanes to compare with that both runs have."""
+    lost = {
+        name: (a.beside[name].lost, b.beside[name].lost) for name in a.beside if name in b.beside
+    }
+    return [
+        (f"{lane_name(name)}: lost", f"{x:,}", f"{y:,}", f"{y - x:+,}" if x != y else "")
+        for name, (x, y) in lost.items()
+    ]
 
 
 def _faults(a: Ledger, b: Ledger) -> Comparison:
@@ -84,7 +96,7 @@ def _conditions(run: Run) -> dict[str, Any]:
         "title": header.title,
         "stack": header.stack,
         "configuration": header.config_digest,
-        "rate": plan.rate if plan else "",
+        "rate": plan.counted_rate if plan else "",
         "time-out": plan.timeout if plan else "",
         "lanes": ", ".join(lane.name for lane in plan.lanes) if plan else "",
         "slow over": run.ledger.objectives.slowest,

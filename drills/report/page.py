@@ -13,7 +13,8 @@ from drills.report.run import Run, expectations
 from drills.report.series import LOST
 from drills.traffic import EventKind
 from drills.traffic.incidents import Incident
-from drills.traffic.summary import HEADS, MOMENTS, cells, of_duplicates, rows
+from drills.traffic.model import lane_name
+from drills.traffic.summary import HEADS, MOMENTS, cells, comparisons, of_duplicates, rows
 from drills.traffic.view import milliseconds
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -61,6 +62,7 @@ def _head(run: Run) -> Element:
         e("p", f"{header.title or header.run}{where} · {local_time(header.started)}"),
         e("h1", run.headline, class_="bad" if book.total.lost else "good"),
         e("p", verdict, class_="bad" if missed else "good"),
+        [e("p", text) for text in comparisons(book)],
         [e("p", f"Expected: {text}") for text in expectations(run)],
         e("ul", [e("li", e("span", name), e("b", value)) for name, value in _cards(run)],
           class_="cards"),
@@ -91,7 +93,12 @@ def _body(run: Run) -> list[Child]:
     who = [(charts.colour(name), name or "unnamed") for name in [*run.series.clusters, LOST]]
     speeds = [("#0369a1", "median"), ("#bae6fd", "up to the 99th of 100"), (charts.INK, "slowest")]
     made: list[Child] = [
-        _section("Who answered", _legend(who), charts.requests(run.series, run.events)),
+        _section(
+            "Who answered",
+            _legend(who),
+            charts.requests(run.series, run.events),
+            _beside(run) if run.series.beside else None,
+        ),
         _section(
             "How fast, counted from when a request was due",
             _legend(speeds),
@@ -115,6 +122,12 @@ def _body(run: Run) -> list[Child]:
     if run.events:
         made += [e("h2", "What happened"), _events(run)]
     return made
+
+
+def _beside(run: Run) -> list[Child]:
+    names = " and ".join(f"the {lane_name(name)}" for name in run.series.beside)
+    note = f"At the same time, to compare and not counted: {names}; what it lost is red."
+    return [e("p", note, class_="note"), charts.beside(run.series, run.events)]
 
 
 def _section(title: str, *content: Child) -> Element:
@@ -199,7 +212,7 @@ def _foot(run: Run) -> Element:
     if header.config_digest:
         facts.append(f"configuration {header.config_digest}")
     if header.plan:
-        facts.append(f"{header.plan.rate:g} requests a second")
+        facts.append(f"{header.plan.counted_rate:g} requests a second")
         facts.append(f"time-out {header.plan.timeout:g} s")
     facts += [f"{name} {value}" for name, value in header.environment.items()]
     return e("footer", " · ".join(facts))

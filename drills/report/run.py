@@ -51,12 +51,11 @@ def load(path: Path) -> Run:
     events = sorted((x for x in entries if isinstance(x, Event)), key=lambda event: event.at)
     book = ledger_of(path)
     _, entries = record.entries(path)
-    lanes = header.plan.lanes if header.plan else ()
     over_time = series(
         (entry for entry in entries if isinstance(entry, Sample)),
         book.started or header.started,
         book.ended or header.started,
-        [lane.name for lane in lanes if not lane.counted],
+        header.plan.uncounted if header.plan else (),
     )
     return Run(header, book, events, over_time)
 

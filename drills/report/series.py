@@ -37,6 +37,8 @@ class Series:
     bins: list[Bin]
     lanes: Mapping[str, list[Mapping[str, int]]]
     """Lane and protocol -> for each bin, requests by answering cluster; see Bin.clusters."""
+    beside: Mapping[str, list[Mapping[str, int]]] = field(default_factory=dict)
+    """Lanes that are there only to compare, likewise, protocols together; not in the others."""
 
     @property
     def seconds(self) -> float:
@@ -59,19 +61,22 @@ class _Gathered:
 def series(
     samples: Iterable[Sample], start: float, end: float, uncounted: Iterable[str] = ()
 ) -> Series:
-    """Gives the requests due from `start` to `end`; lanes in `uncounted` are in `lanes` only."""
+    """Gives the requests due from `start` to `end`; lanes in `uncounted` are in `beside` only."""
     width = _width(end - start)
     count = max(1, math.ceil((end - start) / width + 1e-9))
     gathered = [_Gathered() for _ in range(count)]
     lanes: dict[str, list[Counter[str]]] = {}
-    beside = set(uncounted)
+    beside: dict[str, list[Counter[str]]] = {
+        name: [Counter() for _ in range(count)] for name in uncounted
+    }
     for sample in samples:
         index = min(count - 1, max(0, int((sample.due - start) / width)))
         who = LOST if sample.lost else sample.cluster
+        if sample.lane in beside:
+            beside[sample.lane][index][who] += 1
+            continue
         lane = f"{sample.lane} {sample.protocol}"
         lanes.setdefault(lane, [Counter() for _ in range(count)])[index][who] += 1
-        if sample.lane in beside:
-            continue
         gathered[index].clusters[who] += 1
         if not sample.lost:
             gathered[index].durations.append(sample.duration)
@@ -80,6 +85,7 @@ def series(
         width,
         [Bin(g.clusters.total(), dict(g.clusters), Latency.of(g.durations)) for g in gathered],
         {name: list(lanes[name]) for name in sorted(lanes)},
+        {name: list(counts) for name, counts in beside.items()},
     )
 
 

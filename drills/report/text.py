@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from drills.report.run import Run, expectations
-from drills.traffic.summary import HEADS, as_json, cells, moments, rows
+from drills.traffic.summary import HEADS, as_json, cells, comparisons, moments, rows
 
 
 def ledger_json(run: Run) -> str:
@@ -21,6 +21,7 @@ def markdown(run: Run) -> str:
     """Gives the report as Markdown."""
     header = run.header
     lines = [f"# {header.title or header.run}", "", f"**{run.headline}.**", ""]
+    lines += [f"- {text}" for text in comparisons(run.ledger)]
     lines += [f"- Expected: {text}" for text in expectations(run)]
     missed = run.missed
     lines.append(f"- Objectives: {'missed: ' + '; '.join(missed) if missed else 'all met'}")

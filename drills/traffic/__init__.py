@@ -2,10 +2,10 @@
 
 What other parts use:
 
-    Plan.to(url, rate=100, ca_file=...)        what to send
+    Plan.to(url, rate=100, ca_file=...)        what to send; naive_url=... adds a lane to compare
     Traffic(plan, header, folder)              sends it, in a process of its own; with-statement
       .mark(event)                             puts a fault or switch on the record
-      .recent(seconds) .since(number)          live samples
+      .recent(seconds) .since(number)          live samples, of lanes that count and of all
       .halt() .stop()                          waits for what is under way; ends the record
     portal.PortalLogs(kubeconfig, clusters, traffic.add)    who executed what, for duplicates
     record.read(path) -> Record                header, samples, events, executions

@@ -24,7 +24,8 @@ from drills.traffic.generator import Traffic, TrafficError
 from drills.traffic.model import Event, Header, Lane, LanePlan, Objectives, Plan
 from drills.traffic.portal import PortalLogs
 from drills.traffic.window import Live, Second
-from toolchain import ToolchainError, environment
+from toolchain import environment
+from toolchain.errors import UserError
 
 _TICK = 0.2  # seconds between two looks at what came
 _KEEP = 10.0  # seconds of samples in memory; the record has them all
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _run(options)
-    except (target.TargetError, TrafficError, record.RecordError, ToolchainError) as error:
+    except (target.TargetError, TrafficError, record.RecordError, UserError) as error:
         print(error, file=sys.stderr)
     except FileExistsError as error:
         print(f"{error.filename} exists already. Name another: --record FILE", file=sys.stderr)
@@ -56,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--slow", type=positive, default=0.25, metavar="SECONDS", help="(0.25)")
     parser.add_argument("--lanes", type=_lanes, default="kept,new", help="kept, new or kept,new")
     parser.add_argument("--protocols", type=_protocols, default="h1,h2", help="h1, h2 or h1,h2")
+    parser.add_argument(
+        "--beside-naive",
+        action="store_true",
+        help="the same through the naive route, to compare (needs the setting naiveRoute)",
+    )
     parser.add_argument("--record", type=Path, metavar="FILE", help="JSON lines, a line a request")
     parser.add_argument(
         "--no-duplicates", action="store_true", help="do not follow the portals' logs"
@@ -93,6 +99,10 @@ def _run(options: argparse.Namespace) -> int:
         ca_file=str(authority or ""),
         protocols=options.protocols,
     )
+    if options.beside_naive:
+        if stack is None:
+            raise target.TargetError("--beside-naive compares routes of a stack; leave --url out.")
+        plan = plan.beside_naive(target.naive_address(stack.stack, stack.naive_url))
     now = time.time()
     run = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-traffic"
     header = Header(
@@ -114,7 +124,8 @@ def _run(options: argparse.Namespace) -> int:
         if stack and header.portal_logs
         else None
     )
-    _watch(traffic, logs, announced, _output(options.json, header, plan))
+    state = Live(uncounted=plan.uncounted)
+    _watch(traffic, logs, announced, _output(options.json, header, plan), state)
     return _finish(traffic, options.json, with_report=not options.record)
 
 
@@ -153,7 +164,7 @@ def _output(as_json: bool, header: Header, plan: Plan) -> _Output:
     if as_json:
         return _Output(_json_line, "")
     if view.console().is_terminal:
-        return _Output(None, f"{header.title}   {plan.rate:g}/s")
+        return _Output(None, f"{header.title}   {plan.counted_rate:g}/s")
     return _Output(_plain_line, "")
 
 
@@ -172,12 +183,12 @@ def _watch(
     logs: PortalLogs | None,
     announced: Announcements | None,
     output: _Output,
+    state: Live,
 ) -> None:
     """Shows the traffic until its end, Ctrl-C, or the terminal's closing."""
     over = threading.Event()
     handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, lambda *_: over.set()) for number in handled}
-    state = Live()
     seen = 0
     try:
         with output, traffic, logs or contextlib.nullcontext():

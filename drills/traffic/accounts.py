@@ -18,12 +18,11 @@ def ledger_of(path: Path, objectives: Objectives | None = None) -> Ledger:
     others = list(entries)
     executions = [entry for entry in others if isinstance(entry, Execution)]
     _, entries = record.entries(path)
-    lanes = header.plan.lanes if header.plan else ()
     return ledger(
         (entry for entry in entries if isinstance(entry, Sample)),
         [entry for entry in others if isinstance(entry, Event)],
         objectives or header.objectives,
         executions=executions if header.portal_logs else None,
         serving=header.serving,
-        uncounted=[lane.name for lane in lanes if not lane.counted],
+        uncounted=header.plan.uncounted if header.plan else (),
     )

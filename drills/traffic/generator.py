@@ -57,6 +57,7 @@ class Traffic:
         another thread.
         """
         self._plan = plan
+        self._beside = frozenset(plan.uncounted)
         self._header = dataclasses.replace(header, plan=plan)
         self._keep = keep
         self._listener = listener
@@ -152,14 +153,17 @@ class Traffic:
         self._writer.write(execution)
 
     def recent(self, seconds: float) -> list[Sample]:
-        """Gives the samples that ended in the last `seconds`, in the order in which they ended."""
+        """Gives the samples that ended in the last `seconds`, in the order in which they ended.
+
+        Lanes that are there only to compare are left out.
+        """
         begin = time.time() - seconds
         with self._guard:
             late = itertools.takewhile(lambda s: s.ended >= begin, reversed(self._samples))
-            return list(late)[::-1]
+            return [s for s in late if s.lane not in self._beside][::-1]
 
     def since(self, number: int) -> tuple[list[Sample], int]:
-        """Gives the samples from that number on, and the number to ask from next time.
+        """Gives the samples of all lanes from that number on, and the number to ask from next time.
 
         Numbers count requests that ended, from 0. Samples older than `keep` are left out.
         """

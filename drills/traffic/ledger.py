@@ -105,6 +105,9 @@ class Ledger:
     promised: Part
     """Those of `total` that objectives speak of: all but POST without Idempotency-Key."""
     lanes: Mapping[str, Part]
+    """Of `total`."""
+    beside: Mapping[str, Part]
+    """Lanes that are there only to compare; nothing else here speaks of them."""
     clusters: Mapping[str, Part]
     """By answering cluster, of `total`; requests that nobody answered are under NOBODY."""
     kinds: Mapping[str, Part]
@@ -216,6 +219,7 @@ def ledger(
     total = part(lambda key: key[0] not in left_out)
     promised = part(lambda key: key[0] not in left_out and key[5])
     by_lane = {lane: part(functools.partial(_is_lane, lane)) for lane in lanes}
+    beside = {lane: by_lane.pop(lane) for lane in lanes if lane in left_out}
     found = tuple(incidents(counted, events))
     connections = split(4)
     return Ledger(
@@ -225,6 +229,7 @@ def ledger(
         total=total,
         promised=promised,
         lanes=by_lane,
+        beside=beside,
         clusters=split(1),
         kinds=split(2),
         protocols=split(3),

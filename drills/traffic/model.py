@@ -8,7 +8,7 @@ All durations are seconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -20,6 +20,13 @@ class Lane(StrEnum):
     """On a kept-alive connection, as browsers and services do."""
     NEW = "new"
     """On a connection of its own, TLS handshake included."""
+    NAIVE = "naive"
+    """By the edge's naive route, to compare with: objectives do not speak of it."""
+
+
+def lane_name(lane: str) -> str:
+    """Gives the name of a lane for people who see it beside those that count."""
+    return "naive balancer" if lane == Lane.NAIVE else lane
 
 
 class ErrorKind(StrEnum):
@@ -207,11 +214,37 @@ class Plan:
     kinds: Sequence[str] = ("get", "post-key", "get", "post-key", "get", "post-key", "get", "post")
     """Kinds of requests in turn: `get`, `post-key` and `post` (without Idempotency-Key)."""
 
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """Names of the lanes that are there to compare."""
+        return tuple(lane.name for lane in self.lanes if not lane.counted)
+
+    @property
+    def counted_rate(self) -> float:
+        """Requests a second of the lanes that objectives speak of."""
+        return self.rate * sum(lane.counted for lane in self.lanes) / len(self.lanes)
+
     @staticmethod
-    def to(url: str, **settings: Any) -> Plan:
-        """Gives the usual plan: kept-alive and new connections to `url`, side by side."""
+    def to(url: str, *, naive_url: str = "", **settings: Any) -> Plan:
+        """Gives the usual plan: kept-alive and new connections to `url`, side by side.
+
+        With `naive_url`, the address of the edge's naive route, that is beside them.
+        """
         both = (LanePlan(Lane.KEPT, url, keep_alive=True), LanePlan(Lane.NEW, url, False))
-        return Plan(lanes=both, **settings)
+        plan = Plan(lanes=both, **settings)
+        return plan.beside_naive(naive_url) if naive_url else plan
+
+    def beside_naive(self, url: str) -> Plan:
+        """Gives the plan with a lane by the naive route, which is not counted.
+
+        The other lanes keep their rate: lanes take turns, so the common rate grows. This one is on
+        kept-alive connections. How a client connects ends at the edge, behind which both routes
+        have connections of their own, so that a second lane would show the same again; and without
+        handshakes it takes the least from the machine that the counted ones are measured on.
+        """
+        lane = LanePlan(Lane.NAIVE, url, keep_alive=True, counted=False)
+        count = len(self.lanes)
+        return replace(self, lanes=(*self.lanes, lane), rate=self.rate * (count + 1) / count)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from drills.traffic.incidents import Incident
 from drills.traffic.ledger import Ledger, Part
+from drills.traffic.model import lane_name
 from drills.traffic.view import LOST, clock, milliseconds
 from drills.traffic.window import Second
 
@@ -31,7 +32,7 @@ def as_json(ledger: Ledger) -> dict[str, Any]:
     """Gives the whole ledger as JSON's types; times are seconds (since the epoch)."""
     result = dataclasses.asdict(ledger)
     result["met"] = ledger.met
-    groups = ("lanes", "clusters", "kinds", "protocols", "connections")
+    groups = ("lanes", "beside", "clusters", "kinds", "protocols", "connections")
     for name in groups:
         for key, part in getattr(ledger, name).items():
             result[name][key] |= _derived(part)
@@ -53,8 +54,10 @@ def _derived(part: Part) -> dict[str, Any]:
 def rows(ledger: Ledger) -> dict[str, Part]:
     """Gives the parts of a ledger in the order of its table, by their names in it."""
     result = {"all requests": ledger.total, "covered by objectives": ledger.promised}
+    beside = {f"{lane_name(name)}{COMPARED}": part for name, part in ledger.beside.items()}
     groups: list[tuple[str, Mapping[str, Part]]] = [
         ("lane", ledger.lanes),
+        ("", beside),
         ("by", ledger.clusters),
         ("", ledger.kinds),
         ("", ledger.protocols),
@@ -63,6 +66,15 @@ def rows(ledger: Ledger) -> dict[str, Part]:
     for group, parts in groups:
         result |= {f"{group} {name}".strip(): part for name, part in parts.items()}
     return result
+
+
+def comparisons(ledger: Ledger) -> list[str]:
+    """Gives a sentence for each lane that is there to compare: what the same time cost it."""
+    return [
+        f"Beside it, not counted: the {lane_name(name)} lost {part.lost:,} of {part.sent:,};"
+        f" longest gap {milliseconds(part.longest_gap.seconds if part.longest_gap else 0.0)} ms."
+        for name, part in ledger.beside.items()
+    ]
 
 
 def after(moment: float | None, start: float) -> str:
@@ -101,6 +113,9 @@ HEADS = (
     "first failure",
     "last failure",
 )
+
+#: What follows the name of a lane, in the table, that is there to compare.
+COMPARED = " (for comparison, not counted)"
 
 _SHORT_HEADS = ("sent", "lost", "slow", "twice", "wrong", "p50", "p99", "max", "gap")
 
@@ -143,7 +158,8 @@ def table(ledger: Ledger) -> RenderableType:
         values = [Text(value, style) for value in figures]
         if part.lost:
             values[HEADS.index("lost")].stylize(f"bold {LOST}")
-        grid.add_row(Text(name, style), *values)
+        # the line below says the rest; 80 columns have no room for it
+        grid.add_row(Text(name.removesuffix(COMPARED), style), *values)
     return Group(grid, *[Text(line, style) for line, style in _remarks(ledger)])
 
 
@@ -156,6 +172,7 @@ def _remarks(ledger: Ledger) -> list[tuple[str, str]]:
         lines.append((f"Lost by kind: {kinds}.", LOST))
         first, last = total.first_failure or 0.0, total.last_failure or 0.0
         lines.append((f"First failure {clock(first)}, last {last - first:.2f} s later.", LOST))
+    lines += [(text, "") for text in comparisons(ledger)]
     for incident in ledger.incidents:
         steps = "; ".join(f"{name} {when}" for name, when in moments(incident))
         lines.append((f"{clock(incident.fault)} {incident.label}: {steps or 'no effect'}", ""))

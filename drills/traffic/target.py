@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from toolchain import ToolMissing, environment, tools
+from toolchain.errors import UserError
 
 _SWITCHED_OFF = 0
 
@@ -33,6 +34,8 @@ class Target:
     lb_mode: str
     weights: Mapping[str, int | None]
     """Edge weight of each application cluster; None where locality decides."""
+    naive_url: str = ""
+    """Address of the naive route, to compare with; empty where it is switched off."""
 
     @property
     def folder(self) -> Path:
@@ -76,6 +79,17 @@ def selected(stack: str | None = None) -> Target:
         ca_file=_keep(environment.stack_folder(name) / "ca.pem", authority),
         lb_mode=str(outputs.get("lbMode", "")),
         weights=outputs.get("edgeWeights") or {},
+        naive_url=str(outputs.get("naiveUrl", "")),
+    )
+
+
+def naive_address(stack: str, naive_url: str) -> str:
+    """Gives the address of a stack's naive route. Raises UserError if there is none."""
+    if naive_url:
+        return naive_url
+    raise UserError(
+        f"Stack {stack} has no naive route to compare with. Switch it on: "
+        f"./demo pulumi config set naiveRoute true --stack {stack} && ./demo up {stack}"
     )
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from components.cluster_info import region_colour
 from drills.traffic.ledger import Latency
-from drills.traffic.model import Event, EventKind
+from drills.traffic.model import Event, EventKind, lane_name
 from drills.traffic.window import Live, Second
 
 _STEPS = " ▁▂▃▄▅▆▇█"
@@ -54,6 +54,10 @@ def plain_second(second: Second) -> str:
     failures = [f"{kind} {count}" for kind, count in second.failures.items()]
     lost = f"lost {second.lost}" + (f" ({', '.join(failures)})" if failures else "")
     latency = second.latency
+    beside = [
+        f"({lane_name(lane)} lost {second.beside_lost[lane]} of {sent})"
+        for lane, sent in sorted(second.beside.items())
+    ]
     return "  ".join(
         [
             clock(second.at),
@@ -63,6 +67,7 @@ def plain_second(second: Second) -> str:
             f"p99 {milliseconds(latency.p99)}",
             f"max {milliseconds(latency.max)} ms",
             lost,
+            *beside,
         ]
     )
 
@@ -93,7 +98,19 @@ def _clusters(state: Live, last: Second) -> Table:
     strip = _strip([s.lost for s in state.seconds], _most(state))
     count = Text(f"{last.lost:>4}", f"bold {LOST}" if last.lost else "bright_black")
     table.add_row(Text("lost", f"bold {LOST}"), Text("·" * _BAR, "bright_black"), count, strip)
+    for lane in sorted(state.uncounted):
+        table.add_row(*_beside(state, last, lane))
     return table
+
+
+def _beside(state: Live, last: Second, lane: str) -> tuple[Text, Text, Text, Text]:
+    """Gives the row of what a lane loses that is there only to compare."""
+    most = max((second.beside.get(lane, 0) for second in state.seconds), default=0) or 1
+    lost = last.beside_lost.get(lane, 0)
+    length = round(lost / max(1, last.beside.get(lane, 0)) * _BAR)
+    bar = Text("█" * length, LOST) + Text("·" * (_BAR - length), "bright_black")
+    strip = _strip([second.beside_lost.get(lane, 0) for second in state.seconds], most)
+    return Text(f"{lane} lost", LOST), bar, Text(f"{lost:>4}"), Text(strip, LOST)
 
 
 def _strip(values: Sequence[int], most: int) -> str:
@@ -111,14 +128,15 @@ def _figures(state: Live, last: Second, now: float) -> Table:
     for head in ("", "requests", "lost", "p50 ms", "p99 ms", "max ms"):
         table.add_column(head, justify="left" if not head else "right")
     table.add_row("last second", *_row(last.sent, last.lost, last.latency))
-    table.add_row("since start", *_row(state.sent, state.lost, state.latency), style="bold")
-    for lane, sent in sorted(state.lanes_sent.items()):
-        table.add_row(f"  {lane}", f"{sent:,}", _count(state.lanes_lost[lane]))
-    silence = state.silence(now)
-    gap = state.longest_gap
+    total = state.total
+    table.add_row("since start", *_row(total.sent, total.lost, state.latency), style="bold")
+    for lane, tally in sorted(state.lanes.items()):
+        if lane not in state.uncounted:
+            table.add_row(f"  {lane}", f"{tally.sent:,}", _count(tally.lost))
+    gap = total.longest_gap
     texts = [
-        f"longest gap {milliseconds(max(silence, gap.seconds if gap else 0.0))} ms"
-        + (f" at {clock(gap.start)}" if gap and gap.seconds > silence else ""),
+        f"longest gap {milliseconds(total.worst(now))} ms"
+        + (f" at {clock(gap.start)}" if gap and gap.seconds > total.silence(now) else ""),
         f"sent at most {milliseconds(state.lateness)} ms late",
     ]
     texts += [f"{kind} {count:,}" for kind, count in state.failures.most_common()]
@@ -126,6 +144,11 @@ def _figures(state: Live, last: Second, now: float) -> Table:
     outer.add_row()
     outer.add_row(table)
     outer.add_row(Text("\n" + "   ".join(texts)))
+    for lane in sorted(state.uncounted):
+        tally = state.lanes[lane]
+        lost = f"{lane_name(lane)}, not counted: lost {tally.lost:,} of {tally.sent:,}"
+        line = f"{lost}   longest gap {milliseconds(tally.worst(now))} ms"
+        outer.add_row(Text(line, LOST if tally.lost else ""))
     return outer
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from drills.traffic.ledger import Gap, Latency
@@ -56,6 +56,41 @@ class Second:
     latency: Latency = field(default_factory=Latency)
     lateness: float = 0.0
     """The worst of the generator."""
+    beside: Mapping[str, int] = field(default_factory=dict)
+    """Requests of lanes that are there only to compare, by lane; no other figure has them."""
+    beside_lost: Mapping[str, int] = field(default_factory=dict)
+    """Those of them that were lost."""
+
+
+@dataclass
+class Tally:
+    """Counts of one lane, or of all that are counted, and the time between its good answers."""
+
+    sent: int = 0
+    lost: int = 0
+    longest_gap: Gap | None = None
+    last_good: float | None = None
+    """When the last good answer so far ended."""
+
+    def add(self, ended: float, lost: bool) -> None:
+        """Counts a request; they come in about the order in which they ended."""
+        self.sent += 1
+        if lost:
+            self.lost += 1
+            return
+        before = self.last_good
+        gap = self.longest_gap.seconds if self.longest_gap else 0.0
+        if before is not None and ended - before > gap:
+            self.longest_gap = Gap(before, ended)
+        self.last_good = max(before or 0.0, ended)
+
+    def silence(self, now: float) -> float:
+        """Gives the seconds since the last good answer; 0 before the first."""
+        return 0.0 if self.last_good is None else max(0.0, now - self.last_good)
+
+    def worst(self, now: float) -> float:
+        """Gives the seconds of the longest gap, the one that is not over included."""
+        return max(self.silence(now), self.longest_gap.seconds if self.longest_gap else 0.0)
 
 
 @dataclass
@@ -64,17 +99,16 @@ class Live:
 
     history: int = 60
     """Seconds that `seconds` goes back."""
-    sent: int = 0
-    lost: int = 0
+    uncounted: Collection[str] = ()
+    """Lanes that are there only to compare; they are in `lanes` and nowhere else."""
+    total: Tally = field(default_factory=Tally)
+    lanes: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
     failures: Counter[str] = field(default_factory=Counter)
     clusters: Counter[str] = field(default_factory=Counter)
     """Good answers by cluster, of the whole run."""
-    lanes_lost: Counter[str] = field(default_factory=Counter)
-    lanes_sent: Counter[str] = field(default_factory=Counter)
     lateness: float = 0.0
     last_end: float = 0.0
     """When the last request ended so far."""
-    longest_gap: Gap | None = None
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=50))
     seconds: deque[Second] = field(default_factory=deque)
     """Seconds that are over, the newest last; one without any request is there too."""
@@ -83,7 +117,6 @@ class Live:
         """Begins with nothing."""
         self._histogram = Histogram()
         self._pending: dict[int, list[Sample]] = {}
-        self._last_good: float | None = None
 
     @property
     def latency(self) -> Latency:
@@ -93,22 +126,19 @@ class Live:
     def add(self, samples: Iterable[Sample]) -> None:
         """Counts samples, in about the order in which they ended."""
         for sample in samples:
-            self.sent += 1
-            self.lanes_sent[sample.lane] += 1
+            failure = sample.failure
             self.last_end = max(self.last_end, sample.ended)
             self.lateness = max(self.lateness, sample.started - sample.due)
             self._pending.setdefault(int(sample.ended), []).append(sample)
-            if (failure := sample.failure) is not None:
-                self.lost += 1
-                self.lanes_lost[sample.lane] += 1
+            self.lanes[sample.lane].add(sample.ended, failure is not None)
+            if sample.lane in self.uncounted:
+                continue
+            self.total.add(sample.ended, failure is not None)
+            if failure is not None:
                 self.failures[failure] += 1
                 continue
             self.clusters[sample.cluster] += 1
             self._histogram.add(sample.duration)
-            before = self._last_good
-            if before is not None and sample.ended - before > self._gap_seconds():
-                self.longest_gap = Gap(before, sample.ended)
-            self._last_good = max(before or 0.0, sample.ended)
 
     def turn(self, now: float) -> list[Second]:
         """Closes the seconds that are over at `now` and gives those that this call closed."""
@@ -116,7 +146,9 @@ class Live:
         if not self.seconds and not self._pending:
             return []
         begin = self.seconds[-1].at + 1 if self.seconds else min(self._pending)
-        closed = [_second(at, self._pending.pop(at, [])) for at in range(begin, current)]
+        closed = [
+            _second(at, self._pending.pop(at, []), self.uncounted) for at in range(begin, current)
+        ]
         for late in [at for at in self._pending if at < current]:
             del self._pending[late]  # counted in the totals already
         self.seconds.extend(closed)
@@ -124,22 +156,20 @@ class Live:
             self.seconds.popleft()
         return closed
 
-    def silence(self, now: float) -> float:
-        """Gives the seconds since the last good answer; 0 before the first."""
-        return 0.0 if self._last_good is None else max(0.0, now - self._last_good)
 
-    def _gap_seconds(self) -> float:
-        return self.longest_gap.seconds if self.longest_gap else 0.0
-
-
-def _second(at: int, samples: Iterable[Sample]) -> Second:
+def _second(at: int, samples: Iterable[Sample], uncounted: Collection[str]) -> Second:
     clusters: Counter[str] = Counter()
     failures: Counter[str] = Counter()
+    beside: Counter[str] = Counter()
+    beside_lost: Counter[str] = Counter()
     durations = []
     lateness = 0.0
     for sample in samples:
         lateness = max(lateness, sample.started - sample.due)
-        if (failure := sample.failure) is not None:
+        if sample.lane in uncounted:
+            beside[sample.lane] += 1
+            beside_lost[sample.lane] += sample.lost
+        elif (failure := sample.failure) is not None:
             failures[failure] += 1
         else:
             clusters[sample.cluster] += 1
@@ -147,5 +177,13 @@ def _second(at: int, samples: Iterable[Sample]) -> Second:
     lost = failures.total()
     latency = Latency.of(durations)
     return Second(
-        at, lost + len(durations), lost, dict(clusters), dict(failures), latency, lateness
+        at,
+        lost + len(durations),
+        lost,
+        dict(clusters),
+        dict(failures),
+        latency,
+        lateness,
+        dict(beside),
+        dict(beside_lost),
     )

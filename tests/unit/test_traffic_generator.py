@@ -210,7 +210,7 @@ def test_a_lane_beside_is_not_counted(tmp_path: Path) -> None:
     book = ledger_of(tmp_path)
     # lanes take turns, so that all odd numbers are of the second one
     assert (book.total.sent, book.total.lost) == (100, 0)
-    assert (book.lanes["naive"].sent, book.lanes["naive"].lost) == (100, 100)
+    assert (book.beside["naive"].sent, book.beside["naive"].lost) == (100, 100)
 
 
 def test_stopped_it_awaits_what_is_under_way(tmp_path: Path) -> None:

@@ -122,16 +122,16 @@ class TestLive:
         assert (first.at, first.sent, first.clusters) == (1, 1, {"east": 1})
         assert (last.at, last.sent, last.lost, last.failures) == (5, 1, 1, {"timeout": 1})
         assert [second.sent for second in live.seconds] == [1, 0, 0, 0, 1]
-        assert (live.sent, live.lost) == (2, 1)
+        assert (live.total.sent, live.total.lost) == (2, 1)
         assert live.turn(6.5) == []
 
     def test_the_longest_gap_and_silence(self) -> None:
         live = Live()
         good = [Sample("r", at, at, 0.0, "kept", "GET", "h1", status=200) for at in (1, 2, 5, 6)]
         live.add(good)
-        assert live.longest_gap is not None
-        assert (live.longest_gap.start, live.longest_gap.seconds) == (2, 3)
-        assert live.silence(10.5) == 4.5
+        assert live.total.longest_gap is not None
+        assert (live.total.longest_gap.start, live.total.longest_gap.seconds) == (2, 3)
+        assert (live.total.silence(10.5), live.total.worst(10.5)) == (4.5, 4.5)
 
     def test_the_history_has_an_end(self) -> None:
         live = Live(history=3)
