@@ -30,6 +30,7 @@ mesh = Mesh(
     demo.backend.addresses_known,
     demo.routes,
     demo.profile,
+    settings.naive_route,
 )
 for place in settings.clusters:
     cluster, weight = clusters[place.name], settings.edge_weights[place.name]
@@ -44,6 +45,8 @@ PrivateFile("ca.pem", settings.state / "ca.pem", edge.ca_certificate)
 
 pulumi.export("url", edge.url)
 pulumi.export("host", edge.host)
+if settings.naive_route:
+    pulumi.export("naiveUrl", edge.naive_url)
 pulumi.export("kubeconfig", kubeconfig.path)
 pulumi.export("caCertificate", edge.ca_certificate)
 pulumi.export("lbMode", str(settings.lb_mode))

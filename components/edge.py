@@ -12,13 +12,14 @@ import pulumi
 from components import envoys
 from components.answer import Answer
 from components.cluster import Cluster
+from components.envoy import naive
 from components.envoy.common import edge_san
 from components.envoy.edge import EdgeConfig, edge_files
 from components.envoy.pod import EnvoyPods
 from components.pki import Certificate
 from components.plan import Plan
 from components.routes import Route
-from components.routing import LbMode, edge_targets
+from components.routing import LbMode, edge_targets, naive_targets
 from components.secrets import is_filled
 from components.settings import EDGE_CLUSTER
 
@@ -65,6 +66,8 @@ class Edge(pulumi.ComponentResource):
     """https address of the first route, its path included."""
     host: str
     """External name of the first route."""
+    naive_url: pulumi.Output[str]
+    """https address of the same by the naive route, if there is one."""
     ca_certificate: pulumi.Output[str]
     """PEM of the authority that signed the certificate for clients."""
 
@@ -72,13 +75,16 @@ class Edge(pulumi.ComponentResource):
         self, name: str, args: EdgeArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         shown = {n: "locality" if w is None else w for n, w in args.weights.items()}
-        props = {"lbMode": str(args.lb_mode), "edgeWeights": shown}
+        props: dict[str, Any] = {"lbMode": str(args.lb_mode), "edgeWeights": shown}
+        if args.mesh.naive_route:
+            props["naiveRoute"] = True
         super().__init__("demo:edge:Edge", name, props, opts)
         mesh = args.mesh
         route = mesh.routes[0]
 
         def files(addresses: dict[str, str]) -> dict[str, str]:
             targets = edge_targets(args.weights, mesh.clusters, addresses, args.region)
+            plain = naive_targets(targets, args.weights) if mesh.naive_route else []
             return edge_files(
                 EdgeConfig(
                     routes=tuple(mesh.routes),
@@ -87,6 +93,7 @@ class Edge(pulumi.ComponentResource):
                     name=EDGE_CLUSTER,
                     own_addresses=tuple(args.names),
                     https_port=args.https_port,
+                    naive_targets=tuple(plain),
                 )
             )
 
@@ -121,6 +128,7 @@ class Edge(pulumi.ComponentResource):
             lambda encoded: base64.b64decode(encoded).decode()
         )
         self.url = pulumi.Output.concat("https://", args.names[0], port, route.path)
+        self.naive_url = pulumi.Output.concat("https://", args.names[0], port, naive.path(route))
         Answer(
             f"{name}-answer",
             self.url,

@@ -45,6 +45,8 @@ class Mesh:
     """Whether no Service need be waited for to learn its address."""
     routes: Sequence[Route]
     profile: HttpProfile
+    naive_route: bool = False
+    """Whether there is a naive route beside the others."""
 
 
 @dataclass(frozen=True)

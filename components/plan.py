@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 
 from components import backends, lint, manifest, secrets
+from components.envoy import naive
 from components.envoys import NAMESPACE
 from components.errors import DemoError
 from components.lint.model import Place
@@ -79,6 +80,13 @@ def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
             f"{manifest.shown(settings.manifest)}: no Service is exposed by HTTPS; set "
             "gateway.tetrate.io/protocol and gateway.tetrate.io/tls-secret on one"
         )
+    for route in found if settings.naive_route else ():
+        if naive.is_shadowed(route):
+            raise DemoError(
+                f"{manifest.shown(settings.manifest)}: Service {route.service} is exposed at "
+                f"{route.path}, where the naive route is; give it another "
+                "gateway.tetrate.io/path, or ./demo pulumi config set naiveRoute false"
+            )
     return Plan(
         settings=settings,
         documents=documents,

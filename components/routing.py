@@ -9,7 +9,7 @@ on the Services are both computed from what is decided here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from components.regions import region_order
@@ -135,6 +135,14 @@ def edge_targets(
         address = addresses[cluster.name]
         targets.append(Target(cluster.name, address, port, priority, share, cluster.region))
     return targets
+
+
+def naive_targets(targets: Sequence[Target], weights: Mapping[str, int | None]) -> list[Target]:
+    """Gives the edge's targets as a plain balancer knows them: all in turn, and no standby.
+
+    `targets` is what `edge_targets` gave for `weights`; weights above 0 are the shares here too.
+    """
+    return [replace(target, priority=0) for target in targets if weights[target.cluster] != 0]
 
 
 def gateway_targets(

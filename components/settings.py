@@ -98,6 +98,8 @@ class Settings:
     """Nodes of each cluster of backend local."""
     gateway_replicas: int
     edge_replicas: int
+    naive_route: bool
+    """Whether the edge serves every HTTPS route the naive way too, to compare."""
     state: Path
     """Private folder of the stack: kubeconfig, certificate, the lab of backend local."""
 
@@ -161,6 +163,7 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         local_nodes=values.whole("localNodes", 1, 5),
         gateway_replicas=values.whole("gatewayReplicas", 1, 10),
         edge_replicas=values.whole("edgeReplicas", 1, 10),
+        naive_route=values.boolean("naiveRoute"),
         state=root / ".demo" / stack,
     )
 

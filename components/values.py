@@ -68,6 +68,13 @@ class Values:
             raise self.refusal(key, given, f"use a whole number from {lowest} to {highest}")
         return int(given)
 
+    def boolean(self, key: str) -> bool:
+        """Gives true or false."""
+        given = self.text(key)
+        if given.lower() not in ("true", "false"):
+            raise self.refusal(key, given, "use true or false")
+        return given.lower() == "true"
+
     def file_path(self, key: str, root: Path) -> Path:
         """Gives the path of a file that is there."""
         given = self.text(key)

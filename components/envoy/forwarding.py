@@ -42,7 +42,7 @@ def forwarding_routes(
     and never hedged, because the backend cannot tell a second try from a second order. Times are
     in seconds; 0 is none.
     """
-    match = {"prefix": "/"} if path == "/" else {"path_separated_prefix": path}
+    match = below(path)
     target: dict[str, Any] = {"cluster": cluster, "timeout": seconds(timeout)}
     cautious = [c for c in profile.retries.retry_on if c in _NOT_EXECUTED]
     not_repeatable = [
@@ -63,6 +63,11 @@ def forwarding_routes(
         {"match": {**match, "headers": not_repeatable}, "route": once},
         {"match": match, "route": again},
     ]
+
+
+def below(path: str) -> dict[str, Any]:
+    """Gives the match of a path and all that is below it."""
+    return {"prefix": "/"} if path == "/" else {"path_separated_prefix": path}
 
 
 def health_route(cluster: str, host: str) -> dict[str, Any]:

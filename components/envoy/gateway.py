@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.envoy import forwarding, http, server, tls, upstream
+from components.envoy import forwarding, http, naive, server, tls, upstream
 from components.envoy.common import (
     HEALTH_DOMAIN,
     Listen,
@@ -35,7 +35,8 @@ class GatewayConfig:
 
     `peers` is what `gateway_targets` gave for `cluster`; `edge` is the name of the edge's
     cluster. `memory_mib` is the limit of the container. `dns_server` resolves the names of the
-    pods: an address and a UDP port, None for the pod's own.
+    pods: an address and a UDP port, None for the pod's own. `naive_route` says whether the edge has
+    a naive route, whose requests go to the own pods in turn.
     """
 
     cluster: str
@@ -49,6 +50,7 @@ class GatewayConfig:
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)
     dns_server: tuple[str, int] | None = None
+    naive_route: bool = False
 
 
 def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
@@ -58,6 +60,11 @@ def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
     if config.peers:
         listeners.append(_peer_listener(config))
         clusters += [_local(route, config) for route in config.routes]
+    clusters += [
+        naive.cluster(cluster_name("naive", route), _local(route, config))
+        for route in config.routes
+        if _is_naive(route, config)
+    ]
     return server.bootstrap(
         listeners,
         clusters,
@@ -232,11 +239,19 @@ def _health_hosts(config: GatewayConfig) -> list[dict[str, Any]]:
 
 def _forward(route: Route, config: GatewayConfig, role: str, share: float) -> list[dict[str, Any]]:
     profile = config.profile
-    return forwarding.forwarding_routes(
+    timeout = profile.request_timeout * share
+    entries = forwarding.forwarding_routes(
         route.path,
         cluster_name(role, route),
         profile,
-        timeout=profile.request_timeout * share,
+        timeout=timeout,
         per_try_timeout=profile.retries.per_try_timeout * _PER_TRY_SHARE,
         attempts=min(_ATTEMPTS, profile.retries.attempts),
     )
+    if role == "app" and _is_naive(route, config):
+        entries.insert(0, naive.gateway_route(route, cluster_name("naive", route), timeout))
+    return entries
+
+
+def _is_naive(route: Route, config: GatewayConfig) -> bool:
+    return config.naive_route and route.protocol == "HTTPS"

@@ -44,6 +44,16 @@ def test_a_preview_shows_everything_before_a_cluster_exists(
     assert answer["inputs"]["url"] == f"https://127.0.0.1:{ports[stack]}/web-portal"
 
 
+def test_a_preview_says_that_the_naive_route_is_switched_on(project: Project) -> None:
+    project.select("west")
+    project.pulumi("config", "set", "naiveRoute", "true")
+    done = project.pulumi("preview", "--json")
+    assert done.returncode == 0, done.stdout
+    plan = json.loads(done.stdout)
+    edge = next(s["newState"] for s in plan["steps"] if s["newState"]["type"] == "demo:edge:Edge")
+    assert edge["inputs"]["naiveRoute"] is True
+
+
 EAST = {"name": "a", "region": "us-east1"}
 REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"lbMode": "standy"}, "lbMode in Pulumi.west.yaml is 'standy': use one of active, standby"),

@@ -120,7 +120,7 @@ class Lab:
         )
         return self._add(name, address, edge_files(config))
 
-    def add_gateway(self, cluster: ApplicationCluster) -> Envoy:
+    def add_gateway(self, cluster: ApplicationCluster, **settings: object) -> Envoy:
         name, address = f"gateway-{cluster.name}", self.gateways[cluster.name]
         folder = self.folder / name
         self.write_certificate(folder / "mesh", gateway_san(cluster.name), self.mesh)
@@ -134,6 +134,7 @@ class Lab:
             listen=_listen(address),
             paths=_paths(folder),
             dns_server=self.dns[cluster.name].server_address,
+            **settings,
         )
         return self._add(name, address, gateway_files(config))
 
