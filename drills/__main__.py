@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from components.lint.__main__ import main as lint
 from drills import action, drill, matrix, prediction, rails, report, settings, walk
 from drills.arguments import parser
 from drills.book import Book
@@ -74,6 +75,9 @@ def _drill(site: Site, faults: Sequence[Fault], chosen: argparse.Namespace) -> i
     changes = {} if modes == [site.mode] else {"lbMode": modes[0]}
     ways = [changes]
     if chosen.profile:
+        here = ["--clusters", str(len(site.application)), "--mode", modes[0]]
+        if lint([str(chosen.profile), *here]) > 1:
+            return 1
         ways.append({**changes, "httpProfile": str(chosen.profile.resolve())})
     outcomes = []
     for way in ways:
@@ -168,7 +172,8 @@ def _recap(rows: Sequence[Row], page: Path) -> int:
 
 
 def _pace(chosen: argparse.Namespace) -> drill.Pace:
-    return drill.Pace(chosen.rate, chosen.baseline, chosen.hold)
+    beside = getattr(chosen, "beside_naive", False)
+    return drill.Pace(chosen.rate, chosen.baseline, chosen.hold, beside)
 
 
 def _say(text: str) -> None:

@@ -54,6 +54,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         metavar="FILE",
         help="run a drill by the stack's own profile, then by this one, and compare the costs",
     )
+    running.add_argument(
+        "--beside-naive",
+        action="store_true",
+        help="send the same through the naive route (setting naiveRoute), to compare",
+    )
     for command in (running, walking):
         command.add_argument("--rate", type=positive, default=100.0, help="requests/s (100)")
         command.add_argument("--baseline", type=positive, default=5.0, help="seconds (5)")
