@@ -20,6 +20,10 @@ from localkube.spec import ClusterSpec, relay_cgroup
 CONNECT_SECONDS = 5
 """A node that does not answer for so long counts as unreachable; the client's connection closes."""
 
+TRIES, PAUSE = 10, 0.005
+"""A refused connection is tried again, with so many seconds between: kube-proxy then leads to
+another pod. Load balancers do the same (HAProxy's `redispatch`): nothing has been sent yet."""
+
 BACKLOG = 1024
 
 WINDOW = 1 << 18
@@ -95,8 +99,7 @@ class Entry(Pipe):
         assert self.transport
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                loop = asyncio.get_running_loop()
-                _, self.twin = await loop.create_connection(lambda: Pipe(self), *self.target)
+                self.twin = await self.reach()
         except OSError:
             self.transport.abort()
         else:
@@ -105,6 +108,15 @@ class Entry(Pipe):
                 self.twin.transport.abort()
             else:
                 self.transport.resume_reading()
+
+    async def reach(self) -> Pipe:
+        """The other side of a connection to the target. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(ConnectionRefusedError):
+                return (await loop.create_connection(lambda: Pipe(self), *self.target))[1]
+            await asyncio.sleep(PAUSE)
+        return (await loop.create_connection(lambda: Pipe(self), *self.target))[1]
 
 
 def listen(port: int) -> socket.socket:

@@ -102,6 +102,26 @@ def test_nobody_behind_the_relay_ends_the_clients_connection() -> None:
     asyncio.run(run())
 
 
+def test_a_refused_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localkube.relay.PAUSE", 0.05)
+
+    async def run() -> None:
+        with socket.socket() as late:
+            late.bind(("127.0.0.1", 0))  # bound, not listening yet: refuses
+            entry = listen(0)
+            relay = asyncio.create_task(serve({entry: late.getsockname()}))
+            reader, writer = await asyncio.open_connection(*entry.getsockname())
+            await asyncio.sleep(0.1)  # refused by now, once at least
+            server = await asyncio.start_server(echo, sock=late)
+            writer.write(b"hello")
+            assert await asyncio.wait_for(reader.read(5), 5) == b"hello"
+            writer.close()
+            await end(relay)
+            server.close()
+
+    asyncio.run(run())
+
+
 def test_the_relay_listens_on_loopback_only() -> None:
     with listen(0) as entry:
         assert entry.getsockname()[0] == "127.0.0.1"
