@@ -81,6 +81,8 @@ class Builder:
             if module.embeds:
                 self._take(module, module.embeds, folder)
             packages = [b.package for b in module.binaries if b.name in products]
+            if module.thins:
+                self._thin(module, module.thins, folder)
             if packages:
                 self._compile(module, packages, folder, out)
             if module.copies:
@@ -104,6 +106,7 @@ class Builder:
             f"-p={max(1, (os.cpu_count() or 1) // AT_ONCE)}",
             f"-tags={','.join(module.tags)}",
             f"-ldflags=-s -w {values}",
+            "-gcflags=all=-dwarf=false",  # the linker would throw it away: a tenth of the time
             f"-o={target}",
             *packages,
         ]
@@ -163,22 +166,37 @@ class Builder:
 
     def _take(self, module: pins.Module, files: pins.Files, target: Path) -> None:
         """Copies `files` to `target` from the module cache, where go.sum vouches for them."""
-        owner = pins.module(files.via) if files.via else module
-        command = ["mod", "download", "-json", files.source]
+        source = self._source(pins.module(files.via) if files.via else module, files.source)
+        for file in files.files:
+            copy = target / Path(file).name
+            shutil.copyfile(source / file, copy)
+
+    def _thin(self, module: pins.Module, thin: pins.Thin, folder: Path) -> None:
+        """Puts a part of a required module beside the module's main, and has it built from that."""
+        source, target = self._source(module, thin.source), folder / "thin"
+        for part in (".", *thin.folders):
+            (target / part).mkdir(parents=True, exist_ok=True)
+            for file in (source / part).iterdir():
+                if file.name == "go.mod" or (part != "." and file.suffix == ".go"):
+                    shutil.copyfile(file, target / part / file.name)
+        for theirs, ours in thin.ours:
+            shutil.copyfile(folder / ours, target / theirs)
+        with (folder / "go.mod").open("a") as pinned:
+            pinned.write(f"\nreplace {thin.source} => ./thin\n")
+
+    def _source(self, module: pins.Module, source: str) -> Path:
+        """Where the Go module `source` is, as `module` pins it."""
         done = subprocess.run(
-            [str(self._go.command), *command],
-            cwd=owner.folder,
+            [str(self._go.command), "mod", "download", "-json", source],
+            cwd=module.folder,
             env=self._env,
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode != 0:
-            raise ToolchainError(f"{files.source} could not be downloaded: {done.stderr.strip()}")
-        source = Path(json.loads(done.stdout)["Dir"])
-        for file in files.files:
-            copy = target / Path(file).name
-            shutil.copyfile(source / file, copy)
+            raise ToolchainError(f"{source} could not be downloaded: {done.stderr.strip()}")
+        return Path(json.loads(done.stdout)["Dir"])
 
 
 @contextlib.contextmanager

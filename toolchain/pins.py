@@ -38,6 +38,16 @@ class Files:
 
 
 @dataclass(frozen=True)
+class Thin:
+    """Stands for the Go module `source`: some of its folders, with files of ours in them."""
+
+    source: str
+    folders: tuple[str, ...]
+    ours: tuple[tuple[str, str], ...]
+    """Path in the module -> file in `modules/<name>`."""
+
+
+@dataclass(frozen=True)
 class Module:
     """One folder below `modules/` and what is made of it. `tools.toml` explains each field."""
 
@@ -56,6 +66,7 @@ class Module:
     kept_mb: int = 0
     copies: Files | None = None
     embeds: Files | None = None
+    thins: Thin | None = None
 
     @property
     def folder(self) -> Path:
@@ -83,6 +94,12 @@ def _files(table: dict[str, Any] | None) -> Files | None:
     return Files(table["source"], tuple(table["files"]), table.get("via", ""))
 
 
+def _thin(table: dict[str, Any] | None) -> Thin | None:
+    if table is None:
+        return None
+    return Thin(table["source"], tuple(table["folders"]), tuple(table["ours"].items()))
+
+
 def _module(table: dict[str, Any]) -> Module:
     binaries = tuple(
         Binary(**{**entry, "ask": tuple(entry.get("ask", ()))}) for entry in table["binary"]
@@ -100,6 +117,7 @@ def _module(table: dict[str, Any]) -> Module:
         **{name: table["takes"][name] for name in ("seconds", "source_mb", "build_mb", "kept_mb")},
         copies=_files(table.get("copies")),
         embeds=_files(table.get("embeds")),
+        thins=_thin(table.get("thins")),
     )
 
 
