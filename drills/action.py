@@ -63,6 +63,7 @@ def write_down(site: Site, fault: Fault, cluster: str) -> Place:
 
 def strike(fault: Fault, place: Place, tell: Callable[[Event], None]) -> None:
     """Makes a fault that was written down. Raises UserError if it does not take effect."""
+    fault.prepare(place)
     tell(Event(time.time(), EventKind.FAULT, fault.name, place.cluster, fault.what))
     fault.break_(place)
 

@@ -98,7 +98,8 @@ def run(site: Site, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome
             held = time.time() + pace.hold
             say(f"In force; held for {pace.hold:g} s.")
             traffic.wait(max(0.0, held - time.time()))
-            answered = {s.cluster for s in traffic.recent(pace.hold / 2) if not s.lost}
+            recent = traffic.recent(pace.hold / 2)
+            answered = {s.cluster for s in recent if s.repeatable and not s.lost}
             say("Mending.")
         tell(Event(time.time(), EventKind.PHASE, "failback"))
         what = "Every cluster has its share of the traffic again"

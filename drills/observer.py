@@ -16,7 +16,7 @@ from drills.traffic import Event, EventKind
 from toolchain import run, tools
 from toolchain.errors import UserError
 
-SECONDS = 0.1
+SECONDS = 0.2
 """Time between two looks."""
 
 _HEALTHY = re.compile(r"^cluster\.regions_\S+\.membership_healthy: (\d+)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drills.faults import deployments
 from drills.faults.model import Fault, Kind, Layer, Moves, Place
 from drills.site import GATEWAY, PORTAL, until
@@ -72,11 +74,34 @@ def _nodes(place: Place) -> list[str]:
     return [item["metadata"]["name"] for item in items]
 
 
+def _cordon(place: Place) -> None:
+    place.kubectl("cordon", *_nodes(place))
+
+
 def _drain(place: Place) -> None:
-    # eviction would wait for ever: a disruption budget keeps one gateway pod, and with every node
-    # drained there is no place for another
-    options = ("--disable-eviction", "--ignore-daemonsets", "--delete-emptydir-data", "--force")
-    place.kubectl("drain", *_nodes(place), *options, "--timeout=90s", seconds=100)
+    """Ends every pod of the cordoned nodes, as `kubectl drain --disable-eviction` does.
+
+    Eviction would wait for ever: a disruption budget keeps one gateway pod, and with every node
+    drained there is no place for another.
+    """
+    pods = place.site.ask(place.cluster, "GET", "/api/v1/pods")["items"]
+    ending = [pod["metadata"] for pod in pods if not _belongs_to_its_node(pod)]
+    for pod in ending:
+        path = f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}"
+        place.site.ask(place.cluster, "DELETE", path)
+    names = {pod["uid"] for pod in ending}
+
+    def are_gone() -> bool:
+        left = place.site.ask(place.cluster, "GET", "/api/v1/pods")["items"]
+        return not names & {pod["metadata"]["uid"] for pod in left}
+
+    what = f"the pods of {place.cluster} have ended"
+    until(are_gone, what, deployments.GONE_SECONDS, pause=0.5)
+
+
+def _belongs_to_its_node(pod: dict[str, Any]) -> bool:
+    owners = pod["metadata"].get("ownerReferences", [])
+    return any(owner["kind"] in ("DaemonSet", "Node") for owner in owners)
 
 
 def _undrain(place: Place) -> None:
@@ -120,6 +145,7 @@ FAULTS = (
         _drain,
         _undrain,
         seen=_is_drained,
+        prepare=_cordon,
     ),
     Fault(
         "cluster-stopped",
@@ -128,6 +154,7 @@ FAULTS = (
         "Drains the cluster, shuts its nodes down in order, and starts them again.",
         _shut_down,
         _start_up,
+        prepare=_cordon,
         machine="the nodes are shut down",
     ),
     Fault(

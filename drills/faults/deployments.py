@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from drills.faults.model import Place
@@ -27,8 +26,7 @@ Name = tuple[str, str]
 
 def read(place: Place, name: Name) -> dict[str, Any]:
     """The Deployment as the cluster knows it."""
-    namespace, deployment = name
-    return place.site.get(place.cluster, "deployment", deployment, "--namespace", namespace)
+    return place.site.read(place.cluster, "deployment", *name)
 
 
 def former(found: dict[str, Any], annotation: str) -> str | None:
@@ -39,10 +37,7 @@ def former(found: dict[str, Any], annotation: str) -> str | None:
 
 def patch(place: Place, name: Name, change: dict[str, Any]) -> None:
     """Changes a Deployment in one step."""
-    namespace, deployment = name
-    text = json.dumps(change)
-    where = ("deployment", deployment, "--namespace", namespace)
-    place.kubectl("patch", *where, "--type=strategic", "--patch", text)
+    place.site.patch(place.cluster, "deployment", *name, change)
 
 
 def scale_to_zero(place: Place, name: Name, selector: str) -> None:

@@ -67,7 +67,7 @@ class Place:
 
 
 def nothing(_: Place) -> dict[str, str]:
-    """Remembers nothing."""
+    """Prepares nothing, remembers nothing."""
     return {}
 
 
@@ -97,6 +97,8 @@ class Fault:
     """Why it needs the machine below the cluster; empty when Kubernetes' own means are enough."""
     seen: Callable[[Place], bool] = never
     """Whether the fault can be seen to be in force, without any record of it."""
+    prepare: Callable[[Place], object] = nothing
+    """What costs no client anything and is done before the fault counts as begun."""
     remember: Callable[[Place], dict[str, str]] = nothing
     """What `mend` has to know of the time before; recorded before `break_` is called."""
     during: Callable[[Site, str], tuple[str, ...]] | None = None

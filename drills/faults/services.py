@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from drills.faults.deployments import Name
 from drills.faults.model import Place
 from drills.site import until
@@ -34,7 +32,7 @@ def open_again(place: Place, name: Name) -> None:
 
 def is_closed(place: Place, name: Name) -> bool:
     """Whether the Service was closed by `close`."""
-    found = place.site.get(place.cluster, "service", name[1], "--namespace", name[0])
+    found = place.site.read(place.cluster, "service", *name)
     return CLOSED in (found["spec"].get("selector") or {})
 
 
@@ -48,6 +46,5 @@ def endpoints(place: Place, name: Name) -> int:
 
 
 def _select(place: Place, name: Name, value: str | None) -> None:
-    change = json.dumps({"spec": {"selector": {CLOSED: value}}})
-    where = ("service", name[1], "--namespace", name[0])
-    place.kubectl("patch", *where, "--type=merge", "--patch", change)
+    change = {"spec": {"selector": {CLOSED: value}}}
+    place.site.patch(place.cluster, "service", *name, change)

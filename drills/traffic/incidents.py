@@ -33,7 +33,8 @@ class Incident:
     """The first good answer of another cluster after the fault."""
     all_moved: float | None = None
     """When the last request was due that the struck side answered, or that was lost, before the
-    fix: from then on every request went elsewhere."""
+    fix: from then on every request went elsewhere. Those that may not be sent again (POST without
+    a key) are left out: one of them may find a side that is being tried anew."""
     mended: float | None = None
     failed_back: float | None = None
     """The first good answer of the struck side after the fix."""
@@ -139,7 +140,7 @@ def _all_moved(fault: float, during: Sequence[Sample], struck: str) -> float | N
         return None
     last = fault
     for sample in during:
-        if sample.failure or sample.cluster == struck:
+        if sample.repeatable and (sample.failure or sample.cluster == struck):
             last = max(last, sample.due)
     end = max(sample.due for sample in during)
     return last if end - last >= _QUIET else None
