@@ -15,12 +15,11 @@ from components.lint.__main__ import main as lint
 from drills import action, drill, matrix, prediction, rails, report, settings, walk
 from drills.arguments import parser
 from drills.book import Book
-from drills.faults import FAULTS, Fault, named
+from drills.faults import FAULTS, KNOWN, Fault, named
 from drills.report.matrix import Row, headline
 from drills.site import EDGE, Site
-from drills.traffic import record, summary, view
+from drills.traffic import record, summary, target, view
 from drills.traffic.generator import TrafficError
-from drills.traffic.target import TargetError
 from toolchain.errors import UserError
 
 
@@ -29,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser(__doc__).parse_args(arguments)
     try:
         return _run(chosen)
-    except (UserError, TargetError, TrafficError, record.RecordError) as error:
+    except (UserError, target.TargetError, TrafficError, record.RecordError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -39,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(chosen: argparse.Namespace) -> int:
     names = [chosen.name] if hasattr(chosen, "name") else getattr(chosen, "names", [])
-    faults = FAULTS if names == ["all"] else tuple(named(name) for name in names)
+    known = KNOWN if chosen.command == "fix" else FAULTS
+    every = chosen.command == "run" and names == ["all"]
+    faults = FAULTS if every else tuple(named(name, known) for name in names)
     if profile := getattr(chosen, "profile", None):
         if len(faults) != 1 or len(chosen.mode or []) > 1:
             raise UserError("--profile compares two runs of one drill in one mode; name one")
@@ -58,9 +59,10 @@ def _run(chosen: argparse.Namespace) -> int:
         case "demo":
             return _walk(site, chosen)
     fault = faults[0]
-    cluster = chosen.cluster or prediction.struck_by_default(fault, site.order, EDGE)
+    cluster = chosen.cluster or (_where(site, fault) if chosen.command == "fix" else "")
+    cluster = cluster or prediction.struck_by_default(fault, site.order, EDGE)
     if chosen.command == "fix":
-        return _fix(site, fault, chosen.cluster or _where(site, fault) or cluster)
+        return _fix(site, fault, cluster)
     matrix.check(site, fault, cluster, chosen.force)
     return _break(site, fault, cluster)
 
@@ -69,9 +71,13 @@ def _drill(site: Site, faults: Sequence[Fault], chosen: argparse.Namespace) -> i
     """Runs what was chosen: one drill, one by two profiles, or many as a matrix."""
     pace = _pace(chosen)
     modes = chosen.mode or (["active", "standby"] if faults is FAULTS else [site.mode])
+    if pace.naive:
+        target.naive_address(site.stack, site.naive_url)
     if len(faults) > 1 or len(modes) > 1:
         return _recap(*matrix.run(site, faults, modes, pace, _say, chosen.cluster, chosen.force))
 
+    struck = chosen.cluster or prediction.struck_by_default(faults[0], site.order, EDGE)
+    matrix.check(site, faults[0], struck, chosen.force)  # before anything is changed for it
     changes = {} if modes == [site.mode] else {"lbMode": modes[0]}
     ways = [changes]
     if chosen.profile:
@@ -86,7 +92,7 @@ def _drill(site: Site, faults: Sequence[Fault], chosen: argparse.Namespace) -> i
             _show(outcomes[-1])
     if chosen.profile:
         report.print_comparison(outcomes[0].folder, outcomes[1].folder)
-    return 1 if outcomes[-1].missed else 0
+    return 1 if any(outcome.missed for outcome in outcomes) else 0
 
 
 def _where(site: Site, fault: Fault) -> str:
@@ -104,7 +110,11 @@ def _break(site: Site, fault: Fault, cluster: str) -> int:
     except KeyboardInterrupt:
         action.mend(site, fault, cluster, tell)
         raise
-    print(f"In force. Its fix: ./demo task fix -- {fault.name} --cluster {cluster}")
+    way = " --elsewhere" if site.elsewhere else ""
+    print(
+        f"In force. Its fix: ./demo task fix -- {fault.name} --cluster {cluster}"
+        f" --stack {site.stack}{way}"
+    )
     return 0
 
 
@@ -182,7 +192,7 @@ def _say(text: str) -> None:
 
 def _show(outcome: drill.Outcome) -> None:
     view.console().print(summary.table(outcome.ledger))
-    print("Prediction: " + (outcome.wrong or "right"))
+    print("Prediction: " + ("; ".join(outcome.wrong) or "right"))
     for check in outcome.ledger.checks:
         word = "met" if check.met else "MISSED"
         print(f"{word:7} {check.name}: {check.measured} (promised {check.promised})")

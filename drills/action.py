@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from drills.book import Book, Entry
-from drills.faults import FAULTS, KNOWN, Fault, Place, named
+from drills.faults import FAULTS, KNOWN, Fault, Layer, Place, named
 from drills.site import EDGE, Site
 from drills.traffic import Event, EventKind, events
 from toolchain.errors import UserError
+
+_UNANSWERED = (OSError, xmlrpc.client.Error)
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -45,13 +47,16 @@ def interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Keeps these signals away while something is mended."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    """Keeps these signals away while something is mended; one that came is raised after it."""
+    came: list[int] = []
+    note = {number: signal.signal(number, lambda n, _: came.append(n)) for number in _SIGNALS}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in note.items():
             signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def write_down(site: Site, fault: Fault, cluster: str) -> Place:
@@ -71,15 +76,13 @@ def strike(fault: Fault, place: Place, tell: Callable[[Event], None]) -> None:
 def mend(site: Site, fault: Fault, cluster: str, tell: Callable[[Event], None]) -> None:
     """Mends a fault, known or not, and crosses it out. Raises UserError if it does not heal."""
     book = Book(site.folder)
-    known = [e for e in book.entries() if (e.fault, e.cluster) == (fault.name, cluster)]
     with undisturbed():
-        tell(Event(time.time(), EventKind.FIX, fault.name, cluster))
+        known = [e for e in book.entries() if (e.fault, e.cluster) == (fault.name, cluster)]
+        with contextlib.suppress(OSError):  # a full disk must not keep anything broken
+            tell(Event(time.time(), EventKind.FIX, fault.name, cluster))
         try:
             fault.mend(Place(site, cluster, known[0].memory if known else {}))
-        except (
-            OSError,
-            xmlrpc.client.Fault,
-        ) as error:  # what runs the node's programs does not answer, say
+        except _UNANSWERED as error:  # what runs the node's programs does not answer, say
             raise UserError(
                 f"{fault.name} in {cluster} is not mended: {error}. Again: ./demo task heal-all"
             ) from None
@@ -98,7 +101,7 @@ def unrecorded(site: Site) -> list[tuple[Fault, str]]:
         for fault in FAULTS:
             if fault.edge != (cluster == EDGE) or fault.unavailable(site):
                 continue
-            with contextlib.suppress(UserError):  # who does not answer shows nothing
+            with contextlib.suppress(UserError, *_UNANSWERED):  # who is silent shows nothing
                 if fault.seen(Place(site, cluster)):
                     found.append((fault, cluster))
     return found
@@ -107,28 +110,25 @@ def unrecorded(site: Site) -> list[tuple[Fault, str]]:
 def heal_all(site: Site, say: Callable[[str], None]) -> list[str]:
     """Mends all that is broken; gives what could not be mended, a line each.
 
-    What is nearest to the machine goes first: without power or control plane nothing else heals.
-    Updates by Pulumi come last: they need all clusters.
+    Clusters go first: without power or control plane nothing else heals. Updates by Pulumi come
+    last: they need all clusters. What shows only when something else is mended is mended too.
     """
     tell = announcer(site)
-    failed = []
+    failed: list[str] = []
     done: set[tuple[str, str]] = set()
-    for recorded in (True, False):
-        if recorded:
-            broken = [(named(e.fault), e.cluster) for e in Book(site.folder).entries()]
-        else:
-            broken = unrecorded(site)
+    broken = [(named(e.fault, KNOWN), e.cluster) for e in Book(site.folder).entries()]
+    broken = broken or unrecorded(site)
+    while broken:
         for fault, cluster in sorted(broken, key=lambda each: _turn(each[0])):
-            if (fault.name, cluster) in done:
-                continue
             done.add((fault.name, cluster))
             say(f"mending {fault.name} in {cluster}")
             try:
                 mend(site, fault, cluster, tell)
             except UserError as error:
                 failed.append(f"{fault.name} in {cluster} is not mended: {error}")
+        broken = [each for each in unrecorded(site) if (each[0].name, each[1]) not in done]
     return failed
 
 
-def _turn(fault: Fault) -> tuple[bool, int]:
-    return fault.update, -KNOWN.index(fault)
+def _turn(fault: Fault) -> tuple[bool, bool, int]:
+    return fault.update, fault.layer is not Layer.CLUSTER, -KNOWN.index(fault)

@@ -19,12 +19,7 @@ def positive(text: str) -> float:
 def parser(description: str | None) -> argparse.ArgumentParser:
     """The command line of `python -m drills`."""
     top = argparse.ArgumentParser(prog="python -m drills", description=description)
-    top.add_argument("--stack", help="another stack than the selected one")
-    top.add_argument(
-        "--elsewhere",
-        action="store_true",
-        help="by Kubernetes' own means only, as on clusters that do not run on this machine",
-    )
+    top.set_defaults(stack=None, elsewhere=False)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("list", help="every fault, what it does, whether it can be done here")
     commands.add_parser("status", help="what is broken now")
@@ -63,4 +58,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         command.add_argument("--rate", type=positive, default=100.0, help="requests/s (100)")
         command.add_argument("--baseline", type=positive, default=5.0, help="seconds (5)")
         command.add_argument("--hold", type=positive, default=8.0, help="seconds (8)")
+    for command in commands.choices.values():
+        command.add_argument("--stack", help="another stack than the selected one")
+        command.add_argument(
+            "--elsewhere",
+            action="store_true",
+            help="by Kubernetes' own means only, as on clusters that do not run on this machine",
+        )
     return top

@@ -15,6 +15,7 @@ from drills import action, guard, prediction, report
 from drills.faults import Fault, Moves
 from drills.observer import Observer
 from drills.prediction import Prediction
+from drills.report.run import UNEXPECTED
 from drills.site import Site, until
 from drills.traffic import Event, EventKind, Header, Plan, Sample, events, target
 from drills.traffic.accounts import ledger_of
@@ -23,6 +24,7 @@ from drills.traffic.ledger import Ledger
 from drills.traffic.portal import PortalLogs
 from drills.watch import Watch
 from toolchain import environment
+from toolchain.errors import UserError
 
 FAILBACK_SECONDS = 90
 """How long the struck cluster may take to have its share again after the fix."""
@@ -58,8 +60,8 @@ class Outcome:
     ledger: Ledger
     folder: Path
     predicted: Prediction
-    wrong: str
-    """What was wrong with the prediction; empty if nothing."""
+    wrong: tuple[str, ...]
+    """What did not come as predicted, each in a few words."""
 
     @property
     def missed(self) -> list[str]:
@@ -69,7 +71,7 @@ class Outcome:
             for check in self.ledger.checks
             if not check.met
         ]
-        return found + ([self.wrong] if self.wrong else [])
+        return found + list(self.wrong)
 
 
 def run(site: Site, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome:
@@ -84,14 +86,17 @@ def run(site: Site, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome
     plan = Plan.to(site.url, naive_url=naive_url, rate=pace.rate, ca_file=authority)
     traffic = Traffic(plan, header, folder)
     logs = PortalLogs(site.kubeconfig, site.application, traffic.add)
-    watch = Watch(traffic, header.title)
+    watch = Watch(traffic, header.title, plan.uncounted)
     tell = _teller(site, traffic, watch)
     answered: set[str] = set()
+    wrong: list[str] = []
     observer = Observer(site, fault, cluster, tell)
     with action.interruptible(), traffic, logs, watch, observer:
         tell(Event(time.time(), EventKind.NOTE, "expected", text=predicted.text))
         tell(Event(time.time(), EventKind.PHASE, "baseline"))
-        traffic.wait(pace.baseline)
+        if traffic.wait(pace.baseline):
+            traffic.stop()  # says why it has ended
+            raise UserError("The traffic has ended before its time; nothing was broken")
         before = shares(traffic.recent(pace.baseline))
         with _mended(site, fault, cluster, tell) as strike:
             strike(predicted)
@@ -103,12 +108,17 @@ def run(site: Site, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome
             say("Mending.")
         tell(Event(time.time(), EventKind.PHASE, "failback"))
         what = "Every cluster has its share of the traffic again"
-        until(lambda: is_back(traffic.recent(1.0), before), what, FAILBACK_SECONDS)
+        try:
+            until(lambda: is_back(traffic.recent(1.0), before), what, FAILBACK_SECONDS)
+        except UserError as error:
+            wrong.append(str(error))
         traffic.wait(1.0)  # what comes late is counted too
+        wrong += [text for text in [prediction.score(predicted, answered)] if text]
+        for text in wrong:
+            tell(Event(time.time(), EventKind.NOTE, UNEXPECTED, cluster, text))
         traffic.halt()
         logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
-    wrong = prediction.score(predicted, answered)
-    outcome = Outcome(fault, cluster, ledger_of(traffic.path), folder, predicted, wrong)
+    outcome = Outcome(fault, cluster, ledger_of(traffic.path), folder, predicted, tuple(wrong))
     report.write(folder)
     return outcome
 
@@ -119,9 +129,13 @@ def _mended(
 ) -> Iterator[Callable[[Prediction], None]]:
     """Writes the fault down, hands out what makes it, and mends it however the block ends."""
 
+    everyone = tuple(itertools.chain(*site.order))
+
     def strike(predicted: Prediction) -> None:
         gone = fault.moves is Moves.ALL and not fault.edge and not fault.update
-        serving = predicted.during if gone else None
+        # while an update goes on, or where nobody can say, all may answer
+        open_ = fault.update or predicted.during is None
+        serving = predicted.during if gone else everyone if open_ else None
         within = fault.objectives.moved or 0.0
 
         def told(event: Event) -> None:
@@ -134,11 +148,11 @@ def _mended(
             tell(Event(at, kind, fault.name, cluster, text, predicted.during, LAST_ANSWERS))
 
     def fixed(event: Event) -> None:
-        tell(dataclasses.replace(event, serving=tuple(itertools.chain(*site.order))))
+        tell(dataclasses.replace(event, serving=everyone))
 
-    place = action.write_down(site, fault, cluster)
     with guard.standing(site, fault, cluster):
         try:
+            place = action.write_down(site, fault, cluster)
             yield strike
         finally:
             action.mend(site, fault, cluster, fixed)

@@ -1,14 +1,14 @@
 """A process that outlives a killed drill and mends what it has broken.
 
 Ctrl-C, a signal and a closed terminal are for the drill itself to handle. Against SIGKILL and
-crashes stands this one: it waits for the drill's word that all is over, and mends when the drill is
-gone without it.
+crashes stands this one: its standard input ends with the drill, and then it mends what is still
+written down.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
+import fcntl
 import signal
 import subprocess
 import sys
@@ -16,12 +16,12 @@ from collections.abc import Iterator
 
 from drills import action
 from drills.book import Book
-from drills.faults import Fault, named
-from drills.site import Site
+from drills.faults import KNOWN, Fault, named
+from drills.site import Site, until
 from toolchain import environment
-from toolchain.errors import UserError
 
-_OVER = "over"
+SECONDS = 600
+"""How long a guard waits for others to mend what it needs itself."""
 
 
 @contextlib.contextmanager
@@ -34,35 +34,45 @@ def standing(site: Site, fault: Fault, cluster: str) -> Iterator[None]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=environment.PROJECT,
-        text=True,
         start_new_session=True,
-    ) as process:
-        assert process.stdin
-        try:
-            yield
-        finally:
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(_OVER)
-                process.stdin.close()
+    ):
+        yield
 
 
 def main(stack: str, fault: str, cluster: str, *elsewhere: str) -> int:
-    """Waits for the end of standard input; mends unless it brought the word."""
+    """Waits for the end of standard input; then mends what is still written down."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    if sys.stdin.read() == _OVER:
-        return 0
-    if "TMPDIR" in os.environ and not os.path.isdir(os.environ["TMPDIR"]):  # noqa: PTH112
-        del os.environ["TMPDIR"]  # it was the killed command's
-    site = Site.selected(stack, bool(elsewhere))
-    known = [(entry.fault, entry.cluster) for entry in Book(site.folder).entries()]
-    if (fault, cluster) not in known:
-        return 0
+    sys.stdin.read()
+    guarded = named(fault, KNOWN)
+    book = Book(environment.stack_folder(stack))
     try:
-        action.mend(site, named(fault), cluster, action.announcer(site))
-    except UserError:
-        return 1  # it stays written down, for `status` and `heal-all`
+        if guarded.update:  # Pulumi needs clusters that are well: other guards' work
+            until(lambda: not _others(book), "all but updates is mended", SECONDS, pause=1.0)
+        with _turn(stack) if guarded.update else contextlib.nullcontext():
+            if (fault, cluster) in _entries(book):
+                site = Site.selected(stack, bool(elsewhere))
+                action.mend(site, guarded, cluster, action.announcer(site))
+    except Exception:  # nobody listens; it stays written down, for `status` and `heal-all`
+        return 1
     return 0
+
+
+def _entries(book: Book) -> list[tuple[str, str]]:
+    return [(entry.fault, entry.cluster) for entry in book.entries()]
+
+
+def _others(book: Book) -> list[str]:
+    """What is written down and not mended by an update."""
+    return [fault for fault, _ in _entries(book) if not named(fault, KNOWN).update]
+
+
+@contextlib.contextmanager
+def _turn(stack: str) -> Iterator[None]:
+    """Has guards that update the stack take turns."""
+    with (environment.PROJECT / f"Pulumi.{stack}.yaml").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from drills import drill, prediction, rails, settings
+from drills import action, drill, prediction, rails, settings
 from drills.book import Book
 from drills.drill import Outcome, Pace
 from drills.faults import Fault
@@ -48,11 +48,18 @@ def run(
     count = len(faults) * len(modes)
     try:
         for mode in modes:
-            with settings.other(site, {} if mode == site.mode else {"lbMode": mode}, say) as there:
-                for fault in faults:
-                    say(f"\n{len(rows) + 1} of {count}, {mode}: {fault.name}")
-                    rows.append(_row(there, fault, pace, say, cluster, force))
-                    say(f"{rows[-1].outcome}: {rows[-1].figures} {rows[-1].reason}".rstrip())
+            left = list(faults)
+            changes = {} if mode == site.mode else {"lbMode": mode}
+            try:
+                with settings.other(site, changes, say) as there:
+                    while left:
+                        say(f"\n{len(rows) + 1} of {count}, {mode}: {left[0].name}")
+                        rows.append(_row(there, left[0], pace, say, cluster, force))
+                        say(f"{rows[-1].outcome}: {rows[-1].figures} {rows[-1].reason}".rstrip())
+                        del left[0]
+            except UserError as error:  # the mode could not be had, or not be left
+                say(f"error: {error}")
+                rows += [Row(str(f.layer), f.name, mode, Word.FAILED, str(error)) for f in left]
     finally:
         page = write_matrix(place, f"Drills of stack {site.stack}", rows)
     return rows, page
@@ -63,8 +70,11 @@ def _row(site: Site, fault: Fault, pace: Pace, say: Say, cluster: str | None, fo
     if reason := fault.unavailable(site):
         return _with(row, Word.UNAVAILABLE, reason)
     try:
-        outcome = one(site, fault, cluster, pace, say, force, patience=WELL_SECONDS)
+        struck = None if fault.edge else cluster
+        outcome = one(site, fault, struck, pace, say, force, patience=WELL_SECONDS)
     except (UserError, TrafficError) as error:
+        if Book(site.folder).entries() and not site.changes:
+            action.heal_all(site, say)  # else the next ones wait in vain
         return _with(row, Word.FAILED, str(error))
     return of(outcome, site.mode)
 
@@ -125,8 +135,7 @@ def one(
 
     Raises UserError and TrafficError.
     """
-    struck = EDGE if fault.edge and not cluster else cluster
-    struck = struck or prediction.struck_by_default(fault, site.order, EDGE)
+    struck = cluster or prediction.struck_by_default(fault, site.order, EDGE)
     if patience and not force:
         what = "The stack is well"
         until(lambda: not any(rails.look(site).values()), what, patience, pause=1.0)

@@ -23,11 +23,12 @@ class Prediction:
     def text(self) -> str:
         """The prediction in words."""
         before = " and ".join(self.before)
+        verb = "answer" if len(self.before) > 1 else "answers"
         if self.during is None:
-            return f"{before} answers now; part of it may move."
+            return f"{before} {verb} now; part of it may move."
         if not self.during:
-            return f"{before} answers now; then nobody can."
-        return f"{before} answers now; then {' and '.join(self.during)}."
+            return f"{before} {verb} now; then nobody can."
+        return f"{before} {verb} now; then {' and '.join(self.during)}."
 
 
 def struck_by_default(fault: Fault, order: Order, edge: str) -> str:

@@ -27,13 +27,14 @@ def other(site: Site, changes: update.Changes, say: Callable[[str], None]) -> It
     words = ", ".join(f"{key} {value}" for key, value in changes.items())
     memory = {"changes": json.dumps(dict(changes))}
     tell = action.announcer(site)
-    Book(site.folder).add(Entry(OTHER_SETTINGS.name, EDGE, time.time(), memory))
     with guard.standing(site, OTHER_SETTINGS, EDGE), action.interruptible():
         try:
+            Book(site.folder).add(Entry(OTHER_SETTINGS.name, EDGE, time.time(), memory))
             say(f"An update puts {words} in force.")
             action.strike(OTHER_SETTINGS, Place(site, EDGE, memory), tell)
             now = Site.selected(site.stack, site.elsewhere)
             yield dataclasses.replace(now, changes=dict(changes))
         finally:
-            say("An update puts the stack's own settings in force again.")
+            with contextlib.suppress(OSError):  # whoever read that has gone
+                say("An update puts the stack's own settings in force again.")
             action.mend(site, OTHER_SETTINGS, EDGE, tell)

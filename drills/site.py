@@ -171,7 +171,12 @@ class Site:
         Each kubectl takes up to half a second of a processor that the traffic shares, and would
         count as time that the fault took to have its effect.
         """
-        return Api(pki.user_kubeconfig(self.spec(cluster))) if self.is_local else None
+        if not self.is_local:
+            return None
+        try:
+            return Api(pki.user_kubeconfig(self.spec(cluster)))
+        except (OSError, KeyError, ValueError) as error:
+            raise UserError(f"{cluster}: its kubeconfig cannot be used: {error}") from None
 
     def _region(self, cluster: str) -> str:
         info = self.get(cluster, "configmap", "cluster-info", "--namespace", PORTAL[0])

@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 import yaml
 
 from drills.site import Site
-from toolchain import environment, leftovers, run
+from toolchain import environment, run, state
 from toolchain.errors import UserError
 
 SECONDS = 300
@@ -38,17 +37,15 @@ def up(site: Site, changes: Changes | None = None, replace: str = "") -> None:
     `replace`: URNs, with wildcards, of resources that are made anew. Interrupted, it lets Pulumi
     end in order. Raises UserError with Pulumi's own reason.
     """
-    env = environment.variables(os.environ, site.stack)
-    if environment.uses_own_state(env):
-        leftovers.remove_stale_locks(environment.state_folder())
     again = ["--replace", replace] if replace else []
-    with _settings(site, changes or {}) as file:
+    known = environment.variables(os.environ, site.stack)
+    with state.kept(known) as env, _settings(site, changes or {}) as file:
         command = ["pulumi", "up", *_OPTIONS, "--stack", site.stack, *again, *file]
         try:
             process = subprocess.Popen(
                 run.tied(command),
                 cwd=environment.PROJECT,
-                env=env,
+                env=dict(env),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -95,25 +92,25 @@ def _settings(site: Site, changes: Changes) -> Iterator[list[str]]:
         return
     project = yaml.safe_load((environment.PROJECT / "Pulumi.yaml").read_text())["name"]
     own = (environment.PROJECT / f"Pulumi.{site.stack}.yaml").read_text()
-    with tempfile.NamedTemporaryFile(
-        "w", dir=site.folder, prefix=".settings-", suffix=".yaml"
-    ) as file:
-        file.write(changed(own, project, changes))
-        file.flush()
-        yield ["--config-file", file.name]
+    file = site.folder / "drill.yaml"
+    try:
+        file.touch(mode=0o600)
+        file.write_text(changed(own, project, changes))
+        yield ["--config-file", str(file)]
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def _end(process: subprocess.Popen[str]) -> str:
-    """What the process printed until its end; an interrupt is passed on, and its end awaited."""
+    """What the process printed until its end; interrupted or late, it is told to end in order."""
     try:
         return process.communicate(timeout=SECONDS)[0]
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise UserError(f"The update took more than {SECONDS} s and was ended") from None
-    except KeyboardInterrupt:
+    except (subprocess.TimeoutExpired, KeyboardInterrupt) as problem:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             process.communicate(timeout=SECONDS)
         process.kill()
         process.wait()
-        raise
+        if isinstance(problem, KeyboardInterrupt):
+            raise
+        raise UserError(f"The update took more than {SECONDS} s and was ended") from None

@@ -57,7 +57,7 @@ ACTS = (
         " know, and who has the traffic when the link is back.",
     ),
     Act(
-        "Active/active becomes active/standby",
+        "The mode is switched",
         "mode-switch",
         "One setting and one update. The edge is replaced while requests run, and when the update"
         " returns the new mode is in force.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from typing import Self
 
 from rich.live import Live as Screen
@@ -18,9 +19,9 @@ _TICK = 0.2  # seconds between two pictures
 class Watch:
     """Draws below what is printed meanwhile; draws nothing where there is no terminal."""
 
-    def __init__(self, traffic: Traffic, title: str) -> None:
+    def __init__(self, traffic: Traffic, title: str, uncounted: Sequence[str] = ()) -> None:
         self._traffic, self._title = traffic, title
-        self._state = Live()
+        self._state = Live(uncounted=tuple(uncounted))
         self._seen = 0
         self._over = threading.Event()
         self._thread: threading.Thread | None = None

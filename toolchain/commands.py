@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,10 @@ from toolchain import (
     ToolchainError,
     environment,
     leftovers,
-    orphans,
     run,
-    salt,
-    scratch,
     setup,
+    state,
     tools,
-    venv,
 )
 
 PROJECT = environment.PROJECT
@@ -68,7 +64,7 @@ def _setup(arguments: list[str]) -> int:
 
 
 def _up(env: Mapping[str, str], stack: str) -> int:
-    with _state(env) as env:
+    with state.kept(env) as env:
         if environment.selected_stack(env) != stack or not _exists(env, stack):
             code = _pulumi_itself(env, "stack", "select", "--create", stack)
             if code:
@@ -93,7 +89,7 @@ def _say_url(outputs: dict[str, object], stack: str) -> None:
 def _destroy(env: Mapping[str, str], stack: str) -> int:
     # a cluster that is gone already must not keep its objects in the state
     env = {"PULUMI_K8S_DELETE_UNREACHABLE": "true", **env}
-    with _state(env) as env:
+    with state.kept(env) as env:
         exists = _exists(env, stack)
         if exists and (code := _pulumi_itself(env, "destroy", *_YES, "--stack", stack)):
             print(
@@ -142,26 +138,11 @@ def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
     return run.foreground(["pulumi", *arguments], env, PROJECT)
 
 
-@contextlib.contextmanager
-def _state(env: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
-    """The environment for Pulumi, with what a killed one has left cleaned up before.
-
-    Keeps the tracked settings clean meanwhile, and leaves no temporary file.
-    """
-    orphans.end_orphans(venv.PYTHON)
-    if environment.uses_own_state(env):
-        leftovers.remove_stale_locks(environment.state_folder())
-        leftovers.mend_states(environment.state_folder())
-    kept = salt.kept_out(PROJECT) if environment.uses_own_secrets(env) else contextlib.nullcontext()
-    with kept, scratch.folder(venv.PRIVATE / "tmp") as temporary:
-        yield {**env, "TMPDIR": str(temporary)}
-
-
 def _in_state(*command: str) -> Callable[[Mapping[str, str], list[str]], int]:
     """A command that is, or may start, Pulumi."""
 
     def start(env: Mapping[str, str], arguments: list[str]) -> int:
-        with _state(env) as env:
+        with state.kept(env) as env:
             return run.foreground([*command, *arguments], env, PROJECT)
 
     return start
@@ -187,7 +168,7 @@ def _shell(env: Mapping[str, str], arguments: list[str]) -> int:
     if arguments:
         raise ToolchainError("usage: ./demo shell")
     print("A shell with the demo's tools and state; `exit` leaves it.", flush=True)
-    with _state(env) as env:
+    with state.kept(env) as env:
         return run.foreground([env.get("SHELL") or "/bin/sh"], env, Path.cwd())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 from drills.faults import cluster, gateway, infrastructure, operation, workload
 from drills.faults.model import Fault, Kind, Layer, Moves, Place
@@ -23,9 +24,9 @@ KNOWN: tuple[Fault, ...] = (*FAULTS, operation.OTHER_SETTINGS)
 __all__ = ["FAULTS", "KNOWN", "Fault", "Kind", "Layer", "Moves", "Place", "named"]
 
 
-def named(name: str) -> Fault:
-    """The fault of this name. Raises UserError that names the nearest one, if there is none."""
-    for fault in KNOWN:
+def named(name: str, faults: Sequence[Fault] = FAULTS) -> Fault:
+    """The one of `faults` that has this name. Raises UserError that names the nearest one."""
+    for fault in faults:
         if fault.name == name:
             return fault
     near = difflib.get_close_matches(name, [fault.name for fault in FAULTS], 1)

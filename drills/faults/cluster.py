@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from drills.faults import deployments
@@ -10,6 +11,7 @@ from drills.site import GATEWAY, PORTAL, until
 from localkube import cluster as embedded
 from localkube.node import config_file
 from localkube.supervision import Supervisor, find
+from toolchain.errors import UserError
 
 CONTROL_PLANE = ("kube-controller-manager", "kube-scheduler", "kube-apiserver", "etcd")
 """Programs of the first node that are stopped, in this order, and started in the other."""
@@ -31,9 +33,10 @@ def _power_off(place: Place) -> None:
 
 
 def _power_on(place: Place) -> None:
-    if not all(embedded.has_power(node) for node in place.spec.members):
+    if _has_no_power(place):
         embedded.start(place.spec)
-    _ready(place)
+    if not _is_drained(place):  # that is another fault, with a fix of its own
+        _ready(place)
 
 
 def _has_no_power(place: Place) -> bool:
@@ -85,10 +88,11 @@ def _drain(place: Place) -> None:
     drained there is no place for another.
     """
     pods = place.site.ask(place.cluster, "GET", "/api/v1/pods")["items"]
-    ending = [pod["metadata"] for pod in pods if not _belongs_to_its_node(pod)]
+    ending = [pod["metadata"] for pod in pods if _comes_back(pod)]
     for pod in ending:
         path = f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}"
-        place.site.ask(place.cluster, "DELETE", path)
+        with contextlib.suppress(UserError):  # it has gone by itself; if not, `are_gone` tells
+            place.site.ask(place.cluster, "DELETE", path)
     names = {pod["uid"] for pod in ending}
 
     def are_gone() -> bool:
@@ -99,19 +103,27 @@ def _drain(place: Place) -> None:
     until(are_gone, what, deployments.GONE_SECONDS, pause=0.5)
 
 
-def _belongs_to_its_node(pod: dict[str, Any]) -> bool:
+def _comes_back(pod: dict[str, Any]) -> bool:
+    """Whether a controller makes the pod anew, on any node."""
     owners = pod["metadata"].get("ownerReferences", [])
-    return any(owner["kind"] in ("DaemonSet", "Node") for owner in owners)
+    return any(owner["kind"] not in ("DaemonSet", "Node") for owner in owners)
+
+
+def _open_nodes(place: Place) -> dict[str, str]:
+    """Remembers which nodes took pods: those that their owner has cordoned stay so."""
+    items = place.site.get(place.cluster, "nodes")["items"]
+    names = [i["metadata"]["name"] for i in items if not i["spec"].get("unschedulable")]
+    return {"nodes": " ".join(names)}
 
 
 def _undrain(place: Place) -> None:
-    place.kubectl("uncordon", *_nodes(place))
+    place.kubectl("uncordon", *(place.memory.get("nodes", "").split() or _nodes(place)))
     _ready(place)
 
 
 def _is_drained(place: Place) -> bool:
     items = place.site.get(place.cluster, "nodes")["items"]
-    return any(item["spec"].get("unschedulable") for item in items)
+    return all(item["spec"].get("unschedulable") for item in items)
 
 
 def _shut_down(place: Place) -> None:
@@ -146,6 +158,7 @@ FAULTS = (
         _undrain,
         seen=_is_drained,
         prepare=_cordon,
+        remember=_open_nodes,
     ),
     Fault(
         "cluster-stopped",
@@ -155,6 +168,7 @@ FAULTS = (
         _shut_down,
         _start_up,
         prepare=_cordon,
+        remember=_open_nodes,
         machine="the nodes are shut down",
     ),
     Fault(

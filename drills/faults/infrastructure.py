@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from drills.faults import network, services
 from drills.faults.model import Fault, Kind, Layer, Moves, Place
 from drills.site import EDGE, GATEWAY
@@ -20,8 +22,9 @@ def _cut(place: Place) -> None:
 
 
 def _uncut(place: Place) -> None:
-    if place.site.is_local:
-        network.mend(place, "region-cut")
+    here = dataclasses.replace(place, site=dataclasses.replace(place.site, elsewhere=False))
+    if here.site.is_local:  # however it was cut off
+        network.mend(here, "region-cut")
     if services.is_closed(place, GATEWAY):
         services.open_again(place, GATEWAY)
 

@@ -67,7 +67,7 @@ class Place:
 
 
 def nothing(_: Place) -> dict[str, str]:
-    """Prepares nothing, remembers nothing."""
+    """Does nothing, and has nothing to remember."""
     return {}
 
 

@@ -97,7 +97,7 @@ def _inside(
     """Runs a program in the node's network. Raises UserError if it fails, unless not to `check`."""
     pid = find(config_file(node))
     if pid is None:
-        raise UserError(f"{node.name} has no power; start it: `task fix -- cluster-power`")
+        raise UserError(f"{node.name} has no power; start it: ./demo task fix -- cluster-power")
     path = packages.which(program) or program
     command = ["nsenter", f"--net=/proc/{pid}/ns/net", path, *arguments]
     try:

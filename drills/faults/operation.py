@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from drills import update
 from drills.faults.model import Fault, Kind, Layer, Moves, Place
@@ -25,17 +27,23 @@ def _other_mode(site: Site) -> str:
 
 
 def _after_switch(site: Site, _: str) -> tuple[str, ...]:
-    if _other_mode(site) == "active":
-        return site.application
-    return (update.setting(site.stack, "activeCluster") or site.application[0],)
+    if _other_mode(site) == "standby":
+        return (update.setting(site.stack, "activeCluster") or site.application[0],)
+    return _weighted(_clusters(site))
+
+
+def _clusters(site: Site) -> list[dict[str, Any]]:
+    """The application clusters of the settings, which may be text as well."""
+    known = update.setting(site.stack, "clusters")
+    return list(json.loads(known) if isinstance(known, str) else known)
+
+
+def _weighted(clusters: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(each["name"] for each in clusters if int(each.get("weight", 100)))
 
 
 def _renew(place: Place) -> None:
     update.up(place.site, place.site.changes, replace=CERTIFICATES)
-
-
-def _nothing(_: Place) -> None:
-    """What was renewed stays."""
 
 
 def _evacuate(place: Place) -> None:
@@ -44,13 +52,13 @@ def _evacuate(place: Place) -> None:
 
 def evacuated(site: Site, cluster: str) -> update.Changes:
     """The settings that take all traffic from one cluster and leave it as a standby."""
-    known = update.setting(site.stack, "clusters")
+    known = _clusters(site)
     clusters = [{**each, "weight": 0} if each["name"] == cluster else each for each in known]
     return {**site.changes, "lbMode": "active", "clusters": clusters}
 
 
 def _others(site: Site, cluster: str) -> tuple[str, ...]:
-    return tuple(name for name in site.application if name != cluster)
+    return _weighted(evacuated(site, cluster)["clusters"])
 
 
 def _set(place: Place) -> None:
@@ -92,7 +100,7 @@ FAULTS = (
         Kind.CONTROL,
         "Makes every certificate of the stack anew by an update: edge, gateways, mutual TLS.",
         _renew,
-        _nothing,
+        _back,  # what was renewed stays; what was interrupted is completed
         moves=Moves.NONE,
         edge=True,
         update=True,

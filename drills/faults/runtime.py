@@ -5,6 +5,7 @@ The port is open inside the pod only, so that nobody but kubectl exec gets there
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,10 +38,11 @@ def set_all(place: Place, values: Mapping[str, int | None]) -> None:
         raise UserError(f"{place.cluster}: web-portal has no running pod to strike")
 
 
-def is_set(place: Place) -> bool:
-    """Whether any pod makes faults."""
-    answers = _ask(place, "GET", "/runtime").values()
-    return any(key in answer for answer in answers for key in (DELAY, ABORT))
+def is_set(place: Place, key: str, value: int) -> bool:
+    """Whether any pod has this percentage."""
+    entry = re.compile(rf'"{re.escape(key)}":.*?"final_value": *"(\d+)"', re.DOTALL)
+    found = map(entry.search, _ask(place, "GET", "/runtime").values())
+    return any(match and int(match[1]) == value for match in found)
 
 
 def _ask(place: Place, method: str, path: str) -> dict[str, str]:

@@ -57,6 +57,18 @@ def _errors(place: Place) -> None:
     runtime.set_all(place, {runtime.ABORT: 100})
 
 
+def _slow_seen(place: Place) -> bool:
+    return runtime.is_set(place, runtime.DELAY, 100)
+
+
+def _some_errors_seen(place: Place) -> bool:
+    return runtime.is_set(place, runtime.ABORT, 20)
+
+
+def _errors_seen(place: Place) -> bool:
+    return runtime.is_set(place, runtime.ABORT, 100)
+
+
 def _good_again(place: Place) -> None:
     runtime.set_all(place, {runtime.DELAY: None, runtime.ABORT: None})
 
@@ -113,7 +125,7 @@ FAULTS = (
         "Every answer of web-portal takes two seconds longer; its readiness says well.",
         _slow,
         _good_again,
-        seen=runtime.is_set,
+        seen=_slow_seen,
     ),
     Fault(
         "pods-errors-some",
@@ -123,7 +135,7 @@ FAULTS = (
         _some_errors,
         _good_again,
         moves=Moves.SOME,
-        seen=runtime.is_set,
+        seen=_some_errors_seen,
     ),
     Fault(
         "pods-errors",
@@ -132,7 +144,7 @@ FAULTS = (
         "Every request to web-portal fails with 503; its readiness says well.",
         _errors,
         _good_again,
-        seen=runtime.is_set,
+        seen=_errors_seen,
     ),
     Fault(
         "version-bad",

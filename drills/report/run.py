@@ -10,6 +10,9 @@ from drills.traffic import Event, EventKind, Header, Sample, record
 from drills.traffic.accounts import ledger_of
 from drills.traffic.ledger import Ledger
 
+UNEXPECTED = "unexpected"
+"""Name of notes that say what did not come as predicted."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -34,11 +37,17 @@ class Run:
     @property
     def missed(self) -> list[str]:
         """The objectives that were missed, each in a few words."""
-        return [
+        missed = [
             f"{check.name} {check.measured} (objective {check.promised})"
             for check in self.ledger.checks
             if not check.met
         ]
+        return missed + self.unexpected
+
+    @property
+    def unexpected(self) -> list[str]:
+        """What did not come as it was predicted: the texts of notes called UNEXPECTED."""
+        return [e.text for e in self.events if (e.kind, e.name) == (EventKind.NOTE, UNEXPECTED)]
 
     def seconds(self, moment: float) -> str:
         """Gives a moment as seconds since the first request was due."""

@@ -65,9 +65,10 @@ def junit(run: Run) -> str:
     """Gives a test suite with a case for each objective."""
     checks = run.ledger.checks
     name = run.header.title or run.header.run
-    failures = sum(not check.met for check in checks)
+    failures = sum(not check.met for check in checks) + len(run.unexpected)
     took = f"{max(0.0, run.ledger.ended - run.ledger.started):.3f}"
-    numbers = {"tests": str(len(checks)), "failures": str(failures), "errors": "0", "time": took}
+    count = len(checks) + len(run.unexpected)
+    numbers = {"tests": str(count), "failures": str(failures), "errors": "0", "time": took}
     root = Element("testsuites", numbers)
     suite = SubElement(root, "testsuite", {"name": name, **numbers})
     for check in checks:
@@ -75,5 +76,8 @@ def junit(run: Run) -> str:
         if not check.met:
             text = f"{check.name}: {check.measured}, objective {check.promised}"
             SubElement(case, "failure", {"message": text, "type": "objective"})
+    for text in run.unexpected:
+        case = SubElement(suite, "testcase", {"classname": name, "name": "prediction", "time": "0"})
+        SubElement(case, "failure", {"message": text, "type": "prediction"})
     indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"

@@ -24,7 +24,7 @@ class Incident:
     """The struck cluster; empty when the fault strikes none in particular."""
     fault: float
     should_move: bool
-    """Whether the fault's event said that the struck cluster must not answer any more."""
+    """Whether the struck cluster answered before, and must not any more, as the event said."""
     first_effect: float | None = None
     """The first failure, slow answer or repeated try that a client could see."""
     ejected: float | None = None
@@ -101,7 +101,9 @@ def _incident(
         name=fault.name,
         cluster=struck,
         fault=fault.at,
-        should_move=bool(struck) and fault.serving is not None and struck not in fault.serving,
+        should_move=bool(served_before)
+        and fault.serving is not None
+        and struck not in fault.serving,
         first_effect=_first_effect(before, during),
         ejected=_first(
             e.at

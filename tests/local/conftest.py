@@ -17,7 +17,10 @@ import pytest
 from localkube import LocalKubeError, preflight
 from tests.checkout import Checkout, checkout
 
-ORDER = ("up", "kubernetes", "access", "switch", "failover", "damage", "two_stacks", "destroy")
+ORDER = (
+    "up", "kubernetes", "access", "switch", "failover", "damage", "breaking", "two_stacks",
+    "destroy",
+)  # fmt: skip
 
 FAILED = pytest.StashKey[bool]()
 """Whether a test has failed."""

@@ -284,7 +284,7 @@ def test_a_setting_is_the_stacks_own_or_the_default() -> None:
 def test_updates_are_mended_last_and_power_before_pods() -> None:
     order = sorted(KNOWN, key=action._turn)
     names = [fault.name for fault in order]
-    assert names.index("region-cut") < names.index("cluster-power") < names.index("workload-gone")
+    assert names.index("cluster-power") < names.index("region-cut") < names.index("workload-gone")
     assert all(fault.update for fault in order[-4:]) and not any(f.update for f in order[:-4])
 
 
