@@ -49,6 +49,10 @@ def _frozen(place: Place) -> bool:
     return processes.is_frozen(place, place.cluster)
 
 
+IN_FLIGHT = 5
+"""What a pod of the edge may be answering when it is killed, at 100 requests a second. The clients'
+connections end in it, so those requests cannot be sent again but by the clients (measured: 2)."""
+
 FAULTS = (
     Fault(
         "gateway-gone",
@@ -96,6 +100,7 @@ FAULTS = (
         _wait,
         moves=Moves.NONE,
         edge=True,
+        in_flight=IN_FLIGHT,
     ),
     Fault(
         "edge-restart",

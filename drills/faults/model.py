@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -103,13 +104,15 @@ class Fault:
     """What `mend` has to know of the time before; recorded before `break_` is called."""
     during: Callable[[Site, str], tuple[str, ...]] | None = None
     """Which clusters answer while it is in force, where `moves` cannot say."""
+    in_flight: int = 0
+    """Requests that may be lost, because nobody is left to send them again."""
     update: bool = False
     """Whether `pulumi up` does it: who answers then changes when `break_` returns, not before."""
 
     @property
     def objectives(self) -> Objectives:
         """What is promised to clients while it is in force."""
-        return OBJECTIVES[self.kind]
+        return dataclasses.replace(OBJECTIVES[self.kind], lost=self.in_flight)
 
     def unavailable(self, site: Site) -> str:
         """Why it cannot be done there; empty if it can."""
