@@ -20,8 +20,8 @@ ROOT = Path("/sys/fs/cgroup")
 TOP = "localkube"
 """Name of the cgroup that holds those of all labs."""
 
-SHARES = {"cpu.shares": "20480", "cpu.weight": "2000"}
-"""Weight of TOP, as version 1 and as version 2 count: twenty times that of a process beside it."""
+SHARES = {"cpu.shares": "102400", "cpu.weight": "10000"}
+"""Weight of TOP, as versions 1 and 2 count: a hundred times that of a process beside it."""
 
 CONTROLLERS = ("cpuset", "cpu", "memory", "pids", "hugetlb")
 """The controllers that a kubelet asks for, as far as the machine has them."""

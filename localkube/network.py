@@ -14,13 +14,17 @@ from pyroute2 import IPRoute, netns
 from localkube.namespaces import BRIDGE, inside
 from localkube.spec import BRIDGE_ADDRESS, Node
 
+BRIDGE_MAC = "02:00:0a:59:00:01"
+"""Without an address of its own a bridge takes the lowest of its ports': a node that starts or
+stops may change it, and the others then send to nobody until they ask anew, 8 s later."""
+
 
 def create_bridge() -> None:
     """Makes the bridge's namespace and the bridge; called once, by the lab's first process."""
     netns.create(str(BRIDGE))
     with IPRoute(netns=str(BRIDGE)) as link:
         link.link("set", ifname="lo", state="up")
-        link.link("add", ifname="br0", kind="bridge", br_forward_delay=0)
+        link.link("add", ifname="br0", kind="bridge", br_forward_delay=0, address=BRIDGE_MAC)
         bridge = link.link_lookup(ifname="br0")[0]
         link.addr("add", index=bridge, address=BRIDGE_ADDRESS, prefixlen=24)
         link.link("set", index=bridge, state="up")

@@ -64,6 +64,27 @@ def _control_on(place: Place) -> None:
         return place.kubectl("get", "--raw", "/readyz", seconds=5).strip() == "ok"
 
     until(answers, f"the API server of {place.cluster} answers", READY_SECONDS, pause=0.5)
+    _run_a_pod(place)
+
+
+def _run_a_pod(place: Place) -> None:
+    """Waits until a new pod runs to its end: until then kubelets may not have found back.
+
+    They ask a lost API server again after up to half a minute, and do nothing new meanwhile.
+    """
+    name, (namespace, _) = "control-plane-check", GATEWAY
+    where = ("--namespace", namespace)
+    image = deployments.read(place, GATEWAY)["spec"]["template"]["spec"]["containers"][0]["image"]
+    remove = ("delete", "pod", name, *where, "--ignore-not-found", "--grace-period=0", "--force")
+    place.kubectl(*remove)
+    try:
+        command = ("--restart=Never", "--command", "--", "/bin/bash", "-c", "true")
+        place.kubectl("run", name, *where, f"--image={image}", *command)
+        over = "--for=jsonpath={.status.phase}=Succeeded"
+        limit = f"--timeout={READY_SECONDS}s"
+        place.kubectl("wait", over, limit, f"pod/{name}", *where, seconds=READY_SECONDS + 10)
+    finally:
+        place.kubectl(*remove)
 
 
 def _control_is_off(place: Place) -> bool:

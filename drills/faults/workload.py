@@ -106,7 +106,7 @@ FAULTS = (
         "Kills one pod of web-portal, without a word to anybody.",
         _kill_one,
         _wait,
-        moves=Moves.NONE,
+        moves=Moves.SOME,
     ),
     Fault(
         "pods-hang",
@@ -163,7 +163,7 @@ FAULTS = (
         "Replaces every pod of web-portal, as a good new version does.",
         _restart,
         _wait,
-        moves=Moves.NONE,
+        moves=Moves.SOME,
     ),
 )
 """All of this layer, in the order of a talk."""

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from drills.faults import FAULTS
 from tests import lab
 from tests.checkout import Checkout, eventually, kill_session
 from tests.traffic import ask, served
@@ -21,8 +20,20 @@ from tests.traffic import ask, served
 EAST, WEST = "east-cluster", "west-cluster"
 QUICK = ("--baseline", "2", "--hold", "4")
 DRILL_SECONDS = 120
-MATRIX_SECONDS = 3000
-"""Longest time of all drills in two modes."""
+EACH_KIND = (
+    "workload-gone",
+    "pods-hang",
+    "pods-errors",
+    "gateway-gone",
+    "edge-restart",
+    "cluster-power",
+    "region-cut",
+    "mode-switch",
+)
+"""The faster half: each layer, each way to fail. All of them: `./demo task drill:all`."""
+
+MATRIX_SECONDS = 1500
+"""Longest time of these drills in two modes."""
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +72,7 @@ def broken(demo: Checkout) -> str:
 
 def test_a_drill_breaks_mends_counts_and_reports(demo: Checkout) -> None:
     done = demo.demo("task", "drill", "--", "workload-gone", *QUICK, check=False)
-    assert "Predicted: east-cluster and west-cluster answers now; then west-cluster." in done.output
+    assert "Predicted: east-cluster and west-cluster answer now; then west-cluster." in done.output
     assert "Prediction: right" in done.output
     run = runs(demo)[-1]
     book = ledger(run)
@@ -118,7 +129,8 @@ def test_elsewhere_a_region_is_cut_off_by_its_service(
     demo: Checkout, outputs: dict[str, Any]
 ) -> None:
     demo.demo("task", "break", "--", "region-cut", "--elsewhere")
-    assert served(ask(outputs, 10)) == {WEST: 10}
+    # connections that stand go on until the edge's health checks, which open new ones, tell
+    eventually(lambda: served(ask(outputs, 10)) == {WEST: 10}, f"{WEST} answers alone")
     assert "region-cut" in broken(demo)
     demo.demo("task", "fix", "--", "region-cut", "--elsewhere")
     eventually(lambda: len(served(ask(outputs, 10))) == 2, "both answer", 30)
@@ -127,9 +139,11 @@ def test_elsewhere_a_region_is_cut_off_by_its_service(
 
 
 @pytest.mark.timeout(MATRIX_SECONDS)
-def test_every_drill_in_each_mode_loses_nothing(demo: Checkout, tmp_path: Path) -> None:
+def test_no_kind_of_fault_loses_anything_in_any_mode(demo: Checkout, tmp_path: Path) -> None:
     log = tmp_path / "matrix"
-    process = demo.start("./demo", "task", "drill:all", "--", *QUICK, log=log)
+    modes = ("--mode", "active", "--mode", "standby")
+    command = ("./demo", "task", "drill", "--", *EACH_KIND, *modes, *QUICK)
+    process = demo.start(*command, log=log)
     try:
         process.wait(MATRIX_SECONDS - 60)
     finally:
@@ -139,9 +153,8 @@ def test_every_drill_in_each_mode_loses_nothing(demo: Checkout, tmp_path: Path) 
     print(said)
     (page,) = demo.folder.glob("reports/*-matrix/matrix.html")
     linked = set(re.findall(r'href="\.\./([^/"]+)/report\.html"', page.read_text()))
-    assert len(linked) == 2 * len(FAULTS)
+    assert len(linked) == 2 * len(EACH_KIND)
     rows = (page.parent / "matrix.md").read_text()
     assert "failed:" not in rows and "predicted" not in rows, rows
     lost = {name: ledger(demo.folder / "reports" / name)["promised"]["lost"] for name in linked}
-    # what an edge pod was answering when it was killed nobody can send again
-    assert not {name for name, count in lost.items() if count and "edge-killed" not in name}, lost
+    assert not {name for name, count in lost.items() if count}, lost

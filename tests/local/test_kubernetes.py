@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tempfile
 import urllib.request
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 
 import yaml
 
+from localkube import network
 from localkube.spec import node_address
+from tests import lab
 from tests.checkout import CLUSTERS, Checkout, eventually, kill_session
 
 EAST, WEST = "east-cluster", "west-cluster"
@@ -61,6 +64,12 @@ def address_of(demo: Checkout, cluster: str, name: str) -> str:
     path = "jsonpath={.status.loadBalancer.ingress[*].ip}"
     command = ("--namespace", NAMESPACE, "get", "service", name, "--output", path)
     return demo.kubectl(cluster, *command)
+
+
+def test_the_bridge_keeps_its_address_whichever_nodes_come_and_go(demo: Checkout) -> None:
+    ask = "from pyroute2 import IPRoute; print(IPRoute().link('get', ifname='br0')[0]['attrs'])"
+    said = lab.run_inside(demo.lab(), sys.executable, "-c", ask).stdout
+    assert network.BRIDGE_MAC in said, said
 
 
 def test_every_node_is_ready_and_every_pod_runs(demo: Checkout) -> None:
