@@ -114,10 +114,12 @@ def test_a_refused_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) ->
             await asyncio.sleep(0.1)  # refused by now, once at least
             server = await asyncio.start_server(echo, sock=late)
             writer.write(b"hello")
-            assert await asyncio.wait_for(reader.read(5), 5) == b"hello"
+            writer.write_eof()
+            assert await asyncio.wait_for(reader.read(-1), 5) == b"hello"
             writer.close()
             await end(relay)
             server.close()
+            await server.wait_closed()
 
     asyncio.run(run())
 
