@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
@@ -12,7 +12,7 @@ from rich.text import Text
 
 from drills import action, drill, prediction, rails, settings
 from drills.book import Book
-from drills.drill import Outcome, Pace
+from drills.drill import Outcome, Pace, Say
 from drills.faults import Fault
 from drills.faults.operation import OTHER_SETTINGS
 from drills.report import write_matrix
@@ -25,8 +25,6 @@ from toolchain.errors import UserError
 
 WELL_SECONDS = 90
 """How long the stack may take to be well again after a drill."""
-
-Say = Callable[[str], None]
 
 
 def run(
@@ -55,7 +53,7 @@ def run(
                     while left:
                         say(f"\n{len(rows) + 1} of {count}, {mode}: {left[0].name}")
                         rows.append(_row(there, left[0], pace, say, cluster, force))
-                        say(f"{rows[-1].outcome}: {rows[-1].figures} {rows[-1].reason}".rstrip())
+                        say(line(rows[-1]))
                         del left[0]
             except UserError as error:  # the mode could not be had, or not be left
                 say(f"error: {error}")
@@ -90,6 +88,11 @@ def of(outcome: Outcome, mode: str) -> Row:
         ledger=outcome.ledger,
         folder=f"../{outcome.folder.name}",
     )
+
+
+def line(row: Row) -> str:
+    """What came of a drill, in one line."""
+    return f"{row.outcome}: {row.figures} {row.reason}".rstrip()
 
 
 def folder(what: str) -> Path:

@@ -13,7 +13,6 @@ from typing import Any, Self
 from drills.faults import Fault
 from drills.site import EDGE, GATEWAY, Site
 from drills.traffic import Event, EventKind
-from toolchain import run, tools
 from toolchain.errors import UserError
 
 SECONDS = 0.2
@@ -82,10 +81,10 @@ class Observer:
         return [pod["metadata"]["name"] for pod in items if pod["status"]["phase"] == "Running"]
 
     def _watch(self, pod: str) -> None:
-        where = ["--context", EDGE, "--namespace", GATEWAY[0], "exec", "--stdin", pod]
-        command = [str(tools.path("kubectl")), "--kubeconfig", str(self._site.kubeconfig), *where]
+        where = ("--namespace", GATEWAY[0], "exec", "--stdin", pod)
+        look = ("--", "/bin/bash", "-c", _LOOK, str(SECONDS))
         process = subprocess.Popen(
-            run.tied([*command, "--", "/bin/bash", "-c", _LOOK, str(SECONDS)]),
+            self._site.kubectl_command(EDGE, *where, *look),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -119,11 +119,9 @@ class Site:
         Raises UserError when it fails (unless `check` is off: then what it printed is returned)
         or takes longer than `seconds`. A signal typed on the terminal does not reach it.
         """
-        command = [str(tools.path("kubectl")), "--kubeconfig", str(self.kubeconfig)]
-        command += ["--context", cluster, *arguments]
         try:
             done = subprocess.run(
-                run.tied(command),
+                self.kubectl_command(cluster, *arguments),
                 capture_output=True,
                 text=True,
                 check=False,
@@ -137,6 +135,11 @@ class Site:
             said = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise UserError(f"{cluster}: `kubectl {' '.join(arguments[:4])}`: {said}")
         return done.stdout
+
+    def kubectl_command(self, cluster: str, *arguments: str) -> list[str]:
+        """The command line of kubectl for a cluster; it ends with this process."""
+        command = [str(tools.path("kubectl")), "--kubeconfig", str(self.kubeconfig)]
+        return run.tied([*command, "--context", cluster, *arguments])
 
     def get(self, cluster: str, *arguments: str) -> dict[str, Any]:
         """What `kubectl get ... --output json` gives. Raises UserError."""

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drills import matrix
-from drills.drill import Pace
+from drills.drill import Pace, Say
 from drills.faults import named
 from drills.report import write_matrix
 from drills.report.matrix import Row
 from drills.site import Site
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -88,6 +86,6 @@ def run(site: Site, pace: Pace, say: Say, pause: Callable[[str], None]) -> tuple
         pause(f"Enter starts {act.fault}; Ctrl-C ends the talk.")
         outcome = matrix.one(site, fault, None, pace, say, patience=matrix.WELL_SECONDS)
         rows.append(matrix.of(outcome, site.mode))
-        say(f"{rows[-1].outcome}: {rows[-1].figures} {rows[-1].reason}".rstrip())
+        say(matrix.line(rows[-1]))
         page = write_matrix(page.parent if rows[1:] else matrix.folder("demo"), "The demo", rows)
     return rows, page
