@@ -96,6 +96,19 @@ def test_a_deleted_lab_is_made_anew_while_its_processes_run(demo: Checkout) -> N
         serves(demo.outputs(), cluster)
 
 
+def test_an_object_that_an_interrupted_update_did_not_note_down_is_taken_over(
+    demo: Checkout, outputs: dict[str, Any]
+) -> None:
+    kind, name = "kubernetes:apps/v1:Deployment", f"{EAST}-web-portal"
+    urns = demo.demo("pulumi", "stack", "--show-urns").output.split()
+    (urn,) = [urn for urn in urns if urn.endswith(f"{kind}::{name}")]
+    demo.demo("pulumi", "state", "delete", "--yes", urn)
+    assert demo.preview() == [("create", f"{kind}::{name}")]
+    demo.demo("up")
+    serves(outputs, EAST)
+    assert demo.preview() == []
+
+
 def test_up_killed_in_the_middle_is_finished_by_the_next_one(
     demo: Checkout, tmp_path: Path
 ) -> None:
