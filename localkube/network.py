@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pyroute2 import IPRoute, netns
-
 from localkube.namespaces import BRIDGE, inside
 from localkube.spec import BRIDGE_ADDRESS, Node
 
@@ -21,6 +19,9 @@ stops may change it, and the others then send to nobody until they ask anew, 8 s
 
 def create_bridge() -> None:
     """Makes the bridge's namespace and the bridge; called once, by the lab's first process."""
+    # Here and not above: it takes 0.2 s, and whoever only looks for a lab comes by this module.
+    from pyroute2 import IPRoute, netns
+
     netns.create(str(BRIDGE))
     with IPRoute(netns=str(BRIDGE)) as link:
         link.link("set", ifname="lo", state="up")
@@ -38,6 +39,8 @@ def attach(node: Node) -> None:
     A node that starts again finds the bridge's end of its former link still there when the kernel
     has not yet removed the old namespace; that end is deleted first.
     """
+    from pyroute2 import IPRoute
+
     name = port_name(node)
     descriptor = os.open("/proc/self/ns/net", os.O_RDONLY)
     with IPRoute(netns=str(BRIDGE)) as bridge:
