@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from zlib import crc32
 
@@ -19,6 +20,26 @@ def region_colour(region: str) -> str:
         if part in region:
             return colour
     return _OTHERS[crc32(region.encode()) % len(_OTHERS)]
+
+
+def cluster_colours(clusters: Iterable[str]) -> dict[str, str]:
+    """Gives a colour of its own to each cluster, by name.
+
+    It is that of the region of its name, lighter for each further cluster of the same.
+    """
+    shown: dict[str, str] = {}
+    lighter: dict[str, int] = {}
+    for name in sorted(set(clusters)):
+        colour = region_colour(name)
+        shown[name] = _shade(colour, lighter.get(colour, 0))
+        lighter[colour] = lighter.get(colour, 0) + 1
+    return shown
+
+
+def _shade(colour: str, lighter: int) -> str:
+    """Gives the colour, so many steps nearer to white; it never gets there."""
+    parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return "#" + "".join(f"{255 - round((255 - part) * 0.62**lighter):02x}" for part in parts)
 
 
 def cluster_info(cluster: str, region: str, namespace: str) -> dict[str, Any]:

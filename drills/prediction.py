@@ -22,13 +22,18 @@ class Prediction:
     @property
     def text(self) -> str:
         """The prediction in words."""
-        before = " and ".join(self.before)
+        before = listed(self.before)
         verb = "answer" if len(self.before) > 1 else "answers"
         if self.during is None:
             return f"{before} {verb} now; part of it may move."
         if not self.during:
             return f"{before} {verb} now; then nobody can."
-        return f"{before} {verb} now; then {' and '.join(self.during)}."
+        return f"{before} {verb} now; then {listed(self.during)}."
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them: a, b and c."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def struck_by_default(fault: Fault, order: Order, edge: str) -> str:
@@ -66,4 +71,4 @@ def _first(order: Order, lost: set[str]) -> tuple[str, ...]:
 
 
 def _names(names: Iterable[str]) -> str:
-    return " and ".join(sorted(names)) or "nobody"
+    return listed(sorted(names)) or "nobody"

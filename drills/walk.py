@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from drills import matrix
+from drills import matrix, prediction
 from drills.drill import Pace, Say
 from drills.faults import named
 from drills.report import write_matrix
@@ -27,8 +27,8 @@ ACTS = (
     Act(
         "The workload is lost",
         "workload-gone",
-        "The struck cluster's bar empties within a second, the other one fills. Its gateway is"
-        " still there: it passes requests on to its peer until the edge knows better.",
+        "The struck cluster's bar empties within a second, the others fill. Its gateway is"
+        " still there: it passes requests on to the nearest peer until the edge knows better.",
     ),
     Act(
         "The gateway is lost",
@@ -72,7 +72,7 @@ def run(site: Site, pace: Pace, say: Say, pause: Callable[[str], None]) -> tuple
     acts that are over.
     """
     say(f"The bank: {site.url}")
-    say(f"lbMode is {site.mode}: {', then '.join(' and '.join(group) for group in site.order)}.")
+    say(f"lbMode is {site.mode}: {', then '.join(map(prediction.listed, site.order))}.")
     say("Open it beside this terminal: the page says which cluster answered, in its colour.")
     rows: list[Row] = []
     page = Path()

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from localkube import LocalKubeError, cgroups, lab
+from localkube import LocalKubeError, cgroups, cluster, lab
 
 DISK_BYTES = 2_000_000_000
 """Free disk that three clusters may fill with logs and etcd's data; the start takes 0.3 GB."""
@@ -40,9 +40,15 @@ def check(ports: Sequence[int], folder: Path) -> None:
     if not cgroups.hierarchies():
         raise LocalKubeError(f"no cgroups at {cgroups.ROOT}: mount them, as systemd does")
     check_disk(folder)
-    if lab.supervisor(folder) is None:
-        for port in ports:
+    held = set() if lab.supervisor(folder) is None else relayed(folder)
+    for port in ports:
+        if port not in held:
             check_port(port)
+
+
+def relayed(folder: Path) -> set[int]:
+    """The ports on 127.0.0.1 that the clusters of a lab have."""
+    return {port for spec in cluster.clusters(folder) for port in spec.relayed}
 
 
 def system_path() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from components.cluster_info import region_colour
+from components.cluster_info import cluster_colours
 from drills.report.markup import e
 from drills.report.series import LOST, Series
 from drills.traffic.model import Event, EventKind
@@ -28,9 +28,9 @@ EVENT_COLOURS = {
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 
 
-def colour(cluster: str) -> str:
-    """Gives the colour of a cluster, or of requests that were lost."""
-    return RED if cluster == LOST else region_colour(cluster)
+def colours(run: Series) -> dict[str, str]:
+    """Gives the colour of each cluster that answered, and of requests that were lost."""
+    return {**cluster_colours(run.answering), LOST: RED}
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ def requests(run: Series, events: Sequence[Event]) -> Element:
         return round(height - value / top * height, 1)
 
     body = [*_horizontal([top / 2, top], y, lambda value: f"{value:g}/s")]
-    below = [0.0] * len(run.bins)
+    below, hues = [0.0] * len(run.bins), colours(run)
     for name in [*run.clusters, LOST]:
         counts = [one.clusters.get(name, 0) / run.width for one in run.bins]
         above = [a + b for a, b in zip(below, counts, strict=True)]
         if any(counts):
-            body.append(e("path", d=_band(run, axis, below, above, y), fill=colour(name)))
+            body.append(e("path", d=_band(run, axis, below, above, y), fill=hues[name]))
         below = above
     body += [_hint(run, axis, index, height) for index in range(len(run.bins))]
     return _chart("Requests by answering cluster", body, height, axis, run, events, labels=True)
@@ -127,16 +127,22 @@ def _strips(
     run: Series,
     events: Sequence[Event],
 ) -> Element:
-    axis = Axis(run.seconds)
+    axis, hues = Axis(run.seconds), colours(run)
     body = []
     for row, (name, counts) in enumerate(lanes.items()):
         y = row * (_ROW + 6)
         body.append(e("text", name, x=_LEFT - 8, y=y + 15, text_anchor="end"))
-        body += _strip(run, axis, counts, y)
+        body += _strip(run, axis, counts, y, hues)
     return _chart(title, body, len(lanes) * (_ROW + 6), axis, run, events)
 
 
-def _strip(run: Series, axis: Axis, counts: Sequence[Mapping[str, int]], y: float) -> list[Element]:
+def _strip(
+    run: Series,
+    axis: Axis,
+    counts: Sequence[Mapping[str, int]],
+    y: float,
+    hues: Mapping[str, str],
+) -> list[Element]:
     made = []
     for index, bin_counts in enumerate(counts):
         total = sum(bin_counts.values())
@@ -151,7 +157,7 @@ def _strip(run: Series, axis: Axis, counts: Sequence[Mapping[str, int]], y: floa
             part = _ROW * (max(share, 0.25) if name == LOST else share)
             part = min(part, y + _ROW - at)
             size = {"width": round(end - begin + 0.3, 1), "height": round(part, 1)}
-            made.append(e("rect", x=begin, y=round(at, 1), fill=colour(name), **size))
+            made.append(e("rect", x=begin, y=round(at, 1), fill=hues[name], **size))
             at += part
     return made
 

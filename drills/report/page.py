@@ -90,7 +90,8 @@ def _cards(run: Run) -> list[tuple[str, str]]:
 
 def _body(run: Run) -> list[Child]:
     slow = run.ledger.objectives.slowest
-    who = [(charts.colour(name), name or "unnamed") for name in [*run.series.clusters, LOST]]
+    hues = charts.colours(run.series)
+    who = [(hues[name], name or "unnamed") for name in [*run.series.clusters, LOST]]
     speeds = [("#0369a1", "median"), ("#bae6fd", "up to the 99th of 100"), (charts.INK, "slowest")]
     made: list[Child] = [
         _section(

@@ -51,6 +51,12 @@ class Series:
         names = {name for one in self.bins for name in one.clusters}
         return sorted(names - {LOST})
 
+    @property
+    def answering(self) -> set[str]:
+        """The clusters that answered on any lane, those that are there only to compare included."""
+        beside = {name for bins in self.beside.values() for one in bins for name in one}
+        return {*self.clusters, *beside} - {LOST}
+
 
 @dataclass
 class _Gathered:

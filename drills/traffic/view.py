@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from components.cluster_info import region_colour
+from components.cluster_info import cluster_colours
 from drills.traffic.ledger import Latency
 from drills.traffic.model import Event, EventKind, lane_name
 from drills.traffic.window import Live, Second
@@ -85,9 +85,8 @@ def _clusters(state: Live, last: Second) -> Table:
     """Gives a row per cluster: its share now, as a bar, and over the last minute."""
     table = Table.grid(padding=(0, 2))
     good = max(1, last.sent - last.lost)
-    for name in sorted(state.clusters):
+    for name, colour in cluster_colours(state.clusters).items():
         share = last.clusters.get(name, 0) / good
-        colour = region_colour(name)
         bar = Text("█" * round(share * _BAR), colour) + Text(
             "·" * (_BAR - round(share * _BAR)), "bright_black"
         )

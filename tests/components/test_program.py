@@ -259,6 +259,88 @@ def test_a_third_cluster_gets_all_that_the_others_have(run: Run) -> None:
     assert demo.outputs["edgeWeights"] == {"one": 100, "two": 100, "three": 100}
 
 
+MANY = [
+    {"name": "east-cluster", "region": "us-east1", "weight": 50},
+    {"name": "east2-cluster", "region": "us-east1", "weight": 30},
+    {"name": "west-cluster", "region": "us-west1", "weight": 20},
+    {"name": "west2-cluster", "region": "us-west1"},
+    {"name": "central-cluster", "region": "us-central1"},
+]
+
+
+def envoy_groups(demo: Demo, cluster: str, prefix: str) -> dict[str, tuple[int, int]]:
+    """Cluster -> its priority and its share, as the Envoys of `cluster` are told."""
+    text = demo.of_type("core/v1:ConfigMap")[f"{cluster}-gateway-config"]["data"]["envoy.yaml"]
+    clusters = yaml.safe_load(text)["static_resources"]["clusters"]
+    (found,) = [each for each in clusters if each["name"].startswith(prefix)]
+    return {
+        group["locality"]["zone"]: (
+            group["priority"],
+            group["lb_endpoints"][0].get("load_balancing_weight", 1),
+        )
+        for group in found["load_assignment"]["endpoints"]
+    }
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_with_many_clusters_the_edge_has_every_weight(run: Run, count: int) -> None:
+    weights = {each["name"]: each.get("weight", 100) for each in MANY[:count]}
+    demo = run(clusters=MANY[:count])
+    assert demo.outputs["edgeWeights"] == weights
+    expected = {name: (0, weight) for name, weight in weights.items()}
+    assert envoy_groups(demo, "corp-edge", "regions_") == expected
+    standby = run(clusters=MANY[:count], lbMode="standby", activeCluster="east2-cluster")
+    assert envoy_groups(standby, "corp-edge", "regions_") == {
+        name: (0, 30) if name == "east2-cluster" else (1, 1) for name in weights
+    }
+
+
+@pytest.mark.parametrize(
+    ("count", "cluster", "expected"),
+    [
+        (3, "east-cluster", {"east": 0, "east2": 1, "west": 2}),
+        (3, "west-cluster", {"west": 0, "east": 1, "east2": 1}),
+        (5, "east2-cluster", {"east2": 0, "east": 1, "central": 2, "west": 3, "west2": 3}),
+        (5, "west-cluster", {"west": 0, "west2": 1, "central": 2, "east": 3, "east2": 3}),
+        (5, "central-cluster", {"central": 0, "east": 1, "east2": 1, "west": 2, "west2": 2}),
+    ],
+)
+def test_with_many_clusters_each_gateway_has_its_own_order(
+    run: Run, count: int, cluster: str, expected: dict[str, int]
+) -> None:
+    groups = envoy_groups(run(clusters=MANY[:count]), cluster, "app_")
+    assert {name: at for name, (at, _) in groups.items()} == {
+        f"{name}-cluster": at for name, at in expected.items()
+    }
+
+
+@pytest.mark.parametrize(("region", "first"), [("us-east1", "east"), ("us-west1", "west")])
+def test_with_many_clusters_locality_begins_in_the_edges_own_region(
+    run: Run, region: str, first: str
+) -> None:
+    demo = run(clusters=MANY, lbMode="locality", edgeRegion=region)
+    groups = envoy_groups(demo, "corp-edge", "regions_")
+    own = {name for name, (at, _) in groups.items() if at == 0}
+    assert own == {f"{first}-cluster", f"{first}2-cluster"}
+    assert groups["central-cluster"] == (1, 1)
+
+
+def test_another_cluster_at_the_end_changes_nothing_of_the_others_but_their_gateways(
+    run: Run,
+) -> None:
+    before, after = (
+        {(made.typ, made.name): made.inputs for made in run(clusters=MANY[:count]).made}
+        for count in (3, 5)
+    )
+    assert before.keys() < after.keys()
+    changed = {name for (kind, name), inputs in before.items() if inputs != after[kind, name]}
+    gateways = {
+        f"{n}-cluster-gateway{part}" for n in ("east", "east2", "west") for part in ("", "-config")
+    }
+    edge = {"corp-edge", "corp-edge-gateway", "corp-edge-gateway-config", "corp-edge-answer"}
+    assert changed == gateways | edge | {"kubeconfig"}
+
+
 def portal(annotations: dict[str, str], **more: Any) -> list[dict[str, Any]]:
     """A user's own manifest: one Service and one Deployment."""
     prefix = "gateway.tetrate.io/"

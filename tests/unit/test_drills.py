@@ -80,6 +80,18 @@ def test_what_leaves_the_data_path_alone_moves_nothing() -> None:
     assert struck_by_default(named("edge-killed"), STANDBY, EDGE) == EDGE
 
 
+def test_of_five_clusters_all_but_the_struck_one_of_the_first_group_take_over() -> None:
+    fault, far = named("workload-gone"), ("central-cluster", WEST)
+    order = ((EAST, "east2-cluster"), far)
+    predicted = predict(fault, EAST, order)
+    assert predicted.during == ("east2-cluster",)
+    assert predict(fault, EAST, ((EAST,), far)).during == far
+    assert predict(fault, EAST, ((EAST, "east2-cluster", *far),)).text == (
+        "east-cluster, east2-cluster, central-cluster and west-cluster answer now; "
+        "then east2-cluster, central-cluster and west-cluster."
+    )
+
+
 def test_a_prediction_is_scored_by_who_answered() -> None:
     predicted = predict(named("region-cut"), EAST, ACTIVE)
     assert score(predicted, {WEST}) == ""

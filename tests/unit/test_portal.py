@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.cluster_info import cluster_info, region_colour
+from components.cluster_info import cluster_colours, cluster_info, region_colour
 from components.envoy.drain import drain_command
 from tests.unit.envoy_lab import WEST, lab, portal_documents
 from tests.unit.envoy_process import Answer, Envoy, ask, eventually
@@ -145,3 +145,17 @@ def test_a_region_has_a_colour_of_its_own() -> None:
     assert region_colour("us-east1") != region_colour("us-west1")
     assert region_colour("mars-1") == region_colour("mars-1")
     assert re.fullmatch("#[0-9a-f]{6}", region_colour("europe-north1"))
+
+
+def test_each_of_many_clusters_has_a_colour_of_its_own_and_the_first_of_a_region_the_regions() -> (
+    None
+):
+    names = [f"{side}{n}-cluster" for n in range(1, 5) for side in ("east", "west", "mars")]
+    shown = cluster_colours([*names, *names])
+    assert len(set(shown.values())) == len(shown) == 12
+    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in shown.values())
+    assert shown["east1-cluster"] == region_colour("us-east1")
+    assert (
+        shown["east1-cluster"]
+        == cluster_colours(["east1-cluster", "west1-cluster"])["east1-cluster"]
+    )

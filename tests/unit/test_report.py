@@ -115,6 +115,20 @@ def test_all_four_files_tell_the_ledger(tmp_path: Path) -> None:
     assert failed == ["lost"]
 
 
+def test_five_clusters_have_colours_of_their_own_in_legend_and_lanes(tmp_path: Path) -> None:
+    names = [f"{name}-cluster" for name in ("east", "east2", "west", "west2", "central")]
+    header = Header(run="five", started=T0, title="five", plan=Plan.to("https://localhost/"))
+    with record.Writer(tmp_path / record.FILE, header) as writer:
+        for n in range(500):
+            writer.write(sample(n, names[n % 5]))
+    text = report.write(tmp_path).read_text()
+    legend = re.findall(r'background: (#[0-9a-f]{6})"></i>([a-z0-9-]+)</li>', text)
+    shown = {name: colour for colour, name in legend if name in names}
+    assert len(set(shown.values())) == len(shown) == 5
+    for name, colour in shown.items():
+        assert text.count(f'fill="{colour}"') > 1, f"{name} is in no chart"
+
+
 def test_a_run_without_loss_says_so(tmp_path: Path) -> None:
     page = report.write(write(tmp_path / "run-1")).read_text()
     words = " ".join(Page(page).words)

@@ -82,6 +82,48 @@ def test_clusters_with_a_weight_share_the_first_priority() -> None:
     ]
 
 
+MANY = [
+    ApplicationCluster("east-cluster", "us-east1", 50),
+    ApplicationCluster("east2-cluster", "us-east1", 30),
+    ApplicationCluster("west-cluster", "us-west1", 20),
+    ApplicationCluster("west2-cluster", "us-west1", 0),
+    ApplicationCluster("central-cluster", "us-central1", 10),
+]
+PLACES = {cluster.name: cluster.name for cluster in MANY}
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected", "shares"),
+    [
+        (LbMode.ACTIVE, (0, 0, 0, 1, 0), (50, 30, 20, 1, 10)),
+        (LbMode.STANDBY, (1, 0, 1, 1, 1), (1, 30, 1, 1, 1)),
+        (LbMode.LOCALITY, (0, 0, 2, 2, 1), (1, 1, 1, 1, 1)),
+    ],
+)
+def test_the_edge_knows_the_priority_and_the_share_of_each_of_five_clusters(
+    mode: LbMode, expected: tuple[int, ...], shares: tuple[int, ...]
+) -> None:
+    weights = edge_weights(mode, MANY, "east2-cluster")
+    targets = edge_targets(weights, MANY, PLACES, "us-east1")
+    assert tuple(priorities(targets)[cluster.name] for cluster in MANY) == expected
+    assert tuple(target.weight for target in targets) == shares
+
+
+@pytest.mark.parametrize(
+    ("cluster", "expected"),
+    [
+        ("east-cluster", {"east2": 1, "central": 2, "west": 3, "west2": 3}),
+        ("west2-cluster", {"west": 1, "central": 2, "east": 3, "east2": 3}),
+        ("central-cluster", {"east": 1, "east2": 1, "west": 2, "west2": 2}),
+    ],
+)
+def test_each_of_five_gateways_knows_its_own_region_then_the_next_ones(
+    cluster: str, expected: dict[str, int]
+) -> None:
+    peers = gateway_targets(cluster, MANY, PLACES)
+    assert priorities(peers) == {f"{name}-cluster": at for name, at in expected.items()}
+
+
 def test_weight_zero_is_a_standby_in_the_second_priority() -> None:
     targets = edge_targets({"east-cluster": 0, "west-cluster": 100}, BOTH, ADDRESSES, "us-east1")
     assert priorities(targets) == {"east-cluster": 1, "west-cluster": 0}

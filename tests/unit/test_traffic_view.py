@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import re
 
 from rich.console import Console
 
@@ -96,3 +98,20 @@ def test_the_ledger_fits_a_terminal_of_80_columns() -> None:
     assert "gone (east-cluster):" in text
     assert "Duplicates are not known" in text
     assert "…" not in text
+
+
+def test_five_clusters_have_a_row_each_and_no_two_the_same_colour() -> None:
+    names = ["east", "east2", "west", "west2", "central"]
+    state = Live()
+    state.add(
+        dataclasses.replace(made, cluster=f"{names[n % 5]}-cluster")
+        for n, made in enumerate(samples())
+    )
+    state.turn(T0 + 1)
+    out = io.StringIO()
+    drawn = view.live("Traffic", state, T0 + 1)
+    Console(file=out, width=100, force_terminal=True, color_system="truecolor").print(drawn)
+    bars = [line for line in out.getvalue().splitlines() if "-cluster" in line]
+    colours = {re.findall(r"38;2;(\d+;\d+;\d+)", line)[0] for line in bars}
+    assert len(bars) == len(colours) == 5
+    assert all(line.count("█") == 8 for line in bars)
