@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ CLUSTERS = ("corp-edge", "east-cluster", "west-cluster")
 APPLICATION = ("east-cluster", "west-cluster")
 PORTS = 2 + len(CLUSTERS)
 """Length of the run of ports that a stack takes, see `localPort` in Pulumi.yaml."""
+
+ROOM = 10
+"""Ports that are free from the first one on: as many as a stack with seven more clusters takes."""
 
 COMMAND_SECONDS = 180
 """After so long a command counts as hanging; the slowest takes a quarter of it."""
@@ -100,6 +103,17 @@ class Checkout:
     def demo(self, *arguments: str, check: bool = True, **environment: str) -> Done:
         """Runs `./demo` with these arguments."""
         return self.run("./demo", *arguments, check=check, **environment)
+
+    def set_clusters(self, clusters: Iterable[tuple[str, str, int]]) -> None:
+        """Makes these the application clusters of the selected stack: name, region, weight."""
+        self.demo("pulumi", "config", "rm", "clusters", check=False)
+        keys = ("name", "region", "weight")
+        values = [
+            f"--plaintext=clusters[{number}].{key}={value}"
+            for number, place in enumerate(clusters)
+            for key, value in zip(keys, place, strict=True)
+        ]
+        self.demo("pulumi", "config", "set-all", "--path", *values)
 
     def kubectl(self, cluster: str, *arguments: str, check: bool = True) -> str:
         """What kubectl prints about a cluster of the selected stack."""
@@ -195,7 +209,7 @@ def choose_ports(folder: Path, stacks: list[str]) -> dict[str, int]:
     """Writes free ports into the stacks' settings and commits everything."""
     ports: dict[str, int] = {}
     for stack in stacks:
-        first = free_run(PORTS, taken=ports.values())
+        first = free_run(ROOM, taken=ports.values())
         ports[stack] = first
         file = folder / f"Pulumi.{stack}.yaml"
         kept = [line for line in file.read_text().splitlines() if ":localPort:" not in line]
@@ -209,7 +223,7 @@ def choose_ports(folder: Path, stacks: list[str]) -> dict[str, int]:
 def free_run(length: int, taken: Any = ()) -> int:
     """First of a run of free ports on 127.0.0.1, below those that the kernel hands out."""
     while True:
-        first = random.randrange(20000, 32000, 10)
+        first = random.randrange(20000, 32000, ROOM)
         if first not in taken and all(is_free(port) for port in range(first, first + length)):
             return first
 

@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 
-from tests.benchmark import report
+from tests.benchmark import further, report
 from tests.benchmark.measure import Samples, baselines, cold_tools, one_round
 from tests.checkout import checkout
 
@@ -21,6 +21,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="how many rounds (default 3)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--tools", action="store_true", help="only the tools, from empty caches")
+    parser.add_argument(
+        "--further",
+        type=int,
+        default=2,
+        metavar="N",
+        help="application clusters beyond two, to measure what each costs (default 2; 0 skips it)",
+    )
     chosen = parser.parse_args()
     samples = Samples()
     if (load := os.getloadavg()[0]) > 1:
@@ -33,6 +40,8 @@ def main() -> int:
                 print(f"round {number} of {chosen.rounds}", file=sys.stderr)
                 baselines(samples)
                 one_round(demo, samples)
+                if chosen.further:
+                    further.one_round(demo, samples, chosen.further)
     print(report.as_json(samples)) if chosen.json else report.show(samples)
     return 0
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
 import statistics
+import time
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -40,6 +42,8 @@ ROWS = (
     Row("destroy", "./demo destroy", 8, 4, "empty preview"),
     Row("memory (PSS)", "memory, shared once (PSS)", 3.5, 2.8, "bare cluster (PSS)", "GB"),
     Row("memory (RSS)", "memory, plain sum (RSS)", 3.5, 2.8, "bare cluster (RSS)", "GB"),
+    Row("further cluster", "each further cluster: time", 6, 4, "bare cluster"),
+    Row("further cluster (PSS)", "each further cluster: PSS", 1, 0.8, "bare cluster (PSS)", "GB"),
 )
 BASELINES = {
     "bare cluster": ("A", "one bare cluster", "s"),
@@ -105,7 +109,26 @@ def rounds(samples: Samples) -> int:
 def machine() -> str:
     """What it was measured on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return f"{os.cpu_count()} processors, {memory:.0f} GB, Linux {platform.release()}"
+    return (
+        f"{os.cpu_count()} processors, {memory:.0f} GB, Linux {platform.release()}, "
+        f"fixed loop {loop_seconds():.2f} s (Python {platform.python_version()})"
+    )
+
+
+@functools.cache
+def loop_seconds() -> float:
+    """How long one processor takes for a fixed loop: the figure to compare two machines by.
+
+    The best of three, so that what else runs does not count.
+    """
+
+    def once() -> float:
+        begin, value = time.perf_counter(), 1
+        for number in range(5_000_000):
+            value = (value * 31 + number) & 0xFFFF
+        return time.perf_counter() - begin
+
+    return min(once() for _ in range(3))
 
 
 def as_json(samples: Samples) -> str:
@@ -124,5 +147,12 @@ def as_json(samples: Samples) -> str:
         if row.name in samples.values
     ]
     load = os.getloadavg()[0]
-    document = {"machine": machine(), "load": load, "rows": rows, "samples": samples.values}
+    document = {
+        "machine": machine(),
+        "processors": os.cpu_count(),
+        "loop_seconds": loop_seconds(),
+        "load": load,
+        "rows": rows,
+        "samples": samples.values,
+    }
     return json.dumps(document, indent=2)

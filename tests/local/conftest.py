@@ -1,7 +1,8 @@
 """One set of clusters for all tests of this layer, in a copy of the checkout.
 
-The modules run in the order of ORDER: first what only looks, then what damages, destroy last. Each
-test leaves the demo as `up` leaves it, or says that the next one has to.
+The modules run in the order of ORDER: first what only looks, then what damages, then destroy. Each
+test leaves the demo as `up` leaves it, or says that the next one has to. `many` comes last, with a
+stack of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tests.checkout import Checkout, checkout
 
 ORDER = (
     "up", "kubernetes", "access", "switch", "failover", "damage", "breaking", "two_stacks",
-    "destroy",
+    "destroy", "many",
 )  # fmt: skip
 
 FAILED = pytest.StashKey[bool]()

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.benchmark import further
 from tests.benchmark.measure import Line, Samples, first, last, steps
 from tests.benchmark.report import ROWS, as_json
 
@@ -46,4 +47,26 @@ def test_json_has_the_median_of_each_row_that_was_measured() -> None:
     document = json.loads(as_json(samples))
     (row,) = document["rows"]
     assert (row["name"], row["median"], row["must"]) == (ROWS[0].name, 2.0, ROWS[0].must)
+    assert document["processors"] and document["loop_seconds"] > 0
     assert document["samples"] == {ROWS[0].name: [3.0, 1.0, 2.0]}
+
+
+def test_a_further_cluster_costs_the_difference_to_two_of_the_same_round() -> None:
+    samples = Samples()
+    for up, memory in ((99.0, 9.0), (17.0, 2.2)):
+        samples.add("up", up)
+        samples.add("memory (PSS)", memory)
+    further.add(samples, 25.0, 3.2, 2)
+    assert samples.values["further cluster"] == [4.0]
+    assert samples.values["further cluster (PSS)"] == [pytest.approx(0.5)]
+
+
+def test_further_clusters_follow_the_two_of_the_default_and_have_names_of_their_own() -> None:
+    names = [name for name, _, _ in further.names(3)]
+    assert names == [
+        "east-cluster",
+        "west-cluster",
+        "east2-cluster",
+        "west2-cluster",
+        "east3-cluster",
+    ]
