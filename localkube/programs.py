@@ -122,6 +122,9 @@ def api_server(node: Node) -> Program:
             "--default-not-ready-toleration-seconds=5",
             "--default-unreachable-toleration-seconds=5",
         ],
+        # It is half of what the start of a cluster takes of the processor, a quarter of that for
+        # collecting garbage: 5.3 s for 7.2 s, and 80 MB more (measured, six clusters at once).
+        {"GOGC": "200"},
     )
 
 

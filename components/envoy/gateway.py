@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,12 +91,16 @@ def _app(route: Route, config: GatewayConfig) -> dict[str, Any]:
         ],
         config.profile,
         health_check=_pod_check(route),
-        # One of two pods may go without traffic leaving the region.
-        overprovisioning=200,
+        # One of two pods may go without traffic leaving the region, or all peers there but one.
+        overprovisioning=100 * max(2, _most_of_one_priority(config.peers)),
         idle_timeout=upstream.IDLE_TO_PODS,
         targets=config.peers,
         paths=config.paths,
     )
+
+
+def _most_of_one_priority(peers: Sequence[Target]) -> int:
+    return max(Counter(peer.priority for peer in peers).values(), default=0)
 
 
 def _local(route: Route, config: GatewayConfig) -> dict[str, Any]:

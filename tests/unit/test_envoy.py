@@ -159,6 +159,18 @@ def test_a_standby_gets_nothing_while_one_cluster_with_a_weight_is_healthy() -> 
     assert cluster["load_assignment"]["policy"]["overprovisioning_factor"] / len(first) >= 100
 
 
+def test_a_gateways_traffic_stays_in_its_region_while_one_peer_there_is_healthy() -> None:
+    twins = [ApplicationCluster(f"east{n}-cluster", "us-east1") for n in range(2, 5)]
+    clusters = [*CLUSTERS, *twins]
+    peers = gateway_targets("east-cluster", clusters, {c.name: "10.0.0.1" for c in clusters})
+    config = GatewayConfig("east-cluster", "us-east1", (PORTAL,), tuple(peers), PROFILE)
+    (cluster, _) = gateway_bootstrap(config)["static_resources"]["clusters"]
+    groups = cluster["load_assignment"]["endpoints"]
+    nearest = [group for group in groups if group["priority"] == 1]
+    assert {group["locality"]["zone"] for group in nearest} == {twin.name for twin in twins}
+    assert cluster["load_assignment"]["policy"]["overprovisioning_factor"] / len(nearest) >= 100
+
+
 def nodes(document: object, key: str) -> Iterator[Any]:
     """Gives the values of all entries called `key`, at any depth."""
     if isinstance(document, dict):
