@@ -10,6 +10,7 @@ from components import errors, plan
 from components.application import Application
 from components.cluster import Cluster
 from components.edge import Edge, EdgeArgs
+from components.entrance import Entrance
 from components.envoys import Mesh
 from components.gateway import Gateway
 from components.kubeconfig import merge
@@ -23,11 +24,13 @@ settings = demo.settings
 
 corp_edge = Cluster(EDGE_CLUSTER, settings.edge_region, demo.backend)
 clusters = {c.name: Cluster(c.name, c.region, demo.backend) for c in settings.clusters}
+exposure = demo.backend.exposure
+entrances = {n: Entrance(n, c, exposure) for n, c in ({EDGE_CLUSTER: corp_edge} | clusters).items()}
 mesh = Mesh(
     CertificateAuthority("authority", f"multi-cluster-resiliency {settings.stack}"),
     settings.clusters,
-    {name: cluster.gateway_address for name, cluster in clusters.items()},
-    demo.backend.addresses_known,
+    {name: entrances[name].address for name in clusters},
+    exposure.gateway_ports,
     demo.routes,
     demo.profile,
     settings.naive_route,
@@ -35,8 +38,8 @@ mesh = Mesh(
 for place in settings.clusters:
     cluster, weight = clusters[place.name], settings.edge_weights[place.name]
     Application(place.name, cluster, place, demo.documents, EDGE_CLUSTER, weight)
-    Gateway(place.name, cluster, place, mesh, settings.gateway_replicas)
-edge = Edge(EDGE_CLUSTER, EdgeArgs.of(demo, corp_edge, mesh))
+    Gateway(place.name, entrances[place.name], place, mesh, settings.gateway_replicas)
+edge = Edge(EDGE_CLUSTER, EdgeArgs.of(demo, entrances[EDGE_CLUSTER], mesh))
 
 kubeconfigs = {c.name: c.kubeconfig for c in (corp_edge, *clusters.values())}
 merged = pulumi.Output.all(**kubeconfigs).apply(lambda texts: merge(texts, EDGE_CLUSTER))

@@ -15,8 +15,8 @@ class Cluster(pulumi.ComponentResource):
     provider: kubernetes.Provider
     kubeconfig: pulumi.Output[str]
     """Secret text of one context."""
-    gateway_address: pulumi.Input[str]
-    """Where the other clusters reach this one's gateway."""
+    gateway_address: pulumi.Input[str] | None
+    """Where this one's gateway is reached from outside; None: at what its Service's status says."""
     lives_in: pulumi.Resource | None
     """The resource with which all objects of the cluster are gone."""
 
@@ -29,7 +29,7 @@ class Cluster(pulumi.ComponentResource):
     ) -> None:
         super().__init__("demo:cluster:Cluster", name, {"region": region}, opts)
         made = backend.make(name, self)
-        ours = made.lives_in is not None
+        ours = made.owned
         self.name = name
         self.kubeconfig = pulumi.Output.secret(made.kubeconfig)
         self.gateway_address = made.gateway_address
@@ -48,7 +48,7 @@ class Cluster(pulumi.ComponentResource):
             skip_update_unreachable=ours,
             upsert_existing_objects=ours,
             kube_client_settings=kubernetes.KubeClientSettingsArgs(timeout=10, qps=100, burst=200),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(made.ready)),
         )
         self.register_outputs({})
 

@@ -11,7 +11,7 @@ import pulumi
 
 from components import envoys
 from components.answer import Answer
-from components.cluster import Cluster
+from components.entrance import DEPLOYMENT, NAMESPACE, Entrance
 from components.envoy import naive
 from components.envoy.common import edge_san
 from components.envoy.edge import EdgeConfig, edge_files
@@ -28,14 +28,17 @@ from components.settings import EDGE_CLUSTER
 class EdgeArgs:
     """What an edge is made from."""
 
-    cluster: Cluster
+    entrance: Entrance
     region: str
     mesh: envoys.Mesh
     lb_mode: LbMode
     weights: Mapping[str, int | None]
     """Edge weight of each application cluster; None where locality decides."""
-    names: Sequence[str]
-    """Names and addresses, besides the routes' hosts, at which clients reach the edge."""
+    names: Sequence[pulumi.Input[str]]
+    """Names and addresses, besides the routes' hosts, at which clients reach the edge; one or more.
+
+    The first one is in the URL.
+    """
     https_port: int
     """Port at which clients reach the edge."""
     replicas: int
@@ -43,16 +46,16 @@ class EdgeArgs:
     """Documents of Secrets for clients' TLS; those without a certificate get one of ours."""
 
     @staticmethod
-    def of(plan: Plan, cluster: Cluster, mesh: envoys.Mesh) -> EdgeArgs:
+    def of(plan: Plan, entrance: Entrance, mesh: envoys.Mesh) -> EdgeArgs:
         """Gives the arguments that follow from a plan."""
         settings = plan.settings
         return EdgeArgs(
-            cluster=cluster,
+            entrance=entrance,
             region=settings.edge_region,
             mesh=mesh,
             lb_mode=settings.lb_mode,
             weights=settings.edge_weights,
-            names=plan.backend.edge_names,
+            names=plan.backend.edge_names or (entrance.address,),
             https_port=plan.backend.https_port,
             replicas=settings.edge_replicas,
             secrets=plan.secrets,
@@ -82,8 +85,9 @@ class Edge(pulumi.ComponentResource):
         mesh = args.mesh
         route = mesh.routes[0]
 
-        def files(addresses: dict[str, str]) -> dict[str, str]:
-            targets = edge_targets(args.weights, mesh.clusters, addresses, args.region)
+        def files(known: dict[str, Any]) -> dict[str, str]:
+            addresses, port = known["addresses"], mesh.ports[0]
+            targets = edge_targets(args.weights, mesh.clusters, addresses, args.region, port)
             plain = naive_targets(targets, args.weights) if mesh.naive_route else []
             return edge_files(
                 EdgeConfig(
@@ -91,7 +95,7 @@ class Edge(pulumi.ComponentResource):
                     targets=tuple(targets),
                     profile=mesh.profile,
                     name=EDGE_CLUSTER,
-                    own_addresses=tuple(args.names),
+                    own_addresses=tuple(known["names"]),
                     https_port=args.https_port,
                     naive_targets=tuple(plain),
                 )
@@ -104,12 +108,11 @@ class Edge(pulumi.ComponentResource):
         }
         registered = envoys.register(
             name,
-            args.cluster,
+            args.entrance,
             self,
-            mesh,
             EnvoyPods(
-                name=envoys.DEPLOYMENT,
-                namespace=envoys.NAMESPACE,
+                name=DEPLOYMENT,
+                namespace=NAMESPACE,
                 cluster=EDGE_CLUSTER,
                 region=args.region,
                 checksum="",
@@ -117,7 +120,7 @@ class Edge(pulumi.ComponentResource):
                 certificates=tuple(secrets),
                 replicas=args.replicas,
             ),
-            pulumi.Output.all(**mesh.addresses).apply(files),
+            pulumi.Output.all(addresses=mesh.addresses, names=list(args.names)).apply(files),
             Certificate(f"{name}-mesh", mesh.authority, [edge_san(EDGE_CLUSTER)], child),
             list(secrets.values()),
         )
@@ -140,11 +143,11 @@ class Edge(pulumi.ComponentResource):
         self.register_outputs({"url": self.url, "host": self.host})
 
     def _secret(
-        self, resource: str, name: str, covered: Sequence[str], args: EdgeArgs
+        self, resource: str, name: str, covered: Sequence[pulumi.Input[str]], args: EdgeArgs
     ) -> dict[str, Any]:
         """Gives a Secret for clients' TLS: the user's own, else one with a certificate of ours."""
         found = (s for s in args.secrets if s["metadata"]["name"] == name)
-        document = next(found, envoys.tls_secret(name, envoys.NAMESPACE, {}))
+        document = next(found, envoys.tls_secret(name, NAMESPACE, {}))
         if is_filled(document):
             return dict(document)
         child = pulumi.ResourceOptions(parent=self)
@@ -152,13 +155,15 @@ class Edge(pulumi.ComponentResource):
         return {**document, "data": envoys.tls_data(own)}
 
 
-def certificate_names(routes: Sequence[Route], names: Sequence[str]) -> dict[str, list[str]]:
+def certificate_names(
+    routes: Sequence[Route], names: Sequence[pulumi.Input[str]]
+) -> dict[str, list[pulumi.Input[str]]]:
     """Gives the names that each TLS Secret's certificate must cover.
 
     They are the hosts of its routes; the first Secret covers the edge's own `names` too, for the
     edge answers to those as to the first route's host.
     """
-    covered: dict[str, list[str]] = {}
+    covered: dict[str, list[pulumi.Input[str]]] = {}
     for route in routes:
         if route.tls_secret:
             hosts = covered.setdefault(route.tls_secret, [])

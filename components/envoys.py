@@ -10,27 +10,14 @@ from typing import Any
 import pulumi
 
 from components import manifest
-from components.cluster import Cluster
+from components.entrance import TIMEOUTS, Entrance
 from components.envoy.common import checksum
-from components.envoy.pod import (
-    CHECKSUM_ANNOTATION,
-    EnvoyPods,
-    envoy_deployment,
-    envoy_service,
-)
+from components.envoy.pod import CHECKSUM_ANNOTATION, EnvoyPods, envoy_deployment
 from components.pki import Certificate, CertificateAuthority
 from components.profile import HttpProfile
 from components.routes import Route
 from components.routing import ApplicationCluster
 from components.secrets import TLS_KIND
-
-NAMESPACE = "tetrate-system"
-"""Namespace of the gateways, in every cluster; nothing else may be in it."""
-
-DEPLOYMENT = "gateway"
-"""Name of the gateways' Deployment and Service, in every cluster."""
-
-_TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="2m")
 
 
 @dataclass(frozen=True)
@@ -41,8 +28,8 @@ class Mesh:
     clusters: Sequence[ApplicationCluster]
     addresses: Mapping[str, pulumi.Input[str]]
     """Address of each application cluster's gateway."""
-    addresses_known: bool
-    """Whether no Service need be waited for to learn its address."""
+    ports: tuple[int, int]
+    """Ports of every gateway at its address: for the edge, for its peers."""
     routes: Sequence[Route]
     profile: HttpProfile
     naive_route: bool = False
@@ -60,15 +47,14 @@ class Envoys:
 
 def register(
     name: str,
-    cluster: Cluster,
+    entrance: Entrance,
     parent: pulumi.Resource,
-    mesh: Mesh,
     pods: EnvoyPods,
     files: pulumi.Output[dict[str, str]],
     certificate: Certificate,
     secrets: Sequence[Mapping[str, Any]] = (),
 ) -> Envoys:
-    """Registers the Envoys of one cluster and all that they need, as children of `parent`.
+    """Registers the Envoys behind an entrance and all that they need, as children of `parent`.
 
     `files` is the ConfigMap's data, `certificate` the one for mutual TLS, `secrets` are further
     documents (the edge's certificates for clients). A change of any of them rolls the pods.
@@ -81,13 +67,10 @@ def register(
     deployment["spec"]["template"]["metadata"].setdefault("annotations", {})[
         CHECKSUM_ANNOTATION
     ] = configuration
-    service = envoy_service(pods)
     documents = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": pods.namespace}},
         {**_object("v1", "ConfigMap", pods.config_map, pods), "data": files},
         tls_secret(pods.mesh_secret, pods.namespace, tls_data(certificate)),
         *secrets,
-        manifest.unawaited(service) if mesh.addresses_known else service,
         {
             **_object("policy/v1", "PodDisruptionBudget", pods.name, pods),
             "spec": {"maxUnavailable": 1, "selector": deployment["spec"]["selector"]},
@@ -95,7 +78,7 @@ def register(
         deployment,
     ]
     options = pulumi.ResourceOptions.merge(
-        cluster.options(parent), pulumi.ResourceOptions(custom_timeouts=_TIMEOUTS)
+        entrance.options(parent), pulumi.ResourceOptions(custom_timeouts=TIMEOUTS)
     )
     return Envoys(manifest.register(name, documents, options)[-1], configuration)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 
 from components import envoys
-from components.cluster import Cluster
+from components.entrance import DEPLOYMENT, NAMESPACE, Entrance
 from components.envoy.common import gateway_san
 from components.envoy.gateway import GatewayConfig, gateway_files
 from components.envoy.pod import EnvoyPods
@@ -20,7 +20,7 @@ class Gateway(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        cluster: Cluster,
+        entrance: Entrance,
         place: ApplicationCluster,
         mesh: envoys.Mesh,
         replicas: int,
@@ -30,7 +30,7 @@ class Gateway(pulumi.ComponentResource):
         super().__init__("demo:gateway:Gateway", name, props, opts)
 
         def files(addresses: dict[str, str]) -> dict[str, str]:
-            peers = gateway_targets(place.name, mesh.clusters, addresses)
+            peers = gateway_targets(place.name, mesh.clusters, addresses, mesh.ports[1])
             return gateway_files(
                 GatewayConfig(
                     cluster=place.name,
@@ -46,12 +46,11 @@ class Gateway(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         envoys.register(
             name,
-            cluster,
+            entrance,
             self,
-            mesh,
             EnvoyPods(
-                name=envoys.DEPLOYMENT,
-                namespace=envoys.NAMESPACE,
+                name=DEPLOYMENT,
+                namespace=NAMESPACE,
                 cluster=place.name,
                 region=place.region,
                 checksum="",

@@ -79,8 +79,8 @@ def register(
 ) -> list[Document]:
     """Registers documents in the order in which a cluster needs them.
 
-    Namespaces and resource definitions first, workloads last; `opts` goes to each of them, except
-    that nothing else may be depended on. Resources are called `<prefix>-<name>`.
+    Namespaces and resource definitions first, workloads last; `opts` goes to each of them.
+    Resources are called `<prefix>-<name>`.
     """
     count = Counter((d["apiVersion"], d["kind"], d["metadata"]["name"]) for d in documents)
     registered: list[Document] = []

@@ -10,8 +10,8 @@ from typing import Any
 import pulumi
 
 from components import backends, lint, manifest, secrets
+from components.entrance import NAMESPACE
 from components.envoy import naive
-from components.envoys import NAMESPACE
 from components.errors import DemoError
 from components.lint.model import Place
 from components.profile import HttpProfile, ProfileError, http_profile

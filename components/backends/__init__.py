@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import pulumi
 
+from components.exposure import Exposure
 from components.settings import Backend, Settings
 
 
@@ -18,10 +20,14 @@ class MadeCluster:
     """Kubeconfig as text, of one context."""
     identity: pulumi.Input[str]
     """The same for the life of the cluster's data: the provider's `cluster_identifier`."""
-    gateway_address: pulumi.Input[str]
-    """Where the other clusters reach Services of type LoadBalancer of this cluster."""
+    gateway_address: pulumi.Input[str] | None
+    """Where the gateway's Service is reached from outside; None: at what its status will say."""
     lives_in: pulumi.Resource | None
     """The resource with which every object in the cluster is gone; None where some would stay."""
+    owned: bool = False
+    """Whether the cluster is the stack's own, so that nobody else's objects can be in it."""
+    ready: Sequence[pulumi.Resource] = ()
+    """What must be there before objects can get into the cluster, and go after them."""
 
 
 class ClusterBackend(Protocol):
@@ -34,12 +40,15 @@ class ClusterBackend(Protocol):
         """Registers what the cluster needs, as children of `parent`."""
 
     @property
-    def addresses_known(self) -> bool:
-        """Whether Services of type LoadBalancer need not be waited for."""
+    def exposure(self) -> Exposure:
+        """How the gateways' Services are reached from outside."""
 
     @property
     def edge_names(self) -> tuple[str, ...]:
-        """Names and addresses, besides the routes' hosts, at which clients reach the edge."""
+        """Names and addresses, besides the routes' hosts, at which clients reach the edge.
+
+        The first one is in the URL. Without any it is the address of the edge's Service.
+        """
 
     @property
     def https_port(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 
 from components.backends import MadeCluster
+from components.exposure import Exposure
 from components.settings import EDGE_CLUSTER, Settings
 from localkube import dynamic, preflight, spec
 
@@ -12,7 +13,7 @@ from localkube import dynamic, preflight, spec
 class LocalBackend:
     """One lab a stack; a cluster's place in the settings is its place in the address plan."""
 
-    addresses_known = True
+    exposure = Exposure()
     edge_names = ("127.0.0.1", "localhost")
 
     def __init__(self, settings: Settings) -> None:
@@ -51,4 +52,5 @@ class LocalBackend:
             identity=cluster.identity,
             gateway_address=spec.node_address(index),
             lives_in=cluster,
+            owned=True,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,11 +89,14 @@ def envoy_service(
     pods: EnvoyPods,
     *,
     type: str = "LoadBalancer",
+    node_ports: Sequence[int] = (),
+    external_ips: Sequence[Any] = (),
     annotations: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Gives the Service (v1) of the Envoys.
 
-    Its ports: 443 and 80 on the edge, 15443 (`tls-ingress`) and 15444 (`tls-peer`) on a gateway.
+    Its ports: 443 and 80 on the edge, 15443 (`tls-ingress`) and 15444 (`tls-peer`) on a gateway;
+    `node_ports` are their node ports, in that order.
     """
     if pods.edge:
         ports = [("https", 443, "https"), ("http", 80, "http")]
@@ -109,19 +112,16 @@ def envoy_service(
     }
     if annotations:
         metadata["annotations"] = dict(annotations)
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": metadata,
-        "spec": {
-            "type": type,
-            "selector": {_APP_LABEL: pods.name},
-            "ports": [
-                {"name": name, "port": port, "targetPort": target, "protocol": "TCP"}
-                for name, port, target in ports
-            ],
-        },
-    }
+    offered: list[dict[str, Any]] = [
+        {"name": name, "port": port, "targetPort": target, "protocol": "TCP"}
+        for name, port, target in ports
+    ]
+    for port, number in zip(offered, node_ports, strict=False):
+        port["nodePort"] = number
+    spec = {"type": type, "selector": {_APP_LABEL: pods.name}, "ports": offered}
+    if external_ips:
+        spec["externalIPs"] = list(external_ips)
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
 def _pod_spec(pods: EnvoyPods) -> dict[str, Any]:

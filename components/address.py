@@ -1,0 +1,141 @@
+"""The address that a cluster gave a Service of type LoadBalancer, waited for.
+
+Pulumi's Kubernetes provider would wait for the Service's pods as well, and those need the addresses
+of all Services in their configuration first. A dynamic provider is loaded by its module's name from
+the state: never move or rename this module. Imports are inside the methods: only they run there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import (
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    Resource,
+    ResourceProvider,
+    UpdateResult,
+)
+
+SECONDS = 300.0
+"""How long a cluster may take to give an address; clouds take one to three minutes."""
+
+_PAUSE = 0.5
+
+
+class _AddressProvider(ResourceProvider):
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        from toolchain.errors import hide_tracebacks
+
+        hide_tracebacks()
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        return CreateResult(props["cluster"], {**props, "address": wait(props)})
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        # A new kubeconfig is no reason: what is asked next has it anyway.
+        if any(olds.get(key) != news.get(key) for key in ("cluster", "namespace", "service")):
+            return DiffResult(changes=True)
+        try:
+            now = ask(news)
+        except OSError:
+            return DiffResult(changes=False)  # whoever does not answer has not moved
+        return DiffResult(changes=now not in ("", olds.get("address")))
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        return UpdateResult({**news, "address": wait(news)})
+
+
+def wait(
+    props: dict[str, Any],
+    look: Callable[[dict[str, Any]], str] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> str:
+    """Gives the address as soon as there is one. Raises DemoError after SECONDS."""
+    from components.errors import DemoError
+
+    end, cluster = clock() + SECONDS, props["cluster"]
+    while True:
+        try:
+            if address := (look or ask)(props):
+                return address
+            said = "it stays pending"
+        except OSError as error:
+            said = str(error)
+        if clock() >= end:
+            raise DemoError(
+                f"{cluster}: Service {props['service']} in {props['namespace']} got no load "
+                f"balancer's address within {SECONDS:.0f} s ({said}); look at its events: kubectl "
+                f"-n {props['namespace']} describe service {props['service']}; a cluster without "
+                "load balancers needs ./demo pulumi config set exposure NodePort"
+            )
+        pause(_PAUSE)
+
+
+def ask(props: dict[str, Any]) -> str:
+    """Gives the address that the Service has now, empty text for none. Raises OSError."""
+    import json
+    import subprocess
+
+    from toolchain import tools
+
+    command = [str(tools.path("kubectl")), "--kubeconfig=/dev/stdin", "--request-timeout=10s"]
+    command += ["--namespace", props["namespace"], "get", "service", props["service"]]
+    try:
+        done = subprocess.run(
+            [*command, "--output=json"],
+            input=props["kubeconfig"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+    except subprocess.TimeoutExpired:
+        raise OSError("its API server does not answer") from None
+    if done.returncode:
+        raise OSError((done.stderr.strip().splitlines() or ["no message"])[-1])
+    return given(json.loads(done.stdout))
+
+
+def given(service: dict[str, Any]) -> str:
+    """Gives the first address, or name, in a Service's load balancer status."""
+    ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
+    return str(ingress[0].get("ip") or ingress[0].get("hostname") or "")
+
+
+class Address(Resource, module="address", name="Address"):
+    """There when the Service has an address; looked at again by every update."""
+
+    address: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        cluster: str,
+        kubeconfig: pulumi.Input[str],
+        service: pulumi.Resource,
+        namespace: str,
+        service_name: str,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Registers the wait for `service`, which is `service_name` in `namespace`."""
+        props = {
+            "cluster": cluster,
+            "kubeconfig": kubeconfig,
+            "namespace": namespace,
+            "service": service_name,
+            "address": None,
+        }
+        secret = pulumi.ResourceOptions(
+            additional_secret_outputs=["kubeconfig"], depends_on=[service]
+        )
+        super().__init__(
+            _AddressProvider(), name, props, pulumi.ResourceOptions.merge(secret, opts)
+        )

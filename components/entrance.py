@@ -1,0 +1,82 @@
+"""The way into a cluster: the gateways' namespace and their Service, there before any Envoy.
+
+Every Envoy's configuration holds the addresses of the other clusters' Services, so all of these
+come first.
+"""
+
+from __future__ import annotations
+
+import pulumi
+
+from components import manifest
+from components.address import Address
+from components.cluster import Cluster
+from components.envoy.pod import EnvoyPods, envoy_service
+from components.exposure import Exposure, ExposureKind
+from components.settings import EDGE_CLUSTER
+
+NAMESPACE = "tetrate-system"
+"""Namespace of the gateways, in every cluster; nothing else may be in it."""
+
+DEPLOYMENT = "gateway"
+"""Name of the gateways' Deployment and Service, in every cluster."""
+
+TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="2m")
+
+
+class Entrance(pulumi.ComponentResource):
+    """Namespace and Service of one cluster's gateway; its product is `address`."""
+
+    cluster: Cluster
+    address: pulumi.Input[str]
+    """Where the Service is reached from outside the cluster."""
+
+    def __init__(
+        self,
+        name: str,
+        cluster: Cluster,
+        exposure: Exposure,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("demo:entrance:Entrance", name, {"exposure": str(exposure.kind)}, opts)
+        self.cluster = cluster
+        given = cluster.gateway_address
+        pods = EnvoyPods(
+            name=DEPLOYMENT,
+            namespace=NAMESPACE,
+            cluster=cluster.name,
+            region="",  # the Service says nothing of it
+            checksum="",
+            edge=cluster.name == EDGE_CLUSTER,
+        )
+        service = envoy_service(
+            pods,
+            type=exposure.service_type,
+            node_ports=exposure.node_ports if exposure.kind is ExposureKind.NODE_PORT else (),
+            external_ips=[given] if exposure.kind is ExposureKind.EXTERNAL_IPS else (),
+        )
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+        # Pulumi would wait for the pods behind the Service, and those come later.
+        documents = [namespace, manifest.unawaited(service)]
+        options = pulumi.ResourceOptions.merge(
+            cluster.options(self), pulumi.ResourceOptions(custom_timeouts=TIMEOUTS)
+        )
+        self._namespace, registered = manifest.register(name, documents, options)
+        if given is not None:
+            self.address = given
+        else:
+            self.address = Address(
+                f"{name}-address",
+                cluster.name,
+                cluster.kubeconfig,
+                registered,
+                NAMESPACE,
+                DEPLOYMENT,
+                pulumi.ResourceOptions(parent=self),
+            ).address
+        self.register_outputs({})
+
+    def options(self, parent: pulumi.Resource) -> pulumi.ResourceOptions:
+        """Gives the options of an object in the namespace: it comes after it, and goes before."""
+        after = pulumi.ResourceOptions(depends_on=[self._namespace])
+        return pulumi.ResourceOptions.merge(self.cluster.options(parent), after)
