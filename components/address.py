@@ -42,9 +42,11 @@ class _AddressProvider(ResourceProvider):
         # A new kubeconfig is no reason: what is asked next has it anyway.
         if any(olds.get(key) != news.get(key) for key in ("cluster", "namespace", "service")):
             return DiffResult(changes=True)
+        from components.kubectl import NoAnswer
+
         try:
             now = ask(news)
-        except OSError:
+        except NoAnswer:
             return DiffResult(changes=False)  # whoever does not answer has not moved
         return DiffResult(changes=now not in ("", olds.get("address")))
 
@@ -60,6 +62,7 @@ def wait(
 ) -> str:
     """Gives the address as soon as there is one. Raises DemoError after SECONDS."""
     from components.errors import DemoError
+    from components.kubectl import NoAnswer
 
     end, cluster = clock() + SECONDS, props["cluster"]
     while True:
@@ -67,7 +70,7 @@ def wait(
             if address := (look or ask)(props):
                 return address
             said = "it stays pending"
-        except OSError as error:
+        except NoAnswer as error:
             said = str(error)
         if clock() >= end:
             raise DemoError(
@@ -80,28 +83,13 @@ def wait(
 
 
 def ask(props: dict[str, Any]) -> str:
-    """Gives the address that the Service has now, empty text for none. Raises OSError."""
+    """Gives the address that the Service has now, empty text for none. Raises kubectl.NoAnswer."""
     import json
-    import subprocess
 
-    from toolchain import tools
+    from components import kubectl
 
-    command = [str(tools.path("kubectl")), "--kubeconfig=/dev/stdin", "--request-timeout=10s"]
-    command += ["--namespace", props["namespace"], "get", "service", props["service"]]
-    try:
-        done = subprocess.run(
-            [*command, "--output=json"],
-            input=props["kubeconfig"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=20,
-        )
-    except subprocess.TimeoutExpired:
-        raise OSError("its API server does not answer") from None
-    if done.returncode:
-        raise OSError((done.stderr.strip().splitlines() or ["no message"])[-1])
-    return given(json.loads(done.stdout))
+    where = ("--namespace", props["namespace"], "get", "service", props["service"])
+    return given(json.loads(kubectl.ask(props["kubeconfig"], *where, "--output=json")))
 
 
 def given(service: dict[str, Any]) -> str:

@@ -13,8 +13,6 @@ from components.cluster_info import cluster_info
 from components.routes import headless, is_exposed, with_weight
 from components.routing import ApplicationCluster
 
-_TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="2m")
-
 
 class Application(pulumi.ComponentResource):
     """Every document of the manifest in one cluster; its Services carry the cluster's weight."""
@@ -36,10 +34,7 @@ class Application(pulumi.ComponentResource):
         shown = "locality" if weight is None else weight
         props = {"cluster": place.name, "region": place.region, "edgeWeight": shown}
         super().__init__("demo:application:Application", name, props, opts)
-        options = pulumi.ResourceOptions.merge(
-            cluster.options(self), pulumi.ResourceOptions(custom_timeouts=_TIMEOUTS)
-        )
-        manifest.register(name, objects(documents, place, edge_cluster, weight), options)
+        cluster.register(name, objects(documents, place, edge_cluster, weight), self)
         self.register_outputs({})
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.backends import ClusterBackend
+from components import manifest
+from components.backends import ClusterBackend, mark
+
+_TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="2m")
 
 
 class Cluster(pulumi.ComponentResource):
@@ -29,7 +35,10 @@ class Cluster(pulumi.ComponentResource):
     ) -> None:
         super().__init__("demo:cluster:Cluster", name, {"region": region}, opts)
         made = backend.make(name, self)
-        ours = made.owned
+        # Nobody else's object can be in the way: in a cluster of ours there is none, in another
+        # one those that are there already have been looked at.
+        ours = made.owned or bool(made.mark)
+        self._mark = made.mark
         self.name = name
         self.kubeconfig = pulumi.Output.secret(made.kubeconfig)
         self.gateway_address = made.gateway_address
@@ -43,17 +52,33 @@ class Cluster(pulumi.ComponentResource):
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
             # In a refresh, a cluster without power is drift of the cluster: what is in it is not
-            # gone. And what an interrupted update made before it could note it down is ours.
-            # Neither is so in clusters of others.
-            skip_update_unreachable=ours,
+            # gone. That is not so in clusters of others.
+            skip_update_unreachable=made.owned,
+            # What an interrupted update made before it could note it down.
             upsert_existing_objects=ours,
             kube_client_settings=kubernetes.KubeClientSettingsArgs(timeout=10, qps=100, burst=200),
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(made.ready)),
         )
         self.register_outputs({})
 
-    def options(self, parent: pulumi.Resource) -> pulumi.ResourceOptions:
-        """Gives the options of an object in this cluster: its provider, and gone with it."""
-        return pulumi.ResourceOptions(
-            parent=parent, provider=self.provider, deleted_with=self.lives_in
+    def register(
+        self,
+        prefix: str,
+        documents: Sequence[Mapping[str, Any]],
+        parent: pulumi.Resource,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> list[manifest.Document]:
+        """Registers objects in this cluster as `parent`'s children, see `manifest.register`.
+
+        They come after `after` and go before it, or go with the cluster.
+        """
+        options = pulumi.ResourceOptions(
+            parent=parent,
+            provider=self.provider,
+            deleted_with=self.lives_in,
+            depends_on=list(after),
+            custom_timeouts=_TIMEOUTS,
         )
+        marks = {mark.ANNOTATION: self._mark} if self._mark else {}
+        given = [manifest.annotated(document, marks) for document in documents]
+        return manifest.register(prefix, given, options)

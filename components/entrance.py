@@ -21,8 +21,6 @@ NAMESPACE = "tetrate-system"
 DEPLOYMENT = "gateway"
 """Name of the gateways' Deployment and Service, in every cluster."""
 
-TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="2m")
-
 
 class Entrance(pulumi.ComponentResource):
     """Namespace and Service of one cluster's gateway; its product is `address`."""
@@ -30,6 +28,8 @@ class Entrance(pulumi.ComponentResource):
     cluster: Cluster
     address: pulumi.Input[str]
     """Where the Service is reached from outside the cluster."""
+    namespace: pulumi.Resource
+    """Comes before all that is in it, and goes after it."""
 
     def __init__(
         self,
@@ -58,10 +58,7 @@ class Entrance(pulumi.ComponentResource):
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
         # Pulumi would wait for the pods behind the Service, and those come later.
         documents = [namespace, manifest.unawaited(service)]
-        options = pulumi.ResourceOptions.merge(
-            cluster.options(self), pulumi.ResourceOptions(custom_timeouts=TIMEOUTS)
-        )
-        self._namespace, registered = manifest.register(name, documents, options)
+        self.namespace, registered = cluster.register(name, documents, self)
         if given is not None:
             self.address = given
         else:
@@ -75,8 +72,3 @@ class Entrance(pulumi.ComponentResource):
                 pulumi.ResourceOptions(parent=self),
             ).address
         self.register_outputs({})
-
-    def options(self, parent: pulumi.Resource) -> pulumi.ResourceOptions:
-        """Gives the options of an object in the namespace: it comes after it, and goes before."""
-        after = pulumi.ResourceOptions(depends_on=[self._namespace])
-        return pulumi.ResourceOptions.merge(self.cluster.options(parent), after)

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 
 from components import manifest
-from components.entrance import TIMEOUTS, Entrance
+from components.entrance import Entrance
 from components.envoy.common import checksum
 from components.envoy.pod import CHECKSUM_ANNOTATION, EnvoyPods, envoy_deployment
 from components.pki import Certificate, CertificateAuthority
@@ -77,10 +77,8 @@ def register(
         },
         deployment,
     ]
-    options = pulumi.ResourceOptions.merge(
-        entrance.options(parent), pulumi.ResourceOptions(custom_timeouts=TIMEOUTS)
-    )
-    return Envoys(manifest.register(name, documents, options)[-1], configuration)
+    registered = entrance.cluster.register(name, documents, parent, [entrance.namespace])
+    return Envoys(registered[-1], configuration)
 
 
 def tls_secret(name: str, namespace: str, data: Mapping[str, pulumi.Input[str]]) -> dict[str, Any]:

@@ -101,8 +101,15 @@ def register(
 
 def unawaited(document: Mapping[str, Any]) -> dict[str, Any]:
     """Gives a copy of the document for whose readiness Pulumi's provider does not wait."""
+    return annotated(document, {SKIP_AWAIT: "true"})
+
+
+def annotated(document: Mapping[str, Any], notes: Mapping[str, str]) -> dict[str, Any]:
+    """Gives a copy of the document with further annotations; without any, as it is."""
+    if not notes:
+        return dict(document)
     metadata = document["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), SKIP_AWAIT: "true"}
+    annotations = {**(metadata.get("annotations") or {}), **notes}
     return {**document, "metadata": {**metadata, "annotations": annotations}}
 
 

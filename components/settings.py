@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import yaml
 
+from components import existing_settings
+from components.existing_settings import ExistingSettings
 from components.routing import ApplicationCluster, LbMode, RoutingError, edge_weights
 from components.values import SettingsError, Values, did_you_mean
 
@@ -27,7 +30,7 @@ MAX_APPLICATION_CLUSTERS = 13
 
 _CLUSTER_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _REGION = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
-_CLUSTER_KEYS = ("name", "region", "weight")
+_CLUSTER_KEYS = ("name", "region", "weight", *existing_settings.CLUSTER_KEYS)
 
 
 class Backend(StrEnum):
@@ -45,7 +48,7 @@ class Platform(StrEnum):
     TETRATE = "tetrate"
 
 
-NOT_BUILT = (Backend.EXISTING, Backend.GKE, Platform.TETRATE)
+NOT_BUILT = (Backend.GKE, Platform.TETRATE)
 """Choices of the design that this version does not have; choosing one is refused."""
 
 
@@ -96,6 +99,8 @@ class Settings:
     local_ports: LocalPorts
     local_nodes: int
     """Nodes of each cluster of backend local."""
+    existing: ExistingSettings
+    """What backend existing needs to know."""
     gateway_replicas: int
     edge_replicas: int
     naive_route: bool
@@ -135,7 +140,8 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
     backend = values.choice("backend", Backend, NOT_BUILT)
     platform = values.choice("platform", Platform, NOT_BUILT)
     lb_mode = values.choice("lbMode", LbMode)
-    clusters = _clusters(values)
+    entries = _entries(values)
+    clusters = _clusters(values, entries)
     regions = {cluster.name: cluster.region for cluster in clusters}
     active_cluster = values.text("activeCluster") or clusters[0].name
     if active_cluster not in regions:
@@ -161,6 +167,9 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         online_banking_secret=root / "manifests" / "online-banking-secret.yaml",
         local_ports=ports,
         local_nodes=values.whole("localNodes", 1, 5),
+        existing=existing_settings.read(
+            values, root, EDGE_CLUSTER, entries, chosen=backend is Backend.EXISTING
+        ),
         gateway_replicas=values.whole("gatewayReplicas", 1, 10),
         edge_replicas=values.whole("edgeReplicas", 1, 10),
         naive_route=values.boolean("naiveRoute"),
@@ -176,8 +185,8 @@ def _region(values: Values, key: str) -> str:
     return given
 
 
-def _clusters(values: Values) -> tuple[ApplicationCluster, ...]:
-    """Gives the application clusters: at least one, names distinct."""
+def _entries(values: Values) -> list[Any]:
+    """Gives the list of application clusters as it is written, not empty."""
     given = values.given.get("clusters", values.default("clusters"))
     try:
         entries = json.loads(given) if isinstance(given, str) else given
@@ -190,6 +199,11 @@ def _clusters(values: Values) -> tuple[ApplicationCluster, ...]:
             f"clusters in {values.file} has {len(entries)} entries; "
             f"use at most {MAX_APPLICATION_CLUSTERS}"
         )
+    return entries
+
+
+def _clusters(values: Values, entries: Sequence[object]) -> tuple[ApplicationCluster, ...]:
+    """Gives the application clusters, names distinct."""
     clusters = tuple(_cluster(values, f"clusters[{i}]", e) for i, e in enumerate(entries))
     names = [cluster.name for cluster in clusters]
     for position, name in enumerate(names):

@@ -87,8 +87,10 @@ def _say_url(outputs: dict[str, object], stack: str) -> None:
 
 
 def _destroy(env: Mapping[str, str], stack: str) -> int:
-    # a cluster that is gone already must not keep its objects in the state
-    env = {"PULUMI_K8S_DELETE_UNREACHABLE": "true", **env}
+    if environment.setting(stack, "backend", "local") == "local":
+        # a cluster that is gone already must not keep its objects in the state; in one of others
+        # they would stay for ever
+        env = {"PULUMI_K8S_DELETE_UNREACHABLE": "true", **env}
     with state.kept(env) as env:
         exists = _exists(env, stack)
         if exists and (code := _pulumi_itself(env, "destroy", *_YES, "--stack", stack)):

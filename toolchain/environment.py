@@ -45,10 +45,34 @@ def passphrase_file() -> Path:
     return venv.PRIVATE / "passphrase"
 
 
+def identity_file() -> Path:
+    """The file of the text that tells this clone's state from others'."""
+    return venv.PRIVATE / "identity"
+
+
+def identity() -> str:
+    """That text; empty before `prepare` made it."""
+    try:
+        return identity_file().read_text().strip()
+    except OSError:
+        return ""
+
+
 def stacks() -> list[str]:
     """Names of the stacks that have a settings file `Pulumi.<stack>.yaml`."""
     files = PROJECT.glob("Pulumi.*.yaml")
     return sorted(f.name.removeprefix("Pulumi.").removesuffix(".yaml") for f in files)
+
+
+def setting(stack: str, key: str, default: str) -> str:
+    """A setting of a stack as its file has it; `default` where it has none or cannot be read."""
+    try:
+        text = (PROJECT / f"Pulumi.{stack}.yaml").read_text()
+    except OSError:
+        return default
+    # by a pattern: a YAML parser takes longer to load than most commands here take to start
+    match = re.search(rf"^\s+[\w-]+:{key}:\s*['\"]?([\w-]+)", text, re.MULTILINE)
+    return match.group(1) if match else default
 
 
 def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, str]:
@@ -100,22 +124,23 @@ def prepare(env: Mapping[str, str]) -> None:
     venv.private_folder()
     if uses_own_state(env):
         state_folder().mkdir(mode=0o700, exist_ok=True)
+        _make(identity_file(), secrets.token_hex(6))
     if env.get("PULUMI_CONFIG_PASSPHRASE_FILE") == str(passphrase_file()):
-        _make_passphrase(passphrase_file())
+        _make(passphrase_file(), secrets.token_urlsafe(32))
     home = venv.PRIVATE / "pulumi-home"
     if env.get("PULUMI_HOME") == str(home):
         home.mkdir(mode=0o700, exist_ok=True)
         link_provider(home / "plugins", tools.path(_PROVIDER))
 
 
-def _make_passphrase(file: Path) -> None:
-    """Writes a random passphrase, unless there is one; complete or not at all."""
+def _make(file: Path, text: str) -> None:
+    """Writes a random text, unless there is one; complete or not at all."""
     if file.exists():
         return
     arriving = file.with_name(f".{file.name}.{os.getpid()}")
     descriptor = os.open(arriving, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as stream:
-        stream.write(secrets.token_urlsafe(32) + "\n")
+        stream.write(text + "\n")
     try:
         os.link(arriving, file)  # fails when another process was faster, whose value then counts
     except FileExistsError:

@@ -26,6 +26,11 @@ class MadeCluster:
     """The resource with which every object in the cluster is gone; None where some would stay."""
     owned: bool = False
     """Whether the cluster is the stack's own, so that nobody else's objects can be in it."""
+    mark: str = ""
+    """What all objects carry in a cluster of others (see components.backends.mark).
+
+    With it `check` has made sure that none of them is there without it.
+    """
     ready: Sequence[pulumi.Resource] = ()
     """What must be there before objects can get into the cluster, and go after them."""
 
@@ -61,4 +66,8 @@ def of(settings: Settings) -> ClusterBackend:
         from components.backends.local import LocalBackend
 
         return LocalBackend(settings)
+    if settings.backend is Backend.EXISTING:
+        from components.backends.existing import ExistingBackend
+
+        return ExistingBackend(settings)
     raise NotImplementedError(settings.backend)  # refused by components.settings

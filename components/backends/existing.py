@@ -1,0 +1,124 @@
+"""Backend `existing`: clusters that are there already, each a context of the user's kubeconfig."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pulumi
+
+from components import inventory, kubectl, manifest
+from components.backends import MadeCluster, mark, rights
+from components.backends.contexts import Kubeconfig, files, missing, without_namespace
+from components.backends.review import Seen, refusal
+from components.errors import DemoError
+from components.exposure import Exposure
+from components.inventory import Item
+from components.settings import EDGE_CLUSTER, Settings
+
+
+class ExistingBackend:
+    """One context a cluster; nothing is made but the objects in it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._own = settings.existing
+        self._kubeconfig = Kubeconfig(files(self._own.kubeconfig, self._own.root))
+        self._seen: dict[str, Seen] = {}
+
+    @property
+    def exposure(self) -> Exposure:
+        """How the gateways' Services are reached from outside."""
+        return self._own.exposure
+
+    @property
+    def edge_names(self) -> tuple[str, ...]:
+        """What `edgeAddress` says."""
+        host = self._own.addresses.get(EDGE_CLUSTER)
+        return (host,) if host else ()
+
+    @property
+    def https_port(self) -> int:
+        """Port at which clients reach the edge."""
+        return self._own.edge_port
+
+    @property
+    def mark(self) -> str:
+        """What the stack's objects are known by."""
+        organization, project = pulumi.get_organization(), pulumi.get_project()
+        return mark.of(self._settings.stack, project, organization, os.environ)
+
+    def check(self) -> None:
+        """Looks at all clusters at once. Raises DemoError when one of them cannot be used."""
+        contexts, known = self._own.contexts, self._kubeconfig.contexts()
+        for cluster, context in contexts.items():
+            if context not in known:
+                raise missing(context, known, cluster, self._key(cluster))
+        objects = self._objects()
+        with ThreadPoolExecutor(max_workers=len(contexts)) as pool:
+            seen = list(pool.map(lambda name: self._look(name, objects[name]), contexts))
+        self._seen = {each.cluster: each for each in seen if each.uid}
+        if text := refusal(seen, self.mark):
+            raise DemoError(text)
+
+    def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
+        """Hands the context over; in a preview without its cluster nothing is known of it."""
+        seen = self._seen.get(name)
+        return MadeCluster(
+            kubeconfig=seen.kubeconfig if seen else _unknown(),
+            identity=seen.uid if seen else _unknown(),
+            gateway_address=self._own.addresses.get(name),
+            lives_in=None,
+            mark=self.mark,
+        )
+
+    def _key(self, cluster: str) -> str:
+        if cluster == EDGE_CLUSTER:
+            return "edgeContext"
+        return f"clusters[{self._settings.cluster_names.index(cluster) - 1}].context"
+
+    def _objects(self) -> Mapping[str, list[Item]]:
+        settings = self._settings
+        found = manifest.load(settings.online_banking_secret)
+        secrets = [document["metadata"]["name"] for document in found]
+        return inventory.inventory(settings, manifest.load(settings.manifest), secrets)
+
+    def _look(self, cluster: str, items: list[Item]) -> Seen:
+        """Asks one cluster for all that the decision needs; never fails."""
+        context = self._own.contexts[cluster]
+        try:
+            kubeconfig = without_namespace(self._kubeconfig.minified(context))
+            version = json.loads(kubectl.ask(kubeconfig, "get", "--raw", "/version"))
+            lacking = rights.denied(kubeconfig, items)
+            there = [] if lacking else _there(kubeconfig, items)
+        except (kubectl.NoAnswer, ValueError) as error:
+            return Seen(cluster, context, problem=str(error))
+        return Seen.of(cluster, context, kubeconfig, version, lacking, there)
+
+
+def _there(kubeconfig: str, items: Iterable[Item]) -> list[Mapping[str, object]]:
+    """Gives the objects of the list that the cluster has, and its own namespace kube-system."""
+    wanted = [Item("v1", "Namespace", "", "kube-system"), *items]
+    documents = [
+        {
+            "apiVersion": item.version,
+            "kind": item.kind,
+            "metadata": {"name": item.name, **({"namespace": n} if (n := item.namespace) else {})},
+        }
+        for item in wanted
+    ]
+    given = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
+    command = ("get", "--filename=-", "--ignore-not-found", "--output=json")
+    return list(rights.documents(kubectl.ask(kubeconfig, *command, given=given)))
+
+
+def _unknown() -> pulumi.Output[str]:
+    """An output that a preview takes for one that the update will know."""
+    value: asyncio.Future[str] = asyncio.Future()
+    value.set_result("")
+    known: asyncio.Future[bool] = asyncio.Future()
+    known.set_result(False)
+    return pulumi.Output(set(), value, known)

@@ -1,0 +1,30 @@
+"""The mark on every object in clusters that others use too: whose it is.
+
+It lets an interrupted update be repeated, for what that made is known again, and nobody else's
+object is ever taken for the stack's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from toolchain import environment
+
+ANNOTATION = "resiliency.demo/stack"
+"""Annotation that holds the mark."""
+
+
+def of(stack: str, project: str, organization: str, env: Mapping[str, str]) -> str:
+    """Gives the mark of a stack: its name, and what tells it from others of that name.
+
+    With the state in the project's own folder that is a random text kept beside it: two checkouts
+    never share one, whatever their paths, and it goes as the state goes. With any other state it
+    follows from where that is and how the stack is called there: all who share the state share it.
+    """
+    known = environment.identity() if environment.uses_own_state(env) else ""
+    if not known:
+        place = env.get("PULUMI_BACKEND_URL", "")
+        text = "\0".join((place, organization, project, stack))
+        known = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return f"{stack}-{known}"

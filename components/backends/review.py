@@ -1,0 +1,125 @@
+"""What was seen of clusters of others, and the reason why they cannot be used, if there is one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from components.backends import rights
+from components.backends.mark import ANNOTATION
+
+OLDEST = (1, 22)
+"""First Kubernetes whose server-side apply is stable, which is how objects get into clusters."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One cluster as it was seen."""
+
+    cluster: str
+    context: str
+    kubeconfig: str = ""
+    uid: str = ""
+    """Of the namespace kube-system: the cluster's own for life. Empty where it was not seen."""
+    problem: str = ""
+    """Why nothing more is known of it."""
+    version: tuple[int, int] = OLDEST
+    denied: Sequence[rights.Right] = ()
+    objects: Sequence[Mapping[str, Any]] = ()
+    """Objects that are there under names that the stack needs."""
+
+    @staticmethod
+    def of(
+        cluster: str,
+        context: str,
+        kubeconfig: str,
+        version: Mapping[str, Any],
+        denied: Sequence[rights.Right],
+        there: Iterable[Mapping[str, Any]],
+    ) -> Seen:
+        """Takes apart what the API server said."""
+        objects = list(there)
+        own = next((o for o in objects if _name(o) == ("Namespace", "kube-system")), None)
+        return Seen(
+            cluster=cluster,
+            context=context,
+            kubeconfig=kubeconfig,
+            uid=own["metadata"]["uid"] if own else "",
+            version=_version(version),
+            denied=denied,
+            objects=[o for o in objects if o is not own],
+        )
+
+    @property
+    def server(self) -> str:
+        """Address of the API server."""
+        return str(json.loads(self.kubeconfig)["clusters"][0]["cluster"]["server"])
+
+    @property
+    def shown(self) -> str:
+        """The cluster as people know it."""
+        return f"{self.cluster} (context {self.context})"
+
+
+def refusal(clusters: Sequence[Seen], mark: str) -> str:
+    """Gives the reason why the clusters cannot be used, in one line; empty if they can."""
+    away = [f"{seen.shown}: {seen.problem}" for seen in clusters if seen.problem]
+    if away:
+        return f"{'; '.join(away)}. Look at it: kubectl --context CONTEXT get nodes"
+    return _shared(clusters) or next(filter(None, (_unfit(seen, mark) for seen in clusters)), "")
+
+
+def _shared(clusters: Sequence[Seen]) -> str:
+    """Two roles on one cluster: both need Deployment gateway in tetrate-system, so none can be."""
+    known: dict[str, Seen] = {}
+    for seen in clusters:
+        other = known.setdefault(seen.uid or seen.server, seen)
+        if other is not seen:
+            return (
+                f"{other.shown} and {seen.shown} are one cluster; each needs one of its own, for "
+                "all have a gateway of the same name: name another context"
+            )
+    return ""
+
+
+def _unfit(seen: Seen, mark: str) -> str:
+    if seen.version < OLDEST:
+        version, oldest = (".".join(map(str, v)) for v in (seen.version, OLDEST))
+        return f"{seen.shown} is Kubernetes {version}; use {oldest} or newer"
+    if seen.denied:
+        return (
+            f"{seen.shown}: its user may not {rights.shown(seen.denied)}; use a context whose user "
+            "may, or have the rights granted (ClusterRole admin is not enough: namespaces are made)"
+        )
+    ours = {n for kind, n in map(_name, seen.objects) if kind == "Namespace"}  # or refused
+    for found in seen.objects:
+        kind, name = _name(found)
+        metadata = found["metadata"]
+        namespace = metadata.get("namespace", "")
+        holder = (metadata.get("annotations") or {}).get(ANNOTATION)
+        # what is in a namespace of ours goes with it: that one alone decides
+        if holder == mark or namespace in ours:
+            continue
+        where = f" --namespace {namespace}" if namespace else ""
+        delete = f"kubectl --context {seen.context}{where} delete {kind.lower()} {name}"
+        what = f"{seen.shown}: {kind} {name}{f' in {namespace}' if namespace else ''} is there"
+        if holder:
+            return (
+                f"{what} and belongs to another stack or checkout ({holder}); destroy that one "
+                f"first, or remove what it left: {delete}"
+            )
+        return f"{what} and is not this stack's; use another cluster, or remove it: {delete}"
+    return ""
+
+
+def _name(found: Mapping[str, Any]) -> tuple[str, str]:
+    return str(found["kind"]), str(found["metadata"]["name"])
+
+
+def _version(given: Mapping[str, Any]) -> tuple[int, int]:
+    """Gives major and minor; some clouds write the minor as `27+`."""
+    numbers = [int(re.sub(r"\D.*", "", str(given.get(key, ""))) or 0) for key in ("major", "minor")]
+    return numbers[0], numbers[1]

@@ -1,0 +1,100 @@
+"""What the program needs to be allowed to do in a cluster, asked of the cluster beforehand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from components import kubectl
+from components.inventory import Item
+
+_WRITE = ("get", "list", "watch", "create", "patch", "delete")
+_LOOK = ("get", "list", "watch")
+_WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet"}
+_WATCHED = (("", "pods"), ("apps", "replicasets"))
+"""What is looked at while a workload gets ready."""
+
+Right = tuple[str, str, str, str]
+"""Verb, API group, resource, namespace (empty for the whole cluster)."""
+
+_ALL: Right = ("*", "*", "*", "")
+
+
+def wanted(items: Iterable[Item]) -> list[Right]:
+    """Gives the rights that it takes to make, change, watch and remove these objects."""
+    found: dict[Right, None] = {}
+    for item in items:
+        # of kinds that are not namespaced too, for then the namespace is not looked at
+        namespace = "" if item.kind == "Namespace" else item.namespace or "default"
+        found |= dict.fromkeys((v, item.group, plural(item.kind), namespace) for v in _WRITE)
+        if item.kind in _WORKLOADS:
+            found |= dict.fromkeys((v, g, r, namespace) for g, r in _WATCHED for v in _LOOK)
+    return list(found)
+
+
+def plural(kind: str) -> str:
+    """Gives the resource of a kind, as the API forms it."""
+    name = kind.lower()
+    if name.endswith("y") and name[-2] not in "aeiou":
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith(("s", "x", "ch", "sh")) else f"{name}s"
+
+
+def denied(kubeconfig: str, items: Iterable[Item]) -> list[Right]:
+    """Asks a cluster and gives the rights that are lacking. Raises kubectl.NoAnswer."""
+    if not _denied(kubeconfig, [_ALL]):
+        return []
+    return _denied(kubeconfig, wanted(items))
+
+
+def _denied(kubeconfig: str, asked: Sequence[Right]) -> list[Right]:
+    """Asks for all in one go: each is a review by itself, and kubectl takes its time to start."""
+    given = json.dumps({"apiVersion": "v1", "kind": "List", "items": [*map(review, asked)]})
+    command = ("create", "--filename=-", "--output=json", "--validate=false")
+    answers = documents(kubectl.ask(kubeconfig, *command, given=given))
+    allowed = [bool(answer.get("status", {}).get("allowed")) for answer in answers]
+    if len(allowed) != len(asked):
+        raise kubectl.NoAnswer(f"{len(allowed)} answers to {len(asked)} questions about rights")
+    return [right for right, yes in zip(asked, allowed, strict=True) if not yes]
+
+
+def review(right: Right) -> dict[str, Any]:
+    """Gives the question whether the asking user has a right."""
+    verb, group, resource, namespace = right
+    attributes = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
+    return {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+
+
+def documents(text: str) -> list[Mapping[str, Any]]:
+    """Gives the objects that kubectl printed as JSON, one after the other or as a List."""
+    decoder, place = json.JSONDecoder(), 0
+    found: list[Mapping[str, Any]] = []
+    while (place := _next(text, place)) < len(text):
+        document, place = decoder.raw_decode(text, place)
+        found += document["items"] if document["kind"] == "List" else [document]
+    return found
+
+
+def _next(text: str, place: int) -> int:
+    while place < len(text) and text[place].isspace():
+        place += 1
+    return place
+
+
+def shown(rights: Sequence[Right], most: int = 3) -> str:
+    """Gives rights in words: verbs by resource and namespace, the first few of them."""
+    verbs: dict[tuple[str, str], list[str]] = {}
+    for verb, group, resource, namespace in rights:
+        name = f"{resource}.{group}" if group else resource
+        verbs.setdefault((name, namespace), []).append(verb)
+    parts = [
+        f"{'/'.join(known)} {name}{f' in {namespace}' if namespace else ''}"
+        for (name, namespace), known in verbs.items()
+    ]
+    more = f" and {len(parts) - most} more" if len(parts) > most else ""
+    return ", ".join(parts[:most]) + more
