@@ -20,7 +20,7 @@ from tests.checkout import Checkout, checkout
 
 ORDER = (
     "up", "kubernetes", "access", "switch", "failover", "damage", "breaking", "two_stacks",
-    "destroy", "many",
+    "existing", "destroy", "many",
 )  # fmt: skip
 
 FAILED = pytest.StashKey[bool]()

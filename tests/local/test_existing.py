@@ -1,0 +1,245 @@
+"""The whole demo on clusters that were there before, with things of their user in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from localkube.api import ApiError
+from localkube.spec import ClusterSpec
+from tests.checkout import APPLICATION, PROJECT, Checkout, checkout, eventually, free_run
+from tests.lab_clusters import apply, bare_clusters, call, kubeconfig
+from tests.local.conftest import unable
+from tests.traffic import Traffic, ask, served
+
+CLUSTERS = ("corp-edge", *APPLICATION)
+CONTEXTS = {"my-edge": "corp-edge", "kind-east": "east-cluster", "west-cluster": "west-cluster"}
+OURS = ("tetrate-system", "transaction-service")
+
+USERS = [
+    {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}},
+    {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "gateway-config", "namespace": "shop"},
+        "data": {"mine": "yes"},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "gateway", "namespace": "shop"},
+        "spec": {"ports": [{"port": 80}], "selector": {"app": "shop"}},
+    },
+]
+
+
+class Site:
+    """A checkout whose stack west is to run on three clusters of a user."""
+
+    def __init__(self, copy: Checkout, specs: dict[str, ClusterSpec], config: Path) -> None:
+        self.copy, self.specs, self.config = copy, specs, config
+
+    def configure(self, **values: Any) -> None:
+        """Writes the stack's settings: those of this test, and `values`."""
+        given = {
+            "backend": "existing",
+            "activeCluster": "west-cluster",
+            "edgeContext": "my-edge",
+            "edgeAddress": f"127.0.0.1:{self.copy.ports['west']}",
+            "clusters": [
+                {"name": "east-cluster", "region": "us-east1", "context": "kind-east"},
+                {"name": "west-cluster", "region": "us-west1"},
+            ],
+            **values,
+        }
+        keys = {f"{PROJECT}:{key}": value for key, value in given.items()}
+        (self.copy.folder / "Pulumi.west.yaml").write_text(yaml.safe_dump({"config": keys}))
+
+    def there(self) -> dict[str, set[str]]:
+        """Namespaces of each cluster."""
+        found = {}
+        for name, spec in self.specs.items():
+            items = call(spec, "GET", "/api/v1/namespaces")["items"]
+            found[name] = {item["metadata"]["name"] for item in items}
+        return found
+
+    def users(self) -> dict[str, tuple[str, str]]:
+        """Identity and version of each object of the user's."""
+        found = {}
+        for name, spec in self.specs.items():
+            for document in USERS:
+                path = path_of(document)
+                metadata = call(spec, "GET", path)["metadata"]
+                found[f"{name}{path}"] = (metadata["uid"], metadata["resourceVersion"])
+        return found
+
+    def refused(self, *words: str, **environment: str) -> str:
+        """Runs `up`, which must be refused in one line with these words, and change nothing."""
+        done = self.copy.demo("up", check=False, **environment)
+        errors = [line for line in done.output.splitlines() if "error: " in line]
+        assert done.code and len(set(errors)) <= 2, done.output
+        assert all(word in done.output for word in words), done.output
+        assert "Traceback" not in done.output
+        assert not [names for names in self.there().values() if names & set(OURS)]
+        return done.output
+
+
+def path_of(document: dict[str, Any]) -> str:
+    metadata = document["metadata"]
+    if document["kind"] == "Namespace":
+        return f"/api/v1/namespaces/{metadata['name']}"
+    kind = f"{document['kind'].lower()}s"
+    return f"/api/v1/namespaces/{metadata['namespace']}/{kind}/{metadata['name']}"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("users")
+    if reason := unable(folder):
+        pytest.skip(reason)
+    # before the clusters: it goes after them, so that its stacks are taken down while they run
+    first = free_run(5)
+    names = ("edge", "east", "west")
+    with bare_clusters(folder, names, first, {first + 3: 443, first + 4: 80}) as made:
+        specs = dict(zip(CLUSTERS, made.values(), strict=True))
+        for spec in specs.values():
+            for document in USERS:
+                apply(spec, document)
+        edge = kubeconfig(folder / "edge.json", {"my-edge": specs["corp-edge"]})
+        rest = {c: specs[n] for c, n in CONTEXTS.items() if n != "corp-edge"}
+        others = kubeconfig(folder / "others.json", rest)
+        with checkout() as copy:
+            copy.ports["west"] = first + 3  # type: ignore[index]
+            copy.environment["KUBECONFIG"] = f"{edge}:{others}:{folder / 'none.json'}"
+            yield Site(copy, specs, folder)
+
+
+@pytest.fixture(scope="module")
+def before(site: Site) -> dict[str, tuple[str, str]]:
+    """The user's objects as they were before anything was done."""
+    return site.users()
+
+
+def test_a_context_that_is_not_there_is_named_with_the_nearest(
+    site: Site, before: dict[str, tuple[str, str]]
+) -> None:
+    site.configure(edgeContext="my-egde")
+    said = site.refused("the kubeconfig has no context 'my-egde'", "did you mean my-edge?")
+    assert "edgeContext" in said and "kind-east" in said
+
+
+def test_two_roles_on_one_cluster_are_refused(site: Site) -> None:
+    site.configure(edgeContext="kind-east")
+    site.refused("corp-edge (context kind-east) and east-cluster (context kind-east) are one")
+
+
+def test_a_cluster_that_does_not_answer_is_named(site: Site) -> None:
+    config = json.loads((site.config / "edge.json").read_text())
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    away = site.config / "away.json"
+    away.write_text(json.dumps(config))
+    site.configure()
+    paths = f"{away}:{site.config / 'others.json'}"
+    site.refused("corp-edge (context my-edge): ", "refused", KUBECONFIG=paths)
+
+
+def test_rights_that_are_missing_are_named(site: Site) -> None:
+    account = {"name": "reader", "namespace": "shop"}
+    server = site.specs["corp-edge"]
+    apply(server, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
+    path = "/api/v1/namespaces/shop/serviceaccounts/reader"
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    try:
+        token = call(server, "POST", f"{path}/token", request)["status"]["token"]
+        config = json.loads((site.config / "edge.json").read_text())
+        config["users"][0]["user"] = {"token": token}
+        weak = site.config / "weak.json"
+        weak.write_text(json.dumps(config))
+        site.configure()
+        paths = f"{weak}:{site.config / 'others.json'}"
+        said = site.refused("corp-edge (context my-edge): its user may not ", KUBECONFIG=paths)
+        assert "create/patch/delete namespaces" in said or "namespaces" in said
+    finally:
+        call(server, "DELETE", path)
+
+
+def test_a_namespace_of_the_users_is_not_taken_over(site: Site) -> None:
+    path = "/api/v1/namespaces/transaction-service"
+    server = site.specs["east-cluster"]
+    name = {"name": "transaction-service"}
+    apply(server, {"apiVersion": "v1", "kind": "Namespace", "metadata": name})
+    site.configure()
+    try:
+        done = site.copy.demo("up", check=False)
+        assert done.code
+        assert "east-cluster (context kind-east): Namespace transaction-service" in done.output
+        assert "kubectl --context kind-east delete namespace transaction-service" in done.output
+        assert "annotations" not in call(server, "GET", path)["metadata"]
+        assert all("tetrate-system" not in names for names in site.there().values())
+    finally:
+        call(server, "DELETE", path)
+    eventually(lambda: "transaction-service" not in site.there()["east-cluster"], "it goes")
+
+
+def test_an_update_that_is_killed_can_be_repeated(site: Site) -> None:
+    site.configure()
+    log = site.config / "up.log"
+    process = site.copy.start("./demo", "up", log=log)
+    eventually(lambda: "tetrate-system" in site.there()["east-cluster"], "something is made", 60)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    site.copy.demo("up")
+    assert site.copy.preview() == []
+
+
+def test_both_clusters_answer(site: Site) -> None:
+    outputs = site.copy.outputs()
+    assert outputs["url"] == f"https://127.0.0.1:{site.copy.ports['west']}/web-portal"
+    answers = ask(outputs, 40)
+    assert not [answer for answer in answers if answer.lost]
+    assert set(served(answers)) == set(APPLICATION)
+
+
+def test_the_stacks_kubeconfig_calls_the_contexts_as_the_clusters(site: Site) -> None:
+    nodes = [site.copy.kubectl(name, "get", "nodes", "--output=name").strip() for name in CLUSTERS]
+    assert nodes == ["node/edge-1", "node/east-1", "node/west-1"]
+
+
+def test_a_switch_is_in_force_when_up_returns(site: Site) -> None:
+    outputs = site.copy.outputs()
+    site.configure(lbMode="standby")
+    with Traffic(outputs, 50) as traffic:
+        site.copy.demo("up")
+        returned = time.monotonic()
+        time.sleep(1)
+    assert traffic.lost == []
+    assert set(served(traffic.since(returned))) == {"west-cluster"}
+    site.configure()
+    site.copy.demo("up")
+
+
+def test_a_gateway_that_is_gone_costs_no_request(site: Site) -> None:
+    options = ("--rate", "50", "--baseline", "2", "--hold", "4")
+    said = site.copy.demo("task", "drill", "--", "gateway-gone", *options).output
+    assert "0 lost" in said
+
+
+def test_destroy_removes_ours_and_touches_nothing_of_the_users(
+    site: Site, before: dict[str, tuple[str, str]]
+) -> None:
+    site.copy.demo("destroy")
+    assert not [names for names in site.there().values() if names & set(OURS)]
+    assert site.users() == before
+    for spec in site.specs.values():
+        services = call(spec, "GET", "/api/v1/services")["items"]
+        assert not [s for s in services if s["spec"].get("type") == "LoadBalancer"]
+    with pytest.raises(ApiError):
+        call(site.specs["corp-edge"], "GET", "/api/v1/namespaces/tetrate-system")
