@@ -49,6 +49,8 @@ class Recorder(pulumi.runtime.Mocks):
             outputs |= {"certificate": f"certificate of {args.name}", "key": f"key of {args.name}"}
         if args.typ == "pulumi-python:dynamic/localkube:Cluster":
             outputs |= {"kubeconfig": kubeconfig(args.name), "identity": f"identity {args.name}"}
+        if args.typ == "pulumi-python:dynamic/address:Address":
+            outputs["address"] = f"{args.inputs['cluster']}.example.com"
         return f"{args.name}_id", outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
