@@ -22,6 +22,9 @@ from pulumi.dynamic import (
 DEADLINE = 60.0
 """Seconds after which an update that nobody answers has failed."""
 
+DEADLINE_OF_OTHERS = 300.0
+"""The same where a load balancer is given by others: one may be open minutes after its address."""
+
 IN_A_ROW = 20
 """New connections that must do well one after another. While one of two old pods still gets its
 share of them, a third, so many in a row happen once in three thousand; they take 0.1 s."""
@@ -61,12 +64,13 @@ def wait(
 
     When the edge's rollout is complete, kube-proxy may still lead a new connection to a pod of the
     old configuration, which drains; the answers tell when that is over. `ask` takes url, host and
-    authority and gives status and configuration of one answer. Raises DemoError after DEADLINE
-    seconds.
+    authority and gives status and configuration of one answer. Raises DemoError after the
+    deadline.
     """
     from components.errors import DemoError
 
-    end, good = clock() + DEADLINE, 0
+    deadline = float(props.get("deadline", DEADLINE))
+    end, good = clock() + deadline, 0
     while True:
         try:
             status, configuration = (ask or get)(props["url"], props["host"], props["authority"])
@@ -80,7 +84,7 @@ def wait(
             return
         if clock() >= end:
             raise DemoError(
-                f"{props['url']} did not answer 200 within {DEADLINE:.0f} s, last: {said}; look at "
+                f"{props['url']} did not answer 200 within {deadline:.0f} s, last: {said}; look at "
                 "./demo kubectl --context corp-edge -n tetrate-system logs deployment/gateway"
             )
         if not good:
@@ -126,11 +130,15 @@ class Answer(Resource, module="answer", name="Answer"):
         host: str,
         authority: pulumi.Input[str],
         configuration: pulumi.Input[str],
+        deadline: float = DEADLINE,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Registers the wait; a changed `configuration` (its digest) makes it wait again.
 
-        `host` is the name in the certificate, `authority` the PEM that it is checked against.
+        `host` is the name in the certificate, `authority` the PEM that it is checked against;
+        after `deadline` seconds the update has failed.
         """
         props = {"url": url, "host": host, "authority": authority, "configuration": configuration}
+        if deadline != DEADLINE:
+            props["deadline"] = str(deadline)
         super().__init__(_AnswerProvider(), name, props, opts)

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 
 from components import envoys
-from components.answer import Answer
+from components.answer import DEADLINE, DEADLINE_OF_OTHERS, Answer
 from components.entrance import DEPLOYMENT, NAMESPACE, Entrance
 from components.envoy import naive
 from components.envoy.common import edge_san
@@ -138,6 +138,7 @@ class Edge(pulumi.ComponentResource):
             self.host,
             self.ca_certificate,
             registered.configuration,
+            DEADLINE_OF_OTHERS if args.entrance.is_waited_for else DEADLINE,
             pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
         )
         self.register_outputs({"url": self.url, "host": self.host})

@@ -28,6 +28,8 @@ class Entrance(pulumi.ComponentResource):
     cluster: Cluster
     address: pulumi.Input[str]
     """Where the Service is reached from outside the cluster."""
+    is_waited_for: bool
+    """Whether the address is that of a load balancer that the cluster gives."""
     namespace: pulumi.Resource
     """Comes before all that is in it, and goes after it."""
 
@@ -41,6 +43,7 @@ class Entrance(pulumi.ComponentResource):
         super().__init__("demo:entrance:Entrance", name, {"exposure": str(exposure.kind)}, opts)
         self.cluster = cluster
         given = cluster.gateway_address
+        self.is_waited_for = given is None
         pods = EnvoyPods(
             name=DEPLOYMENT,
             namespace=NAMESPACE,

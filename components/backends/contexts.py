@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from components import kubectl
 from components.errors import DemoError
@@ -38,13 +42,24 @@ class Kubeconfig:
             raise DemoError(f"kubeconfig {shown} cannot be used: {error}") from None
         return [entry["name"] for entry in known.get("contexts") or []]
 
-    def minified(self, context: str) -> str:
-        """Gives one context as a kubeconfig of its own (JSON), files that it names inside.
+    def standalone(self, context: str) -> str:
+        """Gives one context as a kubeconfig of its own (JSON), certificates inside.
 
         Raises kubectl.NoAnswer.
         """
         view = ("config", "view", "--raw", "--minify", "--flatten", "--output=json")
-        return self.run(*view, "--context", context)
+        document = json.loads(self.run(*view, "--context", context))
+        (user,) = document.get("users") or [{"name": ""}]
+        return json.dumps(settled(document, self._folder(user["name"])))
+
+    def _folder(self, user: str) -> Path:
+        """Gives the folder of the file that a user is in; as for kubectl, the first one counts."""
+        for file in self.files:
+            with contextlib.suppress(OSError, yaml.YAMLError, AttributeError):
+                users = yaml.safe_load(file.read_text()).get("users") or []
+                if user in [entry.get("name") for entry in users]:
+                    return file.parent.absolute()
+        return Path.cwd()
 
     def run(self, *arguments: str) -> str:
         """Gives what kubectl prints. Raises kubectl.NoAnswer."""
@@ -76,12 +91,19 @@ def missing(context: str, known: Sequence[str], cluster: str, key: str) -> DemoE
     )
 
 
-def without_namespace(kubeconfig: str) -> str:
-    """Gives a kubeconfig of one context without its namespace.
+def settled(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Changes a kubeconfig of one context so that it means the same wherever it lies; gives it.
 
-    Documents that name none are meant for `default` in every cluster.
+    Paths that kubectl does not take inside are relative to the file of the user, in `folder`. The
+    context's namespace goes: documents that name none are meant for `default` in every cluster.
     """
-    document = json.loads(kubeconfig)
     for entry in document["contexts"]:
         entry["context"].pop("namespace", None)
-    return json.dumps(document)
+    for entry in document.get("users") or []:
+        user = entry["user"]
+        if user.get("tokenFile"):
+            user["tokenFile"] = str(folder / user["tokenFile"])
+        plugin = user.get("exec") or {}
+        if "/" in plugin.get("command", ""):  # any other is looked for on PATH
+            plugin["command"] = str(folder / plugin["command"])
+    return document

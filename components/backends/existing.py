@@ -12,7 +12,7 @@ import pulumi
 
 from components import inventory, kubectl, manifest
 from components.backends import MadeCluster, mark, rights
-from components.backends.contexts import Kubeconfig, files, missing, without_namespace
+from components.backends.contexts import Kubeconfig, files, missing
 from components.backends.review import Seen, refusal
 from components.errors import DemoError
 from components.exposure import Exposure
@@ -90,7 +90,7 @@ class ExistingBackend:
         """Asks one cluster for all that the decision needs; never fails."""
         context = self._own.contexts[cluster]
         try:
-            kubeconfig = without_namespace(self._kubeconfig.minified(context))
+            kubeconfig = self._kubeconfig.standalone(context)
             version = json.loads(kubectl.ask(kubeconfig, "get", "--raw", "/version"))
             lacking = rights.denied(kubeconfig, items)
             there = [] if lacking else _there(kubeconfig, items)

@@ -111,3 +111,21 @@ def assert_nothing_was_made(project: Project) -> None:
     types = [r["type"] for r in exported["deployment"].get("resources", [])]
     assert types in ([], ["pulumi:pulumi:Stack"])
     assert not (project.folder / ".demo").exists()
+
+
+def test_a_preview_of_clusters_that_are_there_already_needs_none_of_them(project: Project) -> None:
+    project.env["KUBECONFIG"] = str(project.folder / "none")
+    project.env.pop("DEMO_USER_KUBECONFIG", None)
+    project.select("west")
+    project.pulumi("config", "set", "backend", "existing")
+    done = project.pulumi("preview", "--json")
+    assert done.returncode == 0, done.stdout
+    plan = json.loads(done.stdout)
+    assert plan["changeSummary"].keys() == {"create"}
+    types = Counter(step["newState"]["type"].rpartition(":")[2] for step in plan["steps"])
+    assert (types["Deployment"], types["Service"], types["Address"]) == (5, 7, 3)
+    warned = [d["message"] for d in plan["diagnostics"] if d["severity"] == "warning"]
+    assert any("pulumi up would stop here: there is no kubeconfig" in text for text in warned)
+    refused = project.pulumi("up", "--yes", "--skip-preview")
+    assert_one_error(refused.stdout, "there is no kubeconfig")
+    assert_nothing_was_made(project)

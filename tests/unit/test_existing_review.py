@@ -147,10 +147,32 @@ def test_a_context_that_is_missing_is_named_with_those_that_are_there() -> None:
     assert text.endswith("name one of them in clusters[0].context")
 
 
-def test_documents_without_a_namespace_are_meant_for_default() -> None:
-    given = {"contexts": [{"name": "a", "context": {"cluster": "a", "namespace": "mine"}}]}
-    made = json.loads(contexts.without_namespace(json.dumps(given)))
-    assert made["contexts"][0]["context"] == {"cluster": "a"}
+def test_a_context_means_the_same_wherever_it_lies(tmp_path: Path) -> None:
+    def settled(**user: Any) -> dict[str, Any]:
+        given = {
+            "contexts": [{"name": "a", "context": {"cluster": "a", "namespace": "mine"}}],
+            "users": [{"name": "a", "user": user}],
+        }
+        made = contexts.settled(given, tmp_path)
+        assert made["contexts"][0]["context"] == {"cluster": "a"}, "default is meant everywhere"
+        return dict(made["users"][0]["user"])
+
+    assert settled(tokenFile="token") == {"tokenFile": str(tmp_path / "token")}
+    assert settled(tokenFile="/run/token") == {"tokenFile": "/run/token"}
+    plugin = {"command": "bin/plugin", "args": ["get"]}
+    assert settled(exec=plugin)["exec"] == {"command": f"{tmp_path}/bin/plugin", "args": ["get"]}
+    assert settled(exec={"command": "aws"})["exec"] == {"command": "aws"}
+    assert settled(exec=None) == {"exec": None}
+
+
+def test_the_file_of_a_user_is_the_first_that_has_it(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+        (folder / "config").write_text("users: [{name: both, user: {}}]\n")
+    (two / "config").write_text("users: [{name: both, user: {}}, {name: second, user: {}}]\n")
+    found = contexts.Kubeconfig((tmp_path / "none", one / "config", two / "config"))
+    assert (found._folder("both"), found._folder("second")) == (one, two)
 
 
 def test_kubectls_reason_is_its_last_line_that_is_no_log() -> None:
