@@ -19,8 +19,10 @@ from components.errors import DemoError
 
 _FIRST = {"Namespace", "CustomResourceDefinition"}
 _LAST = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"}
-
 _REFERENCE_DEFAULTS = {"fieldRef": {"apiVersion": "v1"}, "resourceFieldRef": {"divisor": "0"}}
+
+SECRET_KEYS = {"data", "stringData"}
+"""What a Secret hides."""
 
 SKIP_AWAIT = "pulumi.com/skipAwait"
 """Annotation by which Pulumi's provider does not wait for an object to be ready."""
@@ -38,10 +40,15 @@ class Document(pulumi.CustomResource):
     ) -> None:
         version, kind = document["apiVersion"], document["kind"]
         group = version if "/" in version else f"core/{version}"
+        inputs = dict(document)
         if kind == "Secret":
-            secret = pulumi.ResourceOptions(additional_secret_outputs=["data", "stringData"])
+            secret = pulumi.ResourceOptions(additional_secret_outputs=sorted(SECRET_KEYS))
             opts = pulumi.ResourceOptions.merge(secret, opts)
-        super().__init__(f"kubernetes:{group}:{kind}", name, dict(document), opts)
+            # the option covers what the cluster answers; what is sent lies in the state as well
+            for key in inputs.keys() & SECRET_KEYS:
+                values = (inputs[key] or {}).items()
+                inputs[key] = {part: pulumi.Output.secret(value) for part, value in values}
+        super().__init__(f"kubernetes:{group}:{kind}", name, inputs, opts)
 
 
 def load(path: Path) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,10 @@ import yaml
 from drills.site import Site
 from toolchain import environment, run, state
 from toolchain.errors import UserError
+from toolchain.stack_file import Changes, changed
 
 SECONDS = 300
 """How long an update may take."""
-
-Changes = Mapping[str, Any]
-"""Settings by their names, without the project's."""
 
 _OPTIONS = ("--yes", "--skip-preview", "--non-interactive", "--color=never", "--suppress-outputs")
 _NOISE = ("error: update failed", "error: preview failed")
@@ -67,14 +65,6 @@ def setting(stack: str, key: str, project: Path = environment.PROJECT) -> Any:
         raise UserError(f"The settings of stack {stack} cannot be read: {error}") from None
     default = declared["config"][key]["default"]
     return (own.get("config") or {}).get(f"{declared['name']}:{key}", default)
-
-
-def changed(text: str, name: str, changes: Changes) -> str:
-    """The text of a settings file with `changes`, for the project called `name`."""
-    content = yaml.safe_load(text) or {}
-    config = dict(content.get("config") or {})
-    config.update({f"{name}:{key}": value for key, value in changes.items()})
-    return yaml.safe_dump({**content, "config": config}, sort_keys=False)
 
 
 def reason(said: str) -> str:

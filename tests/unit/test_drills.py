@@ -21,6 +21,7 @@ from drills.prediction import predict, score, struck_by_default
 from drills.site import EDGE, Site
 from drills.traffic import Sample
 from localkube.spec import ClusterSpec
+from toolchain import stack_file
 from toolchain.errors import UserError
 
 EAST, WEST = "east-cluster", "west-cluster"
@@ -266,7 +267,7 @@ def test_the_edges_own_word_on_its_gateways_is_followed() -> None:
 
 def test_settings_are_changed_in_a_copy_that_keeps_the_rest() -> None:
     own = "config:\n  demo:lbMode: active\n  demo:localPort: '8443'\nencryptionsalt: v1:x\n"
-    text = update.changed(own, "demo", {"lbMode": "standby", "clusters": [{"name": "a"}]})
+    text = stack_file.changed(own, "demo", {"lbMode": "standby", "clusters": [{"name": "a"}]})
     content = yaml.safe_load(text)
     assert content["encryptionsalt"] == "v1:x"
     assert content["config"] == {
@@ -274,7 +275,7 @@ def test_settings_are_changed_in_a_copy_that_keeps_the_rest() -> None:
         "demo:localPort": "8443",
         "demo:clusters": [{"name": "a"}],
     }
-    assert yaml.safe_load(update.changed("", "demo", {"lbMode": "standby"})) == {
+    assert yaml.safe_load(stack_file.changed("", "demo", {"lbMode": "standby"})) == {
         "config": {"demo:lbMode": "standby"}
     }
 

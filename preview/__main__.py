@@ -1,0 +1,120 @@
+"""`python -m preview`: what this branch would change in the clusters, and whether it may."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from preview import markdown, matrix, model, terminal, trees
+from toolchain import scratch, venv
+from toolchain.errors import UserError
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Previews and compares; gives 1 if the head fails or violates a policy, 2 for wrong input."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        with _interruptible():
+            result = model.read(_results(chosen.results)) if chosen.results else _preview(chosen)
+            if chosen.result:
+                model.write(result, chosen.result)
+            if chosen.markdown:
+                chosen.markdown.write_text(markdown.render(result))
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    terminal.show(Console(highlight=False), result)
+    return 0 if result.ok else 1
+
+
+def _preview(chosen: argparse.Namespace) -> model.Result:
+    with scratch.folder(venv.private_folder() / "preview") as folder:
+        places = {side: folder / side for side in ("base", "head", "private")}
+        for place in places.values():
+            place.mkdir()
+        head = trees.head(venv.PROJECT, places["head"])
+        base = trees.base(venv.PROJECT, places["base"], chosen.base)
+        stacks = chosen.stack or head.stacks
+        if unknown := [name for name in stacks if name not in head.stacks]:
+            raise UserError(
+                f"There is no stack {unknown[0]!r}: Pulumi.{unknown[0]}.yaml does not exist."
+                f" Stacks: {', '.join(head.stacks) or 'none'}"
+            )
+        modes = chosen.mode or matrix.MODES
+        differ = trees.differing(base, head)
+        with _progress(len(stacks) * len(modes) * (2 if differ else 1)) as done:
+            found = matrix.outcomes(
+                base if differ else None, head, stacks, modes, places["private"], done
+            )
+        return model.Result(base.title, head.title, found)
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[matrix.Done]:
+    """A bar on standard error, and nothing where that is no terminal."""
+    columns = (TextColumn("Previews"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
+
+
+def _results(given: Sequence[Path]) -> list[Path]:
+    """The files, and those of the folders, in a settled order."""
+    return [
+        f for path in given for f in (sorted(path.rglob("*.json")) if path.is_dir() else [path])
+    ]
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Lets SIGTERM and the terminal's closing clean up as Ctrl-C does."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m preview", description=__doc__)
+    parser.add_argument("--base", metavar="REF", help="commit (where the default branch was left)")
+    parser.add_argument("--stack", action="append", metavar="NAME", help="only it; repeatable")
+    parser.add_argument("--mode", action="append", choices=matrix.MODES, help="only it; repeatable")
+    parser.add_argument("--markdown", type=_file, metavar="FILE", help="write it as Markdown too")
+    parser.add_argument("--result", type=_file, metavar="FILE", help="write it for --results")
+    parser.add_argument(
+        "--results", nargs="+", type=Path, metavar="FILE", help="preview nothing: show these as one"
+    )
+    return parser
+
+
+def _file(name: str) -> Path:
+    path = Path(name)
+    if not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{path.parent} is no folder that can be written to")
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Compares two plans, property by property. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from policies.rules import PRIVATE, SECRET, SECRET_KEYS, UNKNOWN, Resource
+from preview.model import Change, Kind, Plan, Property
+
+_LONG = 200
+"""Characters of a value that are shown."""
+
+_CONTEXT = 1
+_LINES = 80
+"""Lines of a differing text that are shown."""
+
+
+def changes(base: Plan, head: Plan) -> tuple[Change, ...]:
+    """What becomes of each resource, in the order of type and name."""
+    found = []
+    for urn in base.resources.keys() | head.resources.keys():
+        old, new = base.resources.get(urn), head.resources.get(urn)
+        if old is None and new is not None:
+            found.append(Change(Kind.ADDED, new.type, new.name, _essence(new)))
+        elif old is not None and new is None:
+            found.append(Change(Kind.REMOVED, old.type, old.name))
+        elif old is not None and new is not None and (differing := _differing(old, new)):
+            found.append(Change(Kind.CHANGED, new.type, new.name, differing))
+    return tuple(sorted(found, key=lambda c: (c.type, c.name, c.kind)))
+
+
+def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Each single value with its path; what lists hold goes by its name where it has one."""
+    if isinstance(value, Mapping) and value:
+        for key in sorted(value):
+            step = f".{key}" if _PLAIN.fullmatch(key) else f'["{key}"]'
+            yield from flat(value[key], f"{path}{step}".removeprefix("."))
+    elif isinstance(value, list) and value:
+        names = [item.get("name") if isinstance(item, Mapping) else None for item in value]
+        named = all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
+        for place, item in enumerate(value):
+            yield from flat(item, f"{path}[{names[place] if named else place}]")
+    else:
+        yield path, value
+
+
+def shown(value: Any) -> str:
+    """A value for people, shortened."""
+    if value == UNKNOWN:
+        return "(known once it is made)"
+    if value == SECRET:
+        return "(secret)"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
+
+
+def _differing(old: Resource, new: Resource) -> tuple[Property, ...]:
+    before, after = _values(old), _values(new)
+    return tuple(
+        _property(path, before.get(path, _ABSENT), after.get(path, _ABSENT))
+        for path in sorted(before.keys() | after.keys())
+        if before.get(path, _ABSENT) != after.get(path, _ABSENT)
+    )
+
+
+def _values(resource: Resource) -> dict[str, Any]:
+    values = {path: _masked(path, value, resource) for path, value in flat(resource.inputs)}
+    if resource.provider:
+        values[_PROVIDER] = resource.provider
+    return values
+
+
+def _masked(path: str, value: Any, resource: Resource) -> Any:
+    """The value, unless it is secret: to Pulumi, to Kubernetes or by what it says."""
+    top = path.partition(".")[0].partition("[")[0]
+    hidden = top in resource.secret_outputs
+    hidden |= resource.type.endswith(":Secret") and top in SECRET_KEYS
+    hidden |= isinstance(value, str) and PRIVATE.search(value) is not None
+    return SECRET if hidden else value
+
+
+def _property(path: str, old: Any, new: Any) -> Property:
+    texts = isinstance(old, str) and isinstance(new, str)
+    if texts and "\n" in old + new:
+        differing = list(
+            difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=_CONTEXT)
+        )[2:]
+        more = len(differing) - _LINES
+        note = (f"… and {more} more lines",) if more > 0 else ()
+        kept = (f"{line[:_LONG]}…" if len(line) > _LONG else line for line in differing[:_LINES])
+        return Property(path, lines=(*kept, *note))
+    return Property(
+        path,
+        None if old is _ABSENT else shown(old),
+        None if new is _ABSENT else shown(new),
+    )
+
+
+def _essence(resource: Resource) -> tuple[Property, ...]:
+    """Where an added resource goes; what it says is to be read in the change itself."""
+    values = _values(resource)
+    return tuple(Property(path, new=shown(values[path])) for path in _PLACE if path in values)
+
+
+_ABSENT = object()
+_PLAIN = re.compile(r"[\w-]+")
+_PROVIDER = "(provider)"
+_PLACE = (_PROVIDER, "metadata.namespace")

@@ -1,0 +1,161 @@
+"""Previews by Pulumi's command line, each against an empty state of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from policies.rules import Resource
+from preview.model import Plan
+from toolchain import run
+from toolchain.errors import UserError
+from toolchain.stack_file import changed
+
+SECONDS = 180
+"""How long one command of Pulumi may take."""
+
+_KEPT = ("PULUMI_HOME", "PULUMI_SKIP_UPDATE_CHECK", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION")
+_NOT_INHERITED = ("PULUMI_", "DEMO_", "KUBECONFIG")
+_PASSING = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
+_NOISE = re.compile(r"(error: )?(preview|update) failed")
+_REASON_LINES = 12
+
+
+def plans(tree: Path, stack: str, modes: Sequence[str], private: Path) -> Iterator[Plan]:
+    """What `tree` plans for a stack, in each mode in turn.
+
+    The tree's own settings file of the stack is read and a copy of it, in the empty folder
+    `private`, given to Pulumi, as are state, passphrase and temporary files.
+    """
+    file = tree / f"Pulumi.{stack}.yaml"
+    if not file.exists():
+        yield from (Plan(problem=f"there is no stack {stack}") for _ in modes)
+        return
+    env = environment(os.environ, private)
+    try:
+        # writes the passphrase's salt into the tree's settings file, which is a copy itself
+        _pulumi(tree, env, "stack", "init", stack)
+        project = yaml.safe_load((tree / "Pulumi.yaml").read_text())["name"]
+        for mode in modes:
+            own = private / f"{mode}.yaml"
+            own.write_text(changed(file.read_text(), project, {"lbMode": mode}))
+            options = ("--json", "--stack", stack, "--config-file", str(own))
+            yield _plan(tree, _pulumi(tree, env, "preview", *options))
+    except _Failed as failure:
+        yield from (Plan(problem=str(failure)) for _ in modes)
+
+
+def environment(base: Mapping[str, str], private: Path) -> dict[str, str]:
+    """`base` with a state, a passphrase and temporary files of its own, and nobody's clusters."""
+    for name in ("state", "tmp"):
+        (private / name).mkdir()
+    env = {
+        key: value
+        for key, value in base.items()
+        if key in _KEPT or not key.startswith(_NOT_INHERITED)
+    }
+    path = [f"{sys.prefix}/bin", env.get("PATH", os.defpath)]
+    return {
+        **env,
+        "PATH": os.pathsep.join(path),
+        "KUBECONFIG": str(private / "none"),
+        "PULUMI_BACKEND_URL": f"file://{private / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE": secrets.token_urlsafe(),
+        "TMPDIR": str(private / "tmp"),
+    }
+
+
+class _Failed(Exception):
+    """A command of Pulumi that failed before it could tell a plan."""
+
+
+def _pulumi(tree: Path, env: Mapping[str, str], *arguments: str) -> str:
+    """Runs Pulumi; gives its standard output. Raises _Failed, UserError without Pulumi."""
+    command = ["pulumi", "--non-interactive", "--color=never", *arguments]
+    try:
+        done = subprocess.run(
+            run.tied(command),
+            cwd=tree,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except OSError:
+        raise UserError("pulumi is not on PATH. Run this by: ./demo task preview") from None
+    except subprocess.TimeoutExpired:
+        raise _Failed(f"pulumi {arguments[0]} took more than {SECONDS} s and was ended") from None
+    # with --json, a preview that fails says why in its output
+    if done.returncode and not done.stdout.lstrip().startswith("{"):
+        raise _Failed(reason([done.stderr or done.stdout]))
+    return done.stdout
+
+
+def _plan(tree: Path, said: str) -> Plan:
+    """The plan in what `pulumi preview --json` said."""
+    try:
+        told = json.loads(said)
+    except ValueError:
+        return Plan(problem=f"pulumi preview --json did not answer in JSON: {said[:200]}")
+    errors = [d["message"] for d in told.get("diagnostics") or [] if d["severity"] == "error"]
+    if errors:
+        return Plan(problem=reason(errors).replace(str(tree), "."))
+    states = [step["newState"] for step in told.get("steps") or [] if step.get("newState")]
+    return Plan({_key(s["urn"]): _resource(s) for s in _same_everywhere(tree, states)})
+
+
+def reason(errors: Sequence[str]) -> str:
+    """Why a preview failed: the errors without colours, repetitions and empty words."""
+    lines: list[str] = []
+    for line in _PASSING.sub("", "\n".join(errors)).splitlines():
+        if line.strip() and not _NOISE.fullmatch(line.strip()) and line not in lines:
+            lines.append(line.rstrip())
+    return "\n".join(lines[-_REASON_LINES:]) or "no message"
+
+
+def _same_everywhere(tree: Path, states: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The states without what differs between two previews of the same tree.
+
+    That is its folder, and the identity that an embedded cluster draws when it is made.
+    """
+    text = json.dumps(states).replace(json.dumps(str(tree))[1:-1], ".")
+    for state in states:
+        identity = (state.get("inputs") or {}).get("identity")
+        if state["type"].endswith("/localkube:Cluster") and isinstance(identity, str):
+            text = text.replace(identity, f"(identity of {_name(state['urn'])})")
+    return list(json.loads(text))
+
+
+def _resource(state: Mapping[str, Any]) -> Resource:
+    inputs = dict(state.get("inputs") or {})
+    for internal in ("__provider", "__internal"):  # how Pulumi finds a dynamic provider's code
+        inputs.pop(internal, None)
+    provider = state.get("provider", "").rpartition("::")[0]
+    return Resource(
+        type=state["type"],
+        name=_name(state["urn"]),
+        inputs=inputs,
+        provider=_name(provider) if provider else "",
+        custom=bool(state.get("custom")),
+        secret_outputs=sorted(state.get("additionalSecretOutputs") or ()),
+    )
+
+
+def _key(urn: str) -> str:
+    """The part of a URN that is not the stack's and the project's name."""
+    return urn.split("::", 2)[2]
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]

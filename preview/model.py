@@ -1,0 +1,124 @@
+"""Plans and what came of comparing them, as values; outcomes travel between jobs as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from policies.rules import Resource
+from toolchain.errors import UserError
+
+
+class Kind(StrEnum):
+    """What becomes of a resource."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one preview plans, or why it cannot be had."""
+
+    resources: Mapping[str, Resource] = field(default_factory=dict)
+    """By URN, without what is the same for all of a stack."""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Property:
+    """A property that differs; a text of several lines by its differing lines alone."""
+
+    path: str
+    old: str | None = None
+    new: str | None = None
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A resource that differs."""
+
+    kind: Kind
+    type: str
+    name: str
+    properties: tuple[Property, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the change does to one stack in one mode."""
+
+    stack: str
+    mode: str
+    resources: int
+    """How many the head has."""
+    changes: tuple[Change, ...] = ()
+    violations: tuple[str, ...] = ()
+    head_problem: str = ""
+    base_problem: str = ""
+    """Why there is nothing to compare with."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the head can be previewed and obeys all rules."""
+        return not (self.head_problem or self.violations)
+
+    def count(self, kind: Kind) -> int:
+        """How many resources that becomes of."""
+        return sum(change.kind is kind for change in self.changes)
+
+
+@dataclass(frozen=True)
+class Result:
+    """All outcomes of one run, and of what."""
+
+    base: str
+    head: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the change may go in."""
+        return all(outcome.ok for outcome in self.outcomes)
+
+
+def write(result: Result, file: Path) -> None:
+    """Writes a result for `read`."""
+    file.write_text(json.dumps(asdict(result), indent=1) + "\n")
+
+
+def read(files: Sequence[Path]) -> Result:
+    """The results of several runs as one. Raises UserError."""
+    parts = []
+    for file in files:
+        try:
+            parts.append(_result(json.loads(file.read_text())))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{file} is no result of a preview: {error}") from None
+    if not parts:
+        raise UserError("There is no result to show: every preview job failed before its end")
+    outcomes = [outcome for part in parts for outcome in part.outcomes]
+    return Result(parts[0].base, parts[0].head, tuple(outcomes))
+
+
+def _result(data: dict[str, Any]) -> Result:
+    return Result(data["base"], data["head"], tuple(map(_outcome, data["outcomes"])))
+
+
+def _outcome(data: dict[str, Any]) -> Outcome:
+    changes = tuple(
+        Change(
+            Kind(change["kind"]),
+            change["type"],
+            change["name"],
+            tuple(Property(**{**p, "lines": tuple(p["lines"])}) for p in change["properties"]),
+        )
+        for change in data["changes"]
+    )
+    return Outcome(**{**data, "changes": changes, "violations": tuple(data["violations"])})

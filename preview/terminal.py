@@ -1,0 +1,29 @@
+"""What came of a preview, for the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from preview import text
+from preview.model import Result
+
+_STYLES = {"+": "green", "-": "red", "~": "yellow", "!": "red"}
+
+
+def show(console: Console, result: Result) -> None:
+    """Prints the table and the details."""
+    table = Table(box=None)
+    for column in text.COLUMNS:
+        table.add_column(column)
+    for outcome in result.outcomes:
+        table.add_row(*map(Text, text.row(outcome)), style="" if outcome.ok else "red")
+    console.print(table)
+    for section in text.sections(result):
+        console.print()
+        console.print(Text(section.title, style="bold"))
+        for line in section.lines:
+            console.print(Text(line, style=_STYLES.get(line[:1], "")), soft_wrap=True)
+    console.print()
+    console.print(Text(f"Base {result.base}, head {result.head}. {text.headline(result)}"))

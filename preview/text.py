@@ -1,0 +1,104 @@
+"""What came of a preview in words: the parts that Markdown and the terminal share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from preview.model import Change, Kind, Outcome, Property, Result
+
+COLUMNS = ("stack", "mode", "resources", *Kind, "policies")
+SIGN = {Kind.ADDED: "+", Kind.CHANGED: "~", Kind.REMOVED: "-"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """What several stacks and modes have in common, in lines that begin with + - ! or a blank."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+def row(outcome: Outcome) -> tuple[str, ...]:
+    """A line of the table."""
+    if outcome.head_problem:
+        counts = ("fails", *("" for _ in Kind), "")
+    else:
+        changed = ["?" if outcome.base_problem else str(outcome.count(kind)) for kind in Kind]
+        verdict = f"{len(outcome.violations)} violated" if outcome.violations else "kept"
+        counts = (str(outcome.resources), *changed, verdict)
+    return (outcome.stack, outcome.mode, *counts)
+
+
+def headline(result: Result) -> str:
+    """The whole in a sentence."""
+    outcomes = result.outcomes
+    failed = sum(bool(o.head_problem) for o in outcomes)
+    violated = sum(bool(o.violations) for o in outcomes)
+    if failed or violated:
+        parts = [f"{failed} of {len(outcomes)} previews fail"] if failed else []
+        parts += [f"policies are violated in {violated} of {len(outcomes)}"] if violated else []
+        return f"{' and '.join(parts)}."
+    if any(o.base_problem for o in outcomes):
+        return "The base cannot be previewed, so only what the head would make is shown."
+    changed = sum(bool(o.changes) for o in outcomes)
+    if not changed:
+        return "Nothing changed: no resource is added, removed or made differently."
+    return f"Resources change in {changed} of {len(outcomes)} combinations of stack and mode."
+
+
+def sections(result: Result) -> list[Section]:
+    """The details, each once, whatever number of stacks and modes it holds for; worst first."""
+    found = [
+        *_grouped(result, "fails", lambda o: tuple(o.head_problem.splitlines())),
+        *_grouped(result, "policies violated", lambda o: o.violations),
+        *_grouped(result, "no base to compare with", lambda o: tuple(o.base_problem.splitlines())),
+    ]
+    marked = [Section(s.title, tuple(f"! {line}" for line in s.lines)) for s in found]
+    return marked + _changes(result)
+
+
+def _grouped(result: Result, what: str, of: Callable[[Outcome], tuple[str, ...]]) -> list[Section]:
+    groups: dict[tuple[str, ...], list[Outcome]] = {}
+    for outcome in result.outcomes:
+        if lines := of(outcome):
+            groups.setdefault(lines, []).append(outcome)
+    return [Section(f"{_where(outcomes)}: {what}", key) for key, outcomes in groups.items()]
+
+
+def _changes(result: Result) -> list[Section]:
+    groups: dict[tuple[Change, ...], list[Outcome]] = {}
+    for outcome in result.outcomes:
+        if outcome.changes:
+            groups.setdefault(outcome.changes, []).append(outcome)
+    found = []
+    for changes, outcomes in groups.items():
+        counts = [(outcomes[0].count(kind), str(kind)) for kind in Kind]
+        what = ", ".join(f"{count} {kind}" for count, kind in counts if count)
+        lines = tuple(line for change in changes for line in _change(change))
+        found.append(Section(f"{_where(outcomes)}: {what}", lines))
+    return found
+
+
+def _where(outcomes: list[Outcome]) -> str:
+    stacks: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        stacks.setdefault(outcome.stack, []).append(outcome.mode)
+    return "; ".join(f"{stack} {', '.join(modes)}" for stack, modes in stacks.items())
+
+
+def _change(change: Change) -> Iterator[str]:
+    yield f"{SIGN[change.kind]} {change.type} {change.name}"
+    for item in change.properties:
+        yield from _property(item, change.kind)
+
+
+def _property(item: Property, kind: Kind) -> Iterator[str]:
+    if item.lines:
+        yield f"    {item.path}:"
+        yield from (f"{line[:1]}     {line[1:]}" for line in item.lines)
+    elif kind is Kind.ADDED:
+        yield f"    {item.path}: {item.new}"
+    else:
+        old, new = ("(not there)" if value is None else value for value in (item.old, item.new))
+        yield f"    {item.path}: {old} -> {new}"

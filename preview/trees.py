@@ -1,0 +1,129 @@
+"""The two trees that are compared, as folders of their own: nothing of the checkout is touched."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from toolchain import venv
+from toolchain.errors import UserError
+
+_NO_PART = {".github", ".ci", "docs", "drills", "policies", "preview", "tests", "Taskfile.yml"}
+"""What no program and no settings file of a stack reads; nor any Markdown."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A tree, unpacked."""
+
+    folder: Path
+    title: str
+    """What it is, for people: a commit, perhaps with changes not yet committed."""
+
+    @property
+    def stacks(self) -> list[str]:
+        """Names of the stacks that have a settings file."""
+        files = self.folder.glob("Pulumi.*.yaml")
+        return sorted(f.name.removeprefix("Pulumi.").removesuffix(".yaml") for f in files)
+
+
+def head(project: Path, folder: Path) -> Tree:
+    """The working tree: what git has or would take, changes not yet committed included."""
+    listed = _git(project, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.decode().split("\0")):
+        source, target = project / name, folder / name
+        if source.is_file():  # not one that was deleted and is not yet committed so
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    dirty = _git(project, "status", "--porcelain").strip()
+    commit = _title(project, "HEAD")
+    return Tree(_ready(folder), f"{commit} and changes not yet committed" if dirty else commit)
+
+
+def base(project: Path, folder: Path, reference: str | None) -> Tree:
+    """The tree of a commit, by default of where this branch left the default one."""
+    commit = _commit(project, reference) if reference else fork_point(project)
+    archive = _git(project, "archive", "--format=tar", commit)
+    with tarfile.open(fileobj=BytesIO(archive)) as tar:
+        tar.extractall(folder, filter="data")
+    return Tree(_ready(folder), _title(project, commit))
+
+
+def fork_point(project: Path) -> str:
+    """The newest commit that HEAD shares with the default branch. Raises UserError."""
+    for branch in ("origin/HEAD", "origin/main", "main", "origin/master", "master"):
+        try:
+            return _git(project, "merge-base", "HEAD", branch).decode().strip()
+        except _NotThere:
+            continue
+    raise UserError("There is no default branch to compare with; name a commit: --base REF")
+
+
+def differing(one: Tree, other: Tree) -> bool:
+    """Whether the trees differ in anything that a preview may depend on."""
+    names = _parts(one.folder)
+    if names != _parts(other.folder):
+        return True
+    _, unequal, unreadable = filecmp.cmpfiles(one.folder, other.folder, names, shallow=False)
+    return bool(unequal or unreadable)
+
+
+def _parts(folder: Path) -> list[str]:
+    found = []
+    for place, folders, files in os.walk(folder):
+        inside = Path(place).relative_to(folder)
+        if place == str(folder):
+            folders[:] = [name for name in folders if name not in _NO_PART | {venv.FOLDER.name}]
+            files = [name for name in files if name not in _NO_PART]
+        found += [str(inside / name) for name in files if not name.endswith(".md")]
+    return sorted(found)
+
+
+def _ready(folder: Path) -> Path:
+    """The folder, with the Python environment that Pulumi.yaml names: one serves both trees."""
+    if venv.FOLDER.exists() and not (folder / venv.FOLDER.name).exists():
+        (folder / venv.FOLDER.name).symlink_to(venv.FOLDER)
+    return folder
+
+
+def _commit(project: Path, reference: str) -> str:
+    try:
+        found = _git(
+            project, "rev-parse", "--verify", "--end-of-options", f"{reference}^{{commit}}"
+        )
+    except _NotThere:
+        raise UserError(
+            f"There is no commit {reference!r} here to compare with; name another by --base, or"
+            " fetch it (a shallow clone lacks most)"
+        ) from None
+    return found.decode().strip()
+
+
+def _title(project: Path, commit: str) -> str:
+    return _git(project, "log", "-1", "--format=%h", commit).decode().strip()
+
+
+class _NotThere(Exception):
+    """What git was asked for does not exist."""
+
+
+def _git(project: Path, *arguments: str) -> bytes:
+    """What git prints. Raises _NotThere when it fails, UserError where there is no git."""
+    command: Sequence[str] = ["git", *arguments]
+    try:
+        done = subprocess.run(command, cwd=project, capture_output=True, check=False)
+    except OSError:
+        raise UserError("git is not on PATH; install it") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        if "not a git repository" in said:
+            raise UserError(f"{project} is no git repository, so there is no base to compare with")
+        raise _NotThere(said)
+    return done.stdout
