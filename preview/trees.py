@@ -95,9 +95,9 @@ def _ready(folder: Path) -> Path:
 
 def _commit(project: Path, reference: str) -> str:
     try:
-        found = _git(
-            project, "rev-parse", "--verify", "--end-of-options", f"{reference}^{{commit}}"
-        )
+        if reference.startswith("-"):  # an option to git
+            raise _NotThere(reference)
+        found = _git(project, "rev-parse", "--verify", f"{reference}^{{commit}}")
     except _NotThere:
         raise UserError(
             f"There is no commit {reference!r} here to compare with; name another by --base, or"

@@ -122,8 +122,8 @@ def value(output: Any) -> Any:
     return asyncio.get_event_loop_policy().get_event_loop().run_until_complete(output.future())
 
 
-def secret_text(given: Any) -> str:
-    """The text of an input that is marked as a secret, and only of such."""
+def secret_value(given: Any) -> Any:
+    """The value of an input that is marked as a secret, and only of such."""
     assert pulumi.runtime.rpc.is_rpc_secret(given), "this would be readable in the state"
     return pulumi.runtime.rpc.unwrap_rpc_secret(given)
 

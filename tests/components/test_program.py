@@ -14,7 +14,7 @@ import yaml
 from components import plan
 from components.manifest import SKIP_AWAIT
 from localkube import spec
-from tests.components.conftest import ROOT, Demo, is_secret, secret_text, value
+from tests.components.conftest import ROOT, Demo, is_secret, secret_value, value
 
 Run = Callable[..., Demo]
 APPLICATION = ("east-cluster", "west-cluster")
@@ -128,7 +128,7 @@ def test_each_provider_is_bound_to_its_clusters_data_and_changes_in_place(run: R
     assert providers.keys() == set(ALL)
     for name, inputs in providers.items():
         assert inputs["clusterIdentifier"] == f"identity {name}"
-        assert f"token-of-{name}" in secret_text(inputs["kubeconfig"])
+        assert f"token-of-{name}" in secret_value(inputs["kubeconfig"])
         assert inputs["enableConfigMapMutable"] == inputs["enableSecretMutable"] == "true"
         assert inputs["skipUpdateUnreachable"] == inputs["upsertExistingObjects"] == "true"
 
@@ -208,7 +208,7 @@ def test_the_clients_certificate_covers_the_host_and_the_address_in_the_url(run:
     secret = demo.of_type("core/v1:Secret")["corp-edge-online-banking-certs"]
     assert secret["type"] == "kubernetes.io/tls"
     assert secret["metadata"]["namespace"] == "tetrate-system"
-    texts = {key: b64decode(text).decode() for key, text in secret["data"].items()}
+    texts = {key: b64decode(text).decode() for key, text in secret_value(secret["data"]).items()}
     assert texts == {
         "tls.crt": "certificate of corp-edge-online-banking-certs",
         "tls.key": "key of corp-edge-online-banking-certs",
@@ -240,7 +240,7 @@ def test_nothing_that_people_need_to_read_is_hidden(run: Run) -> None:
 
 def test_the_kubeconfig_has_a_context_for_every_cluster(run: Run) -> None:
     content = run().of_type("files:PrivateFile")["kubeconfig"]["content"]
-    contexts = yaml.safe_load(secret_text(content))["contexts"]
+    contexts = yaml.safe_load(secret_value(content))["contexts"]
     assert [context["name"] for context in contexts] == list(ALL)
 
 
@@ -404,6 +404,7 @@ def test_a_certificate_of_ones_own_is_shown_to_clients_as_it_is(
 
     monkeypatch.setattr(plan.manifest, "load", with_own)
     demo = run()
-    assert demo.of_type("core/v1:Secret")["corp-edge-online-banking-certs"]["data"] == data
+    secret = demo.of_type("core/v1:Secret")["corp-edge-online-banking-certs"]
+    assert secret_value(secret["data"]) == data
     assert "corp-edge-online-banking-certs" not in demo.of_type("pki:Certificate")
     assert value(demo.outputs["caCertificate"]) == "-----BEGIN ca.crt-----"
