@@ -86,9 +86,9 @@ def _masked(path: str, value: Any, resource: Resource) -> Any:
 def _property(path: str, old: Any, new: Any) -> Property:
     texts = isinstance(old, str) and isinstance(new, str)
     if texts and "\n" in old + new:
-        differing = list(
-            difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=_CONTEXT)
-        )[2:]
+        told = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=_CONTEXT)
+        # where it is stands in its context, not in a number of a line
+        differing = [" …" if line.startswith("@@") else line for line in list(told)[2:]]
         more = len(differing) - _LINES
         note = (f"… and {more} more lines",) if more > 0 else ()
         kept = (f"{line[:_LONG]}…" if len(line) > _LONG else line for line in differing[:_LINES])

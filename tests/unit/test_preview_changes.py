@@ -64,7 +64,7 @@ def test_a_text_of_many_lines_is_shown_by_what_differs() -> None:
         resource(data={"a": "\n".join(lines)}), resource(data={"a": "\n".join(changed)})
     ).properties
     assert found.path == "data.a"
-    assert found.lines == ("@@ -50,3 +50,3 @@", " 49", "-50", "+fifty", " 51")
+    assert found.lines == (" …", " 49", "-50", "+fifty", " 51")
 
 
 @pytest.mark.parametrize(("old", "new"), [("one", "two"), ({"a": "one"}, {"a": "two"})])
