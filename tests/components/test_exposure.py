@@ -13,7 +13,7 @@ from components.backends.existing import ExistingBackend
 from components.backends.mark import ANNOTATION
 from components.backends.review import Seen
 from components.manifest import SKIP_AWAIT
-from tests.components.conftest import Demo, kubeconfig, secret_text, value
+from tests.components.conftest import Demo, kubeconfig, secret_value, value
 
 ALL = ("corp-edge", "east-cluster", "west-cluster")
 CLUSTERS = [
@@ -59,7 +59,7 @@ def test_load_balancers_are_waited_for_before_any_configuration(existing: Existi
     demo = existing()
     waits = demo.of_type("address:Address")
     assert {wait["cluster"] for wait in waits.values()} == set(ALL)
-    assert "token-of-corp-edge" in secret_text(waits["corp-edge-address"]["kubeconfig"])
+    assert "token-of-corp-edge" in secret_value(waits["corp-edge-address"]["kubeconfig"])
     for service in gateways(demo).values():
         assert service["spec"]["type"] == "LoadBalancer"
         # else Pulumi waits for pods, whose configuration waits for this Service
