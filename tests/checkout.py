@@ -156,7 +156,7 @@ def checkout() -> Iterator[Checkout]:
     sweep_abandoned()
     with tempfile.TemporaryDirectory(prefix="demo-") as name:  # short: it is part of socket paths
         folder = Path(name).resolve() / "copy"
-        (folder.parent / _OWNER).write_text(str(os.getpid()))
+        own(folder.parent)
         copy_files(SOURCE, folder)
         link_environment(folder)
         stacks = sorted(f.name.split(".")[1] for f in folder.glob("Pulumi.*.yaml"))
@@ -168,13 +168,19 @@ def checkout() -> Iterator[Checkout]:
                 copy.demo("destroy", stack)
 
 
+def own(folder: Path) -> None:
+    """Writes down whose a folder `demo-*` among the temporary files is."""
+    (folder / _OWNER).write_text(str(os.getpid()))
+
+
 def sweep_abandoned() -> None:
-    """Ends the labs of copies whose tests were killed outright, and removes those copies."""
+    """Ends the labs of tests that were killed outright, and removes their folders."""
     for owner in Path(tempfile.gettempdir()).glob(f"demo-*/{_OWNER}"):
         if not Path("/proc", owner.read_text()).exists():
             copy = owner.parent.resolve() / "copy"
             for stack in copy.glob("Pulumi.*.yaml"):
                 destroy(copy / ".demo" / stack.name.split(".")[1] / "lab")
+            destroy(owner.parent.resolve() / "lab")  # bare clusters, see tests/lab_clusters.py
             shutil.rmtree(owner.parent)
 
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ import yaml
 from localkube import lab, pki
 from localkube.api import Api
 from localkube.spec import ClusterSpec
+from tests.checkout import own, sweep_abandoned
 from toolchain import venv
 
 CREATE_SECONDS = 200
@@ -25,31 +27,35 @@ CREATE_SECONDS = 200
 
 @contextlib.contextmanager
 def bare_clusters(
-    folder: Path, names: Sequence[str], first_port: int, edge_ports: Mapping[int, int]
+    names: Sequence[str], first_port: int, edge_ports: Mapping[int, int]
 ) -> Iterator[dict[str, ClusterSpec]]:
     """Brings clusters up side by side and takes them down at the end, whatever happened.
 
     Their API servers are on a run of ports on 127.0.0.1; `edge_ports` of it lead to ports of the
     first cluster's node.
     """
-    specs = {
-        name: ClusterSpec(
-            lab=str(folder / "lab"),
-            name=name,
-            index=index,
-            nodes=1,
-            api_port=first_port + index,
-            ports={str(here): there for here, there in edge_ports.items()} if not index else {},
-        )
-        for index, name in enumerate(names)
-    }
-    try:
-        made = [start(spec) for spec in specs.values()]
-        assert not [process for process in made if process.wait(CREATE_SECONDS)]
-        yield specs
-    finally:
-        with lab.locked(folder / "lab"):
-            lab.destroy(folder / "lab")
+    sweep_abandoned()
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        own(Path(folder).resolve())
+        place = Path(folder).resolve() / "lab"
+        specs = {
+            name: ClusterSpec(
+                lab=str(place),
+                name=name,
+                index=index,
+                nodes=1,
+                api_port=first_port + index,
+                ports={str(here): there for here, there in edge_ports.items()} if not index else {},
+            )
+            for index, name in enumerate(names)
+        }
+        try:
+            made = [start(spec) for spec in specs.values()]
+            assert not [process for process in made if process.wait(CREATE_SECONDS)]
+            yield specs
+        finally:
+            with lab.locked(place):
+                lab.destroy(place)
 
 
 def start(spec: ClusterSpec) -> subprocess.Popen[bytes]:
