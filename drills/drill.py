@@ -136,7 +136,7 @@ def _mended(
         # while an update goes on, or where nobody can say, all may answer
         open_ = fault.update or predicted.during is None
         serving = predicted.during if gone else everyone if open_ else None
-        within = fault.objectives.moved or 0.0
+        within = fault.objectives_at(site).moved or 0.0
 
         def told(event: Event) -> None:
             tell(dataclasses.replace(event, serving=serving, within=within))
@@ -190,7 +190,7 @@ def _header(site: Site, fault: Fault, cluster: str) -> tuple[Path, Header]:
         title=f"{fault.name} in {cluster}, {site.mode}",
         stack=site.stack,
         config_digest=target.config_digest(site.stack, site.changes),
-        objectives=fault.objectives,
+        objectives=fault.objectives_at(site),
         serving=target.serving(site.weights),
         portal_logs=True,
         environment=target.described() | {"lbMode": site.mode, "layer": str(fault.layer)},

@@ -39,6 +39,9 @@ OBJECTIVES = {
 }
 """What is promised to clients, by kind."""
 
+KUBECTL_SECONDS = 1.0
+"""How much later a fault strikes than is noted, where kubectl has to carry it to the cluster."""
+
 
 class Moves(StrEnum):
     """Which part of the struck cluster's traffic goes elsewhere while the fault is in force."""
@@ -113,6 +116,13 @@ class Fault:
     def objectives(self) -> Objectives:
         """What is promised to clients while it is in force."""
         return dataclasses.replace(OBJECTIVES[self.kind], lost=self.in_flight)
+
+    def objectives_at(self, site: Site) -> Objectives:
+        """The same at a site: where kubectl strikes, traffic has that much longer to move."""
+        found = self.objectives
+        if site.is_local or found.moved is None:
+            return found
+        return dataclasses.replace(found, moved=found.moved + KUBECTL_SECONDS)
 
     def unavailable(self, site: Site) -> str:
         """Why it cannot be done there; empty if it can."""

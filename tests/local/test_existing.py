@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from localkube.api import ApiError
-from localkube.spec import ClusterSpec
+from localkube.spec import ClusterSpec, node_address
 from tests.checkout import APPLICATION, PROJECT, Checkout, checkout, eventually, free_run
 from tests.lab_clusters import apply, bare_clusters, call, kubeconfig
 from tests.local.conftest import unable
@@ -109,7 +109,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     first = free_run(5)
     names = ("edge", "east", "west")
-    with bare_clusters(names, first, {first + 3: 443, first + 4: 80}) as made:
+    with bare_clusters(names, first, {first + 3: 443, first + 4: 30443}) as made:
         specs = dict(zip(CLUSTERS, made.values(), strict=True))
         for spec in specs.values():
             for document in USERS:
@@ -223,14 +223,32 @@ def test_a_switch_is_in_force_when_up_returns(site: Site) -> None:
         time.sleep(1)
     assert traffic.lost == []
     assert set(served(traffic.since(returned))) == {"west-cluster"}
-    site.configure()
-    site.copy.demo("up")
 
 
 def test_a_gateway_that_is_gone_costs_no_request(site: Site) -> None:
+    """What else is promised is a matter of time, and of the machine's load."""
     options = ("--rate", "50", "--baseline", "2", "--hold", "4")
-    said = site.copy.demo("task", "drill", "--", "gateway-gone", *options).output
-    assert "0 lost" in said, said
+    said = site.copy.demo("task", "drill", "--", "gateway-gone", *options, check=False).output
+    assert "lost: 0 (promised 0)" in said and "Prediction: right" in said, said
+
+
+def test_node_ports_do_as_well(site: Site) -> None:
+    port = site.copy.ports["west"] + 1
+    east, west = (node_address(site.specs[name].index) for name in APPLICATION)
+    site.configure(
+        exposure="NodePort",
+        edgeAddress=f"127.0.0.1:{port}",
+        clusters=[
+            {"name": "east-cluster", "region": "r", "context": "kind-east", "address": east},
+            {"name": "west-cluster", "region": "r", "address": west},
+        ],
+    )
+    site.copy.demo("up")
+    outputs = site.copy.outputs()
+    assert outputs["url"] == f"https://127.0.0.1:{port}/web-portal"
+    answers = ask(outputs, 40)
+    assert not [answer for answer in answers if answer.lost]
+    assert set(served(answers)) == set(APPLICATION)
 
 
 def test_destroy_removes_ours_and_touches_nothing_of_the_users(

@@ -57,6 +57,20 @@ def test_without_the_machine_below_what_needs_it_says_why(tmp_path: Path) -> Non
     assert named("region-cut").unavailable(elsewhere) == ""  # a closed Service serves there
 
 
+def test_where_kubectl_strikes_traffic_has_longer_to_move_and_nothing_more_is_lost(
+    tmp_path: Path,
+) -> None:
+    gone = named("gateway-gone")
+    here, there = (
+        gone.objectives_at(local_site(tmp_path)),
+        gone.objectives_at(site(tmp_path / "no")),
+    )
+    assert here == gone.objectives
+    assert here.moved and there.moved and there.moved > here.moved
+    assert (there.lost, there.slowest) == (here.lost, here.slowest)
+    assert named("control-plane-gone").objectives_at(site(tmp_path / "no")).moved is None
+
+
 def test_a_misspelt_fault_is_answered_with_the_nearest() -> None:
     with pytest.raises(UserError, match="Did you mean workload-gone"):
         named("workload-gon")
