@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
@@ -119,7 +120,7 @@ def test_a_base_of_another_time_is_said_to_be_none(clone: Clone) -> None:
     markdown, result = clone.preview(*ONE)
     assert result.outcomes[0].base_problem
     assert "The base cannot be previewed" in markdown
-    assert "| west | active | 54 | ? | ? | ? | kept |" in markdown
+    assert re.search(r"\| west \| active \| \d+ \| \? \| \? \| \? \| kept \|", markdown)
 
 
 def test_a_head_that_fails_says_why(clone: Clone) -> None:
