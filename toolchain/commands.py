@@ -15,6 +15,7 @@ from typing import Any
 from toolchain import (
     ToolchainError,
     environment,
+    gcp,
     leftovers,
     run,
     setup,
@@ -33,6 +34,10 @@ def execute(name: str, arguments: list[str]) -> int:
     setup.ensure()
     env = environment.variables(os.environ, stack)
     environment.prepare(env)
+    if name in _RUN_THE_PROGRAM:
+        chosen = stack or environment.selected_stack(env) or environment.DEFAULT_STACK
+        if gcp.is_wanted(chosen):
+            gcp.ensure()
     if stack is not None:
         return _ON_STACK[name](env, stack)
     return _WITH_ARGUMENTS[name](env, arguments)
@@ -174,6 +179,7 @@ def _shell(env: Mapping[str, str], arguments: list[str]) -> int:
         return run.foreground([env.get("SHELL") or "/bin/sh"], env, Path.cwd())
 
 
+_RUN_THE_PROGRAM = ("up", "pulumi", "task", "shell")
 _ON_STACK: dict[str, Callable[[Mapping[str, str], str], int]] = {"up": _up, "destroy": _destroy}
 _WITH_ARGUMENTS: dict[str, Callable[[Mapping[str, str], list[str]], int]] = {
     "pulumi": _in_state("pulumi"),

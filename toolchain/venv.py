@@ -85,16 +85,16 @@ def make() -> None:
         if FOLDER.is_symlink():  # what it leads to is somebody else's
             FOLDER.unlink()
         _STAMP.unlink(missing_ok=True)
-        _step("Python environment", [sys.executable, "-m", "venv", "--clear", str(FOLDER)])
+        step("Python environment", [sys.executable, "-m", "venv", "--clear", str(FOLDER)])
         pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         install = [*pip, "--require-hashes", "--requirement", str(_REQUIREMENTS)]
-        _step(f"Python environment: {count} locked packages", install)
+        step(f"Python environment: {count} locked packages", install)
         _STAMP.write_text(wanted())
         print(f"Python environment ready in {time.monotonic() - began:.0f} s.", flush=True)
 
 
-def _step(title: str, command: list[str]) -> None:
-    """Runs `command`, showing `title` and the elapsed time meanwhile."""
+def step(title: str, command: list[str]) -> None:
+    """Runs `command`, showing `title` and the elapsed time meanwhile. Raises ToolchainError."""
     began = time.monotonic()
     lively = sys.stdout.isatty()
     if not lively:
@@ -116,7 +116,7 @@ def _step(title: str, command: list[str]) -> None:
     if process.returncode != 0:
         lines = said.decode(errors="replace").strip().splitlines()[-5:]
         raise ToolchainError(
-            "The Python environment could not be made:\n"
+            f"{title}: this could not be made:\n"
             + "\n".join(f"  {line}" for line in lines)
             + f"\nThe command was: {' '.join(command)}"
         )
