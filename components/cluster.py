@@ -11,7 +11,8 @@ import pulumi_kubernetes as kubernetes
 from components import manifest
 from components.backends import ClusterBackend, mark
 
-_TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="2m")
+_TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="5m")
+"""A namespace is gone only when a cloud has taken back the load balancers in it: minutes."""
 
 
 class Cluster(pulumi.ComponentResource):

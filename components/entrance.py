@@ -57,6 +57,7 @@ class Entrance(pulumi.ComponentResource):
             type=exposure.service_type,
             node_ports=exposure.node_ports if exposure.kind is ExposureKind.NODE_PORT else (),
             external_ips=[given] if exposure.kind is ExposureKind.EXTERNAL_IPS else (),
+            annotations=None if pods.edge else exposure.gateway_annotations,
         )
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
         # Pulumi would wait for the pods behind the Service, and those come later.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from components.routing import INGRESS_PORT, PEER_PORT
@@ -23,6 +24,8 @@ class Exposure:
     kind: ExposureKind = ExposureKind.LOAD_BALANCER
     node_ports: tuple[int, int] = (0, 0)
     """Kind NodePort: the node ports of the two ports of every gateway."""
+    gateway_annotations: Mapping[str, str] = field(default_factory=dict)
+    """What the Services of the regional gateways say to a cloud; not that of the edge."""
 
     @property
     def gateway_ports(self) -> tuple[int, int]:

@@ -17,8 +17,9 @@ from typing import Any
 import pulumi
 import yaml
 
-from components import existing_settings
+from components import existing_settings, gke_settings
 from components.existing_settings import ExistingSettings
+from components.gke_settings import GkeSettings
 from components.routing import ApplicationCluster, LbMode, RoutingError, edge_weights
 from components.values import SettingsError, Values, did_you_mean
 
@@ -48,7 +49,7 @@ class Platform(StrEnum):
     TETRATE = "tetrate"
 
 
-NOT_BUILT = (Backend.GKE, Platform.TETRATE)
+NOT_BUILT = (Platform.TETRATE,)
 """Choices of the design that this version does not have; choosing one is refused."""
 
 
@@ -105,6 +106,8 @@ class Settings:
     edge_replicas: int
     naive_route: bool
     """Whether the edge serves every HTTPS route the naive way too, to compare."""
+    gke: GkeSettings
+    """Of backend gke."""
     state: Path
     """Private folder of the stack: kubeconfig, certificate, the lab of backend local."""
 
@@ -150,6 +153,11 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         edge_weights(lb_mode, clusters, active_cluster)
     except RoutingError as error:
         raise SettingsError(f"clusters in {values.file}: {error}") from None
+    edge_region = _region(values, "edgeRegion")
+    gke = gke_settings.read(values)
+    if backend is Backend.GKE:
+        edge_region = edge_region or gke_settings.EDGE_REGION
+        gke_settings.check(values, gke, stack, {EDGE_CLUSTER: edge_region, **regions})
     ports = LocalPorts(
         values.whole("localPort", 1024, 65535 - 2 - len(clusters)),
         (EDGE_CLUSTER, *regions),
@@ -159,7 +167,7 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         lb_mode=lb_mode,
         clusters=clusters,
         active_cluster=active_cluster,
-        edge_region=_region(values, "edgeRegion") or regions[active_cluster],
+        edge_region=edge_region or regions[active_cluster],
         backend=backend,
         platform=platform,
         manifest=values.file_path("manifest", root),
@@ -173,6 +181,7 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         gateway_replicas=values.whole("gatewayReplicas", 1, 10),
         edge_replicas=values.whole("edgeReplicas", 1, 10),
         naive_route=values.boolean("naiveRoute"),
+        gke=gke,
         state=root / ".demo" / stack,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
@@ -74,6 +75,19 @@ class Values:
         if given.lower() not in ("true", "false"):
             raise self.refusal(key, given, "use true or false")
         return given.lower() == "true"
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Gives a list of texts, in JSON or as it stands."""
+        given = self.given.get(key, self.default(key))
+        try:
+            entries = json.loads(given) if isinstance(given, str) else given
+        except ValueError:
+            entries = None
+        if not isinstance(entries, list) or not all(isinstance(e, str) for e in entries):
+            raise self.refusal(
+                key, given, f"use a list: ./demo pulumi config set --path '{key}[0]' VALUE"
+            )
+        return tuple(entries)
 
     def file_path(self, key: str, root: Path) -> Path:
         """Gives the path of a file that is there."""

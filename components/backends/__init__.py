@@ -70,4 +70,8 @@ def of(settings: Settings) -> ClusterBackend:
         from components.backends.existing import ExistingBackend
 
         return ExistingBackend(settings)
+    if settings.backend is Backend.GKE:
+        from components.backends.gke import GkeBackend
+
+        return GkeBackend(settings)
     raise NotImplementedError(settings.backend)  # refused by components.settings

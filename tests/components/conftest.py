@@ -51,10 +51,22 @@ class Recorder(pulumi.runtime.Mocks):
             outputs |= {"kubeconfig": kubeconfig(args.name), "identity": f"identity {args.name}"}
         if args.typ == "pulumi-python:dynamic/address:Address":
             outputs["address"] = f"{args.inputs['cluster']}.example.com"
+        if args.typ.startswith("gcp:"):
+            outputs |= google(args.typ, args.name)
         return f"{args.name}_id", outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
         return {}
+
+
+def google(kind: str, name: str) -> dict[str, Any]:
+    """What Google would answer for a resource, as far as others are made from it."""
+    if kind == "gcp:container/cluster:Cluster":
+        authority = {"clusterCaCertificate": f"authority of {name}"}
+        return {"endpoint": f"{name}.example.com", "masterAuth": authority}
+    if kind == "gcp:serviceaccount/account:Account":
+        return {"email": "nodes@example.com", "member": "serviceAccount:nodes@example.com"}
+    return {"selfLink": f"link to {name}"}
 
 
 @dataclass

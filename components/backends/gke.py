@@ -1,0 +1,154 @@
+"""Backend `gke`: clusters made on Google Cloud by pulumi-gcp.
+
+Imports nothing of pulumi-gcp before it is clear that it is there: it has a folder of its own, which
+is on Python's path only when this backend is chosen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pulumi
+
+from components.backends import MadeCluster
+from components.errors import DemoError
+from components.exposure import Exposure
+from components.settings import EDGE_CLUSTER, Settings
+from toolchain import gcp as package
+
+if TYPE_CHECKING:
+    from components.backends.gke_resources import Foundation
+
+AUTH_PLUGIN = "gke-gcloud-auth-plugin"
+"""What kubectl and Pulumi's provider ask for a token of the user's."""
+
+INTERNAL = {
+    "networking.gke.io/load-balancer-type": "Internal",
+    "networking.gke.io/internal-load-balancer-allow-global-access": "true",
+}
+"""Annotations of the regional gateways' Services: an address in the network alone, that the
+clusters of other regions reach as well. Only the edge is in the internet."""
+
+_KEYS = ("GOOGLE_CREDENTIALS", "GOOGLE_CLOUD_KEYFILE_JSON", "GCLOUD_KEYFILE_JSON")
+_TOKEN = "GOOGLE_OAUTH_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
+_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
+_MACHINE = Path("/sys/class/dmi/id/product_name")
+
+
+class GkeBackend:
+    """One network a stack; a cluster's place in the settings is its place in the address plan."""
+
+    exposure = Exposure(gateway_annotations=INTERNAL)
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises DemoError when pulumi-gcp is missing: without it even a preview is impossible."""
+        if not package.is_ready():
+            raise DemoError(
+                f"backend gke needs pulumi-gcp {package.version()} in {package.FOLDER.name}: run the "
+                f"same by ./demo, which installs it, or: {package.COMMAND}"
+            )
+        if package.plugin_is_missing(os.environ):
+            raise DemoError(
+                f"Pulumi's provider for Google Cloud is missing, and is not fetched by itself here: "
+                f"./demo pulumi plugin install resource gcp {package.version()}"
+            )
+        if str(package.FOLDER) not in sys.path:
+            sys.path.append(str(package.FOLDER))
+        self._settings = settings
+        self._foundation: Foundation | None = None
+
+    @property
+    def edge_names(self) -> tuple[str, ...]:
+        """What `edgeAddress` says."""
+        host = self._settings.existing.addresses.get(EDGE_CLUSTER)
+        return (host,) if host else ()
+
+    @property
+    def https_port(self) -> int:
+        """Port at which clients reach the edge."""
+        return self._settings.existing.edge_port
+
+    def check(self) -> None:
+        """Raises DemoError when this machine cannot act in Google Cloud."""
+        if not has_credentials(os.environ):
+            raise DemoError(
+                "no Google credentials: gcloud auth application-default login, or name a service "
+                f"account's key file in {_FILE}"
+            )
+        if shutil.which(AUTH_PLUGIN) is None:
+            raise DemoError(
+                f"{AUTH_PLUGIN} is not on PATH; nobody gets into a GKE cluster without it: gcloud "
+                f"components install {AUTH_PLUGIN}"
+            )
+
+    def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
+        """Registers the cluster and, with the first one, what all clusters share."""
+        from components.backends.gke_resources import Foundation, make_cluster
+
+        settings = self._settings
+        if self._foundation is None:
+            self._foundation = Foundation("google-cloud", settings)
+        regions = {each.name: each.region for each in settings.clusters}
+        region = regions.get(name, settings.edge_region)
+        made = make_cluster(name, region, self._foundation, settings, parent)
+        return MadeCluster(
+            kubeconfig=pulumi.Output.all(made.endpoint, made.authority).apply(
+                lambda known: kubeconfig(name, *known)
+            ),
+            identity=made.identity,
+            gateway_address=None,
+            # Each object is deleted by itself: with load balancers and disks that went with their
+            # cluster, Google's would stay, and cost money.
+            lives_in=None,
+            owned=True,
+            ready=made.ready,
+        )
+
+
+def kubeconfig(name: str, endpoint: str, authority: str) -> str:
+    """Gives the kubeconfig of a cluster, of one context; it holds no secret but asks for a token.
+
+    `authority` is the certificate of the cluster's authority, in base64.
+    """
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": AUTH_PLUGIN,
+        "installHint": f"gcloud components install {AUTH_PLUGIN}",
+        "provideClusterInfo": True,
+        "interactiveMode": "IfAvailable",
+    }
+    cluster = {"server": f"https://{endpoint}", "certificate-authority-data": authority}
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": name,
+            "clusters": [{"name": name, "cluster": cluster}],
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+            "users": [{"name": name, "user": {"exec": plugin}}],
+        }
+    )
+
+
+def has_credentials(env: Mapping[str, str], machine: Path = _MACHINE) -> bool:
+    """Whether Google's libraries would find credentials where they look; not whether they are good.
+
+    `machine` is the file that says whose machine this is: Google's have credentials of their own.
+    """
+    if any(env.get(key) for key in (*_KEYS, _TOKEN)):
+        return True
+    if given := env.get(_FILE):
+        return Path(given).is_file()
+    folder = env.get("CLOUDSDK_CONFIG") or f"{env.get('HOME', '')}/.config/gcloud"
+    if Path(folder, "application_default_credentials.json").is_file():
+        return True
+    try:
+        return "Google" in machine.read_text()
+    except OSError:
+        return False

@@ -1,0 +1,296 @@
+"""The resources of Google Cloud that backend `gke` is made of; imported only by it.
+
+Names in Google Cloud are fixed and end with the stack's: two stacks share a project, people find
+what is theirs, and a leftover is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi_gcp import Provider
+from pulumi_gcp.compute import Network, Router, RouterNat, Subnetwork
+from pulumi_gcp.container import Cluster, NodePool
+from pulumi_gcp.projects import IAMMember, Service
+from pulumi_gcp.serviceaccount import Account
+
+from components.backends.gke_network import ranges
+from components.gke_settings import GkeSettings, Location, ReleaseChannel
+from components.settings import Settings
+
+APIS = ("cloudresourcemanager", "compute", "container", "iam")
+"""Services of Google's that must be on in the project. They stay on when the stack goes: others may
+have begun to use them. (Roles are given by the resource manager.)"""
+
+NODE_ROLES = (
+    "roles/artifactregistry.reader",
+    "roles/logging.logWriter",
+    "roles/monitoring.metricWriter",
+    "roles/monitoring.viewer",
+    "roles/stackdriver.resourceMetadata.writer",
+)
+"""What a node has to do itself: pull images, write logs and metrics. Nothing a pod may do."""
+
+NODE_SCOPES = tuple(
+    f"https://www.googleapis.com/auth/{scope}"
+    for scope in ("devstorage.read_only", "logging.write", "monitoring")
+)
+
+NODE_DISK_GB = 50
+"""Google's default is 100; images and logs of the demo take 5."""
+
+PODS, SERVICES = "pods", "services"
+"""Names of a subnetwork's secondary ranges."""
+
+_LOWEST_ZONE = "b"
+"""Every region has a zone b; some have no a."""
+
+
+class Foundation(pulumi.ComponentResource):
+    """What all clusters of a stack share: APIs, network, the nodes' account, ways out."""
+
+    provider: Provider
+    network: Network
+    account: Account
+    """Whom the nodes of all clusters act for."""
+    before_nodes: Sequence[pulumi.Resource]
+    """What nodes need and does not follow from their inputs: the roles of their account."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        gke = settings.gke
+        super().__init__("demo:gke:Foundation", name, {"project": gke.project})
+        self.stack, self._private = settings.stack, gke.private_nodes
+        self._ways_out: dict[str, pulumi.Resource] = {}
+        self.provider = Provider(
+            name, project=gke.project, opts=pulumi.ResourceOptions(parent=self)
+        )
+        enabled = {
+            api: Service(
+                f"{name}-{api}",
+                service=f"{api}.googleapis.com",
+                disable_on_destroy=False,
+                opts=self.child(),
+            )
+            for api in APIS
+        }
+        self.network = Network(
+            f"{name}-network",
+            name=f"resiliency-{self.stack}",
+            auto_create_subnetworks=False,
+            # a gateway of one region is reached by those of the others
+            routing_mode="GLOBAL",
+            opts=self.child(enabled["compute"]),
+        )
+        self.account = Account(
+            f"{name}-nodes",
+            account_id=f"gke-nodes-{self.stack}",
+            display_name=f"Nodes of the clusters of stack {self.stack}",
+            opts=self.child(enabled["iam"]),
+        )
+        self.before_clusters = [enabled["container"]]
+        self.before_nodes = [
+            IAMMember(
+                f"{name}-nodes-{role.rpartition('/')[2]}",
+                project=gke.project,
+                role=role,
+                member=self.account.member,
+                opts=self.child(enabled["cloudresourcemanager"]),
+            )
+            for role in NODE_ROLES
+        ]
+        self.register_outputs({})
+
+    def child(self, *before: pulumi.Resource) -> pulumi.ResourceOptions:
+        """Gives the options of a child: the provider, and what comes before."""
+        return self.options(self, *before)
+
+    def options(
+        self, parent: pulumi.Resource, *before: pulumi.Resource
+    ) -> pulumi.ResourceOptions:
+        """Gives the options of any resource: parent, provider, and what comes before."""
+        return pulumi.ResourceOptions(
+            parent=parent, provider=self.provider, depends_on=list(before)
+        )
+
+    def way_out(self, region: str) -> list[pulumi.Resource]:
+        """Gives what private nodes of a region need to reach the internet; made once a region."""
+        if not self._private:
+            return []
+        if region not in self._ways_out:
+            router = Router(
+                f"{region}-router",
+                name=f"resiliency-{self.stack}-{region}",
+                region=region,
+                network=self.network.self_link,
+                opts=self.child(),
+            )
+            self._ways_out[region] = RouterNat(
+                f"{region}-nat",
+                name=f"resiliency-{self.stack}-{region}",
+                region=region,
+                router=router.name,
+                nat_ip_allocate_option="AUTO_ONLY",
+                source_subnetwork_ip_ranges_to_nat="ALL_SUBNETWORKS_ALL_IP_RANGES",
+                opts=self.child(),
+            )
+        return [self._ways_out[region]]
+
+
+@dataclass(frozen=True)
+class GoogleCluster:
+    """What was registered for one cluster."""
+
+    endpoint: pulumi.Output[str]
+    authority: pulumi.Output[str]
+    """Certificate of the cluster's authority, in base64."""
+    identity: str
+    """Made of all that a change of which makes Google replace the cluster."""
+    ready: Sequence[pulumi.Resource]
+    """What runs the pods: objects come after it and go before it."""
+
+
+def make_cluster(
+    name: str, region: str, shared: Foundation, settings: Settings, parent: pulumi.Resource
+) -> GoogleCluster:
+    """Registers a cluster, its subnetwork and, unless Google looks after them, its nodes."""
+    gke = settings.gke
+    own = ranges(settings.cluster_names.index(name))
+    location = region if gke.location is Location.REGIONAL else f"{region}-{_LOWEST_ZONE}"
+    subnetwork = Subnetwork(
+        f"{name}-subnetwork",
+        name=f"{name}-{settings.stack}",
+        region=region,
+        network=shared.network.self_link,
+        ip_cidr_range=own.nodes,
+        secondary_ip_ranges=[
+            {"range_name": PODS, "ip_cidr_range": own.pods},
+            {"range_name": SERVICES, "ip_cidr_range": own.services},
+        ],
+        private_ip_google_access=True,
+        opts=shared.options(parent),
+    )
+    modes = _autopilot(shared) if gke.is_autopilot else _standard(gke)
+    # Autopilot makes its nodes as pods come, so what nodes need has to be there with the cluster.
+    before_nodes = [*shared.before_nodes, *shared.way_out(region)]
+    cluster = Cluster(
+        f"{name}-cluster",
+        name=f"{name}-{settings.stack}",
+        location=location,
+        network=shared.network.self_link,
+        subnetwork=subnetwork.self_link,
+        networking_mode="VPC_NATIVE",
+        ip_allocation_policy={
+            "cluster_secondary_range_name": PODS,
+            "services_secondary_range_name": SERVICES,
+        },
+        release_channel={"channel": _channel(gke.release_channel)},
+        deletion_protection=gke.deletion_protection,
+        resource_labels={"managed-by": "pulumi", "stack": settings.stack, **gke.labels},
+        **_access(gke, own.control_plane),
+        **modes,
+        opts=shared.options(
+            parent, *shared.before_clusters, *(before_nodes if gke.is_autopilot else ())
+        ),
+    )
+    ready: list[pulumi.Resource] = [cluster]
+    if not gke.is_autopilot:
+        ready = [_node_pool(name, cluster, location, shared, gke, parent, before_nodes)]
+    return GoogleCluster(
+        endpoint=cluster.endpoint,
+        authority=cluster.master_auth.cluster_ca_certificate,
+        identity="/".join((gke.project, location, name, settings.stack, gke.mode, own.nodes)),
+        ready=ready,
+    )
+
+
+def _access(gke: GkeSettings, control_plane: str) -> dict[str, Any]:
+    """Gives the inputs that say who reaches nodes and API server.
+
+    The API server keeps its public address: Pulumi and kubectl have to reach it. It asks for a
+    token, and can be closed to all but some networks.
+    """
+    inputs: dict[str, Any] = {}
+    if gke.private_nodes:
+        inputs["private_cluster_config"] = {
+            "enable_private_nodes": True,
+            "enable_private_endpoint": False,
+            "master_ipv4_cidr_block": control_plane,
+        }
+    if gke.authorized_networks:
+        blocks = [{"cidr_block": network} for network in gke.authorized_networks]
+        inputs["master_authorized_networks_config"] = {"cidr_blocks": blocks}
+    return inputs
+
+
+def _autopilot(shared: Foundation) -> dict[str, Any]:
+    """Gives the inputs of a cluster whose nodes Google looks after.
+
+    Shielded nodes, Workload Identity and Dataplane V2 are what it always has; two of these inputs
+    are refused beside `enable_autopilot`.
+    """
+    nodes = {"service_account": shared.account.email, "oauth_scopes": list(NODE_SCOPES)}
+    return {
+        "enable_autopilot": True,
+        "cluster_autoscaling": {"auto_provisioning_defaults": nodes},
+    }
+
+
+def _standard(gke: GkeSettings) -> dict[str, Any]:
+    """Gives the inputs of a cluster with a node pool of its own; the one it begins with goes."""
+    return {
+        "remove_default_node_pool": True,
+        "initial_node_count": 1,
+        "enable_shielded_nodes": True,
+        "datapath_provider": "ADVANCED_DATAPATH",
+        "workload_identity_config": {"workload_pool": f"{gke.project}.svc.id.goog"},
+    }
+
+
+def _node_pool(
+    name: str,
+    cluster: Cluster,
+    location: str,
+    shared: Foundation,
+    gke: GkeSettings,
+    parent: pulumi.Resource,
+    before: Sequence[pulumi.Resource],
+) -> NodePool:
+    count: dict[str, Any] = {"node_count": gke.nodes}
+    if gke.is_autoscaled:
+        bounds = {"min_node_count": gke.nodes, "max_node_count": gke.max_nodes}
+        count = {"initial_node_count": gke.nodes, "autoscaling": bounds}
+    options = pulumi.ResourceOptions.merge(
+        shared.options(parent, *before),
+        # says only how the pool began; a change of it would replace the pool
+        pulumi.ResourceOptions(ignore_changes=["initialNodeCount"] if gke.is_autoscaled else []),
+    )
+    return NodePool(
+        f"{name}-nodes",
+        name="nodes",
+        cluster=cluster.name,
+        location=location,
+        management={"auto_repair": True, "auto_upgrade": True},
+        node_config={
+            "machine_type": gke.machine_type,
+            "disk_size_gb": NODE_DISK_GB,
+            "disk_type": "pd-balanced",
+            "service_account": shared.account.email,
+            "oauth_scopes": list(NODE_SCOPES),
+            "shielded_instance_config": {
+                "enable_secure_boot": True,
+                "enable_integrity_monitoring": True,
+            },
+            # pods ask for their own identity and never see that of the node
+            "workload_metadata_config": {"mode": "GKE_METADATA"},
+        },
+        **count,
+        opts=options,
+    )
+
+
+def _channel(channel: ReleaseChannel) -> str:
+    """Gives Google's word. A field left out would not leave a channel, so none is said too."""
+    return "UNSPECIFIED" if channel is ReleaseChannel.NONE else channel.upper()
