@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from localkube.lab import destroy
-from toolchain import venv
+from toolchain import gcp, venv
 
 SOURCE = venv.PROJECT
 PROJECT = "multi-cluster-resiliency"
@@ -203,8 +203,10 @@ def link_environment(target: Path) -> None:
     for name in ("bin", "lib"):
         (folder / name).symlink_to(venv.FOLDER / name)
     shutil.copy2(venv.FOLDER / "pyvenv.cfg", folder)
+    if gcp.is_ready():
+        (target / gcp.FOLDER.name).symlink_to(gcp.FOLDER)
     # in the copy's own words, for the stamp says where the environment is
-    stamp = "from toolchain import venv; print(venv.wanted(), end='')"
+    stamp = "from toolchain import gcp, venv; print(venv.wanted(), end='')"
     wanted = subprocess.run(
         [sys.executable, "-c", stamp], cwd=target, stdout=subprocess.PIPE, check=True
     )

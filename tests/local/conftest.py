@@ -20,7 +20,7 @@ from tests.checkout import Checkout, checkout
 
 ORDER = (
     "up", "kubernetes", "access", "switch", "failover", "damage", "breaking", "two_stacks",
-    "existing", "destroy", "many",
+    "existing", "gke", "destroy", "many",
 )  # fmt: skip
 
 FAILED = pytest.StashKey[bool]()
