@@ -106,7 +106,9 @@ def read(values: Values) -> GkeSettings:
         max_nodes=values.whole("gkeMaxNodes", 1, 20),
         release_channel=values.choice("gkeReleaseChannel", ReleaseChannel),
         private_nodes=values.boolean("gkePrivateNodes"),
-        authorized_networks=tuple(_network(v, values) for v in values.texts("gkeAuthorizedNetworks")),
+        authorized_networks=tuple(
+            _network(v, values) for v in values.texts("gkeAuthorizedNetworks")
+        ),
         deletion_protection=values.boolean("gkeDeletionProtection"),
         labels=dict(labels),
     )
@@ -119,7 +121,7 @@ def check(values: Values, gke: GkeSettings, stack: str, clusters: Mapping[str, s
     """
     if not gke.project:
         raise SettingsError(
-            f"gkeProject in {values.file} is missing: name the Google Cloud project that is to pay: "
+            f"gkeProject in {values.file} is missing: name the Google Cloud project that pays: "
             "./demo pulumi config set gkeProject PROJECT-ID"
         )
     if (given := values.text("exposure")) != ExposureKind.LOAD_BALANCER:
@@ -145,8 +147,8 @@ def check(values: Values, gke: GkeSettings, stack: str, clusters: Mapping[str, s
     for name, region in clusters.items():
         if not _REGION.fullmatch(region):
             raise SettingsError(
-                f"{name} in {values.file} is in region '{region}': backend gke needs one of Google's "
-                "regions, such as us-east1"
+                f"{name} in {values.file} is in region '{region}': backend gke needs one of "
+                "Google's regions, such as us-east1"
             )
         if len(f"{name}-{stack}") > _LONGEST_NAME:
             raise SettingsError(

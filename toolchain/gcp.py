@@ -1,7 +1,7 @@
 """pulumi-gcp, for stacks of backend gke: where its Python package and its provider are.
 
-The package has a folder of its own. Merely installed in `.venv` it would make Pulumi's language host
-report its provider as needed: 200 MB to fetch, and 2.5 s of every run of every other backend.
+The package has a folder of its own. Merely installed in `.venv` it would make Pulumi's language
+host report its provider as needed: 200 MB to fetch, and 2.5 s of every run of every other backend.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def is_wanted(stack: str) -> bool:
         text = (venv.PROJECT / f"Pulumi.{stack}.yaml").read_text()
     except OSError:
         return False
-    return re.search(r"^\s+['\"]?[\w-]+:backend['\"]?:\s*['\"]?gke\b", text, re.MULTILINE) is not None
+    return (
+        re.search(r"^\s+['\"]?[\w-]+:backend['\"]?:\s*['\"]?gke\b", text, re.MULTILINE) is not None
+    )
 
 
 def ensure() -> None:
@@ -86,9 +88,9 @@ def plugin_is_missing(env: Mapping[str, str]) -> bool:
     """Whether Pulumi has no gcp provider and may not fetch it."""
     if not _is_set(env, "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"):
         return False  # Pulumi fetches it as soon as the first resource is registered
-    if not _is_set(env, "PULUMI_IGNORE_AMBIENT_PLUGINS"):
-        if shutil.which(_PLUGIN, path=env.get("PATH", os.defpath)):
-            return False
+    ambient = not _is_set(env, "PULUMI_IGNORE_AMBIENT_PLUGINS")
+    if ambient and shutil.which(_PLUGIN, path=env.get("PATH", os.defpath)):
+        return False
     home = Path(env.get("PULUMI_HOME") or Path.home() / ".pulumi")
     return not (home / "plugins" / f"resource-gcp-v{version()}" / _PLUGIN).exists()
 

@@ -50,13 +50,13 @@ class GkeBackend:
         """Raises DemoError when pulumi-gcp is missing: without it even a preview is impossible."""
         if not package.is_ready():
             raise DemoError(
-                f"backend gke needs pulumi-gcp {package.version()} in {package.FOLDER.name}: run the "
-                f"same by ./demo, which installs it, or: {package.COMMAND}"
+                f"backend gke needs pulumi-gcp {package.version()} in {package.FOLDER.name}: run "
+                f"the same by ./demo, which installs it, or: {package.COMMAND}"
             )
         if package.plugin_is_missing(os.environ):
             raise DemoError(
-                f"Pulumi's provider for Google Cloud is missing, and is not fetched by itself here: "
-                f"./demo pulumi plugin install resource gcp {package.version()}"
+                f"Pulumi's provider for Google Cloud is missing, and is not fetched here by "
+                f"itself: ./demo pulumi plugin install resource gcp {package.version()}"
             )
         if str(package.FOLDER) not in sys.path:
             sys.path.append(str(package.FOLDER))

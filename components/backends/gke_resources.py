@@ -107,9 +107,7 @@ class Foundation(pulumi.ComponentResource):
         """Gives the options of a child: the provider, and what comes before."""
         return self.options(self, *before)
 
-    def options(
-        self, parent: pulumi.Resource, *before: pulumi.Resource
-    ) -> pulumi.ResourceOptions:
+    def options(self, parent: pulumi.Resource, *before: pulumi.Resource) -> pulumi.ResourceOptions:
         """Gives the options of any resource: parent, provider, and what comes before."""
         return pulumi.ResourceOptions(
             parent=parent, provider=self.provider, depends_on=list(before)

@@ -310,7 +310,7 @@ def test_what_the_machine_lacks_is_told_in_one_line(
     with pytest.raises(DemoError, match="no Google credentials: gcloud auth application-default"):
         backend.check()
     key.write_text("{}")
-    with pytest.raises(DemoError, match="gke-gcloud-auth-plugin is not on PATH; .* install gke"):
+    with pytest.raises(DemoError, match=r"gke-gcloud-auth-plugin is not on PATH; .* install gke"):
         backend.check()
     plugin = tmp_path / "gke-gcloud-auth-plugin"
     plugin.write_text("#!/bin/sh\n")

@@ -12,7 +12,7 @@ import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from tests.gcp import FOLDER_VARIABLE, types
+from tests.gcp import FOLDER_VARIABLE, sdk
 from tests.gcp.cloud import CLUSTER, REFUSED_BESIDE_AUTOPILOT, Cloud, Object, Refused
 from toolchain import gcp
 
@@ -32,37 +32,37 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
 
-    def Handshake(self, request: Any, context: Context) -> Any:  # noqa: N802
+    def Handshake(self, request: Any, context: Context) -> Any:
         return provider_pb2.ProviderHandshakeResponse()
 
-    def GetPluginInfo(self, request: Any, context: Context) -> Any:  # noqa: N802
+    def GetPluginInfo(self, request: Any, context: Context) -> Any:
         return plugin_pb2.PluginInfo(version=gcp.version())
 
-    def Attach(self, request: Any, context: Context) -> Any:  # noqa: N802
+    def Attach(self, request: Any, context: Context) -> Any:
         return empty_pb2.Empty()
 
-    def Cancel(self, request: Any, context: Context) -> Any:  # noqa: N802
+    def Cancel(self, request: Any, context: Context) -> Any:
         return empty_pb2.Empty()
 
-    def CheckConfig(self, request: Any, context: Context) -> Any:  # noqa: N802
+    def CheckConfig(self, request: Any, context: Context) -> Any:
         given = unpacked(request.news)
         own = {k: v for k, v in given.items() if k not in ("version", "pluginDownloadURL")}
-        problems = list(types.wrong(own, types.provider()))
+        problems = list(sdk.wrong(own, sdk.provider()))
         if not own.get("project"):
             problems.append(("project", "is required: the stand-in has no project of its own"))
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures(problems))
 
-    def DiffConfig(self, request: Any, context: Context) -> Any:  # noqa: N802
+    def DiffConfig(self, request: Any, context: Context) -> Any:
         return difference(unpacked(request.old_inputs), unpacked(request.news), ("project",))
 
-    def Configure(self, request: Any, context: Context) -> Any:  # noqa: N802
+    def Configure(self, request: Any, context: Context) -> Any:
         self.cloud.project = unpacked(request.args).get("project", "")
         return provider_pb2.ConfigureResponse(acceptSecrets=False, supportsPreview=True)
 
-    def Check(self, request: Any, context: Context) -> Any:  # noqa: N802
+    def Check(self, request: Any, context: Context) -> Any:
         inputs, token = unpacked(request.news), token_of(request.urn)
         try:
-            problems = list(types.wrong(inputs, types.of(token)))
+            problems = list(sdk.wrong(inputs, sdk.of(token)))
         except LookupError as error:
             problems = [("", str(error))]
         if token == CLUSTER and inputs.get("enableAutopilot"):
@@ -70,17 +70,17 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             problems += [(key, "conflicts with enableAutopilot") for key in beside]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures(problems))
 
-    def Diff(self, request: Any, context: Context) -> Any:  # noqa: N802
+    def Diff(self, request: Any, context: Context) -> Any:
         return difference(unpacked(request.old_inputs), unpacked(request.news), REPLACES)
 
-    def Create(self, request: Any, context: Context) -> Any:  # noqa: N802
+    def Create(self, request: Any, context: Context) -> Any:
         inputs = unpacked(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(properties=request.properties)
         made = self._do(context, self.cloud.create, token_of(request.urn), inputs)
         return provider_pb2.CreateResponse(id=made["id"], properties=packed(made["outputs"]))
 
-    def Read(self, request: Any, context: Context) -> Any:  # noqa: N802
+    def Read(self, request: Any, context: Context) -> Any:
         found = self.cloud.read(request.id)
         if found is None:
             return provider_pb2.ReadResponse()
@@ -88,13 +88,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             id=request.id, properties=packed(found["outputs"]), inputs=packed(found["inputs"])
         )
 
-    def Update(self, request: Any, context: Context) -> Any:  # noqa: N802
+    def Update(self, request: Any, context: Context) -> Any:
         if request.preview:
             return provider_pb2.UpdateResponse(properties=request.news)
         new = self._do(context, self.cloud.update, request.id, unpacked(request.news))
         return provider_pb2.UpdateResponse(properties=packed(new["outputs"]))
 
-    def Delete(self, request: Any, context: Context) -> Any:  # noqa: N802
+    def Delete(self, request: Any, context: Context) -> Any:
         self._do(context, self.cloud.delete, request.id)
         return empty_pb2.Empty()
 

@@ -126,9 +126,7 @@ def test_a_switch_leaves_google_alone_and_loses_nothing(
     assert site.journal() == before
 
 
-def test_protected_clusters_are_changed_in_their_place(
-    site: Site, outputs: dict[str, Any]
-) -> None:
+def test_protected_clusters_are_changed_in_their_place(site: Site, outputs: dict[str, Any]) -> None:
     before = len(site.journal())
     site.configure(lbMode="standby", gkeDeletionProtection=True)
     site.copy.demo("up")

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tests.gcp import cloud as stand_in
-from tests.gcp import setup, types
+from tests.gcp import sdk, setup
 from tests.gcp.cloud import NETWORK, SERVICE, SUBNETWORK, Cloud, Refused
 from tests.google import pulumi_gcp  # noqa: F401 - a fixture
 
 
 def wrong(token: str, **inputs: Any) -> list[str]:
-    return [f"{where} {why}" for where, why in types.wrong(inputs, types.of(token))]
+    return [f"{where} {why}" for where, why in sdk.wrong(inputs, sdk.of(token))]
 
 
 @pytest.mark.usefixtures("pulumi_gcp")
@@ -29,9 +29,9 @@ def test_inputs_are_checked_by_name_need_and_kind_to_the_bottom() -> None:
     assert said[0] == "secondaryIpRanges[0].ipCidrRange must be of type str, is 7"
     assert "secondaryIpRanges[1].rangeName is required" in said
     assert said[-1] == "secondaryIpRanges[2] must be a SubnetworkSecondaryIpRangeArgs"
-    assert wrong(SUBNETWORK, network=types.UNKNOWN) == []
+    assert wrong(SUBNETWORK, network=sdk.UNKNOWN) == []
     with pytest.raises(LookupError, match="no resource gcp:compute/netwrk:Netwrk"):
-        types.of("gcp:compute/netwrk:Netwrk")
+        sdk.of("gcp:compute/netwrk:Netwrk")
 
 
 @pytest.fixture
@@ -59,15 +59,15 @@ def test_a_resource_needs_its_api_and_what_it_refers_to(cloud: Cloud) -> None:
         cloud.create(NETWORK, {"name": "one"})
     cloud.create(SERVICE, {"service": "compute.googleapis.com"})
     network = cloud.create(NETWORK, {"name": "one"})
-    with pytest.raises(Refused, match="409: .* exists already"):
+    with pytest.raises(Refused, match=r"409: .* exists already"):
         cloud.create(NETWORK, {"name": "one"})
-    with pytest.raises(Refused, match="404: there is no .*Network whose selfLink is other"):
+    with pytest.raises(Refused, match=r"404: there is no .*Network whose selfLink is other"):
         cloud.create(SUBNETWORK, subnetwork("other", "10.0.0.0/20", "10.1.0.0/16"))
     link = network["outputs"]["selfLink"]
     made = cloud.create(SUBNETWORK, subnetwork(link, "10.0.0.0/20", "10.1.0.0/16"))
     with pytest.raises(Refused, match="overlaps another range"):
         cloud.create(SUBNETWORK, subnetwork(link, "10.2.0.0/20", "10.1.128.0/17"))
-    with pytest.raises(Refused, match="cannot be deleted: .*subnetwork.* uses it"):
+    with pytest.raises(Refused, match=r"cannot be deleted: .*subnetwork.* uses it"):
         cloud.delete(network["id"])
     cloud.delete(made["id"])
     cloud.delete(network["id"])

@@ -37,9 +37,9 @@ def wrong(inputs: Mapping[str, Any], kind: type, where: str = "") -> Iterator[tu
     names = _types.input_type_py_to_pulumi_names(kind)
     known = _types.input_type_types(kind)
     for name, parameter in inspect.signature(kind.__init__).parameters.items():  # type: ignore[misc]
-        if name in names and parameter.default is inspect.Parameter.empty:
-            if names[name] not in inputs:
-                yield f"{where}{names[name]}", "is required"
+        needed = name in names and parameter.default is inspect.Parameter.empty
+        if needed and names[name] not in inputs:
+            yield f"{where}{names[name]}", "is required"
     for name, value in inputs.items():
         if name in _SAID_BY_ENGINE:
             continue
@@ -82,7 +82,8 @@ def _plain(kind: Any) -> Any:
             each
             for each in typing.get_args(kind)
             if each is not type(None)
-            and getattr(typing.get_origin(each) or each, "__name__", "") not in ("Awaitable", "Output")
+            and getattr(typing.get_origin(each) or each, "__name__", "")
+            not in ("Awaitable", "Output")
         )
     return kind
 
