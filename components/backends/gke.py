@@ -23,7 +23,7 @@ from components.settings import EDGE_CLUSTER, Settings
 from toolchain import gcp as package
 
 if TYPE_CHECKING:
-    from components.backends.gke_resources import Foundation
+    from components.backends.gke_foundation import Foundation
 
 AUTH_PLUGIN = "gke-gcloud-auth-plugin"
 """What kubectl and Pulumi's provider ask for a token of the user's."""
@@ -89,7 +89,8 @@ class GkeBackend:
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
         """Registers the cluster and, with the first one, what all clusters share."""
-        from components.backends.gke_resources import Foundation, make_cluster
+        from components.backends.gke_cluster import make_cluster
+        from components.backends.gke_foundation import Foundation
 
         settings = self._settings
         if self._foundation is None:

@@ -13,7 +13,7 @@ import pytest
 from components.backends import gke
 from components.errors import DemoError
 from components.settings import read
-from tests.components.conftest import PROJECT, ROOT, Demo, secret_text, value
+from tests.components.conftest import PROJECT, ROOT, Demo, secret_value, value
 from tests.google import pulumi_gcp  # noqa: F401 - a fixture
 from toolchain import gcp as package
 
@@ -224,7 +224,7 @@ def test_channel_networks_protection_and_labels_are_those_of_the_settings(up: Ru
 def test_the_kubeconfig_asks_googles_plugin_and_holds_no_secret_of_ours(up: Run) -> None:
     demo = up()
     for name, provider in demo.of_type("pulumi:providers:kubernetes").items():
-        config = json.loads(secret_text(provider["kubeconfig"]))
+        config = json.loads(secret_value(provider["kubeconfig"]))
         assert config["clusters"][0]["cluster"] == {
             "server": f"https://{name}-cluster.example.com",
             "certificate-authority-data": f"authority of {name}-cluster",
