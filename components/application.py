@@ -12,6 +12,8 @@ from components.cluster import Cluster
 from components.cluster_info import cluster_info
 from components.routes import headless, is_exposed, with_weight
 from components.routing import ApplicationCluster
+from components.settings import Platform
+from components.tetrate.documents import exposed, exposed_namespaces, labelled
 
 
 class Application(pulumi.ComponentResource):
@@ -25,6 +27,7 @@ class Application(pulumi.ComponentResource):
         documents: Sequence[Mapping[str, Any]],
         edge_cluster: str,
         weight: int | None,
+        platform: Platform = Platform.ENVOY,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Registers the documents; returns before the cluster has them.
@@ -34,7 +37,8 @@ class Application(pulumi.ComponentResource):
         shown = "locality" if weight is None else weight
         props = {"cluster": place.name, "region": place.region, "edgeWeight": shown}
         super().__init__("demo:application:Application", name, props, opts)
-        cluster.register(name, objects(documents, place, edge_cluster, weight), self)
+        made = objects(documents, place, edge_cluster, weight, platform)
+        cluster.register(name, made, self)
         self.register_outputs({})
 
 
@@ -43,24 +47,30 @@ def objects(
     place: ApplicationCluster,
     edge_cluster: str,
     weight: int | None,
+    platform: Platform = Platform.ENVOY,
 ) -> list[dict[str, Any]]:
     """Gives the documents as one cluster gets them.
 
-    Each exposed Service carries the cluster's weight and has a headless twin; each namespace with
-    one has a ConfigMap that says where the pods run. No Service is waited for: workloads are, and
-    the edge's answer is what proves the rest.
+    Each exposed Service carries the cluster's weight; each namespace with one has a ConfigMap that
+    says where the pods run. For our own gateways a Service has a headless twin, for Tetrate's its
+    namespace has their labels. No Service is waited for: workloads are, and the edge's answer is
+    what proves the rest.
     """
     result: list[dict[str, Any]] = []
-    namespaces: list[str] = []
+    namespaces = exposed_namespaces(documents)
+    tetrate = platform is Platform.TETRATE
     for document in documents:
-        if document["kind"] != "Service":
-            result.append(dict(document))
+        kind, name = document["kind"], document["metadata"]["name"]
+        if kind != "Service":
+            theirs = tetrate and kind == "Namespace" and name in namespaces
+            result.append(labelled(document) if theirs else dict(document))
         elif not is_exposed(document):
             result.append(manifest.unawaited(document))
+        elif tetrate:
+            result.append(manifest.unawaited(exposed(document, edge_cluster, weight)))
         else:
             result.append(manifest.unawaited(with_weight(document, edge_cluster, weight)))
             result.append(manifest.unawaited(headless(document)))
-            namespaces.append(document["metadata"].get("namespace", "default"))
-    for namespace in dict.fromkeys(namespaces):
+    for namespace in namespaces:
         result.append(cluster_info(place.name, place.region, namespace))
     return result

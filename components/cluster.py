@@ -75,10 +75,12 @@ class Cluster(pulumi.ComponentResource):
         documents: Sequence[Mapping[str, Any]],
         parent: pulumi.Resource,
         after: Sequence[pulumi.Resource] = (),
+        shared: bool = False,
     ) -> list[manifest.Document]:
         """Registers objects in this cluster as `parent`'s children, see `manifest.register`.
 
-        They come after `after` and go before it, or go with the cluster.
+        They come after `after` and go before it, or go with the cluster. What is `shared` with
+        others stays when the stack goes, and carries no mark.
         """
         options = pulumi.ResourceOptions(
             parent=parent,
@@ -86,7 +88,9 @@ class Cluster(pulumi.ComponentResource):
             deleted_with=self.lives_in,
             depends_on=list(after),
             custom_timeouts=_TIMEOUTS,
+            retain_on_delete=shared,
         )
-        marks = {mark.ANNOTATION: self._mark, **_GOES_AT_ONCE} if self._mark else {}
+        marked = self._mark and not shared
+        marks = {mark.ANNOTATION: self._mark, **_GOES_AT_ONCE} if marked else {}
         given = [manifest.annotated(document, marks) for document in documents]
         return manifest.register(prefix, given, options)

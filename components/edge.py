@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import pulumi
 
 from components import envoys
 from components.answer import DEADLINE, DEADLINE_OF_OTHERS, Answer
+from components.client_tls import client_secrets, issuer
 from components.entrance import DEPLOYMENT, NAMESPACE, Entrance
 from components.envoy import naive
 from components.envoy.common import edge_san
@@ -18,9 +18,7 @@ from components.envoy.edge import EdgeConfig, edge_files
 from components.envoy.pod import EnvoyPods
 from components.pki import Certificate
 from components.plan import Plan
-from components.routes import Route
 from components.routing import LbMode, edge_targets, naive_targets
-from components.secrets import is_filled
 from components.settings import EDGE_CLUSTER
 
 
@@ -102,10 +100,7 @@ class Edge(pulumi.ComponentResource):
             )
 
         child = pulumi.ResourceOptions(parent=self)
-        secrets = {
-            secret: self._secret(f"{name}-{secret}", secret, covered, args)
-            for secret, covered in certificate_names(mesh.routes, args.names).items()
-        }
+        secrets = client_secrets(name, mesh.routes, args.names, args.secrets, mesh.authority, self)
         registered = envoys.register(
             name,
             args.entrance,
@@ -117,19 +112,16 @@ class Edge(pulumi.ComponentResource):
                 region=args.region,
                 checksum="",
                 edge=True,
-                certificates=tuple(secrets),
+                certificates=tuple(secret["metadata"]["name"] for secret in secrets),
                 replicas=args.replicas,
             ),
             pulumi.Output.all(addresses=mesh.addresses, names=list(args.names)).apply(files),
             Certificate(f"{name}-mesh", mesh.authority, [edge_san(EDGE_CLUSTER)], child),
-            list(secrets.values()),
+            secrets,
         )
         port = "" if args.https_port == 443 else f":{args.https_port}"
         self.host = route.host
-        issuer = next(iter(secrets.values()))["data"]["ca.crt"]
-        self.ca_certificate = pulumi.Output.from_input(issuer).apply(
-            lambda encoded: base64.b64decode(encoded).decode()
-        )
+        self.ca_certificate = issuer(secrets[0])
         self.url = pulumi.Output.concat("https://", args.names[0], port, route.path)
         self.naive_url = pulumi.Output.concat("https://", args.names[0], port, naive.path(route))
         Answer(
@@ -142,33 +134,3 @@ class Edge(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
         )
         self.register_outputs({"url": self.url, "host": self.host})
-
-    def _secret(
-        self, resource: str, name: str, covered: Sequence[pulumi.Input[str]], args: EdgeArgs
-    ) -> dict[str, Any]:
-        """Gives a Secret for clients' TLS: the user's own, else one with a certificate of ours."""
-        found = (s for s in args.secrets if s["metadata"]["name"] == name)
-        document = next(found, envoys.tls_secret(name, NAMESPACE, {}))
-        if is_filled(document):
-            return dict(document)
-        child = pulumi.ResourceOptions(parent=self)
-        own = Certificate(resource, args.mesh.authority, covered, child)
-        return {**document, "data": envoys.tls_data(own)}
-
-
-def certificate_names(
-    routes: Sequence[Route], names: Sequence[pulumi.Input[str]]
-) -> dict[str, list[pulumi.Input[str]]]:
-    """Gives the names that each TLS Secret's certificate must cover.
-
-    They are the hosts of its routes; the first Secret covers the edge's own `names` too, for the
-    edge answers to those as to the first route's host.
-    """
-    covered: dict[str, list[pulumi.Input[str]]] = {}
-    for route in routes:
-        if route.tls_secret:
-            hosts = covered.setdefault(route.tls_secret, [])
-            hosts += [host for host in route.hosts if host not in hosts]
-    for hosts in list(covered.values())[:1]:
-        hosts += names
-    return covered

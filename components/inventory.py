@@ -9,7 +9,7 @@ from typing import Any
 from components.application import objects
 from components.entrance import DEPLOYMENT, NAMESPACE
 from components.envoy.pod import EnvoyPods
-from components.settings import EDGE_CLUSTER, Settings
+from components.settings import EDGE_CLUSTER, Platform, Settings
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,15 @@ def inventory(
     """Gives the objects of each cluster.
 
     `documents` are those of the application's manifest, `secrets` the names of the Secrets for
-    clients' TLS.
+    clients' TLS. On platform tetrate the gateways are not ours, and Profile and Tenant are shared:
+    see components.tetrate.served.
     """
-    result = {EDGE_CLUSTER: [*_gateway(), *(_item("v1", "Secret", name) for name in secrets)]}
+    platform = settings.platform
+    gateway = [] if platform is Platform.TETRATE else _gateway()
+    result = {EDGE_CLUSTER: [*gateway, *(_item("v1", "Secret", name) for name in secrets)]}
     for place in settings.clusters:
-        own = objects(documents, place, EDGE_CLUSTER, settings.edge_weights[place.name])
-        result[place.name] = [*map(_of, own), *_gateway()]
+        own = objects(documents, place, EDGE_CLUSTER, settings.edge_weights[place.name], platform)
+        result[place.name] = [*map(_of, own), *gateway]
     return result
 
 

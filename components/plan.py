@@ -16,7 +16,9 @@ from components.errors import DemoError
 from components.lint.model import Place
 from components.profile import HttpProfile, ProfileError, http_profile
 from components.routes import Route, RouteError, routes
-from components.settings import EDGE_CLUSTER, Settings, load
+from components.settings import EDGE_CLUSTER, Platform, Settings, load
+from components.tetrate import served
+from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
 from toolchain.errors import UserError
 
 
@@ -33,6 +35,8 @@ class Plan:
     secrets: Sequence[Mapping[str, Any]]
     """Documents of the Secrets for clients' TLS."""
     backend: backends.ClusterBackend
+    platform_documents: Sequence[Mapping[str, Any]] = ()
+    """On platform tetrate the Profile and the Tenant that uses it; else none."""
 
 
 def make(root: Path) -> Plan:
@@ -48,6 +52,8 @@ def make(root: Path) -> Plan:
         pulumi.log.warn(trap.line)
     try:
         plan.backend.check()
+        if settings.platform is Platform.TETRATE:
+            _check_platform(plan)
     except UserError as error:
         if not pulumi.runtime.is_dry_run():
             raise
@@ -64,7 +70,12 @@ def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
             f"{manifest.shown(settings.http_profile)} holds {1 + len(more)} documents; keep one"
         )
     try:
-        found = routes(documents, EDGE_CLUSTER, source=manifest.shown(settings.manifest))
+        found = routes(
+            documents,
+            EDGE_CLUSTER,
+            source=manifest.shown(settings.manifest),
+            own_gateways=settings.platform is Platform.ENVOY,
+        )
         parsed = http_profile(profile, source=manifest.shown(settings.http_profile))
     except (RouteError, ProfileError) as error:
         raise DemoError(str(error)) from None
@@ -97,7 +108,35 @@ def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
             for document in manifest.load(settings.online_banking_secret)
         ],
         backend=backend,
+        platform_documents=_platform_documents(settings, profile),
     )
+
+
+def _platform_documents(
+    settings: Settings, profile: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], ...]:
+    if settings.platform is not Platform.TETRATE:
+        return ()
+    tenant = check_tenant(
+        manifest.load(settings.tenant_settings),
+        profile,
+        manifest.shown(settings.tenant_settings),
+        manifest.shown(settings.http_profile),
+    )
+    return (profile, tenant)
+
+
+def _check_platform(plan: Plan) -> None:
+    """Looks whether Tetrate's platform is there, as far as can be seen. Raises UserError."""
+    assert isinstance(plan.backend, backends.Standing)  # components.settings refuses the others
+    served.check(plan.backend.raw, EDGE_CLUSTER, plan.platform_documents, NAMESPACE)
+    names = [cluster.name for cluster in plan.settings.clusters]
+    for namespace in foreign_namespaces(plan.documents):
+        pulumi.log.warn(
+            f"{manifest.shown(plan.settings.manifest)} has no Namespace {namespace}, so label it "
+            f"yourself in {', '.join(names)}: kubectl label namespace {namespace} "
+            + " ".join(f"{key}={value}" for key, value in NAMESPACE_LABELS.items())
+        )
 
 
 def _place(settings: Settings) -> Place:

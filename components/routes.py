@@ -23,6 +23,17 @@ MAX_HOSTS = 10
 
 #: Annotations that change nothing here, because the program makes the gateways itself.
 _TOLERATED = ("auto-deploy", "cloud-annotations", "gateway-namespace")
+#: Annotations for Tetrate's gateways alone, which then get them as they are.
+_TETRATES_OWN = (
+    "local-host",
+    "local-path",
+    "local-protocol",
+    "local-port",
+    "tls-secret-namespace",
+    "workload-selector",
+    "retry-policy",
+    "traffic-mode",
+)
 _FOLLOWED = (
     "host",
     "hosts",
@@ -75,16 +86,18 @@ def routes(
     edge_cluster: str = "corp-edge",
     *,
     source: str = "the manifest",
+    own_gateways: bool = True,
 ) -> list[Route]:
     """Gives the routes of all Services with a host annotation, in the order of `documents`.
 
-    `source` names the file in error texts. Raises RouteError when there is none, or when an
-    annotation cannot be followed.
+    `source` names the file in error texts. `own_gateways` is off where they are Tetrate's, which
+    follow more annotations than ours. Raises RouteError when there is none, or when an annotation
+    cannot be followed.
     """
     found = []
     for document in documents:
         if is_exposed(document):
-            found.append(_route(document, documents, edge_cluster, source))
+            found.append(_route(document, documents, edge_cluster, source, own_gateways))
     if not found:
         names = [_name(d) for d in documents if d.get("kind") == "Service"]
         raise RouteError(
@@ -156,15 +169,16 @@ def headless(service: Document) -> dict[str, Any]:
 class _Notes:
     """The gateway annotations of one Service, and where they are, for error texts."""
 
-    def __init__(self, service: Document, source: str) -> None:
+    def __init__(self, service: Document, source: str, own_gateways: bool) -> None:
         self.where = f"{source}: Service {_name(service)}"
         self._values = {
             key.removeprefix(PREFIX): value
             for key, value in _annotations(service).items()
             if key.startswith(PREFIX)
         }
+        known = _FOLLOWED + _TOLERATED + (() if own_gateways else _TETRATES_OWN)
         for key, value in self._values.items():
-            if key not in _FOLLOWED + _TOLERATED:
+            if key not in known:
                 raise self.wrong(
                     key, f"is not followed here; remove it (known: {', '.join(_FOLLOWED)})"
                 )
@@ -179,9 +193,13 @@ class _Notes:
 
 
 def _route(
-    service: Document, documents: Sequence[Document], edge_cluster: str, source: str
+    service: Document,
+    documents: Sequence[Document],
+    edge_cluster: str,
+    source: str,
+    own_gateways: bool,
 ) -> Route:
-    notes = _Notes(service, source)
+    notes = _Notes(service, source, own_gateways)
     hosts = _hosts(notes)
     path = notes.get("path", "/")
     if not path.startswith("/") or any(sign in path for sign in "?#* "):

@@ -49,10 +49,6 @@ class Platform(StrEnum):
     TETRATE = "tetrate"
 
 
-NOT_BUILT = (Platform.TETRATE,)
-"""Choices of the design that this version does not have; choosing one is refused."""
-
-
 @dataclass(frozen=True)
 class LocalPorts:
     """The run of ports on 127.0.0.1 that a stack of backend local takes, from its first."""
@@ -97,6 +93,8 @@ class Settings:
     manifest: Path
     http_profile: Path
     online_banking_secret: Path
+    tenant_settings: Path
+    """The Tenant that uses the profile (platform tetrate)."""
     local_ports: LocalPorts
     local_nodes: int
     """Nodes of each cluster of backend local."""
@@ -140,8 +138,22 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
     """
     project = yaml.safe_load((root / "Pulumi.yaml").read_text())
     values = Values(project, given, f"Pulumi.{stack}.yaml")
-    backend = values.choice("backend", Backend, NOT_BUILT)
-    platform = values.choice("platform", Platform, NOT_BUILT)
+    backend = values.choice("backend", Backend)
+    platform = values.choice("platform", Platform)
+    if platform is Platform.TETRATE and backend is not Backend.EXISTING:
+        raise values.refusal(
+            "platform",
+            platform,
+            f"it needs clusters with Tetrate's platform, and backend {backend} makes them without; "
+            "./demo pulumi config set backend existing",
+        )
+    naive_route = values.boolean("naiveRoute")
+    if platform is Platform.TETRATE and naive_route:
+        raise values.refusal(
+            "naiveRoute",
+            "true",
+            f"platform {platform} has no naive route; ./demo pulumi config set naiveRoute false",
+        )
     lb_mode = values.choice("lbMode", LbMode)
     entries = _entries(values)
     clusters = _clusters(values, entries)
@@ -173,6 +185,7 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         manifest=values.file_path("manifest", root),
         http_profile=values.file_path("httpProfile", root),
         online_banking_secret=root / "manifests" / "online-banking-secret.yaml",
+        tenant_settings=root / "manifests" / "tenant-settings.yaml",
         local_ports=ports,
         local_nodes=values.whole("localNodes", 1, 5),
         existing=existing_settings.read(
@@ -180,7 +193,7 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         ),
         gateway_replicas=values.whole("gatewayReplicas", 1, 10),
         edge_replicas=values.whole("edgeReplicas", 1, 10),
-        naive_route=values.boolean("naiveRoute"),
+        naive_route=naive_route,
         gke=gke,
         state=root / ".demo" / stack,
     )

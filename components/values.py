@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,21 +46,13 @@ class Values:
         """Gives the value as text."""
         return str(self.given.get(key, self.default(key))).strip()
 
-    def choice(
-        self, key: str, choices: type[_Choice], not_built: Collection[StrEnum] = ()
-    ) -> _Choice:
-        """Gives one of an enumeration's members; those of `not_built` are refused as to come."""
+    def choice(self, key: str, choices: type[_Choice]) -> _Choice:
+        """Gives one of an enumeration's members."""
         given = self.text(key)
         if given not in list(choices):
-            allowed = [str(choice) for choice in choices if choice not in not_built]
-            raise self.refusal(
-                key, given, f"use one of {', '.join(allowed)}{did_you_mean(given, choices)}"
-            )
-        chosen = choices(given)
-        if chosen in not_built:
-            remedy = f"./demo pulumi config set {key} {self.default(key)}"
-            raise self.refusal(key, given, f"this version has no {key} {given} yet; {remedy}")
-        return chosen
+            allowed = ", ".join(map(str, choices))
+            raise self.refusal(key, given, f"use one of {allowed}{did_you_mean(given, choices)}")
+        return choices(given)
 
     def whole(self, key: str, lowest: int, highest: int) -> int:
         """Gives a whole number between two bounds, both allowed."""

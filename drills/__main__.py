@@ -47,6 +47,11 @@ def _run(chosen: argparse.Namespace) -> int:
         if not profile.is_file():
             raise UserError(f"There is no profile {profile}")
     site = Site.selected(chosen.stack, chosen.elsewhere)
+    if site.platform != "envoy" and chosen.command in ("run", "demo"):
+        raise UserError(
+            f"Stack {site.stack} is on platform {site.platform}, and drills judge by what our own "
+            "Envoys promise. Break and count by hand: ./demo task break, fix, generate-traffic"
+        )
     match chosen.command:
         case "list":
             return _list(site)

@@ -52,6 +52,8 @@ class Site:
     """Settings, other than the stack's own, that are in force while drills run."""
     naive_url: str = ""
     """Address of the naive route; empty where it is switched off."""
+    platform: str = "envoy"
+    """What moves the traffic; predictions and promises are about our own Envoys."""
 
     @staticmethod
     def selected(stack: str | None = None, elsewhere: bool = False) -> Site:
@@ -69,6 +71,7 @@ class Site:
             ca_file=found.ca_file,
             elsewhere=elsewhere,
             naive_url=found.naive_url,
+            platform=found.platform,
         )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pulumi
 
@@ -58,6 +58,14 @@ class ClusterBackend(Protocol):
     @property
     def https_port(self) -> int:
         """Port at which clients reach the edge."""
+
+
+@runtime_checkable
+class Standing(Protocol):
+    """A backend whose clusters are there before anything is registered."""
+
+    def raw(self, cluster: str, path: str) -> str:
+        """Gives what a cluster's API server answers to GET of a path. Raises UserError."""
 
 
 def of(settings: Settings) -> ClusterBackend:

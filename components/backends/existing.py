@@ -64,6 +64,14 @@ class ExistingBackend:
         if text := refusal(seen, self.mark):
             raise DemoError(text)
 
+    def raw(self, cluster: str, path: str) -> str:
+        """Gives what a cluster that `check` has seen answers. Raises DemoError."""
+        try:
+            return kubectl.ask(self._seen[cluster].kubeconfig, "get", "--raw", path)
+        except kubectl.NoAnswer as error:
+            context = self._own.contexts[cluster]
+            raise DemoError(f"{cluster} (context {context}): GET {path}: {error}") from None
+
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
         """Hands the context over; in a preview without its cluster nothing is known of it."""
         seen = self._seen.get(name)

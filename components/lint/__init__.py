@@ -182,14 +182,13 @@ def _weights(profile: HttpProfile, place: Place) -> Iterator[Trap]:
         why = "there is one application cluster and nothing to fail over to"
         yield place.setting("weights", "clusters", "1", why, "a second one, in another region")
     elif not place.own_envoys and place.lb_mode is not LbMode.LOCALITY:
-        yield place.setting(
-            "weights",
-            "lbMode",
-            place.lb_mode,
+        why = (
             "it writes weights on the Services, and Tetrate splits a weighted list strictly, "
-            "without health checks and failover: a dead cluster's share gets 503",
-            "locality",
+            "without health checks and failover: a dead cluster's share gets 503"
         )
+        if place.lb_mode is LbMode.STANDBY:
+            why += "; the weight 0 of the others means routing by locality there, not standby"
+        yield place.setting("weights", "lbMode", place.lb_mode, why, "locality")
 
 
 def _differing(profile: HttpProfile, place: Place, named: set[str]) -> Iterator[Trap]:

@@ -36,6 +36,8 @@ class Target:
     """Edge weight of each application cluster; None where locality decides."""
     naive_url: str = ""
     """Address of the naive route, to compare with; empty where it is switched off."""
+    platform: str = "envoy"
+    """What moves the traffic."""
 
     @property
     def folder(self) -> Path:
@@ -80,6 +82,7 @@ def selected(stack: str | None = None) -> Target:
         lb_mode=str(outputs.get("lbMode", "")),
         weights=outputs.get("edgeWeights") or {},
         naive_url=str(outputs.get("naiveUrl", "")),
+        platform=str(outputs.get("platform", "envoy")),
     )
 
 

@@ -1,0 +1,1 @@
+"""Platform `tetrate`: what is applied to clusters in which Tetrate's platform is installed."""
