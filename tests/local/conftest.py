@@ -20,7 +20,7 @@ from tests.checkout import Checkout, checkout
 
 ORDER = (
     "up", "kubernetes", "access", "switch", "failover", "damage", "breaking", "two_stacks",
-    "existing", "gke", "destroy", "many",
+    "existing", "tetrate", "gke", "destroy", "many",
 )  # fmt: skip
 
 FAILED = pytest.StashKey[bool]()

@@ -228,6 +228,8 @@ def test_one_cluster_has_nowhere_to_fail_over_to() -> None:
 @pytest.mark.parametrize("mode", LbMode)
 def test_weights_switch_failover_off_on_tetrate_only(mode: LbMode) -> None:
     weighted = found({}, Place(platform="tetrate", lb_mode=mode))
+    said = [trap for trap in weighted if "means routing by locality there" in trap.why]
+    assert bool(said) == (mode is LbMode.STANDBY)
     assert [trap.key for trap in weighted] == ([] if mode is LbMode.LOCALITY else ["lbMode"])
     assert found({}, Place(lb_mode=mode)) == []
 

@@ -101,7 +101,7 @@ CLUSTER = {"name": "a", "region": "us-east1"}
         ),
         ("lbMode", "", "lbMode .* is '': use one of active, standby, locality$"),
         ("backend", "locl", r"is 'locl': .* local, existing, gke \(did you mean local\?\)$"),
-        ("platform", "tetrate", "this version has no platform tetrate yet"),
+        ("platform", "tetrat", r"use one of envoy, tetrate \(did you mean tetrate\?\)$"),
         ("lbmode", "standby", r"unknown key lbmode .* \(did you mean lbMode\?\); remove it: "),
         ("colour", "red", "unknown key colour in Pulumi.west.yaml; .* config rm colour$"),
         ("activeCluster", "north", "'north': use one of east-cluster, west-cluster$"),

@@ -1,0 +1,201 @@
+"""Platform tetrate on real clusters with definitions of the platform's kinds, and nobody behind.
+
+What the platform makes of the objects is not tried here: that they are there, as they should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from localkube.spec import ClusterSpec
+from tests.checkout import APPLICATION, PROJECT, Checkout, Done, checkout, free_run
+from tests.lab_clusters import apply, bare_clusters, call, kubeconfig
+from tests.local.conftest import unable
+from tests.tetrate import CRDS, NAMESPACE
+from toolchain import tools
+
+CLUSTERS = ("corp-edge", *APPLICATION)
+SERVICE = "/api/v1/namespaces/transaction-service/services/web-portal"
+TENANT = "/apis/tsb.tetrate.io/v2/namespaces/default/tenants/default"
+PROFILE = "/apis/profile.tsb.tetrate.io/v2/namespaces/default/profiles/http-profile"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+NAMES = {"tenants.tsb.tetrate.io", "profiles.profile.tsb.tetrate.io"}
+NOTES = "gateway.tetrate.io/"
+
+
+class Site:
+    """A checkout whose stack west is to run on three clusters where the platform would be."""
+
+    def __init__(self, copy: Checkout, specs: dict[str, ClusterSpec]) -> None:
+        self.copy, self.specs = copy, specs
+
+    def configure(self, **values: Any) -> None:
+        """Writes the stack's settings: those of this test, and `values`."""
+        given = {"backend": "existing", "platform": "tetrate", "activeCluster": "west-cluster"}
+        keys = {f"{PROJECT}:{key}": value for key, value in {**given, **values}.items()}
+        (self.copy.folder / "Pulumi.west.yaml").write_text(yaml.safe_dump({"config": keys}))
+
+    def kubectl(self, *arguments: str, check: bool = True) -> Done:
+        """Runs the user's own kubectl on corp-edge, with or without a stack."""
+        command = (str(tools.path("kubectl")), "--context", "corp-edge", "--namespace", "default")
+        return self.copy.run(*command, *arguments, check=check)
+
+    def get(self, cluster: str, path: str) -> dict[str, Any]:
+        return call(self.specs[cluster], "GET", path)
+
+    def namespaces(self, cluster: str) -> set[str]:
+        items = self.get(cluster, "/api/v1/namespaces")["items"]
+        return {item["metadata"]["name"] for item in items}
+
+    def versions(self) -> dict[str, str]:
+        """Version of every object that a switch might touch, those of the Services aside."""
+        paths = [(c, "/apis/apps/v1/namespaces/transaction-service/deployments/web-portal")
+                 for c in APPLICATION]  # fmt: skip
+        paths += [("corp-edge", TENANT), ("corp-edge", PROFILE)]
+        paths += [("corp-edge", "/api/v1/namespaces/tetrate-system/secrets/online-banking-certs")]
+        # the generation of a Deployment: its status changes by itself
+        found = {f"{c}{p}": self.get(c, p)["metadata"] for c, p in paths}
+        return {
+            key: str(metadata.get("generation") or metadata["resourceVersion"])
+            for key, metadata in found.items()
+        }
+
+    def weights(self) -> list[str]:
+        """The weights on the Services, east's first."""
+        key = f"{NOTES}edge-clusters"
+        return [self.get(c, SERVICE)["metadata"]["annotations"][key] for c in APPLICATION]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("tetrate")
+    if reason := unable(folder):
+        pytest.skip(reason)
+    first = free_run(3)
+    with bare_clusters(folder, CLUSTERS, first, {}) as made:
+        specs = dict(zip(CLUSTERS, made.values(), strict=True))
+        config = kubeconfig(folder / "config.json", specs)
+        with checkout() as copy:
+            copy.environment["KUBECONFIG"] = str(config)
+            yield Site(copy, specs)
+
+
+def create(spec: ClusterSpec, document: dict[str, Any]) -> None:
+    call(spec, "POST", DEFINITIONS, document)
+
+
+def refused(site: Site, *words: str) -> None:
+    """`up` is refused with these words, before anything is made."""
+    done = site.copy.demo("up", check=False)
+    assert done.code, done.output
+    assert all(word in done.output for word in words), done.output
+    assert "Traceback" not in done.output
+    for cluster in APPLICATION:
+        assert "transaction-service" not in site.namespaces(cluster)
+
+
+def test_without_the_platform_nothing_is_applied(site: Site) -> None:
+    site.configure()
+    refused(
+        site,
+        "corp-edge has no Profile (profile.tsb.tetrate.io/v2) and Tenant (tsb.tetrate.io/v2); ",
+        "install Tetrate's platform",
+    )
+    for document in yaml.safe_load_all(CRDS.read_text()):
+        create(site.specs["corp-edge"], document)
+    site.kubectl("wait", "--for=condition=Established", *(f"crd/{name}" for name in NAMES))
+    refused(site, "corp-edge has no namespace tetrate-system, the platform's own; ")
+    for spec in site.specs.values():
+        apply(spec, NAMESPACE)
+
+
+@pytest.mark.parametrize("file", ["http-profile.yaml", "tenant-settings.yaml"])
+def test_every_field_of_the_manifests_is_one_of_the_kind(
+    site: Site, file: str, tmp_path: Path
+) -> None:
+    own = site.copy.folder / "manifests" / file
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(own.read_text().replace("displayName:", "displayNmae:"))
+    command = ("apply", "--validate=strict", "--dry-run=server", "--filename")
+    site.kubectl(*command, str(own))
+    done = site.kubectl(*command, str(wrong), check=False)
+    assert done.code and "displayNmae" in done.output
+
+
+def test_somebody_elses_tenant_is_not_changed_before_they_agree(site: Site) -> None:
+    own = site.copy.folder / "manifests" / "tenant-settings.yaml"
+    given = yaml.safe_load(own.read_text())
+    theirs = {**given, "spec": {"profiles": ["organizations/tetrate/profiles/other"]}}
+    call(site.specs["corp-edge"], "POST", TENANT.rpartition("/")[0], theirs)
+    refused(site, "corp-edge has a Tenant default already, with other profiles; ")
+    assert site.get("corp-edge", TENANT)["spec"] == theirs["spec"]
+    site.kubectl("apply", "--filename", str(own))
+
+
+def test_the_objects_are_there_as_the_manifests_say(site: Site) -> None:
+    done = site.copy.demo("up")
+    assert "Tetrate splits a weighted list strictly" in done.output
+    for path, file in ((PROFILE, "http-profile.yaml"), (TENANT, "tenant-settings.yaml")):
+        given = yaml.safe_load((site.copy.folder / "manifests" / file).read_text())
+        live = site.get("corp-edge", path)
+        assert live["spec"] == given["spec"]
+        assert given["metadata"]["annotations"].items() <= live["metadata"]["annotations"].items()
+    for cluster in APPLICATION:
+        notes = site.get(cluster, SERVICE)["metadata"]["annotations"]
+        found = {k.removeprefix(NOTES): v for k, v in notes.items() if k.startswith(NOTES)}
+        assert found == {
+            "host": "online-banking.dynabank.com",
+            "expose": "global",
+            "edge-clusters": "corp-edge:100",
+            "tls-secret": "online-banking-certs",
+            "protocol": "HTTPS",
+            "path": "/web-portal",
+            "auto-deploy": "true",
+        }
+        namespace = site.get(cluster, "/api/v1/namespaces/transaction-service")["metadata"]
+        assert namespace["labels"]["istio-injection"] == "enabled"
+        assert namespace["labels"]["tetrate.io/rev"] == "default"
+    secret = site.get("corp-edge", "/api/v1/namespaces/tetrate-system/secrets/online-banking-certs")
+    assert all(secret["data"][key] for key in ("tls.crt", "tls.key", "ca.crt"))
+    for cluster in CLUSTERS:  # none of our Envoys
+        path = "/apis/apps/v1/namespaces/tetrate-system/deployments"
+        assert site.get(cluster, path)["items"] == []
+    assert site.copy.outputs()["url"] == "https://online-banking.dynabank.com/web-portal"
+    assert site.copy.preview() == []
+
+
+def test_a_switch_changes_the_annotations_only(site: Site) -> None:
+    before = site.versions()
+    site.configure(lbMode="standby")
+    kinds = {what.rpartition("::")[0] for _, what in site.copy.preview()}
+    objects = {kind for kind in kinds if kind.startswith("kubernetes:")}
+    assert objects == {"kubernetes:core/v1:Service"}
+    site.copy.demo("up")
+    assert site.weights() == ["corp-edge:0", "corp-edge:100"]
+    assert site.versions() == before
+
+
+def test_a_drill_is_refused_for_what_it_promises_is_about_our_own_envoys(site: Site) -> None:
+    done = site.copy.demo("task", "drill", "--", "gateway-gone", check=False)
+    assert done.code and "platform tetrate" in done.output
+
+
+def test_destroy_leaves_what_is_the_platforms_and_what_is_shared_with_others(site: Site) -> None:
+    kept = {path: site.get("corp-edge", path)["metadata"]["uid"] for path in (TENANT, PROFILE)}
+    site.copy.demo("destroy")
+    for cluster in CLUSTERS:
+        assert "tetrate-system" in site.namespaces(cluster)
+        assert "transaction-service" not in site.namespaces(cluster)
+    assert site.get("corp-edge", "/api/v1/namespaces/tetrate-system/secrets")["items"] == []
+    for path, uid in kept.items():
+        assert site.get("corp-edge", path)["metadata"]["uid"] == uid
+    names = {item["metadata"]["name"] for item in site.get("corp-edge", DEFINITIONS)["items"]}
+    assert names == NAMES
+    assert site.get("corp-edge", TENANT)["spec"]["profiles"] == [
+        "organizations/tetrate/profiles/http-profile"
+    ]
