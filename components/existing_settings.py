@@ -34,6 +34,8 @@ class ExistingSettings:
     exposure: Exposure
     edge_port: int
     """Port at which clients reach the edge."""
+    may_share: bool
+    """Whether two roles may be on one cluster, where nothing of theirs is of one name."""
 
 
 def read(
@@ -69,6 +71,7 @@ def read(
         addresses=addresses,
         exposure=exposure,
         edge_port=port or exposure.edge_ports[0],
+        may_share=values.boolean("allowSharedCluster"),
     )
 
 

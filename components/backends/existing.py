@@ -61,7 +61,7 @@ class ExistingBackend:
         with ThreadPoolExecutor(max_workers=len(contexts)) as pool:
             seen = list(pool.map(lambda name: self._look(name, objects[name]), contexts))
         self._seen = {each.cluster: each for each in seen if each.uid}
-        if text := refusal(seen, self.mark):
+        if text := refusal(seen, self.mark, self._own.may_share):
             raise DemoError(text)
 
     def raw(self, cluster: str, path: str) -> str:
@@ -104,7 +104,7 @@ class ExistingBackend:
             there = [] if lacking else _there(kubeconfig, items)
         except (kubectl.NoAnswer, ValueError) as error:
             return Seen(cluster, context, problem=str(error))
-        return Seen.of(cluster, context, kubeconfig, version, lacking, there)
+        return Seen.of(cluster, context, kubeconfig, version, lacking, there, items)
 
 
 def _there(kubeconfig: str, items: Iterable[Item]) -> list[Mapping[str, object]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from components.backends import rights
 from components.backends.mark import ANNOTATION
+from components.inventory import Item
 
 OLDEST = (1, 22)
 """First Kubernetes whose server-side apply is stable, which is how objects get into clusters."""
@@ -30,6 +31,8 @@ class Seen:
     denied: Sequence[rights.Right] = ()
     objects: Sequence[Mapping[str, Any]] = ()
     """Objects that are there under names that the stack needs."""
+    needs: Sequence[Item] = ()
+    """All that the stack will put into it."""
 
     @staticmethod
     def of(
@@ -39,6 +42,7 @@ class Seen:
         version: Mapping[str, Any],
         denied: Sequence[rights.Right],
         there: Iterable[Mapping[str, Any]],
+        needs: Sequence[Item] = (),
     ) -> Seen:
         """Takes apart what the API server said."""
         objects = list(there)
@@ -51,6 +55,7 @@ class Seen:
             version=_version(version),
             denied=denied,
             objects=[o for o in objects if o is not own],
+            needs=needs,
         )
 
     @property
@@ -64,24 +69,32 @@ class Seen:
         return f"{self.cluster} (context {self.context})"
 
 
-def refusal(clusters: Sequence[Seen], mark: str) -> str:
-    """Gives the reason why the clusters cannot be used, in one line; empty if they can."""
+def refusal(clusters: Sequence[Seen], mark: str, may_share: bool = False) -> str:
+    """Gives the reason why the clusters cannot be used, in one line; empty if they can.
+
+    `may_share` tells whether two of them may be one, where nothing of theirs is of one name.
+    """
     away = [f"{seen.shown}: {seen.problem}" for seen in clusters if seen.problem]
     if away:
         return f"{'; '.join(away)}. Look at it: kubectl --context CONTEXT get nodes"
-    return _shared(clusters) or next(filter(None, (_unfit(seen, mark) for seen in clusters)), "")
+    shared = _shared(clusters, may_share)
+    return shared or next(filter(None, (_unfit(seen, mark) for seen in clusters)), "")
 
 
-def _shared(clusters: Sequence[Seen]) -> str:
-    """Two roles on one cluster: both need Deployment gateway in tetrate-system, so none can be."""
-    known: dict[str, Seen] = {}
-    for seen in clusters:
-        other = known.setdefault(seen.uid or seen.server, seen)
-        if other is not seen:
-            return (
-                f"{other.shown} and {seen.shown} are one cluster; each needs one of its own, for "
-                "all have a gateway of the same name: name another context"
-            )
+def _shared(clusters: Sequence[Seen], may_share: bool) -> str:
+    for position, seen in enumerate(clusters):
+        for other in clusters[:position]:
+            if (other.uid or other.server) != (seen.uid or seen.server):
+                continue
+            both = f"{other.shown} and {seen.shown} are one cluster"
+            if met := next((item for item in seen.needs if item in other.needs), None):
+                where = f" in {met.namespace}" if met.namespace else ""
+                return f"{both}, and both need {met.kind} {met.name}{where}: name another context"
+            if not may_share:
+                return (
+                    f"{both}; name another context, or allow it, for nothing of theirs meets: "
+                    "./demo pulumi config set allowSharedCluster true"
+                )
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,19 @@ def test_every_cluster_that_does_not_answer_is_named() -> None:
 def test_two_roles_on_one_cluster_are_refused() -> None:
     text = refusal([seen("edge"), seen("east", uid="edge")], MARK)
     assert text.startswith("edge (context my-edge) and east (context my-east) are one cluster")
+    assert "./demo pulumi config set allowSharedCluster true" in text
     unseen = {"uid": "", "kubeconfig": config("https://one")}
     assert "are one cluster" in refusal([seen("a", **unseen), seen("b", **unseen)], MARK)
+
+
+def test_two_roles_share_a_cluster_if_that_is_allowed_and_nothing_of_theirs_meets() -> None:
+    gateway = Item("apps/v1", "Deployment", "tetrate-system", "gateway")
+    secret = Item("v1", "Secret", "tetrate-system", "online-banking-certs")
+    edge, east = seen("edge", needs=[secret, gateway]), seen("east", uid="edge", needs=[gateway])
+    assert refusal([edge, replace(east, needs=[])], MARK, may_share=True) == ""
+    text = refusal([edge, east], MARK, may_share=True)
+    assert "both need Deployment gateway in tetrate-system: name another context" in text
+    assert "allowSharedCluster" not in refusal([edge, east], MARK), "it would not help"
 
 
 def test_an_old_kubernetes_is_refused() -> None:
