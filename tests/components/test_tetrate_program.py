@@ -18,7 +18,7 @@ from components.backends import MadeCluster
 from components.exposure import Exposure
 from components.routing import ApplicationCluster
 from components.settings import Platform, Settings
-from tests.components.conftest import ROOT, Demo, is_secret, kubeconfig, secret_text, value
+from tests.components.conftest import ROOT, Demo, is_secret, kubeconfig, secret_value, value
 from tests.tetrate import NAMESPACE, Discovery
 
 Run = Callable[..., Demo]
@@ -174,7 +174,7 @@ def test_an_empty_certificate_is_filled_in_and_keys_are_secret(tetrate: Run) -> 
     assert secret["metadata"]["namespace"] == "tetrate-system"
     assert b64decode(secret["data"]["tls.crt"]).startswith(b"certificate of corp-edge-online")
     for provider in demo.of_type("pulumi:providers:kubernetes").values():
-        assert "token-of-" in secret_text(provider["kubeconfig"])
+        assert "token-of-" in secret_value(provider["kubeconfig"])
 
 
 def test_a_certificate_of_ones_own_is_taken_as_it_is(
