@@ -148,7 +148,9 @@ while :; do sleep 0.05; done
 def start(folder: Path) -> subprocess.Popen[bytes]:
     """Runs PATIENT by run.foreground in a process of its own; returns it when all is ready."""
     program = (
-        "import os, pathlib, sys; from toolchain import run;"
+        "import os, pathlib, signal, sys; from toolchain import run;"
+        # tests that run in a shell's background have it ignored, and what is ignored stays so
+        "signal.signal(signal.SIGINT, signal.SIG_DFL);"
         f"command, folder = ['sh', '-c', {PATIENT!r}], pathlib.Path({str(folder)!r});"
         "sys.exit(run.foreground(command, os.environ, folder))"
     )
