@@ -172,7 +172,8 @@ def test_an_empty_certificate_is_filled_in_and_keys_are_secret(tetrate: Run) -> 
     demo = tetrate()
     secret = demo.of_type("core/v1:Secret")["corp-edge-online-banking-certs"]
     assert secret["metadata"]["namespace"] == "tetrate-system"
-    assert b64decode(secret_value(secret["data"])["tls.crt"]).startswith(b"certificate of corp-edge-online")
+    certificate = b64decode(secret_value(secret["data"])["tls.crt"])
+    assert certificate.startswith(b"certificate of corp-edge-online")
     for provider in demo.of_type("pulumi:providers:kubernetes").values():
         assert "token-of-" in secret_value(provider["kubeconfig"])
 
