@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -9,7 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from localkube import LocalKubeError, cgroups, cluster, lab
+from localkube import LocalKubeError, cgroups, lab
 
 DISK_BYTES = 2_000_000_000
 """Free disk that three clusters may fill with logs and etcd's data; the start takes 0.3 GB."""
@@ -40,15 +41,39 @@ def check(ports: Sequence[int], folder: Path) -> None:
     if not cgroups.hierarchies():
         raise LocalKubeError(f"no cgroups at {cgroups.ROOT}: mount them, as systemd does")
     check_disk(folder)
-    held = set() if lab.supervisor(folder) is None else relayed(folder)
+    held = relayed(folder)
     for port in ports:
         if port not in held:
             check_port(port)
 
 
 def relayed(folder: Path) -> set[int]:
-    """The ports on 127.0.0.1 that the clusters of a lab have."""
-    return {port for spec in cluster.clusters(folder) for port in spec.relayed}
+    """The ports on 127.0.0.1 at which the relays of a lab listen.
+
+    The process table is asked, not a file: a relay may outlive the files of its cluster.
+    """
+    ports, within = _listening(), os.fsencode(f"{folder}/")
+    held: set[int] = set()
+    for process in Path("/proc").iterdir():
+        # whatever has just ended, or closed a file, is not there any more
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if b"localkube.relay" in words and any(word.startswith(within) for word in words):
+                for file in (process / "fd").iterdir():
+                    with contextlib.suppress(OSError):
+                        held.add(ports.get(str(file.readlink()), 0))
+    return held
+
+
+def _listening() -> dict[str, int]:
+    """Ports of all listening sockets, by what /proc/PID/fd calls each (see proc(5), net/tcp)."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    sockets = [line.split() for line in lines]
+    return {
+        f"socket:[{inode}]": int(local.rpartition(":")[2], 16)
+        for _, local, _, state, *_, inode in (socket[:10] for socket in sockets)
+        if state == "0A"
+    }
 
 
 def system_path() -> str:

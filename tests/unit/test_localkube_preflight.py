@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from localkube import LocalKubeError, preflight
-from localkube.spec import ClusterSpec
 
 
 @pytest.fixture
@@ -31,27 +32,30 @@ def able(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight.cgroups, "hierarchies", lambda: [Path("/sys/fs/cgroup")])
 
 
-def lab(folder: Path, port: int) -> None:
-    """A cluster of the lab with this port."""
-    spec = ClusterSpec(str(folder), "east-cluster", 1, 1, port)
-    spec.folder.mkdir(parents=True)
-    spec.save()
+@pytest.fixture
+def relay(tmp_path: Path) -> Iterator[int]:
+    """The port of a relay of the lab in `tmp_path`, of whose clusters no file is left."""
+    listen = (
+        "import socket; server = socket.create_server(('127.0.0.1', 0));"
+        "print(server.getsockname()[1], flush=True); input()"
+    )
+    command = [sys.executable, "-c", listen, "localkube.relay", str(tmp_path / "clusters" / "east")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        assert process.stdout
+        yield int(process.stdout.readline())
+        process.kill()
 
 
-def test_a_lab_that_does_not_run_holds_no_port(
-    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(preflight.lab, "supervisor", lambda folder: None)
-    lab(tmp_path, port)
+def test_a_port_of_somebody_else_is_refused(port: int, relay: int, tmp_path: Path) -> None:
     with pytest.raises(LocalKubeError, match=f"port {port} of 127.0.0.1 is in use"):
-        preflight.check([port], tmp_path)
+        preflight.check([relay, port], tmp_path)
 
 
-def test_a_lab_that_runs_may_keep_its_ports_and_needs_the_others_free(
-    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(preflight.lab, "supervisor", lambda folder: object())
-    with pytest.raises(LocalKubeError, match=f"port {port} of 127.0.0.1 is in use"):
-        preflight.check([port], tmp_path)
-    lab(tmp_path, port)
-    preflight.check([port], tmp_path)
+def test_the_ports_of_the_labs_own_relays_are_fine(relay: int, tmp_path: Path) -> None:
+    preflight.check([relay], tmp_path)
+
+
+def test_the_relays_of_another_lab_are_somebody_else(relay: int, tmp_path: Path) -> None:
+    with pytest.raises(LocalKubeError, match=f"port {relay} of 127.0.0.1 is in use"):
+        preflight.check([relay], tmp_path / "other")
