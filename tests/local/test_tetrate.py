@@ -77,8 +77,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if reason := unable(folder):
         pytest.skip(reason)
     first = free_run(3)
-    with bare_clusters(folder, CLUSTERS, first, {}) as made:
-        specs = dict(zip(CLUSTERS, made.values(), strict=True))
+    with bare_clusters(CLUSTERS, first, {}) as specs:
         config = kubeconfig(folder / "config.json", specs)
         with checkout() as copy:
             copy.environment["KUBECONFIG"] = str(config)
