@@ -11,7 +11,7 @@ from components import manifest
 from components.cluster import Cluster
 from components.cluster_info import cluster_info
 from components.routes import headless, is_exposed, with_weight
-from components.routing import ApplicationCluster
+from components.routing import ApplicationCluster, shown_weight
 from components.settings import Platform
 from components.tetrate.documents import exposed, exposed_namespaces, labelled
 
@@ -34,8 +34,11 @@ class Application(pulumi.ComponentResource):
 
         `weight` is the cluster's edge weight, None where locality decides.
         """
-        shown = "locality" if weight is None else weight
-        props = {"cluster": place.name, "region": place.region, "edgeWeight": shown}
+        props = {
+            "cluster": place.name,
+            "region": place.region,
+            "edgeWeight": shown_weight(weight),
+        }
         super().__init__("demo:application:Application", name, props, opts)
         made = objects(documents, place, edge_cluster, weight, platform)
         cluster.register(name, made, self)

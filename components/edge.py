@@ -18,7 +18,7 @@ from components.envoy.edge import EdgeConfig, edge_files
 from components.envoy.pod import EnvoyPods
 from components.pki import Certificate
 from components.plan import Plan
-from components.routing import LbMode, edge_targets, naive_targets
+from components.routing import LbMode, edge_targets, naive_targets, shown_weight
 from components.settings import EDGE_CLUSTER
 
 
@@ -75,7 +75,7 @@ class Edge(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: EdgeArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        shown = {n: "locality" if w is None else w for n, w in args.weights.items()}
+        shown = {n: shown_weight(w) for n, w in args.weights.items()}
         props: dict[str, Any] = {"lbMode": str(args.lb_mode), "edgeWeights": shown}
         if args.mesh.naive_route:
             props["naiveRoute"] = True

@@ -100,6 +100,11 @@ def edge_weights(
     return dict(weights)
 
 
+def shown_weight(weight: int | None) -> int | str:
+    """Gives an edge weight as previews and the state say it."""
+    return "locality" if weight is None else weight
+
+
 def edge_targets(
     weights: Mapping[str, int | None],
     clusters: Sequence[ApplicationCluster],

@@ -17,7 +17,6 @@ Document = Mapping[str, Any]
 NAMESPACE_LABELS = {"istio-injection": "enabled", "tetrate.io/rev": "default"}
 """What makes the agent look at a namespace, and its pods have sidecars."""
 
-PROFILE = ("profile.tsb.tetrate.io/v2", "Profile")
 TENANT = ("tsb.tetrate.io/v2", "Tenant")
 
 _ORGANIZATION = "tsb.tetrate.io/organization"

@@ -11,6 +11,7 @@ from components.client_tls import client_secrets, issuer
 from components.cluster import Cluster
 from components.pki import CertificateAuthority
 from components.plan import Plan
+from components.routing import shown_weight
 
 
 class TetrateEdge(pulumi.ComponentResource):
@@ -40,7 +41,7 @@ class TetrateEdge(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         settings, route = plan.settings, plan.routes[0]
-        shown = {n: "locality" if w is None else w for n, w in settings.edge_weights.items()}
+        shown = {n: shown_weight(w) for n, w in settings.edge_weights.items()}
         props: dict[str, Any] = {
             "platform": str(settings.platform),
             "lbMode": str(settings.lb_mode),
