@@ -15,10 +15,11 @@ _TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="5m")
 """A namespace is gone only when a cloud has taken back the load balancers in it: minutes."""
 
 _GOES_AT_ONCE = {"pulumi.com/deletionPropagationPolicy": "background"}
-"""On objects that are deleted one by one.
+"""On every object that may be deleted by itself.
 
-Otherwise each waits for the cluster's garbage collector, and Pulumi's provider (4.18) may miss the
-end and learn of it only when its time is up, two minutes later. Namespaces are waited for anyway.
+Otherwise each waits for the cluster's garbage collector, and an object that ends between the look
+of Pulumi's provider (4.18) and the start of its watch is waited for until the time is up. What runs
+in a namespace is waited for with that.
 """
 
 
@@ -90,7 +91,7 @@ class Cluster(pulumi.ComponentResource):
             custom_timeouts=_TIMEOUTS,
             retain_on_delete=shared,
         )
-        marked = self._mark and not shared
-        marks = {mark.ANNOTATION: self._mark, **_GOES_AT_ONCE} if marked else {}
-        given = [manifest.annotated(document, marks) for document in documents]
+        marks = {mark.ANNOTATION: self._mark} if self._mark else {}
+        annotations = {} if shared else {**_GOES_AT_ONCE, **marks}
+        given = [manifest.annotated(document, annotations) for document in documents]
         return manifest.register(prefix, given, options)

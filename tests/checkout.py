@@ -37,6 +37,9 @@ ROOM = 10
 COMMAND_SECONDS = 180
 """After so long a command counts as hanging; the slowest takes a quarter of it."""
 
+SHOWN_LINES = 60
+"""So many of a failed command's lines are shown."""
+
 _OWNER = "owner"
 """File beside a copy: the process whose copy it is."""
 
@@ -44,7 +47,7 @@ _NOT_INHERITED = ("PULUMI_", "KUBECONFIG", "DEMO_", "VIRTUAL_ENV")
 
 
 class CommandFailed(AssertionError):
-    """A command that should have succeeded; its text has the command's whole output."""
+    """A command that should have succeeded; its text ends with what the command last printed."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,12 @@ class Checkout:
                 kill_session(process)
                 if not isinstance(problem, subprocess.TimeoutExpired):
                     raise
-                hangs = f"`{' '.join(command)}` hangs:\n{log.read_text(errors='replace')}"
-                raise CommandFailed(hangs) from None
+                text = last_lines(log.read_text(errors="replace"))
+                raise CommandFailed(f"`{' '.join(command)}` hangs:\n{text}") from None
             done = Done(code, log.read_text(errors="replace"), time.monotonic() - begin)
         if check and code:
-            raise CommandFailed(f"`{' '.join(command)}` ended with {code}:\n{done.output}")
+            text = last_lines(done.output)
+            raise CommandFailed(f"`{' '.join(command)}` ended with {code}:\n{text}")
         return done
 
     def demo(self, *arguments: str, check: bool = True, **environment: str) -> Done:
@@ -141,6 +145,11 @@ class Checkout:
     def lab(self, stack: str = "west") -> Path:
         """State folder of the stack's lab."""
         return self.private(stack) / "lab"
+
+
+def last_lines(text: str) -> str:
+    """The end of a command's output: why it failed, where a log leaves out the middle of more."""
+    return "\n".join(text.splitlines()[-SHOWN_LINES:])
 
 
 def kill_session(process: subprocess.Popen[bytes]) -> None:

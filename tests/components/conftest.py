@@ -18,6 +18,8 @@ from tests.event_loops import closed_at_the_end
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "multi-cluster-resiliency"
+AT_ONCE = {"pulumi.com/deletionPropagationPolicy": "background"}
+"""What every object is given beside what its document says."""
 
 
 def kubeconfig(cluster: str) -> str:
@@ -125,6 +127,13 @@ def run(monkeypatch: pytest.MonkeyPatch, loops: None) -> Iterator[Callable[..., 
 
     yield start
     pulumi.runtime.set_all_config({})
+
+
+def noted(document: dict[str, Any]) -> dict[str, Any]:
+    """A document as it is registered: with the annotation that all objects get."""
+    metadata = document["metadata"]
+    annotations = {**metadata.get("annotations", {}), **AT_ONCE}
+    return {**document, "metadata": {**metadata, "annotations": annotations}}
 
 
 def value(output: Any) -> Any:
