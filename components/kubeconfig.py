@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from components import quick_yaml
+
 
 def merge(kubeconfigs: Mapping[str, str], current: str) -> str:
     """Merges the current contexts of several kubeconfigs (YAML or JSON) into one, as YAML.
@@ -23,7 +25,7 @@ def merge(kubeconfigs: Mapping[str, str], current: str) -> str:
         "users": [],
     }
     for name, text in kubeconfigs.items():
-        source = yaml.safe_load(text)
+        source = quick_yaml.load(text)
         context = _named(source["contexts"], source["current-context"])["context"]
         cluster = _named(source["clusters"], context["cluster"])["cluster"]
         user = _named(source["users"], context["user"])["user"]

@@ -15,6 +15,7 @@ from typing import Any
 import pulumi
 import yaml
 
+from components import quick_yaml
 from components.errors import DemoError
 
 _FIRST = {"Namespace", "CustomResourceDefinition"}
@@ -58,7 +59,7 @@ def load(path: Path) -> list[dict[str, Any]]:
     """
     file = shown(path)
     try:
-        parsed = list(yaml.load_all(path.read_text(), Loader=_LOADER))
+        parsed = quick_yaml.load_all(path.read_text())
     except OSError as error:
         raise ManifestError(f"{file} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -173,6 +174,3 @@ def _identity(document: Mapping[str, Any]) -> tuple[str, str, str, str]:
         metadata["name"],
         metadata.get("namespace", ""),
     )
-
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import yaml
 
-from components import existing_settings, gke_settings
+from components import existing_settings, gke_settings, quick_yaml
 from components.existing_settings import ExistingSettings
 from components.gke_settings import GkeSettings
 from components.routing import ApplicationCluster, LbMode, RoutingError, edge_weights
@@ -136,7 +135,7 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
     Numbers are decimal text, lists JSON. Keys that are absent have their default of Pulumi.yaml.
     Raises SettingsError with one line that names the key, the stack's file and the remedy.
     """
-    project = yaml.safe_load((root / "Pulumi.yaml").read_text())
+    project = quick_yaml.load((root / "Pulumi.yaml").read_text())
     values = Values(project, given, f"Pulumi.{stack}.yaml")
     backend = values.choice("backend", Backend)
     platform = values.choice("platform", Platform)

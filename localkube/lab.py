@@ -20,6 +20,7 @@ from pathlib import Path
 from localkube import LocalKubeError, cgroups, network
 from localkube.mounts import cover, mount
 from localkube.node import needed
+from localkube.preflight import INOTIFY_INSTANCES, INOTIFY_LIMIT
 from localkube.spec import lab_cgroup
 from localkube.supervision import (
     PROJECT,
@@ -30,13 +31,6 @@ from localkube.supervision import (
     python,
     supervisord,
 )
-
-INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
-
-INOTIFY_INSTANCES = 1024
-"""A cluster takes 20 of them (measured: controller-manager 7, API server 6, kubelet 6, containerd
-2, an Envoy 1). The kernel's default of 128 a user ends two stacks at once: the kubelet that comes
-last fails. The limit is raised, never lowered, and stays until the machine restarts."""
 
 START_SECONDS = 20
 """How long a lab's supervisord may take to answer."""
