@@ -14,6 +14,13 @@ from components.backends import ClusterBackend, mark
 _TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="5m")
 """A namespace is gone only when a cloud has taken back the load balancers in it: minutes."""
 
+_ANSWER_SECONDS = 30
+"""How long an API server may take for an answer.
+
+Its schema it makes when first asked for it: two seconds of a processor, of which five clusters that
+start on two busy ones have left none for more than ten.
+"""
+
 _GOES_AT_ONCE = {"pulumi.com/deletionPropagationPolicy": "background"}
 """On every object that may be deleted by itself.
 
@@ -65,7 +72,9 @@ class Cluster(pulumi.ComponentResource):
             skip_update_unreachable=made.owned,
             # What an interrupted update made before it could note it down.
             upsert_existing_objects=ours,
-            kube_client_settings=kubernetes.KubeClientSettingsArgs(timeout=10, qps=100, burst=200),
+            kube_client_settings=kubernetes.KubeClientSettingsArgs(
+                timeout=_ANSWER_SECONDS, qps=100, burst=200
+            ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(made.ready)),
         )
         self.register_outputs({})

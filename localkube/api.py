@@ -88,10 +88,9 @@ class Api:
         path: str,
         body: Any = None,
         kind: str = "application/json",
-        accept: str = "application/json",
     ) -> http.client.HTTPResponse:
         """Sends one request; gives the response, its body still unread if it is a success."""
-        headers = {"Content-Type": kind, "Accept": accept}
+        headers = {"Content-Type": kind, "Accept": "application/json"}
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         response = connection.getresponse()
         if response.status >= 400:
@@ -138,17 +137,6 @@ class Api:
             return bool(self.call("GET", "/readyz") == "ok")
         except FAILURES:
             return False
-
-    def has_schema(self) -> bool:
-        """Whether the API server gives its OpenAPI schema, in the form that Go clients ask for.
-
-        It is made when first asked for: seconds of processor time, in which a client that waits
-        10 s may give up. It is made to the end even so, and kept.
-        """
-        accept = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
-        with contextlib.closing(self.connect()) as connection:
-            self.send(connection, "GET", "/openapi/v2", accept=accept)
-        return True
 
     def ready_nodes(self, since: float) -> set[str]:
         """Names of the nodes that are Ready and whose kubelet was heard from after `since`.

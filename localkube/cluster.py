@@ -91,8 +91,6 @@ def start(spec: ClusterSpec) -> None:
             f"{spec.name} is not ready after {READY_SECONDS} s: {complaint(status(spec))}; "
             f"see `./demo local logs {spec.name}`"
         )
-    # so that whoever uses the cluster need not wait for it, and then under a time limit
-    wait_for(api.has_schema, READY_SECONDS)
 
 
 def has_power(node: Node) -> bool:
