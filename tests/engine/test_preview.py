@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +53,14 @@ def test_a_preview_says_that_the_naive_route_is_switched_on(project: Project) ->
     plan = json.loads(done.stdout)
     edge = next(s["newState"] for s in plan["steps"] if s["newState"]["type"] == "demo:edge:Edge")
     assert edge["inputs"]["naiveRoute"] is True
+
+
+def test_pulumi_keeps_no_log_of_its_own_and_gives_one_on_demand(project: Project) -> None:
+    project.select("west")
+    done = project.pulumi("preview", "--logtostderr", "--verbose=3")
+    assert done.returncode == 0, done.stdout
+    assert Path(project.env["PULUMI_HOME"], "logs").is_file()
+    assert "automatic logging unavailable" in done.stdout  # at a level that nobody sees otherwise
 
 
 EAST = {"name": "a", "region": "us-east1"}

@@ -190,6 +190,14 @@ def test_private_files_are_private_and_made_once(clone: Path) -> None:
     assert plugin.readlink() == clone / "store" / provider
 
 
+def test_what_pulumi_logged_of_every_step_goes_and_does_not_come_again(clone: Path) -> None:
+    logs = clone / ".demo" / "pulumi-home" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "pulumi-1-up.log").write_text("of a former version")
+    environment.prepare(environment.variables({}, "west"))
+    assert logs.is_file()
+
+
 def test_the_selected_stack_is_read_from_pulumis_home(clone: Path) -> None:
     env = environment.variables({})
     assert environment.selected_stack(env) is None
