@@ -17,6 +17,7 @@ from drills.observer import Observer
 from drills.prediction import Prediction
 from drills.report.run import UNEXPECTED
 from drills.site import Site, until
+from drills.steal import Steal
 from drills.traffic import Event, EventKind, Header, Plan, Sample, events, target
 from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic
@@ -91,7 +92,7 @@ def run(site: Site, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome
     answered: set[str] = set()
     wrong: list[str] = []
     observer = Observer(site, fault, cluster, tell)
-    with action.interruptible(), traffic, logs, watch, observer:
+    with action.interruptible(), traffic, logs, watch, observer, Steal(tell):
         tell(Event(time.time(), EventKind.NOTE, "expected", text=predicted.text))
         tell(Event(time.time(), EventKind.PHASE, "baseline"))
         if traffic.wait(pace.baseline):
