@@ -1,7 +1,6 @@
 """The programs of a node: command lines and configuration files. Pure but for `write`.
 
-Flags follow kubeadm's static pods; each that differs has its reason beside it. Figures marked
-"measured" were taken on two cores with Kubernetes 1.34 and 1.36.
+Flags follow kubeadm's static pods, like those of the control plane (see control_plane).
 """
 
 from __future__ import annotations
@@ -10,16 +9,14 @@ import json
 import os
 from typing import Any
 
-from localkube import pki
+from localkube import control_plane, pki
 from localkube.images import PAUSE
 from localkube.spec import (
-    API_PORT,
     BRIDGE_ADDRESS,
     EGRESS_PORT,
     Node,
     dns_address,
     pod_range,
-    service_range,
 )
 from localkube.supervision import Program, configuration, python
 from toolchain import tools
@@ -44,141 +41,11 @@ def write(node: Node) -> None:
 
 def programs(node: Node) -> list[Program]:
     """All programs of the node, in the order of their start."""
-    control_plane = [etcd(node), api_server(node)] if node.is_control_plane else []
-    managers = (
-        [controller_manager(node), scheduler(node), load_balancer(node)]
-        if node.is_control_plane
-        else []
-    )
+    first = control_plane.servers(node) if node.is_control_plane else []
+    later = control_plane.controllers(node) if node.is_control_plane else []
     folder, ordinal = str(node.cluster.folder), str(node.ordinal)
     bringup = Program("bringup", python("localkube.bringup", folder, ordinal), once=True)
-    return [*control_plane, containerd(node), bringup, *managers, kubelet(node), kube_proxy(node)]
-
-
-def etcd(node: Node) -> Program:
-    """One member, reached by the API server of its own node only."""
-    certificates = node.cluster.pki / "etcd"
-    peer = "https://127.0.0.1:2380"
-    return Program(
-        "etcd",
-        [
-            str(tools.path("etcd")),
-            f"--name={node.name}",
-            "--data-dir=/var/lib/etcd",
-            "--unsafe-no-fsync",  # a killed process loses nothing; only a crashed machine can
-            "--listen-client-urls=https://127.0.0.1:2379",
-            "--advertise-client-urls=https://127.0.0.1:2379",
-            f"--listen-peer-urls={peer}",
-            f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster={node.name}={peer}",
-            "--client-cert-auth",
-            f"--trusted-ca-file={certificates}/ca.crt",
-            f"--cert-file={certificates}/server.crt",
-            f"--key-file={certificates}/server.key",
-            "--peer-client-cert-auth",
-            f"--peer-trusted-ca-file={certificates}/ca.crt",
-            f"--peer-cert-file={certificates}/peer.crt",
-            f"--peer-key-file={certificates}/peer.key",
-        ],
-    )
-
-
-def api_server(node: Node) -> Program:
-    """The API server, with Node and RBAC authorisation and no anonymous access."""
-    keys = node.cluster.pki
-    return Program(
-        "kube-apiserver",
-        [
-            str(tools.path("kube-apiserver")),
-            f"--advertise-address={node.address}",
-            f"--secure-port={API_PORT}",
-            "--allow-privileged",
-            "--anonymous-auth=false",
-            "--authorization-mode=Node,RBAC",
-            "--enable-admission-plugins=NodeRestriction",
-            f"--client-ca-file={keys}/ca.crt",
-            f"--tls-cert-file={keys}/apiserver.crt",
-            f"--tls-private-key-file={keys}/apiserver.key",
-            f"--kubelet-client-certificate={keys}/apiserver-kubelet-client.crt",
-            f"--kubelet-client-key={keys}/apiserver-kubelet-client.key",
-            # the default tries the host name first: `kubectl logs` then waits for DNS (measured)
-            "--kubelet-preferred-address-types=InternalIP",
-            "--etcd-servers=https://127.0.0.1:2379",
-            f"--etcd-cafile={keys}/etcd/ca.crt",
-            f"--etcd-certfile={keys}/apiserver-etcd-client.crt",
-            f"--etcd-keyfile={keys}/apiserver-etcd-client.key",
-            f"--service-cluster-ip-range={service_range(node.cluster.index)}",
-            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-            f"--service-account-key-file={keys}/sa.pub",
-            f"--service-account-signing-key-file={keys}/sa.key",
-            f"--proxy-client-cert-file={keys}/front-proxy-client.crt",
-            f"--proxy-client-key-file={keys}/front-proxy-client.key",
-            f"--requestheader-client-ca-file={keys}/front-proxy-ca.crt",
-            "--requestheader-allowed-names=front-proxy-client",
-            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-            "--requestheader-group-headers=X-Remote-Group",
-            "--requestheader-username-headers=X-Remote-User",
-            # pods leave a dead node in seconds: a demo has no 300 s to wait
-            "--default-not-ready-toleration-seconds=5",
-            "--default-unreachable-toleration-seconds=5",
-        ],
-        # It is half of what the start of a cluster takes of the processor, a quarter of that for
-        # collecting garbage: 5.3 s for 7.2 s, and 80 MB more (measured, six clusters at once).
-        {"GOGC": "200"},
-    )
-
-
-def controller_manager(node: Node) -> Program:
-    """The controllers; without leader election, for there is one (and no lease to wait for)."""
-    keys, kubeconfig = node.cluster.pki, node.cluster.kubeconfigs / "controller-manager.conf"
-    return Program(
-        "kube-controller-manager",
-        [
-            str(tools.path("kube-controller-manager")),
-            "--bind-address=127.0.0.1",
-            f"--kubeconfig={kubeconfig}",
-            f"--authentication-kubeconfig={kubeconfig}",
-            f"--authorization-kubeconfig={kubeconfig}",
-            f"--client-ca-file={keys}/ca.crt",
-            f"--requestheader-client-ca-file={keys}/front-proxy-ca.crt",
-            f"--root-ca-file={keys}/ca.crt",
-            f"--cluster-name={node.cluster.name}",
-            f"--cluster-signing-cert-file={keys}/ca.crt",
-            f"--cluster-signing-key-file={keys}/ca.key",
-            f"--service-account-private-key-file={keys}/sa.key",
-            "--use-service-account-credentials",
-            "--leader-elect=false",
-            # one client per controller at 20 requests a second delays all by 4 s (measured)
-            "--kube-api-qps=200",
-            "--kube-api-burst=400",
-            "--node-monitor-period=1s",
-            "--node-monitor-grace-period=8s",  # the default takes 50 s to notice a dead node
-        ],
-        autostart=False,
-    )
-
-
-def scheduler(node: Node) -> Program:
-    """The scheduler, like the controllers without leader election."""
-    kubeconfig = node.cluster.kubeconfigs / "scheduler.conf"
-    return Program(
-        "kube-scheduler",
-        [
-            str(tools.path("kube-scheduler")),
-            "--bind-address=127.0.0.1",
-            f"--kubeconfig={kubeconfig}",
-            f"--authentication-kubeconfig={kubeconfig}",
-            f"--authorization-kubeconfig={kubeconfig}",
-            "--leader-elect=false",
-        ],
-        autostart=False,
-    )
-
-
-def load_balancer(node: Node) -> Program:
-    """Gives Services of type LoadBalancer their address."""
-    command = python("localkube.loadbalancer", str(node.cluster.folder))
-    return Program("load-balancer", command, autostart=False)
+    return [*first, containerd(node), bringup, *later, kubelet(node), kube_proxy(node)]
 
 
 def containerd(node: Node) -> Program:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from drills.report import charts
+from drills.report import charts, frame
 from drills.report.markup import Child, document, e, table
 from drills.report.run import Run, expectations
 from drills.report.series import LOST
@@ -92,7 +92,7 @@ def _body(run: Run) -> list[Child]:
     slow = run.ledger.objectives.slowest
     hues = charts.colours(run.series)
     who = [(hues[name], name or "unnamed") for name in [*run.series.clusters, LOST]]
-    speeds = [("#0369a1", "median"), ("#bae6fd", "up to the 99th of 100"), (charts.INK, "slowest")]
+    speeds = [("#0369a1", "median"), ("#bae6fd", "up to the 99th of 100"), (frame.INK, "slowest")]
     made: list[Child] = [
         _section(
             "Who answered",
@@ -191,7 +191,7 @@ def _events(run: Run) -> list[Child]:
             e(
                 "span",
                 event.kind,
-                style=f"color: {charts.EVENT_COLOURS.get(event.kind, charts.SOFT)}",
+                style=f"color: {frame.EVENT_COLOURS.get(event.kind, frame.SOFT)}",
             ),
             event.name,
             event.cluster,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from drills.traffic.ledger import Latency
+from drills.traffic.figures import Latency
 from drills.traffic.model import Sample
 
 LOST = "lost"

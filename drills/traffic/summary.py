@@ -10,8 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from drills.traffic.figures import Part
 from drills.traffic.incidents import Incident
-from drills.traffic.ledger import Ledger, Part
+from drills.traffic.ledger import Ledger
 from drills.traffic.model import lane_name
 from drills.traffic.view import LOST, clock, milliseconds
 from drills.traffic.window import Second

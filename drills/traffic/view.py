@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components.cluster_info import cluster_colours
-from drills.traffic.ledger import Latency
+from drills.traffic.figures import Latency
 from drills.traffic.model import Event, EventKind, lane_name
 from drills.traffic.window import Live, Second
 

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from drills.traffic.ledger import Gap, Latency
+from drills.traffic.figures import Gap, Latency
 from drills.traffic.model import Event, Sample
 
 _PRECISION = 1.01  # neighbouring buckets of the histogram differ by one in a hundred

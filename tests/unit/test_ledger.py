@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from drills.traffic import ErrorKind, Event, EventKind, Execution, Objectives, Sample
-from drills.traffic.ledger import Gap, Latency, Ledger, ledger
+from drills.traffic.figures import Gap, Latency
+from drills.traffic.ledger import Ledger, ledger
 
 T0 = 1_000_000.0
 EAST, WEST = "east-cluster", "west-cluster"
