@@ -58,14 +58,12 @@ class Cloud:
     def objects(self, *kinds: str) -> list[Object]:
         """All objects of these types, or all."""
         files = sorted((self.folder / "objects").glob("*.json"))
-        found = [json.loads(file.read_text()) for file in files]
+        found = [each for each in map(_read, files) if each]  # one may just have been deleted
         return [each for each in found if not kinds or each["type"] in kinds]
 
     def read(self, identity: str) -> Object | None:
         """The object with this id, as it is."""
-        with contextlib.suppress(FileNotFoundError):
-            return dict(json.loads(self._file(identity).read_text()))
-        return None
+        return _read(self._file(identity))
 
     def create(self, kind: str, inputs: dict[str, Any]) -> Object:
         """Makes an object. Raises Refused."""
@@ -234,4 +232,12 @@ class Cloud:
     def _write(self, made: Object) -> None:
         file = self._file(made["id"])
         file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps(made, indent=1))
+        arriving = file.with_suffix(f".{threading.get_ident()}")
+        arriving.write_text(json.dumps(made, indent=1))
+        arriving.replace(file)
+
+
+def _read(file: Path) -> Object | None:
+    with contextlib.suppress(FileNotFoundError):
+        return dict(json.loads(file.read_text()))
+    return None
