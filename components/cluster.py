@@ -29,6 +29,14 @@ of Pulumi's provider (4.18) and the start of its watch is waited for until the t
 in a namespace is waited for with that.
 """
 
+_FIELD_MANAGER = {"pulumi.com/patchFieldManager": "pulumi-kubernetes-multi-cluster-resiliency"}
+"""On every object: in whose name its fields are set, as server-side apply notes it down.
+
+Otherwise Pulumi's provider makes up a name for each creation. What an interrupted update made and
+did not note down, or an earlier one left, would stay half that one's: the next update that changes
+it would be refused.
+"""
+
 
 class Cluster(pulumi.ComponentResource):
     """A cluster made by a backend; its product is `provider`."""
@@ -101,6 +109,6 @@ class Cluster(pulumi.ComponentResource):
             retain_on_delete=shared,
         )
         marks = {mark.ANNOTATION: self._mark} if self._mark else {}
-        annotations = {} if shared else {**_GOES_AT_ONCE, **marks}
+        annotations = _FIELD_MANAGER if shared else {**_FIELD_MANAGER, **_GOES_AT_ONCE, **marks}
         given = [manifest.annotated(document, annotations) for document in documents]
         return manifest.register(prefix, given, options)

@@ -20,7 +20,6 @@ from components.errors import DemoError
 
 _FIRST = {"Namespace", "CustomResourceDefinition"}
 _LAST = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"}
-_REFERENCE_DEFAULTS = {"fieldRef": {"apiVersion": "v1"}, "resourceFieldRef": {"divisor": "0"}}
 
 SECRET_KEYS = {"data", "stringData"}
 """What a Secret hides."""
@@ -101,7 +100,7 @@ def register(
             middle = "" if unique else f"{metadata.get('namespace', 'default')}-"
             options = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=before))
             name = f"{prefix}-{middle}{metadata['name']}"
-            current.append(Document(name, completed(document), options))
+            current.append(Document(name, document, options))
         before = current or before
         registered += current
     return registered
@@ -119,21 +118,6 @@ def annotated(document: Mapping[str, Any], notes: Mapping[str, str]) -> dict[str
     metadata = document["metadata"]
     annotations = {**(metadata.get("annotations") or {}), **notes}
     return {**document, "metadata": {**metadata, "annotations": annotations}}
-
-
-def completed(value: Any) -> Any:
-    """Gives a document with the API's defaults written out where a reference lacks them.
-
-    Server-side apply takes such a reference as one value. Left to the API server, an object that
-    an interrupted update made and could not note down would differ from its own document, and the
-    next update could not take it over (a conflict of field managers).
-    """
-    if isinstance(value, Mapping):
-        return {
-            key: _REFERENCE_DEFAULTS.get(key, {}) | inner if isinstance(inner, dict) else inner
-            for key, inner in ((key, completed(inner)) for key, inner in value.items())
-        }
-    return [completed(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _stages(documents: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:

@@ -18,8 +18,9 @@ from tests.event_loops import closed_at_the_end
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "multi-cluster-resiliency"
+MANAGER = {"pulumi.com/patchFieldManager": "pulumi-kubernetes-multi-cluster-resiliency"}
 AT_ONCE = {"pulumi.com/deletionPropagationPolicy": "background"}
-"""What every object is given beside what its document says."""
+"""What every object is given beside what its document says; what stays is not given the second."""
 
 
 def kubeconfig(cluster: str) -> str:
@@ -129,10 +130,11 @@ def run(monkeypatch: pytest.MonkeyPatch, loops: None) -> Iterator[Callable[..., 
     pulumi.runtime.set_all_config({})
 
 
-def noted(document: dict[str, Any]) -> dict[str, Any]:
-    """A document as it is registered: with the annotation that all objects get."""
+def noted(document: dict[str, Any], stays: bool = False) -> dict[str, Any]:
+    """A document as it is registered: with the annotations that all objects get."""
     metadata = document["metadata"]
-    annotations = {**metadata.get("annotations", {}), **AT_ONCE}
+    given = MANAGER if stays else {**MANAGER, **AT_ONCE}
+    annotations = {**metadata.get("annotations", {}), **given}
     return {**document, "metadata": {**metadata, "annotations": annotations}}
 
 

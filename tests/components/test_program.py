@@ -14,7 +14,16 @@ import yaml
 from components import plan
 from components.manifest import SKIP_AWAIT
 from localkube import spec
-from tests.components.conftest import AT_ONCE, ROOT, Demo, is_secret, noted, secret_value, value
+from tests.components.conftest import (
+    AT_ONCE,
+    MANAGER,
+    ROOT,
+    Demo,
+    is_secret,
+    noted,
+    secret_value,
+    value,
+)
 
 Run = Callable[..., Demo]
 APPLICATION = ("east-cluster", "west-cluster")
@@ -60,9 +69,11 @@ def test_all_that_the_application_is_made_of_is_registered_as_its_manifest_says(
     assert made == noted(next(d for d in documents if d["kind"] == "Deployment"))
 
 
-def test_every_object_goes_without_waiting_for_the_garbage_collector(run: Run) -> None:
+def test_every_object_has_one_field_manager_and_goes_at_once(run: Run) -> None:
     for made in run().objects:
-        assert AT_ONCE.items() <= made.inputs["metadata"]["annotations"].items(), made.name
+        assert {**MANAGER, **AT_ONCE}.items() <= made.inputs["metadata"]["annotations"].items(), (
+            made.name
+        )
 
 
 @pytest.mark.parametrize(

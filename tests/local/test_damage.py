@@ -96,17 +96,29 @@ def test_a_deleted_lab_is_made_anew_while_its_processes_run(demo: Checkout) -> N
         serves(demo.outputs(), cluster)
 
 
-def test_an_object_that_an_interrupted_update_did_not_note_down_is_taken_over(
+def test_what_an_interrupted_update_did_not_note_down_is_taken_over_and_can_be_changed(
     demo: Checkout, outputs: dict[str, Any]
 ) -> None:
-    kind, name = "kubernetes:apps/v1:Deployment", f"{EAST}-web-portal"
+    lost = {
+        f"kubernetes:{kind}::{EAST}-web-portal"
+        for kind in ("apps/v1:Deployment", "core/v1:Service")
+    }
     urns = demo.demo("pulumi", "stack", "--show-urns").output.split()
-    (urn,) = [urn for urn in urns if urn.endswith(f"{kind}::{name}")]
-    demo.demo("pulumi", "state", "delete", "--yes", urn)
-    assert demo.preview() == [("create", f"{kind}::{name}")]
+    for urn in reversed(urns):  # what depends on another comes first
+        if any(urn.endswith(each) for each in lost):
+            demo.demo("pulumi", "state", "delete", "--yes", urn)
+    assert set(demo.preview()) == {("create", each) for each in lost}
     demo.demo("up")
     serves(outputs, EAST)
     assert demo.preview() == []
+    try:
+        demo.demo("pulumi", "config", "set", "lbMode", "standby")
+        demo.demo("up")
+        serves(outputs, WEST)
+    finally:
+        demo.demo("pulumi", "config", "rm", "lbMode")
+        demo.demo("up")
+    serves(outputs, EAST)
 
 
 def test_up_killed_in_the_middle_is_finished_by_the_next_one(

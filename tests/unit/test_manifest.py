@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.manifest import SKIP_AWAIT, ManifestError, completed, load, unawaited
+from components.manifest import SKIP_AWAIT, ManifestError, load, unawaited
 
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: bank}\n"
 SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: bank}\n"
@@ -72,22 +72,3 @@ def test_not_waiting_for_an_object_changes_a_copy_only() -> None:
     assert unawaited(document)["metadata"]["annotations"] == {"b": "c", SKIP_AWAIT: "true"}
     assert document["metadata"]["annotations"] == {"b": "c"}
     assert unawaited({"metadata": {"annotations": None}})["metadata"]["annotations"]
-
-
-def test_references_get_the_defaults_that_the_server_would_add() -> None:
-    env = [
-        {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
-        {"name": "B", "valueFrom": {"fieldRef": {"apiVersion": "v2", "fieldPath": "x"}}},
-        {"name": "C", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
-        {"name": "D", "value": "fieldRef"},
-    ]
-    document = {"spec": {"containers": [{"env": env}]}}
-    done = completed(document)["spec"]["containers"][0]["env"]
-    assert [entry.get("valueFrom") for entry in done] == [
-        {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
-        {"fieldRef": {"apiVersion": "v2", "fieldPath": "x"}},
-        {"resourceFieldRef": {"divisor": "0", "resource": "limits.cpu"}},
-        None,
-    ]
-    assert document["spec"]["containers"][0]["env"] == env, "the document itself was changed"
-    assert "apiVersion" not in env[0]["valueFrom"]["fieldRef"]
