@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from components import quick_yaml
+from toolchain import quick_yaml
 
 
 def merge(kubeconfigs: Mapping[str, str], current: str) -> str:

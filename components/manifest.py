@@ -15,8 +15,8 @@ from typing import Any
 import pulumi
 import yaml
 
-from components import quick_yaml
 from components.errors import DemoError
+from toolchain import quick_yaml
 
 _FIRST = {"Namespace", "CustomResourceDefinition"}
 _LAST = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"}

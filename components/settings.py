@@ -16,11 +16,12 @@ from typing import Any
 
 import pulumi
 
-from components import existing_settings, gke_settings, quick_yaml
+from components import existing_settings, gke_settings
 from components.existing_settings import ExistingSettings
 from components.gke_settings import GkeSettings
 from components.routing import ApplicationCluster, LbMode, RoutingError, edge_weights
 from components.values import SettingsError, Values, did_you_mean
+from toolchain import quick_yaml
 
 EDGE_CLUSTER = "corp-edge"
 """Name of the edge's cluster; no application cluster may have it."""

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
 from localkube import LocalKubeError
+from toolchain import quick_yaml
 
 PLURALS = {
     "Namespace": "namespaces",
@@ -34,10 +33,6 @@ PLURALS = {
 """The kinds that `Api.apply` knows."""
 
 CLUSTER_WIDE = ("Namespace", "ClusterRole", "ClusterRoleBinding")
-
-
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The quick one where PyYAML has it: certificates make kubeconfigs long."""
 
 
 class ApiError(LocalKubeError):
@@ -57,7 +52,7 @@ class Api:
 
     def __init__(self, kubeconfig: str, timeout: float = 10.0) -> None:
         """`kubeconfig`: its text, certificates inside; `timeout`: seconds for each answer."""
-        config = yaml.load(kubeconfig, Loader=LOADER)
+        config = quick_yaml.load(kubeconfig)
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         self.server = urlsplit(cluster["server"])
         self.timeout = timeout

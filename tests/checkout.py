@@ -96,12 +96,10 @@ class Checkout:
                 kill_session(process)
                 if not isinstance(problem, subprocess.TimeoutExpired):
                     raise
-                text = last_lines(log.read_text(errors="replace"))
-                raise CommandFailed(f"`{' '.join(command)}` hangs:\n{text}") from None
+                raise failure(command, "hangs", log.read_text(errors="replace")) from None
             done = Done(code, log.read_text(errors="replace"), time.monotonic() - begin)
         if check and code:
-            text = last_lines(done.output)
-            raise CommandFailed(f"`{' '.join(command)}` ended with {code}:\n{text}")
+            raise failure(command, f"ended with {code}", done.output)
         return done
 
     def demo(self, *arguments: str, check: bool = True, **environment: str) -> Done:
@@ -147,9 +145,10 @@ class Checkout:
         return self.private(stack) / "lab"
 
 
-def last_lines(text: str) -> str:
-    """The end of a command's output: why it failed, where a log leaves out the middle of more."""
-    return "\n".join(text.splitlines()[-SHOWN_LINES:])
+def failure(command: Iterable[str], how: str, output: str) -> CommandFailed:
+    """What to raise: with the output's end, for a log of more leaves out the middle."""
+    shown = "\n".join(output.splitlines()[-SHOWN_LINES:])
+    return CommandFailed(f"`{' '.join(command)}` {how}:\n{shown}")
 
 
 def kill_session(process: subprocess.Popen[bytes]) -> None:

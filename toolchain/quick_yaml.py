@@ -1,4 +1,4 @@
-"""YAML into Python, quickly: every run of the program reads its settings and manifests."""
+"""YAML into Python, quickly: every run of the program reads settings, manifests, kubeconfigs."""
 
 from __future__ import annotations
 
