@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from toolchain import quick_yaml
 
 
@@ -33,7 +31,7 @@ def merge(kubeconfigs: Mapping[str, str], current: str) -> str:
         merged["users"].append({"name": name, "user": user})
         renamed = {**context, "cluster": name, "user": name}
         merged["contexts"].append({"name": name, "context": renamed})
-    return yaml.safe_dump(merged, sort_keys=False)
+    return quick_yaml.dump(merged)
 
 
 def _named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:

@@ -126,6 +126,16 @@ class Api:
             for line in response:
                 yield json.loads(line)
 
+    def answers(self) -> bool:
+        """Whether the API server answers, be it that it is not ready yet."""
+        try:
+            self.call("GET", "/readyz")
+        except ApiError:
+            return True
+        except FAILURES:
+            return False
+        return True
+
     def is_ready(self) -> bool:
         """Whether the API server says that it is ready."""
         try:

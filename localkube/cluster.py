@@ -15,7 +15,8 @@ from localkube import LocalKubeError, cgroups, health, images, lab, pki, program
 from localkube.api import Api, wait_for
 from localkube.node import config_file, program
 from localkube.spec import ClusterSpec, Node
-from localkube.supervision import Program, Supervisor, find, python, sections
+from localkube.supervision import Program, find, python, sections
+from localkube.supervisor import Supervisor
 
 READY_SECONDS = 180
 """How long the nodes of a cluster may take to become Ready. It takes some seconds, but a loaded
@@ -81,7 +82,7 @@ def start(spec: ClusterSpec) -> None:
     started = time.time()
     supervisor.start(f"{spec.name}:*")
     # A new supervisord acts when it is first asked something, or after a second: so ask.
-    if not wait_for(lambda: all(map(has_power, spec.members)), POWER_SECONDS, interval=0.02):
+    if not wait_for(lambda: all(map(has_power, spec.members)), POWER_SECONDS, interval=0.05):
         log = folder / "log" / f"{spec.members[0].name}.log"
         raise LocalKubeError(f"a node of {spec.name} does not start; see {log}")
     wanted = {node.name for node in spec.members}

@@ -16,21 +16,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from localkube import LocalKubeError, cgroups, network
 from localkube.mounts import cover, mount
 from localkube.node import needed
 from localkube.preflight import INOTIFY_INSTANCES, INOTIFY_LIMIT
 from localkube.spec import lab_cgroup
-from localkube.supervision import (
-    PROJECT,
-    Program,
-    Supervisor,
-    configuration,
-    find,
-    python,
-    supervisord,
-)
+from localkube.supervision import PROJECT, Program, configuration, find, python, supervisord
+
+if TYPE_CHECKING:
+    from localkube.supervisor import Supervisor
 
 START_SECONDS = 20
 """How long a lab's supervisord may take to answer."""
@@ -60,6 +56,8 @@ def group_file(lab: Path, cluster: str) -> Path:
 
 def supervisor(lab: Path) -> Supervisor | None:
     """The lab's supervisord, none if the lab is not running."""
+    from localkube.supervisor import Supervisor  # the lab's first process does not talk to itself
+
     pid = find(config_file(lab))
     return None if pid is None else Supervisor(pid)
 

@@ -1,7 +1,6 @@
 """Moving between network namespaces.
 
-Python has `os.setns` from 3.12 on; pyroute2 has it too but takes an eighth of a second to import,
-which every relay of every cluster would pay at its start.
+Python has `os.setns` from 3.12 on.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The lab's bridge and each node's link to it, by netlink.
+"""The lab's bridge and each node's link to it, by ip(8).
 
 The bridge lives in a network namespace of its own, so that no interface, address or route appears
 on the host. It routes between the pods of all nodes: a node needs no more than a default route.
@@ -7,6 +7,7 @@ on the host. It routes between the pods of all nodes: a node needs no more than 
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 from localkube.namespaces import BRIDGE, inside
@@ -19,17 +20,14 @@ stops may change it, and the others then send to nobody until they ask anew, 8 s
 
 def create_bridge() -> None:
     """Makes the bridge's namespace and the bridge; called once, by the lab's first process."""
-    # Here and not above: it takes 0.2 s, and whoever only looks for a lab comes by this module.
-    from pyroute2 import IPRoute, netns
-
-    netns.create(str(BRIDGE))
-    with IPRoute(netns=str(BRIDGE)) as link:
-        link.link("set", ifname="lo", state="up")
-        link.link("add", ifname="br0", kind="bridge", br_forward_delay=0, address=BRIDGE_MAC)
-        bridge = link.link_lookup(ifname="br0")[0]
-        link.addr("add", index=bridge, address=BRIDGE_ADDRESS, prefixlen=24)
-        link.link("set", index=bridge, state="up")
+    subprocess.run(["ip", "netns", "add", BRIDGE.name], check=True)
     with inside(BRIDGE):
+        ip(
+            "link set lo up",
+            f"link add br0 address {BRIDGE_MAC} type bridge forward_delay 0",
+            f"address add {BRIDGE_ADDRESS}/24 dev br0",
+            "link set br0 up",
+        )
         set_kernel("net/ipv4/ip_forward", "1")
 
 
@@ -39,26 +37,33 @@ def attach(node: Node) -> None:
     A node that starts again finds the bridge's end of its former link still there when the kernel
     has not yet removed the old namespace; that end is deleted first.
     """
-    from pyroute2 import IPRoute
-
     name = port_name(node)
-    descriptor = os.open("/proc/self/ns/net", os.O_RDONLY)
-    with IPRoute(netns=str(BRIDGE)) as bridge:
-        for index in bridge.link_lookup(ifname=name):
-            bridge.link("del", index=index)
-        peer = {"ifname": "eth0", "net_ns_fd": descriptor}
-        bridge.link("add", ifname=name, kind="veth", peer=peer)
-        master = bridge.link_lookup(ifname="br0")[0]
-        bridge.link("set", index=bridge.link_lookup(ifname=name)[0], master=master, state="up")
-        bridge.route("replace", dst=node.pod_range, gateway=node.address)
-    with IPRoute() as link:
-        link.link("set", index=link.link_lookup(ifname="lo")[0], state="up")
-        uplink = link.link_lookup(ifname="eth0")[0]
-        link.addr("add", index=uplink, address=node.address, prefixlen=24)
-        link.link("set", index=uplink, state="up")
-        link.route("add", dst="default", gateway=BRIDGE_ADDRESS)
-    os.close(descriptor)
+    own = os.open("/proc/self/ns/net", os.O_RDONLY)
+    with inside(BRIDGE):
+        if Path("/proc/sys/net/ipv4/conf", name).exists():
+            ip(f"link delete {name}")
+        ip(
+            f"link add {name} type veth peer name eth0 netns /proc/{os.getpid()}/fd/{own}",
+            f"link set {name} master br0 up",
+            f"route replace {node.pod_range} via {node.address}",
+        )
+    os.close(own)
+    ip(
+        "link set lo up",
+        f"address add {node.address}/24 dev eth0",
+        "link set eth0 up",
+        f"route add default via {BRIDGE_ADDRESS}",
+    )
     set_kernel("net/ipv4/ip_forward", "1")
+
+
+def ip(*commands: str) -> None:
+    """Runs commands of ip(8) in the caller's network namespace.
+
+    Raises `subprocess.CalledProcessError`, its message on standard error. A netlink library for
+    Python takes longer to import than all of these commands take to run.
+    """
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(commands), text=True, check=True)
 
 
 def port_name(node: Node) -> str:

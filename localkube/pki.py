@@ -12,25 +12,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from localkube import LocalKubeError
-from localkube.spec import API_PORT, ClusterSpec, Node, node_address, service_range
-from toolchain import tools
+from localkube.spec import API_PORT, ClusterSpec, node_address, service_range
+from toolchain import quick_yaml, tools
 
 
 def create(spec: ClusterSpec) -> None:
     """Makes all keys, certificates and kubeconfigs below the cluster's folder."""
     spec.kubeconfigs.mkdir(mode=0o700, parents=True, exist_ok=True)
     config = spec.folder / "kubeadm.yaml"
-    config.write_text(yaml.safe_dump_all(kubeadm_config(spec)))
+    config.write_text("\n---\n".join(map(json.dumps, kubeadm_config(spec))))  # JSON is YAML
     kubeadm("init", "phase", "certs", "all", "--config", str(config))
     users = {
         "kube-proxy.conf": ["--client-name", "system:kube-proxy"],
         "load-balancer.conf": ["--client-name", "system:load-balancer"],
     }
     for node in spec.members[1:]:
-        users[kubelet_config(node).name] = [
+        users[node.kubeconfig.name] = [
             "--client-name",
             f"system:node:{node.name}",
             "--org",
@@ -73,15 +71,9 @@ def kubeadm_config(spec: ClusterSpec) -> list[dict[str, Any]]:
     ]
 
 
-def kubelet_config(node: Node) -> Path:
-    """Where the kubelet of this node finds its kubeconfig."""
-    name = "kubelet.conf" if node.is_control_plane else f"kubelet-{node.ordinal}.conf"
-    return node.cluster.kubeconfigs / name
-
-
 def user_kubeconfig(spec: ClusterSpec) -> str:
     """The user's kubeconfig: administrator, by way of 127.0.0.1; context named as the cluster."""
-    config = yaml.safe_load((spec.kubeconfigs / "admin.conf").read_text())
+    config = quick_yaml.load((spec.kubeconfigs / "admin.conf").read_text())
     cluster = config["clusters"][0]["cluster"] | {"server": f"https://127.0.0.1:{spec.api_port}"}
     user = f"{spec.name}-admin"
     return json.dumps(

@@ -25,6 +25,7 @@ last fails. The limit is raised, never lowered, and stays until the machine rest
 PROGRAMS = {
     "unshare": "util-linux",
     "mount": "mount",
+    "ip": "iproute2",
     "iptables": "iptables",
     "gcc": "gcc libc6-dev",
 }

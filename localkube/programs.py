@@ -9,7 +9,8 @@ import json
 import os
 from typing import Any
 
-from localkube import control_plane, pki
+from localkube import control_plane
+from localkube.addons import addons
 from localkube.images import PAUSE
 from localkube.spec import (
     BRIDGE_ADDRESS,
@@ -20,9 +21,6 @@ from localkube.spec import (
 )
 from localkube.supervision import Program, configuration, python
 from toolchain import tools
-
-DEFERRED = ("kube-controller-manager", "kube-scheduler", "load-balancer", "kubelet", "kube-proxy")
-"""Started by `localkube.bringup` once the API server is ready: before that they only fail."""
 
 CONTAINERD = "/run/containerd/containerd.sock"
 
@@ -35,6 +33,8 @@ def write(node: Node) -> None:
     (node.folder / "containerd.toml").write_text(containerd_config(node))
     (node.folder / "cni" / "10-bridge.conflist").write_text(json.dumps(cni_config(node), indent=2))
     (node.folder / "resolv.conf").write_text(f"nameserver {dns_address(node.cluster.index)}\n")
+    if node.is_control_plane:
+        (node.folder / "addons.json").write_text(json.dumps(addons(node.cluster.index), indent=2))
     text = configuration(node.folder / "log", programs(node))
     (node.folder / "supervisord.conf").write_text(text)
 
@@ -115,7 +115,7 @@ def kubelet(node: Node) -> Program:
         [
             str(tools.path("kubelet")),
             f"--config={node.folder}/kubelet.yaml",
-            f"--kubeconfig={pki.kubelet_config(node)}",
+            f"--kubeconfig={node.kubeconfig}",
             f"--hostname-override={node.name}",
             f"--node-ip={node.address}",
         ],

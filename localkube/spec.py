@@ -91,6 +91,12 @@ class Node:
         return self.cluster.folder / "nodes" / self.name
 
     @property
+    def kubeconfig(self) -> Path:
+        """Where the node's kubelet finds its kubeconfig."""
+        name = "kubelet.conf" if self.is_control_plane else f"kubelet-{self.ordinal}.conf"
+        return self.cluster.kubeconfigs / name
+
+    @property
     def cgroup(self) -> str:
         """Path of the node's cgroup below the root of each cgroup hierarchy."""
         return f"{lab_cgroup(Path(self.cluster.lab))}/{self.name}"

@@ -6,7 +6,6 @@ Here because every other package rests on this one.
 from __future__ import annotations
 
 import sys
-import traceback
 
 
 class UserError(Exception):
@@ -19,6 +18,8 @@ def hide_tracebacks() -> None:
     For `ResourceProvider.configure`. That process answers each exception with
     `traceback.format_exc()`; other exceptions keep their traceback.
     """
+    import traceback  # here and not above: every program of a lab comes by this module
+
     original = traceback.format_exc
     if getattr(original, "hides_tracebacks", False):
         return

@@ -44,6 +44,7 @@ def missing_to_run() -> list[Need]:
         "unshare": "util-linux",
         "nsenter": "util-linux",
         "setpriv": "util-linux",
+        "ip": "iproute2",
         "iptables": "iptables",
     }
     return [

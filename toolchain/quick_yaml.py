@@ -1,4 +1,4 @@
-"""YAML into Python, quickly: every run of the program reads settings, manifests, kubeconfigs."""
+"""YAML read and written quickly: each run of the program does it to settings and kubeconfigs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import yaml
 
 # libyaml's, where PyYAML was built with it, takes a tenth of the time
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def load(text: str) -> Any:
@@ -18,3 +19,9 @@ def load(text: str) -> Any:
 def load_all(text: str) -> list[Any]:
     """Gives all documents of the text, in their order. Raises yaml.YAMLError."""
     return list(yaml.load_all(text, Loader=_LOADER))
+
+
+def dump(document: Any) -> str:
+    """Gives the document as text, its keys in the order in which they are."""
+    text: str = yaml.dump(document, Dumper=_DUMPER, sort_keys=False)
+    return text

@@ -10,7 +10,8 @@ from drills.faults.model import Fault, Kind, Layer, Moves, Place
 from drills.site import GATEWAY, PORTAL, until
 from localkube import cluster as embedded
 from localkube.node import config_file
-from localkube.supervision import Supervisor, find
+from localkube.supervision import find
+from localkube.supervisor import Supervisor
 from toolchain.errors import UserError
 
 CONTROL_PLANE = ("kube-controller-manager", "kube-scheduler", "kube-apiserver", "etcd")
