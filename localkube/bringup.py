@@ -28,10 +28,12 @@ def main(folder: Path, ordinal: int) -> None:
     administrator = node.cluster.kubeconfigs / "super-admin.conf"
     api = Api.from_file(administrator if node.is_control_plane else node.kubeconfig)
     supervisor = Supervisor()
-    if wait_for(api.answers, API_SECONDS):
-        supervisor.start(FIRST)
+    away = SystemExit(f"no API server at {node.cluster.endpoint} after {API_SECONDS} s")
+    if not wait_for(api.answers, API_SECONDS):
+        raise away
+    supervisor.start(FIRST)
     if not wait_for(api.is_ready, API_SECONDS):
-        raise SystemExit(f"no API server at {node.cluster.endpoint} after {API_SECONDS} s")
+        raise away
     known = supervisor.states()
     for name in DEFERRED:
         if name in known:

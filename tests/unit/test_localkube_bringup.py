@@ -1,0 +1,75 @@
+"""What starts when, while an API server comes up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localkube import bringup
+from localkube.api import Api, ApiError
+from localkube.spec import ClusterSpec
+
+
+class Node:
+    """An API server that says `answers` one after another, and the supervisor beside it."""
+
+    def __init__(self, answers: list[Exception | str]) -> None:
+        self.answers = answers
+        self.events: list[str] = []
+
+    def call(self, method: str, path: str, *_: Any) -> Any:
+        if method == "PATCH":
+            self.events.append("add-on")
+            return {}
+        answer = self.answers.pop(0)
+        self.events.append(str(answer))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def start(self, name: str) -> None:
+        self.events.append(name)
+
+    def states(self) -> dict[str, Any]:
+        return dict.fromkeys((bringup.FIRST, *bringup.DEFERRED))
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> ClusterSpec:
+    spec = ClusterSpec(lab=str(tmp_path), name="east", index=0, nodes=1, api_port=1)
+    spec.members[0].folder.mkdir(parents=True)
+    document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}
+    (spec.members[0].folder / "addons.json").write_text(json.dumps([document]))
+    spec.save()
+    return spec
+
+
+def run(node: Node, cluster: ClusterSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api.__new__(Api)
+    monkeypatch.setattr(api, "call", node.call, raising=False)
+    monkeypatch.setattr(bringup.Api, "from_file", lambda *_: api)
+    monkeypatch.setattr(bringup, "Supervisor", lambda: node)
+    bringup.main(cluster.folder, 1)
+
+
+def test_the_kubelet_starts_at_the_first_answer_and_the_rest_when_the_server_is_ready(
+    cluster: ClusterSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused, unready = ConnectionRefusedError("refused"), ApiError(500, "unready")
+    node = Node([refused, unready, unready, "ok"])
+    run(node, cluster, monkeypatch)
+    first = ["refused", "unready", bringup.FIRST, "unready", "ok"]
+    assert node.events == [*first, *bringup.DEFERRED, "add-on"]
+
+
+def test_an_api_server_that_never_comes_is_a_failure_and_starts_nothing(
+    cluster: ClusterSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bringup, "API_SECONDS", 0)
+    node = Node([ConnectionRefusedError("refused")])
+    with pytest.raises(SystemExit, match="no API server"):
+        run(node, cluster, monkeypatch)
+    assert node.events == ["refused"]
