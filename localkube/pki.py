@@ -74,7 +74,12 @@ def kubeadm_config(spec: ClusterSpec) -> list[dict[str, Any]]:
 def user_kubeconfig(spec: ClusterSpec) -> str:
     """The user's kubeconfig: administrator, by way of 127.0.0.1; context named as the cluster."""
     config = quick_yaml.load((spec.kubeconfigs / "admin.conf").read_text())
-    cluster = config["clusters"][0]["cluster"] | {"server": f"https://127.0.0.1:{spec.api_port}"}
+    cluster = config["clusters"][0]["cluster"] | {
+        "server": f"https://127.0.0.1:{spec.api_port}",
+        # Within one machine it only costs: each of Pulumi's providers asks for megabytes of
+        # schema, 0.3 s of a processor in an update of three clusters (measured).
+        "disable-compression": True,
+    }
     user = f"{spec.name}-admin"
     return json.dumps(
         {
