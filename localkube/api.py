@@ -130,10 +130,8 @@ class Api:
         """Whether the API server answers, be it that it is not ready yet."""
         try:
             self.call("GET", "/readyz")
-        except ApiError:
-            return True
-        except FAILURES:
-            return False
+        except FAILURES as failure:
+            return isinstance(failure, ApiError)
         return True
 
     def is_ready(self) -> bool:

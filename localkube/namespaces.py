@@ -1,7 +1,4 @@
-"""Moving between network namespaces.
-
-Python has `os.setns` from 3.12 on.
-"""
+"""Moving between network namespaces, for which Python itself has `os.setns` from 3.12 on."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ stops may change it, and the others then send to nobody until they ask anew, 8 s
 
 def create_bridge() -> None:
     """Makes the bridge's namespace and the bridge; called once, by the lab's first process."""
-    subprocess.run(["ip", "netns", "add", BRIDGE.name], check=True)
+    ip(f"netns add {BRIDGE.name}")
     with inside(BRIDGE):
         ip(
             "link set lo up",

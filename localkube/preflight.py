@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from localkube import LocalKubeError, cgroups
+from toolchain import packages
 
 DISK_BYTES = 2_000_000_000
 """Free disk that three clusters may fill with logs and etcd's data; the start takes 0.3 GB."""
@@ -22,13 +23,7 @@ INOTIFY_INSTANCES = 1024
 2, an Envoy 1). The kernel's default of 128 a user ends two stacks at once: the kubelet that comes
 last fails. The limit is raised, never lowered, and stays until the machine restarts."""
 
-PROGRAMS = {
-    "unshare": "util-linux",
-    "mount": "mount",
-    "ip": "iproute2",
-    "iptables": "iptables",
-    "gcc": "gcc libc6-dev",
-}
+PROGRAMS = {**packages.TO_RUN, "mount": "mount", "gcc": "gcc libc6-dev"}
 """Programs of the system that are needed, and the Debian packages that hold them."""
 
 
@@ -41,9 +36,10 @@ def check(ports: Sequence[int], folder: Path) -> None:
         raise LocalKubeError(
             "backend local makes network namespaces and needs root: run it as root (sudo -E)"
         )
-    if missing := [name for name in PROGRAMS if not shutil.which(name, path=system_path())]:
-        packages = " ".join(PROGRAMS[name] for name in missing)
-        raise LocalKubeError(f"not found: {', '.join(missing)}; run: apt-get install {packages}")
+    path = packages.search_path(os.environ.get("PATH", ""))
+    if missing := [name for name in PROGRAMS if not shutil.which(name, path=path)]:
+        needed = " ".join(dict.fromkeys(PROGRAMS[name] for name in missing))
+        raise LocalKubeError(f"not found: {', '.join(missing)}; run: apt-get install {needed}")
     check_namespaces()
     check_limits()
     if not cgroups.hierarchies():
@@ -82,11 +78,6 @@ def _listening() -> dict[str, int]:
         for _, local, _, state, *_, inode in (socket[:10] for socket in sockets)
         if state == "0A"
     }
-
-
-def system_path() -> str:
-    """PATH with the folders of the system's administration programs."""
-    return os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
 def check_namespaces() -> None:

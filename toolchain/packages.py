@@ -16,6 +16,15 @@ from toolchain import ToolchainError
 # where Debian keeps tools that an ordinary user's PATH leaves out
 SYSTEM_FOLDERS = ("/usr/sbin", "/sbin")
 
+# what the embedded clusters run, and the Debian packages that have it
+TO_RUN = {
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+    "setpriv": "util-linux",
+    "ip": "iproute2",
+    "iptables": "iptables",
+}
+
 
 @dataclass(frozen=True)
 class Need:
@@ -40,16 +49,9 @@ def which(command: str) -> str | None:
 def missing_to_run() -> list[Need]:
     """What the embedded clusters need of the system and is not there."""
     reason = "the embedded clusters need it"
-    commands = {
-        "unshare": "util-linux",
-        "nsenter": "util-linux",
-        "setpriv": "util-linux",
-        "ip": "iproute2",
-        "iptables": "iptables",
-    }
     return [
         Need(command, reason, package)
-        for command, package in commands.items()
+        for command, package in TO_RUN.items()
         if which(command) is None
     ]
 

@@ -49,7 +49,7 @@ def cluster(tmp_path: Path) -> ClusterSpec:
 
 def run(node: Node, cluster: ClusterSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     api = Api.__new__(Api)
-    monkeypatch.setattr(api, "call", node.call, raising=False)
+    monkeypatch.setattr(api, "call", node.call)
     monkeypatch.setattr(bringup.Api, "from_file", lambda *_: api)
     monkeypatch.setattr(bringup, "Supervisor", lambda: node)
     bringup.main(cluster.folder, 1)
