@@ -73,11 +73,11 @@ def leaf(
     return KeyPair(_pem(builder.sign(issuer_key, hashes.SHA256())), _key_pem(key))
 
 
-def is_due(certificate: str, now: datetime | None = None) -> bool:
-    """Says whether a PEM certificate is to be renewed: two thirds of its life are over."""
+def renewal(certificate: str) -> datetime:
+    """When a PEM certificate is to be renewed: when two thirds of its life are over."""
     parsed = x509.load_pem_x509_certificate(certificate.encode())
     begin, end = parsed.not_valid_before_utc, parsed.not_valid_after_utc
-    return (now or datetime.now(UTC)) >= begin + (end - begin) * RENEW_AT
+    return begin + (end - begin) * RENEW_AT
 
 
 def _builder(

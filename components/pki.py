@@ -1,17 +1,23 @@
 """The stack's certificate authority and certificates as Pulumi resources.
 
 Keys are made once, kept encrypted in the state, and renewed by the first `pulumi up` after two
-thirds of a certificate's life. A dynamic provider is loaded by its module's name from the state:
-never move or rename this module. Imports are inside the methods, because only they run there.
+thirds of a certificate's life. When that is stands in the state: to look into a certificate takes a
+library that is longer to load than a whole comparison. A dynamic provider is loaded by its module's
+name from the state: never move or rename this module. Imports are inside the methods, because only
+they run there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+if TYPE_CHECKING:
+    from components.certificates import KeyPair
 
 
 class _AuthorityProvider(ResourceProvider):
@@ -21,10 +27,8 @@ class _AuthorityProvider(ResourceProvider):
         return CreateResult(props["commonName"], self._make(props))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        from components import certificates
-
         renamed = olds["commonName"] != news["commonName"]
-        return DiffResult(changes=renamed or certificates.is_due(olds["certificate"]))
+        return DiffResult(changes=renamed or is_due(olds))
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         return UpdateResult(self._make(news))
@@ -32,8 +36,7 @@ class _AuthorityProvider(ResourceProvider):
     def _make(self, props: dict[str, Any]) -> dict[str, Any]:
         from components import certificates
 
-        made = certificates.authority(props["commonName"])
-        return {**props, "certificate": made.certificate, "key": made.key}
+        return {**props, **_outputs(certificates.authority(props["commonName"]))}
 
 
 class _CertificateProvider(ResourceProvider):
@@ -43,10 +46,8 @@ class _CertificateProvider(ResourceProvider):
         return CreateResult(props["names"][0], self._make(props))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        from components import certificates
-
         changed = any(olds.get(key) != news.get(key) for key in ("names", "issuer", "issuerKey"))
-        return DiffResult(changes=changed or certificates.is_due(olds["certificate"]))
+        return DiffResult(changes=changed or is_due(olds))
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         return UpdateResult(self._make(news))
@@ -55,8 +56,20 @@ class _CertificateProvider(ResourceProvider):
         from components import certificates
 
         issuer = certificates.KeyPair(props["issuer"], props["issuerKey"])
-        made = certificates.leaf(issuer, props["names"][0], props["names"])
-        return {**props, "certificate": made.certificate, "key": made.key}
+        return {**props, **_outputs(certificates.leaf(issuer, props["names"][0], props["names"]))}
+
+
+def is_due(outputs: dict[str, Any], now: datetime | None = None) -> bool:
+    """Whether a certificate of the state is to be renewed; one that does not say when is."""
+    renew_at = outputs.get("renewAt")
+    return not renew_at or (now or datetime.now(UTC)) >= datetime.fromisoformat(renew_at)
+
+
+def _outputs(made: KeyPair) -> dict[str, str]:
+    from components import certificates
+
+    renew_at = certificates.renewal(made.certificate).isoformat()
+    return {"certificate": made.certificate, "key": made.key, "renewAt": renew_at}
 
 
 class CertificateAuthority(Resource, module="pki", name="CertificateAuthority"):
