@@ -28,6 +28,10 @@ from localkube.supervision import PROJECT, Program, configuration, find, python,
 if TYPE_CHECKING:
     from localkube.supervisor import Supervisor
 
+_OF_COMMAND = ("TMPDIR", "GOGC", "GOMEMLIMIT")
+# the temporary folder of the command that starts the lab goes with that command, and how Pulumi's
+# processes collect their garbage is not for those that stay
+
 START_SECONDS = 20
 """How long a lab's supervisord may take to answer."""
 
@@ -80,8 +84,7 @@ def ensure(lab: Path) -> Supervisor:
         process = subprocess.Popen(
             ["unshare", *namespaces, *python("localkube.lab", str(lab))],
             cwd=PROJECT,
-            # the temporary folder of the command that starts the lab goes with that command
-            env={name: value for name, value in os.environ.items() if name != "TMPDIR"},
+            env={name: value for name, value in os.environ.items() if name not in _OF_COMMAND},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
