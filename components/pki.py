@@ -59,10 +59,10 @@ class _CertificateProvider(ResourceProvider):
         return {**props, **_outputs(certificates.leaf(issuer, props["names"][0], props["names"]))}
 
 
-def is_due(outputs: dict[str, Any], now: datetime | None = None) -> bool:
+def is_due(outputs: dict[str, Any]) -> bool:
     """Whether a certificate of the state is to be renewed; one that does not say when is."""
     renew_at = outputs.get("renewAt")
-    return not renew_at or (now or datetime.now(UTC)) >= datetime.fromisoformat(renew_at)
+    return not renew_at or datetime.now(UTC) >= datetime.fromisoformat(renew_at)
 
 
 def _outputs(made: KeyPair) -> dict[str, str]:

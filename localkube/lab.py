@@ -28,9 +28,9 @@ from localkube.supervision import PROJECT, Program, configuration, find, python,
 if TYPE_CHECKING:
     from localkube.supervisor import Supervisor
 
-_OF_COMMAND = ("TMPDIR", "GOGC", "GOMEMLIMIT")
 # the temporary folder of the command that starts the lab goes with that command, and how Pulumi's
 # processes collect their garbage is not for those that stay
+_OF_COMMAND = ("TMPDIR", "GOGC", "GOMEMLIMIT")
 
 START_SECONDS = 20
 """How long a lab's supervisord may take to answer."""

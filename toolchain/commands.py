@@ -149,15 +149,14 @@ def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
     return run.foreground(["pulumi", *arguments], {**_SHORT_LIVED, **env}, PROJECT)
 
 
-def _in_state(*command: str) -> Callable[[Mapping[str, str], list[str]], int]:
-    """A command that is, or may start, Pulumi."""
+def _pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
+    with state.kept(env) as env:
+        return _pulumi_itself(env, *arguments)
 
-    def start(env: Mapping[str, str], arguments: list[str]) -> int:
-        with state.kept(env) as env:
-            tuned = _SHORT_LIVED if command == ("pulumi",) else {}
-            return run.foreground([*command, *arguments], {**tuned, **env}, PROJECT)
 
-    return start
+def _task(env: Mapping[str, str], arguments: list[str]) -> int:
+    with state.kept(env) as env:  # a task may start Pulumi
+        return run.foreground(["task", *arguments], env, PROJECT)
 
 
 def _test(env: Mapping[str, str], arguments: list[str]) -> int:
@@ -187,8 +186,8 @@ def _shell(env: Mapping[str, str], arguments: list[str]) -> int:
 _RUN_THE_PROGRAM = ("up", "pulumi", "task", "shell")
 _ON_STACK: dict[str, Callable[[Mapping[str, str], str], int]] = {"up": _up, "destroy": _destroy}
 _WITH_ARGUMENTS: dict[str, Callable[[Mapping[str, str], list[str]], int]] = {
-    "pulumi": _in_state("pulumi"),
-    "task": _in_state("task"),
+    "pulumi": _pulumi,
+    "task": _task,
     "test": _test,
     "kubectl": _kubectl,
     "local": _local,

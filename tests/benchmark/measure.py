@@ -19,7 +19,7 @@ from localkube.spec import ClusterSpec
 from tests import lab
 from tests.checkout import PORTS, SOURCE, Checkout, free_run
 from tests.traffic import answers_from
-from toolchain import tools
+from toolchain import ambient, tools
 
 POLL_SECONDS = 0.05
 """Pause between two tries of the client that waits for the first page."""
@@ -195,11 +195,10 @@ def cold_tools(demo: Checkout) -> float:
 
     What `./demo` has built before is on PATH here and would be taken for the user's own.
     """
-    built = str(tools.bin_dir())
-    path = [p for p in os.environ["PATH"].split(os.pathsep) if p != built]
+    path = ambient.folders(os.environ["PATH"], [tools.cache_dir()])
     with tempfile.TemporaryDirectory(prefix="demo-") as name:
         caches = {"XDG_CACHE_HOME": name, "GOMODCACHE": f"{name}/modules", "GOCACHE": f"{name}/go"}
-        caches["PATH"] = os.pathsep.join(path)
+        caches["PATH"] = os.pathsep.join(map(str, path))
         command = ["./demo", "setup"]
         env = {**demo.environment, **caches, "GOFLAGS": "-modcacherw"}
         return seconds(lambda: subprocess.run(command, cwd=demo.folder, env=env, check=True))
