@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from components import debug_messages
 from tests.engine.conftest import PROJECT, Project
 
 pytestmark = pytest.mark.engine
@@ -53,6 +54,18 @@ def test_a_preview_says_that_the_naive_route_is_switched_on(project: Project) ->
     plan = json.loads(done.stdout)
     edge = next(s["newState"] for s in plan["steps"] if s["newState"]["type"] == "demo:edge:Edge")
     assert edge["inputs"]["naiveRoute"] is True
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_the_sdk_sends_its_debug_messages_only_to_who_asks_for_them(
+    project: Project, wanted: bool
+) -> None:
+    if wanted:
+        project.env[debug_messages.WANTED] = "true"
+    project.select("west")
+    done = project.pulumi("preview", "--debug")
+    assert done.returncode == 0, done.stdout
+    assert ("registering resource: ty=demo:edge:Edge" in done.stdout) == wanted
 
 
 def test_pulumi_keeps_no_log_of_its_own_and_gives_one_on_demand(project: Project) -> None:
