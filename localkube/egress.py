@@ -94,7 +94,7 @@ async def serve(listener: socket.socket) -> None:
 def main() -> None:
     """Opens the port inside the lab, then serves from the host's namespace."""
     with inside(BRIDGE):
-        listener = socket.socket()
+        listener = socket.socket(proto=socket.IPPROTO_TCP)  # sends at once: see relay.listen
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((BRIDGE_ADDRESS, EGRESS_PORT))
     listener.listen(64)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from localkube import egress
-from localkube.relay import listen, serve
+from localkube.relay import Pipe, listen, serve
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -58,6 +58,28 @@ def test_bytes_arrive_whole_and_in_order_in_both_directions() -> None:
         writer.close()
 
     relayed(echo, client)
+
+
+def test_both_sides_send_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    delays: list[int] = []
+    made = Pipe.connection_made
+
+    def note(self: Pipe, transport: asyncio.BaseTransport) -> None:
+        sock = transport.get_extra_info("socket")
+        delays.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        made(self, transport)
+
+    monkeypatch.setattr(Pipe, "connection_made", note)
+
+    async def client(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"hello")
+        writer.write_eof()
+        assert await reader.read(-1) == b"hello"
+        writer.close()
+
+    relayed(echo, client)
+    assert len(delays) == 2 and all(delays)
 
 
 def test_a_half_closed_connection_still_answers() -> None:
