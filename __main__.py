@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pulumi
 
-from components import debug_messages, errors, plan, platforms
+from components import errors, plan, platforms
 from components.application import Application
 from components.cluster import Cluster
 from components.edge import Edge
@@ -14,8 +14,9 @@ from components.kubeconfig import merge
 from components.pki import CertificateAuthority
 from components.private_file import PrivateFile
 from components.settings import EDGE_CLUSTER
+from toolchain import pulumi_process
 
-debug_messages.leave_out()
+pulumi_process.prepare_program()
 with errors.one_line():
     demo = plan.make(Path(__file__).resolve().parent)
 settings = demo.settings

@@ -31,9 +31,9 @@ class _AddressProvider(ResourceProvider):
     serialize_as_secret_always = False
 
     def configure(self, req: ConfigureRequest) -> None:
-        from toolchain.errors import hide_tracebacks
+        from toolchain.pulumi_process import prepare_provider
 
-        hide_tracebacks()
+        prepare_provider()
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         return CreateResult(props["cluster"], {**props, "address": wait(props)})

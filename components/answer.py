@@ -37,9 +37,9 @@ class _AnswerProvider(ResourceProvider):
     serialize_as_secret_always = False
 
     def configure(self, req: ConfigureRequest) -> None:
-        from toolchain.errors import hide_tracebacks
+        from toolchain.pulumi_process import prepare_provider
 
-        hide_tracebacks()
+        prepare_provider()
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         wait(props)

@@ -31,9 +31,9 @@ class ClusterProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         """Runs once a process."""
-        from toolchain.errors import hide_tracebacks
+        from toolchain.pulumi_process import prepare_provider
 
-        hide_tracebacks()
+        prepare_provider()
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Gives the cluster its identity: kept while its data are there, else a new one.

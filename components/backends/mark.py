@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from toolchain import environment
-
 ANNOTATION = "resiliency.demo/stack"
 """Annotation that holds the mark."""
 
@@ -22,6 +20,8 @@ def of(stack: str, project: str, organization: str, env: Mapping[str, str]) -> s
     never share one, whatever their paths, and it goes as the state goes. With any other state it
     follows from where that is and how the stack is called there: all who share the state share it.
     """
+    from toolchain import environment  # here, for it loads all that finds the tools
+
     known = environment.identity() if environment.uses_own_state(env) else ""
     if not known:
         place = env.get("PULUMI_BACKEND_URL", "")

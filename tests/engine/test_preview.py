@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from components import debug_messages
 from tests.engine.conftest import PROJECT, Project
+from toolchain import pulumi_process
 
 pytestmark = pytest.mark.engine
 
@@ -61,7 +61,7 @@ def test_the_sdk_sends_its_debug_messages_only_to_who_asks_for_them(
     project: Project, wanted: bool
 ) -> None:
     if wanted:
-        project.env[debug_messages.WANTED] = "true"
+        project.env[pulumi_process.WANTS_DEBUG] = "true"
     project.select("west")
     done = project.pulumi("preview", "--debug")
     assert done.returncode == 0, done.stdout

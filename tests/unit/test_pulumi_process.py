@@ -1,0 +1,62 @@
+"""What the processes that Pulumi starts do at their start and at their end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import traceback
+
+import pulumi
+import pytest
+
+from toolchain import pulumi_process, venv
+from toolchain.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("variable", "sent"), [("", []), ("true", ["registering"])], ids=["not wanted", "wanted"]
+)
+def test_debug_messages_reach_only_who_asks_for_them(
+    variable: str, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "debug", said.append)
+    monkeypatch.setenv(pulumi_process.WANTS_DEBUG, variable)
+    monkeypatch.setattr(pulumi_process, "end_quickly", lambda: None)
+    pulumi_process.prepare_program()
+    pulumi.log.debug("registering")
+    assert said == sent
+
+
+def test_a_provider_reports_an_error_for_people_by_its_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(traceback, "format_exc", traceback.format_exc)  # put back at the end
+    monkeypatch.setattr(pulumi_process, "end_quickly", lambda: None)
+    pulumi_process.prepare_provider()
+    pulumi_process.prepare_provider()  # as for a second class of providers
+
+    def reported(error: Exception) -> str:
+        try:
+            raise error
+        except Exception:
+            return traceback.format_exc()
+
+    assert reported(UserError("no port")) == "no port"
+    assert "Traceback" in reported(ValueError("no port"))
+
+
+def test_a_process_ends_without_a_search_for_garbage() -> None:
+    program = (
+        "import atexit, gc; from toolchain import pulumi_process;"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 0));"  # the last to be called
+        "pulumi_process.end_quickly()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=venv.PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "True\n"

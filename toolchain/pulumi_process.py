@@ -1,0 +1,61 @@
+"""What the Python processes that Pulumi starts have in common: program and dynamic providers."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import sys
+
+from toolchain.errors import UserError
+
+WANTS_DEBUG = "DEMO_SDK_DEBUG"
+"""The environment variable that keeps the SDK's messages for `--debug`; any text will do."""
+
+
+def prepare_program() -> None:
+    """For the program's first lines: no debug messages unless WANTS_DEBUG is set, and a quick end.
+
+    Pulumi's SDK tells the engine each of its steps, some 270 a run, and waits for the answer to
+    each, whether anybody reads them or not (`debug` in its log.py, 3.272): a tenth of an update
+    with nothing to do. The program is not told of `--debug`. Messages of others stay.
+    """
+    import pulumi
+
+    if not os.environ.get(WANTS_DEBUG):
+        pulumi.log.debug = _unsent
+    end_quickly()
+
+
+def _unsent(*_: object, **__: object) -> None:
+    """Takes what `pulumi.log.debug` takes."""
+
+
+def prepare_provider() -> None:
+    """For `ResourceProvider.configure`: a UserError is reported by its text alone; a quick end.
+
+    The provider's process answers each exception with `traceback.format_exc()`; exceptions other
+    than a UserError keep their traceback.
+    """
+    import traceback
+
+    original = traceback.format_exc
+    if getattr(original, "hides_tracebacks", False):
+        return  # each provider class is configured
+
+    def format_exc(limit: int | None = None, chain: bool = True) -> str:
+        error = sys.exc_info()[1]
+        return str(error) if isinstance(error, UserError) else original(limit, chain)
+
+    format_exc.hides_tracebacks = True  # type: ignore[attr-defined]
+    traceback.format_exc = format_exc
+    end_quickly()
+
+
+def end_quickly() -> None:
+    """Spares the process the search for garbage when it ends: a tenth of a second, with the SDK.
+
+    Python then looks through all objects for circles of them, more than once; its end frees them
+    all the same. Pulumi waits for each of these processes, four of them in an update.
+    """
+    atexit.register(gc.freeze)
