@@ -91,8 +91,11 @@ class Entry(Pipe):
         """Accepts a client."""
         super().connection_made(transport)
         assert self.transport
-        self.transport.pause_reading()
-        self.task = asyncio.get_running_loop().create_task(self.connect())
+        loop = asyncio.get_running_loop()
+        # Not here and now: asyncio in Python 3.11.2 (Debian 12) begins to read after this call in
+        # any case. What is called soon comes after that, and before anything is read.
+        loop.call_soon(self.transport.pause_reading)
+        self.task = loop.create_task(self.connect())
 
     async def connect(self) -> None:
         """Opens the way into the lab, or ends the client's connection."""

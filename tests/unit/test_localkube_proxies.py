@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from localkube import egress
-from localkube.relay import Pipe, listen, serve
+from localkube.relay import Entry, Pipe, listen, serve
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -80,6 +80,27 @@ def test_both_sides_send_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     relayed(echo, client)
     assert len(delays) == 2 and all(delays)
+
+
+def test_nothing_is_lost_of_what_comes_before_the_way_into_the_lab_is_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reach = Entry.reach
+
+    async def reach_late(self: Entry) -> Pipe:
+        await asyncio.sleep(0.1)
+        return await reach(self)
+
+    monkeypatch.setattr(Entry, "reach", reach_late)
+
+    async def client(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"hello")
+        writer.write_eof()
+        assert await reader.read(-1) == b"hello"
+        writer.close()
+
+    relayed(echo, client)
 
 
 def test_a_half_closed_connection_still_answers() -> None:
