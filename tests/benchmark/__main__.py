@@ -12,7 +12,7 @@ import sys
 
 from tests.benchmark import further, report
 from tests.benchmark.measure import Samples, baselines, cold_tools, one_round
-from tests.checkout import checkout
+from tests.checkout import CommandFailed, checkout
 
 
 def main() -> int:
@@ -29,21 +29,31 @@ def main() -> int:
         help="application clusters beyond two, to measure what each costs (default 2; 0 skips it)",
     )
     chosen = parser.parse_args()
-    samples = Samples()
     if (load := os.getloadavg()[0]) > 1:
         print(f"The machine is busy (load {load:.1f}): times will be longer.", file=sys.stderr)
+    try:
+        samples = measured(chosen)
+    except CommandFailed as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    print(report.as_json(samples)) if chosen.json else report.show(samples)
+    return 0
+
+
+def measured(chosen: argparse.Namespace) -> Samples:
+    """All that is asked for. Raises CommandFailed."""
+    samples = Samples()
     with checkout() as demo:
         if chosen.tools:
             samples.add("tools", cold_tools(demo))
-        else:
-            for number in range(1, chosen.rounds + 1):
-                print(f"round {number} of {chosen.rounds}", file=sys.stderr)
-                baselines(samples)
-                one_round(demo, samples)
-                if chosen.further:
-                    further.one_round(demo, samples, chosen.further)
-    print(report.as_json(samples)) if chosen.json else report.show(samples)
-    return 0
+            return samples
+        for number in range(1, chosen.rounds + 1):
+            print(f"round {number} of {chosen.rounds}", file=sys.stderr)
+            baselines(samples)
+            one_round(demo, samples)
+            if chosen.further:
+                further.one_round(demo, samples, chosen.further)
+    return samples
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 from localkube import cluster
 from localkube.spec import ClusterSpec
 from tests import lab
-from tests.checkout import PORTS, SOURCE, Checkout, free_run
+from tests.checkout import PORTS, SOURCE, Checkout, failure, free_run
 from tests.traffic import answers_from
 from toolchain import ambient, tools
 
@@ -77,7 +77,7 @@ class FirstPage(threading.Thread):
 
 
 def timed_lines(demo: Checkout, *command: str) -> list[Line]:
-    """Runs a command to its end; gives what it printed. Raises CalledProcessError if it fails."""
+    """Runs a command to its end; gives what it printed. Raises CommandFailed if it fails."""
     begin = time.monotonic()
     lines = []
     with subprocess.Popen(
@@ -88,7 +88,7 @@ def timed_lines(demo: Checkout, *command: str) -> list[Line]:
         lines = [Line(time.monotonic() - begin, text.rstrip()) for text in process.stdout]
     if process.returncode:
         said = "\n".join(line.text for line in lines)
-        raise subprocess.CalledProcessError(process.returncode, command, said)
+        raise failure(command, f"ended with {process.returncode}", said)
     return [*lines, Line(time.monotonic() - begin, "")]
 
 
