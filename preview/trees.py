@@ -52,7 +52,9 @@ def base(project: Path, folder: Path, reference: str | None) -> Tree:
     commit = _commit(project, reference) if reference else fork_point(project)
     archive = _git(project, "archive", "--format=tar", commit)
     with tarfile.open(fileobj=BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="data")
+        # not as an argument: Python 3.11.2 (Debian 12) does not know filters yet
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(folder)
     return Tree(_ready(folder), _title(project, commit))
 
 
