@@ -15,6 +15,7 @@ import socket
 from urllib.parse import urlsplit
 
 from localkube.namespaces import BRIDGE, inside
+from localkube.relay import listen
 from localkube.spec import BRIDGE_ADDRESS, EGRESS_PORT
 
 PORTS = (80, 443)
@@ -94,10 +95,7 @@ async def serve(listener: socket.socket) -> None:
 def main() -> None:
     """Opens the port inside the lab, then serves from the host's namespace."""
     with inside(BRIDGE):
-        listener = socket.socket(proto=socket.IPPROTO_TCP)  # sends at once: see relay.listen
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((BRIDGE_ADDRESS, EGRESS_PORT))
-    listener.listen(64)
+        listener = listen(EGRESS_PORT, BRIDGE_ADDRESS)
     asyncio.run(serve(listener))
 
 

@@ -122,14 +122,14 @@ class Entry(Pipe):
         return (await loop.create_connection(lambda: Pipe(self), *self.target))[1]
 
 
-def listen(port: int) -> socket.socket:
-    """A listening socket on 127.0.0.1."""
+def listen(port: int, address: str = "127.0.0.1") -> socket.socket:
+    """A listening socket, in the calling thread's network namespace."""
     # By its protocol asyncio knows a TCP socket, and sends on it at once. Otherwise what a server
     # says in two pieces, as each new TLS connection, waits for the client's delayed acknowledgement
     # (40 ms) in between: Nagle's algorithm.
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    listener.bind((address, port))
     listener.listen(BACKLOG)
     return listener
 

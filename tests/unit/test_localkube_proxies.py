@@ -34,6 +34,22 @@ def relayed(handler: Handler, client: Callable[[int], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
+def answered(handler: Handler, sent: bytes) -> bytes:
+    """All that the server says to a client who says `sent` and no more."""
+    received = b""
+
+    async def client(port: int) -> None:
+        nonlocal received
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(sent)
+        writer.write_eof()
+        received = await reader.read(-1)
+        writer.close()
+
+    relayed(handler, client)
+    return received
+
+
 async def end(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -49,15 +65,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 def test_bytes_arrive_whole_and_in_order_in_both_directions() -> None:
     sent = bytes(range(256)) * 8192
-
-    async def client(port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(sent)
-        writer.write_eof()
-        assert await reader.read(-1) == sent
-        writer.close()
-
-    relayed(echo, client)
+    assert answered(echo, sent) == sent
 
 
 def test_both_sides_send_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,14 +79,7 @@ def test_both_sides_send_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Pipe, "connection_made", note)
 
-    async def client(port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"hello")
-        writer.write_eof()
-        assert await reader.read(-1) == b"hello"
-        writer.close()
-
-    relayed(echo, client)
+    assert answered(echo, b"hello") == b"hello"
     assert len(delays) == 2 and all(delays)
 
 
@@ -93,14 +94,7 @@ def test_nothing_is_lost_of_what_comes_before_the_way_into_the_lab_is_open(
 
     monkeypatch.setattr(Entry, "reach", reach_late)
 
-    async def client(port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"hello")
-        writer.write_eof()
-        assert await reader.read(-1) == b"hello"
-        writer.close()
-
-    relayed(echo, client)
+    assert answered(echo, b"hello") == b"hello"
 
 
 def test_a_half_closed_connection_still_answers() -> None:
@@ -109,14 +103,7 @@ def test_a_half_closed_connection_still_answers() -> None:
         writer.write(b"received " + received)
         writer.close()
 
-    async def client(port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"all")
-        writer.write_eof()
-        assert await reader.read(-1) == b"received all"
-        writer.close()
-
-    relayed(answer_at_the_end, client)
+    assert answered(answer_at_the_end, b"all") == b"received all"
 
 
 def test_a_server_that_hangs_up_ends_the_clients_connection() -> None:
