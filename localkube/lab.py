@@ -24,13 +24,13 @@ from localkube.node import needed
 from localkube.preflight import INOTIFY_INSTANCES, INOTIFY_LIMIT
 from localkube.spec import lab_cgroup
 from localkube.supervision import PROJECT, Program, configuration, find, python, supervisord
+from toolchain.pulumi_process import GO_SETTINGS
 
 if TYPE_CHECKING:
     from localkube.supervisor import Supervisor
 
-# the temporary folder of the command that starts the lab goes with that command, and how Pulumi's
-# processes collect their garbage is not for those that stay
-_OF_COMMAND = ("TMPDIR", "GOGC", "GOMEMLIMIT")
+_OF_COMMAND = ("TMPDIR", *GO_SETTINGS)
+"""Variables that go with the command that starts the lab, as does its temporary folder."""
 
 START_SECONDS = 20
 """How long a lab's supervisord may take to answer."""

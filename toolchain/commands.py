@@ -22,6 +22,7 @@ from toolchain import (
     state,
     tools,
 )
+from toolchain.pulumi_process import GO_SETTINGS
 
 PROJECT = environment.PROJECT
 
@@ -121,10 +122,6 @@ def _destroy(env: Mapping[str, str], stack: str) -> int:
 
 _YES = ("--yes", "--skip-preview")
 
-# Pulumi's processes live for seconds: collecting their garbage takes a tenth of an update with
-# nothing to do, for at most 140 MB (see localkube/lab.py, which keeps it from the clusters)
-_SHORT_LIVED = {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
-
 
 def _exists(env: Mapping[str, str], stack: str) -> bool:
     """Whether the state backend knows `stack`. In our own a file tells, which is quicker."""
@@ -146,7 +143,7 @@ def _answer(env: Mapping[str, str], *arguments: str) -> Any:
 
 
 def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
-    return run.foreground(["pulumi", *arguments], {**_SHORT_LIVED, **env}, PROJECT)
+    return run.foreground(["pulumi", *arguments], {**GO_SETTINGS, **env}, PROJECT)
 
 
 def _pulumi(env: Mapping[str, str], arguments: list[str]) -> int:

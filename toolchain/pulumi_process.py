@@ -1,4 +1,7 @@
-"""What the Python processes that Pulumi starts have in common: program and dynamic providers."""
+"""What Pulumi and the processes that it starts have in common: they live for seconds.
+
+Launcher and lab read this too, so what they do not need is imported where it is used.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,10 @@ import os
 import sys
 
 from toolchain.errors import UserError
+
+GO_SETTINGS = {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
+"""Environment of the Go processes: collecting their garbage takes a tenth of an update with nothing
+to do, for at most 140 MB. Not for those that stay: `localkube.lab` keeps it from the clusters."""
 
 WANTS_DEBUG = "DEMO_SDK_DEBUG"
 """The environment variable that keeps the SDK's messages for `--debug`; any text will do."""
