@@ -9,15 +9,15 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from localkube import cluster
 from localkube.spec import ClusterSpec
 from tests import lab
-from tests.checkout import PORTS, SOURCE, Checkout, failure, free_run
+from tests.benchmark import pulumi_alone
+from tests.checkout import PORTS, Checkout, failure, free_run
 from tests.traffic import answers_from
 from toolchain import ambient, tools
 
@@ -113,6 +113,7 @@ def one_round(demo: Checkout, samples: Samples) -> None:
         demo.demo("pulumi", "config", "set", "lbMode", mode)
         samples.add(f"switch to {mode}", demo.demo("pulumi", "up", "--yes").seconds)
     samples.add("nothing to do", demo.demo("pulumi", "up", "--yes").seconds)
+    samples.add("bare update", pulumi_alone.update_seconds(demo.private() / "kubeconfig"))
     samples.add("destroy", demo.demo("destroy").seconds)
 
 
@@ -166,28 +167,7 @@ def baselines(samples: Samples) -> None:
             samples.add("bare cluster (RSS)", rss / GIGABYTE)
         finally:
             cluster.delete(spec)
-        with empty_project(folder / "empty") as pulumi:
-            samples.add("empty preview", seconds(lambda: pulumi("preview")))
-
-
-@contextmanager
-def empty_project(folder: Path) -> Iterator[Callable[..., None]]:
-    """A project whose program does nothing, with a stack; gives what runs pulumi in it."""
-    (folder / "state").mkdir(parents=True)
-    (folder / "__main__.py").write_text("")
-    options = f"{{toolchain: pip, virtualenv: '{SOURCE / '.venv'}'}}"
-    text = f"name: empty\nruntime: {{name: python, options: {options}}}\n"
-    (folder / "Pulumi.yaml").write_text(text)
-    env = {key: value for key, value in os.environ.items() if key != "PULUMI_STACK"}
-    env.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
-    env |= {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}", "PULUMI_CONFIG_PASSPHRASE": "-"}
-
-    def pulumi(*arguments: str) -> None:
-        command = ["pulumi", *arguments, "--non-interactive"]
-        subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
-
-    pulumi("stack", "init", "empty")
-    yield pulumi
+    samples.add("empty preview", pulumi_alone.preview_seconds())
 
 
 def cold_tools(demo: Checkout) -> float:
