@@ -25,6 +25,8 @@ TRIES, PAUSE = 10, 0.005
 another pod. Load balancers do the same (HAProxy's `redispatch`): nothing has been sent yet."""
 
 BACKLOG = 1024
+"""So many new connections wait in line; what comes then is dropped, and the client tries again a
+second later."""
 
 WINDOW = 1 << 18
 """Bytes on their way in one direction of a connection before the sender has to wait."""
@@ -139,7 +141,9 @@ async def serve(listeners: dict[socket.socket, tuple[str, int]]) -> None:
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as servers:
         for listener, target in listeners.items():
-            server = await loop.create_server(functools.partial(Entry, target), sock=listener)
+            entry = functools.partial(Entry, target)
+            # it listens anew, by its own default to a line of 100
+            server = await loop.create_server(entry, sock=listener, backlog=BACKLOG)
             await servers.enter_async_context(server)
         await asyncio.Event().wait()
 

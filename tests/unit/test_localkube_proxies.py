@@ -154,6 +154,24 @@ def test_a_refused_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) ->
     asyncio.run(run())
 
 
+def test_a_burst_of_new_connections_waits_in_line_and_is_not_dropped() -> None:
+    async def client(port: int) -> None:
+        (await asyncio.open_connection("127.0.0.1", port))[1].close()  # the relay serves
+        with contextlib.ExitStack() as burst:
+            clients = [burst.enter_context(socket.socket()) for _ in range(200)]
+            for each in clients:  # at once: the relay, in the same thread, accepts none meanwhile
+                each.setblocking(False)
+                each.connect_ex(("127.0.0.1", port))
+            assert sum(is_connected(each) for each in clients) == len(clients)
+
+    def is_connected(client: socket.socket) -> bool:
+        with contextlib.suppress(OSError):
+            return bool(client.getpeername())
+        return False
+
+    relayed(echo, client)
+
+
 def test_the_relay_listens_on_loopback_only() -> None:
     with listen(0) as entry:
         assert entry.getsockname()[0] == "127.0.0.1"
