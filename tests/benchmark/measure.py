@@ -14,24 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localkube import cluster
-from localkube.api import wait_for
 from localkube.spec import ClusterSpec
 from tests import lab
 from tests.benchmark import pulumi_alone
-from tests.checkout import PORTS, Checkout, failure, free_run
+from tests.checkout import PORTS, Checkout, eventually, failure, free_run
 from tests.traffic import answers_from
 from toolchain import ambient, tools
 
 POLL_SECONDS = 0.05
 """Pause between two tries of the client that waits for the first page."""
 
-SETTLE_SECONDS = 60
-"""The pods that a switch replaces end by themselves; after so long something is wrong."""
-
 GIGABYTE = 1e9
 
 CLUSTER = "localkube:Cluster"
-PODS = ("get", "pods", "--all-namespaces")
 _LINE = re.compile(r"^ [+~] +(?P<type>\S+) (?P<name>\S+) (?P<what>creating|created|updated) \(")
 
 
@@ -128,9 +123,13 @@ def settle(demo: Checkout) -> None:
 
     Ending them is the switch's work, and not in the time of what is measured next.
     """
+    query = ("get", "pods", "--all-namespaces")
     ending = "--output=jsonpath={.items[*].metadata.deletionTimestamp}"
-    if not wait_for(lambda: not demo.kubectl("corp-edge", *PODS, ending).strip(), SETTLE_SECONDS):
-        raise failure(PODS, "shows pods that do not end", demo.kubectl("corp-edge", *PODS))
+    eventually(
+        lambda: not demo.kubectl("corp-edge", *query, ending).strip(),
+        "the gateways that a switch has replaced end",
+        60,
+    )
 
 
 def steps(lines: list[Line]) -> dict[str, float]:

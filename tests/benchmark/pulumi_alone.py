@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.checkout import SOURCE, failure
+from preview import engine
+from tests.checkout import SOURCE, Checkout
 from toolchain.pulumi_process import GO_SETTINGS
 
 LEAST = Path(__file__).with_name("least_program.py")
@@ -40,24 +39,15 @@ def project(program: str, **variables: str) -> Iterator[Callable[..., float]]:
     """
     with tempfile.TemporaryDirectory(prefix="demo-") as name:
         folder = Path(name).resolve()
-        (folder / "state").mkdir()
         (folder / "__main__.py").write_text(program)
         options = f"{{toolchain: pip, virtualenv: '{SOURCE / '.venv'}'}}"
         text = f"name: alone\nruntime: {{name: python, options: {options}}}\n"
         (folder / "Pulumi.yaml").write_text(text)
-        env = {**os.environ, **GO_SETTINGS, **variables}
-        for unwanted in ("PULUMI_STACK", "PULUMI_CONFIG_PASSPHRASE_FILE"):
-            env.pop(unwanted, None)
-        env["PULUMI_BACKEND_URL"] = f"file://{folder / 'state'}"
-        env["PULUMI_CONFIG_PASSPHRASE"] = "-"
+        env = {**GO_SETTINGS, **engine.environment(os.environ, folder), **variables}
+        own = Checkout(folder, {})
 
         def pulumi(*arguments: str) -> float:
-            command = ["pulumi", *arguments, "--non-interactive"]
-            begin = time.monotonic()
-            done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
-            if done.returncode:
-                raise failure(command, f"ended with {done.returncode}", done.stdout + done.stderr)
-            return time.monotonic() - begin
+            return own.run("pulumi", *arguments, "--non-interactive", **env).seconds
 
         pulumi("stack", "init", "alone")
         yield pulumi
