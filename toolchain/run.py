@@ -29,6 +29,9 @@ def foreground(command: Sequence[str], env: Mapping[str, str], folder: Path) -> 
 
     The command stays in the terminal's foreground group and gets what is typed there. A signal that
     somebody sends to this process alone is passed on; this process itself waits for the end.
+
+    For a process of one thread, as `./demo` is here: signals are waited for, and any other thread
+    would take them, the one that tells of the command's end as well.
     """
     watched = {*_FORWARDED, signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)

@@ -118,17 +118,29 @@ def test_a_missing_package_is_named_with_the_command_for_it(
     packages.install([])
 
 
+def launch(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
+    """Starts run.foreground in a process of its own: it is for one that has no other thread."""
+    program = (
+        "import os, pathlib, signal, sys; from toolchain import run;"
+        # tests that run in a shell's background have it ignored, and what is ignored stays so
+        "signal.signal(signal.SIGINT, signal.SIG_DFL);"
+        "here = pathlib.Path.cwd();"
+        "env = {**os.environ, 'WHO': 'me'};"
+        f"code = run.foreground({command!r}, env, pathlib.Path({str(folder)!r}));"
+        "assert pathlib.Path.cwd() == here;"
+        "sys.exit(code)"
+    )
+    return subprocess.Popen([sys.executable, "-c", program], cwd=venv.PROJECT)
+
+
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
 def test_the_exit_code_comes_back(script: str, code: int, tmp_path: Path) -> None:
-    assert run.foreground(["sh", "-c", script], os.environ, tmp_path) == code
+    assert launch(["sh", "-c", script], tmp_path).wait(timeout=20) == code
 
 
 def test_a_command_runs_in_its_folder_and_environment(tmp_path: Path) -> None:
-    here = Path.cwd()
-    env = {"PATH": os.environ["PATH"], "WHO": "me"}
-    assert run.foreground(["sh", "-c", 'echo "$WHO" > said'], env, tmp_path) == 0
+    assert launch(["sh", "-c", 'echo "$WHO" > said'], tmp_path).wait(timeout=20) == 0
     assert (tmp_path / "said").read_text() == "me\n"
-    assert Path.cwd() == here
 
 
 def test_a_command_that_is_not_there_is_an_error_with_its_remedy(tmp_path: Path) -> None:
@@ -147,14 +159,7 @@ while :; do sleep 0.05; done
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
     """Runs PATIENT by run.foreground in a process of its own; returns it when all is ready."""
-    program = (
-        "import os, pathlib, signal, sys; from toolchain import run;"
-        # tests that run in a shell's background have it ignored, and what is ignored stays so
-        "signal.signal(signal.SIGINT, signal.SIG_DFL);"
-        f"command, folder = ['sh', '-c', {PATIENT!r}], pathlib.Path({str(folder)!r});"
-        "sys.exit(run.foreground(command, os.environ, folder))"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program], cwd=venv.PROJECT)
+    process = launch(["sh", "-c", PATIENT], folder)
     wait_for(lambda: (folder / "ready").exists() and (folder / "ready").read_text().strip() != "")
     return process
 
