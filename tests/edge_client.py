@@ -50,6 +50,7 @@ def ask(context: ssl.SSLContext, address: str, host: str, path: str) -> str:
         socket.create_connection((address, PORT), timeout=SECONDS) as plain,
         context.wrap_socket(plain) as secure,
     ):
+        secure.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = http.client.HTTPConnection(host)
         connection.sock = secure
         connection.request("GET", path)

@@ -74,6 +74,7 @@ class Client:
         """Sends the request and returns the response, its body still unread."""
         if self.connection is None:
             plain = socket.create_connection(self.address, timeout=REQUEST_SECONDS)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connection = http.client.HTTPConnection(self.host)
             self.connection.sock = self.context.wrap_socket(plain, server_hostname=self.host)
         headers = {"Host": self.host, "Connection": "keep-alive" if self.keep else "close"}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +57,23 @@ def server(issuer: KeyPair, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_the_portals_status_is_what_its_host_answers(server: str, issuer: KeyPair) -> None:
     assert get(f"{server}/web-portal", HOST, issuer.certificate) == (200, "1")
     assert get(f"{server}/other", HOST, issuer.certificate) == (404, "1")
+
+
+def test_a_request_does_not_wait_for_the_acknowledgement_of_the_handshake(
+    server: str, issuer: KeyPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[socket.socket] = []
+    connect = socket.create_connection
+
+    def kept(*arguments: Any, **options: Any) -> socket.socket:
+        plain = connect(*arguments, **options)
+        made.append(plain.dup())  # tells of the connection after it was closed
+        return plain
+
+    monkeypatch.setattr(socket, "create_connection", kept)
+    get(f"{server}/web-portal", HOST, issuer.certificate)
+    with made[0] as connection:
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_certificate_of_another_authority_is_no_answer(server: str) -> None:
