@@ -140,7 +140,7 @@ def steps(lines: list[Line]) -> dict[str, float]:
         "clusters: control plane, nodes Ready": last(lines, CLUSTER, "created"),
         "namespaces, secrets, configuration": last(lines, "apps/v1:Deployment", "creating"),
         "pods: started, ready": last(lines, "apps/v1:Deployment", "created"),
-        "the first page": last(lines, "dynamic:Answer", "created"),
+        "answers: by this configuration": last(lines, "dynamic:Answer", "created"),
         "state, outputs, end": lines[-1].at,
     }
     result, before = {}, 0.0
