@@ -16,6 +16,7 @@ from components.envoy import naive
 from components.envoy.common import edge_san
 from components.envoy.edge import EdgeConfig, edge_files
 from components.envoy.pod import EnvoyPods
+from components.gateway import Gateway
 from components.pki import Certificate
 from components.plan import Plan
 from components.routing import LbMode, edge_targets, naive_targets, shown_weight
@@ -42,9 +43,13 @@ class EdgeArgs:
     replicas: int
     secrets: Sequence[Mapping[str, Any]]
     """Documents of Secrets for clients' TLS; those without a certificate get one of ours."""
+    gateways: Sequence[Gateway]
+    """Ready before the first request: one that cannot answer yet would be ejected for seconds."""
 
     @staticmethod
-    def of(plan: Plan, entrance: Entrance, mesh: envoys.Mesh) -> EdgeArgs:
+    def of(
+        plan: Plan, entrance: Entrance, mesh: envoys.Mesh, gateways: Sequence[Gateway]
+    ) -> EdgeArgs:
         """Gives the arguments that follow from a plan."""
         settings = plan.settings
         return EdgeArgs(
@@ -57,6 +62,7 @@ class EdgeArgs:
             https_port=plan.backend.https_port,
             replicas=settings.edge_replicas,
             secrets=plan.secrets,
+            gateways=gateways,
         )
 
 
@@ -131,6 +137,6 @@ class Edge(pulumi.ComponentResource):
             self.ca_certificate,
             registered.configuration,
             DEADLINE_OF_OTHERS if args.entrance.is_waited_for else DEADLINE,
-            pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
+            pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment, *args.gateways]),
         )
         self.register_outputs({"url": self.url, "host": self.host})

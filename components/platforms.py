@@ -36,6 +36,8 @@ def edge(
         plan.profile,
         settings.naive_route,
     )
-    for place in settings.clusters:
+    gateways = [
         Gateway(place.name, entrances[place.name], place, mesh, settings.gateway_replicas)
-    return Edge(EDGE_CLUSTER, EdgeArgs.of(plan, entrances[EDGE_CLUSTER], mesh))
+        for place in settings.clusters
+    ]
+    return Edge(EDGE_CLUSTER, EdgeArgs.of(plan, entrances[EDGE_CLUSTER], mesh, gateways))
