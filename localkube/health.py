@@ -8,7 +8,7 @@ from localkube.api import FAILURES, Api
 from localkube.spec import ClusterSpec
 
 SILENCE_SECONDS = 8
-"""A node not heard from for so long is down: the controller-manager's grace period here."""
+"""A node not heard from for so long is down; so the controller-manager of several nodes says."""
 
 ANSWER_SECONDS = 3
 """How long the API server may take for an answer; it takes milliseconds."""

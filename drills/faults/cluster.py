@@ -65,10 +65,10 @@ def _control_on(place: Place) -> None:
         return place.kubectl("get", "--raw", "/readyz", seconds=5).strip() == "ok"
 
     until(answers, f"the API server of {place.cluster} answers", READY_SECONDS, pause=0.5)
-    _run_a_pod(place)
+    run_a_pod(place)
 
 
-def _run_a_pod(place: Place) -> None:
+def run_a_pod(place: Place) -> None:
     """Waits until a new pod runs to its end: until then kubelets may not have found back.
 
     They ask a lost API server again after up to half a minute, and do nothing new meanwhile.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from drills.faults import network, services
+from drills.faults.cluster import run_a_pod
 from drills.faults.model import Fault, Kind, Layer, Moves, Place
 from drills.site import EDGE, GATEWAY
 
@@ -66,6 +67,7 @@ def _cut_control(place: Place) -> None:
 
 def _uncut_control(place: Place) -> None:
     network.mend(place, "edge-control-cut")
+    run_a_pod(place)  # connections of before may hang for as long again
 
 
 def _control_cut_seen(place: Place) -> bool:
