@@ -28,6 +28,7 @@ EACH_KIND = (
     "edge-restart",
     "cluster-power",
     "region-cut",
+    "edge-control-cut",
     "mode-switch",
 )
 """The faster half: each layer, each way to fail. All of them: `./demo task drill:all`."""
