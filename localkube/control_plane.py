@@ -103,8 +103,7 @@ def controller_manager(node: Node) -> Program:
     # The default takes 50 s to notice a dead node. Where there is no other, noticing helps nobody,
     # and after eight seconds of a cut between the node and its API server the controller, if it is
     # back first, takes every pod out of the Services for seconds (seen at the edge: 60 lost).
-    alone = len(node.cluster.members) == 1
-    grace = [] if alone else ["--node-monitor-grace-period=8s"]
+    grace = ["--node-monitor-grace-period=8s"] if node.cluster.nodes > 1 else []
     return Program(
         "kube-controller-manager",
         [
