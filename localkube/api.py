@@ -34,6 +34,9 @@ PLURALS = {
 
 CLUSTER_WIDE = ("Namespace", "ClusterRole", "ClusterRoleBinding")
 
+UNREADY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+"""Taints that follow from a node's conditions; that of `kubectl cordon` is not among them."""
+
 
 class ApiError(LocalKubeError):
     """An answer other than success; `status` is the HTTP status."""
@@ -160,6 +163,18 @@ class Api:
             if each["type"] == "Ready" and each["status"] == "True"
         }
         return heard & ready
+
+    def open_nodes(self) -> set[str]:
+        """Names of the nodes that the scheduler may give pods to, as far as being ready goes.
+
+        A node begins with a taint, which the controllers take off only after it is Ready: two
+        seconds after while a cluster starts, and not off all nodes at once (measured).
+        """
+        return {
+            node["metadata"]["name"]
+            for node in self.call("GET", "/api/v1/nodes")["items"]
+            if not any(taint["key"] in UNREADY for taint in node["spec"].get("taints", []))
+        }
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, interval: float = 0.1) -> bool:

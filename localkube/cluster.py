@@ -87,11 +87,20 @@ def start(spec: ClusterSpec) -> None:
         raise LocalKubeError(f"a node of {spec.name} does not start; see {log}")
     wanted = {node.name for node in spec.members}
     api = Api(pki.user_kubeconfig(spec), timeout=5)
-    if not wait_for(lambda: wanted <= api.ready_nodes(started), READY_SECONDS):
+    if not wait_for(lambda: joined(api, wanted, started), READY_SECONDS):
         raise LocalKubeError(
             f"{spec.name} is not ready after {READY_SECONDS} s: {complaint(status(spec))}; "
             f"see `./demo local logs {spec.name}`"
         )
+
+
+def joined(api: Api, names: set[str], since: float) -> bool:
+    """Whether all nodes of the cluster are Ready and were heard from after `since`.
+
+    Several have to be open to pods too: what is registered before the second node is goes to the
+    first, all of it, and stays there. With one node pods wait for it, and nobody else has to.
+    """
+    return names <= api.ready_nodes(since) and (len(names) == 1 or names <= api.open_nodes())
 
 
 def has_power(node: Node) -> bool:
@@ -112,8 +121,10 @@ def complaint(state: Status) -> str:
         return ", ".join(down)
     if not state.api_ready:
         return "its API server does not answer"
+    if not state.nodes:
+        return "no node has joined"
     unready = [node for node, ready in state.nodes.items() if not ready]
-    return f"not ready: {', '.join(unready) or 'no node has joined'}"
+    return f"not ready: {', '.join(unready)}" if unready else "a node takes no pods yet"
 
 
 def stop(spec: ClusterSpec) -> None:

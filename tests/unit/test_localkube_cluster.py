@@ -1,0 +1,72 @@
+"""When a cluster counts as started."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from localkube.api import Api
+from localkube.cluster import joined
+
+STARTED = 1_000_000.0
+NOT_READY = "node.kubernetes.io/not-ready"
+
+
+def an_api(taints: dict[str, list[str]], ready: str = "True", heard: float = STARTED + 1) -> Api:
+    """An API server of these nodes: name -> keys of its taints."""
+    renewed = datetime.fromtimestamp(heard, UTC).isoformat()
+
+    def call(_method: str, path: str) -> Any:
+        if path.endswith("/leases"):
+            renewal = {"renewTime": renewed}
+            return {"items": [{"metadata": {"name": name}, "spec": renewal} for name in taints]}
+        assert path == "/api/v1/nodes"
+        conditions = [{"type": "Ready", "status": ready}]
+        return {
+            "items": [
+                {
+                    "metadata": {"name": name},
+                    "spec": {"taints": [{"key": key} for key in keys]} if keys else {},
+                    "status": {"conditions": conditions},
+                }
+                for name, keys in taints.items()
+            ]
+        }
+
+    api = Api.__new__(Api)
+    api.call = call  # type: ignore[assignment]
+    return api
+
+
+def is_up(api: Api, *names: str) -> bool:
+    return joined(api, set(names), STARTED)
+
+
+def test_several_nodes_are_up_when_pods_can_be_given_to_each() -> None:
+    assert not is_up(an_api({"a": [], "b": [NOT_READY]}), "a", "b")
+    assert not is_up(an_api({"a": [], "b": ["node.kubernetes.io/unreachable"]}), "a", "b")
+    assert is_up(an_api({"a": [], "b": []}), "a", "b")
+
+
+def test_a_single_node_is_up_when_it_is_ready() -> None:
+    assert is_up(an_api({"a": [NOT_READY]}), "a")
+
+
+def test_a_taint_of_the_users_is_not_waited_for() -> None:
+    cordoned = an_api({"a": [], "b": ["node.kubernetes.io/unschedulable", "dedicated"]})
+    assert is_up(cordoned, "a", "b")
+
+
+@pytest.mark.parametrize(
+    "api",
+    [
+        an_api({"a": []}),
+        an_api({"a": [], "b": []}, ready="Unknown"),
+        an_api({"a": [], "b": []}, heard=STARTED - 1),
+    ],
+    ids=["one is missing", "not Ready", "silent since the start"],
+)
+def test_it_is_not_up(api: Api) -> None:
+    assert not is_up(api, "a", "b")
