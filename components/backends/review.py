@@ -12,8 +12,8 @@ from components.backends import rights
 from components.backends.mark import ANNOTATION
 from components.inventory import Item
 
-OLDEST = (1, 22)
-"""First Kubernetes whose server-side apply is stable, which is how objects get into clusters."""
+OLDEST = (1, 27)
+"""First Kubernetes that spreads the pods of each rollout by themselves (`matchLabelKeys`)."""
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,9 @@ def _pod_spec(pods: EnvoyPods) -> dict[str, Any]:
                 "topologyKey": "kubernetes.io/hostname",
                 "whenUnsatisfiable": "ScheduleAnyway",
                 "labelSelector": {"matchLabels": {_APP_LABEL: pods.name}},
+                # Only pods of one rollout count: otherwise the last ones of the rollout before
+                # would push both of the new ones to one node.
+                "matchLabelKeys": ["pod-template-hash"],
             }
         ],
         "containers": [_container(pods, mounts)],

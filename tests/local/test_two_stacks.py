@@ -35,10 +35,11 @@ def answers(outputs: dict[str, Any]) -> bool:
 
 
 def pods(demo: Checkout) -> dict[str, str]:
-    """Pods of the portal in stack east's cluster east: name -> node."""
+    """Pods of the portal in stack east's cluster east, but those that end: name -> node."""
     command = ("--namespace", NAMESPACE, "get", "pods", "--output=json")
     items = json.loads(demo.kubectl(EAST, *command))["items"]
-    return {item["metadata"]["name"]: item["spec"]["nodeName"] for item in items}
+    staying = [item for item in items if "deletionTimestamp" not in item["metadata"]]
+    return {item["metadata"]["name"]: item["spec"]["nodeName"] for item in staying}
 
 
 def test_both_stacks_answer_each_with_its_own_certificate(
@@ -77,6 +78,16 @@ def test_pods_on_both_nodes_reach_each_other_and_names(
             shell = ("--namespace", NAMESPACE, "exec", asking, "--", "bash", "-c", GET, "get")
             answer = demo.kubectl(EAST, *shell, host, "3000")
             assert "HTTP/1.1 200 OK" in answer, f"{asking} does not reach {host}: {answer}"
+
+
+def test_rollouts_leave_pods_on_both_nodes(demo: Checkout, east: dict[str, Any]) -> None:
+    rollout = ("--namespace", NAMESPACE, "rollout")
+    before = pods(demo)
+    for _ in range(6):  # begun while pods of the one before still end: what is to be seen
+        demo.kubectl(EAST, *rollout, "restart", "deployment/web-portal")
+        demo.kubectl(EAST, *rollout, "status", "deployment/web-portal", "--timeout=90s")
+        assert sorted(pods(demo).values()) == [f"{EAST}-1", f"{EAST}-2"]
+    assert not before.keys() & pods(demo).keys()
 
 
 def addresses(demo: Checkout) -> list[str]:

@@ -69,7 +69,7 @@ def test_two_roles_share_a_cluster_if_that_is_allowed_and_nothing_of_theirs_meet
 
 
 def test_an_old_kubernetes_is_refused() -> None:
-    assert "is Kubernetes 1.21; use 1.22 or newer" in refusal([seen("a", version=(1, 21))], MARK)
+    assert "is Kubernetes 1.26; use 1.27 or newer" in refusal([seen("a", version=(1, 26))], MARK)
     made = Seen.of("a", "a", "", {"major": "1", "minor": "27+"}, [], [])
     assert made.version == (1, 27)
 
