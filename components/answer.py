@@ -6,7 +6,7 @@ A dynamic provider is loaded by its module's name from the state: never move or 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pulumi
@@ -28,6 +28,13 @@ DEADLINE_OF_OTHERS = 300.0
 IN_A_ROW = 20
 """New connections that must do well one after another. While one of two old pods still gets its
 share of them, a third, so many in a row happen once in three thousand; they take 0.1 s."""
+
+SETTLING = 6.0
+"""Seconds in which the answers have to come from the clusters that the weights say.
+
+The edge's own checks take a second to find a gateway that has become ready, and what failed before
+is left out for five (`baseEjectionTime`). One that is away for longer is not this update's failure.
+"""
 
 _TRY_TIMEOUT = 5.0
 _PAUSE = 0.1
@@ -56,33 +63,40 @@ class _AnswerProvider(ResourceProvider):
 
 def wait(
     props: dict[str, Any],
-    ask: Callable[[str, str, str], tuple[int, str]] | None = None,
+    ask: Callable[[str, str, str], tuple[int, str, str]] | None = None,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
     """Asks for `url` until `IN_A_ROW` new connections get 200 by the wanted configuration.
 
     When the edge's rollout is complete, kube-proxy may still lead a new connection to a pod of the
-    old configuration, which drains; the answers tell when that is over. `ask` takes url, host and
-    authority and gives status and configuration of one answer. Raises DemoError after the
-    deadline.
+    old configuration, which drains; the answers tell when that is over. They also tell when the
+    edge has found all of `clusters`: for `SETTLING` seconds each of these has to answer, and no
+    other. `ask` takes url, host and authority and gives status, configuration and cluster of one
+    answer. Raises DemoError after the deadline.
     """
     from components.errors import DemoError
 
-    deadline = float(props.get("deadline", DEADLINE))
-    end, good = clock() + deadline, 0
+    deadline, wanted = float(props.get("deadline", DEADLINE)), set(props["clusters"])
+    begun, good, seen = clock(), 0, set[str]()
     while True:
         try:
-            status, configuration = (ask or get)(props["url"], props["host"], props["authority"])
+            status, configuration, cluster = (ask or get)(
+                props["url"], props["host"], props["authority"]
+            )
             said = f"status {status}"
             if status == 200 and configuration != props["configuration"]:
                 said += " by the former configuration"
         except OSError as error:
-            said = str(error)
-        good = good + 1 if said == "status 200" else 0
-        if good == IN_A_ROW:
+            said, cluster = str(error), ""
+        is_late = clock() >= begun + SETTLING
+        if said == "status 200" and (cluster in wanted or is_late):
+            good, seen = good + 1, seen | {cluster}
+        else:
+            good, seen = 0, set()
+        if good >= IN_A_ROW and (seen == wanted or is_late):
             return
-        if clock() >= end:
+        if clock() >= begun + deadline:
             raise DemoError(
                 f"{props['url']} did not answer 200 within {deadline:.0f} s, last: {said}; look at "
                 "./demo kubectl --context corp-edge -n tetrate-system logs deployment/gateway"
@@ -91,8 +105,8 @@ def wait(
             pause(_PAUSE)
 
 
-def get(url: str, host: str, authority: str) -> tuple[int, str]:
-    """Gives status and edge configuration of one GET over a connection of its own.
+def get(url: str, host: str, authority: str) -> tuple[int, str, str]:
+    """Gives status, edge configuration and cluster of one GET over a connection of its own.
 
     The certificate is checked against `host` and the PEM `authority`. Raises OSError.
     """
@@ -116,7 +130,8 @@ def get(url: str, host: str, authority: str) -> tuple[int, str]:
             answer = connection.getresponse()
         except http.client.HTTPException as error:
             raise OSError(f"no HTTP answer: {error!r}") from error
-        return answer.status, answer.headers.get("x-edge-configuration", "")
+        given = answer.headers.get
+        return answer.status, given("x-edge-configuration", ""), given("x-served-by-cluster", "")
 
 
 class Answer(Resource, module="answer", name="Answer"):
@@ -131,15 +146,23 @@ class Answer(Resource, module="answer", name="Answer"):
         host: str,
         authority: pulumi.Input[str],
         configuration: pulumi.Input[str],
+        clusters: Sequence[str],
         deadline: float = DEADLINE,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Registers the wait; a changed `configuration` (its digest) makes it wait again.
 
-        `host` is the name in the certificate, `authority` the PEM that it is checked against;
-        after `deadline` seconds the update has failed.
+        `host` is the name in the certificate, `authority` the PEM that it is checked against,
+        `clusters` are those that share all traffic while nothing fails; after `deadline` seconds
+        the update has failed.
         """
-        props = {"url": url, "host": host, "authority": authority, "configuration": configuration}
+        props: dict[str, Any] = {
+            "url": url,
+            "host": host,
+            "authority": authority,
+            "configuration": configuration,
+            "clusters": list(clusters),
+        }
         if deadline != DEADLINE:
             props["deadline"] = str(deadline)
         super().__init__(_AnswerProvider(), name, props, opts)

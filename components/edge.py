@@ -19,7 +19,13 @@ from components.envoy.pod import EnvoyPods
 from components.gateway import Gateway
 from components.pki import Certificate
 from components.plan import Plan
-from components.routing import LbMode, edge_targets, naive_targets, shown_weight
+from components.routing import (
+    LbMode,
+    edge_targets,
+    first_choice,
+    naive_targets,
+    shown_weight,
+)
 from components.settings import EDGE_CLUSTER
 
 
@@ -136,6 +142,7 @@ class Edge(pulumi.ComponentResource):
             self.host,
             self.ca_certificate,
             registered.configuration,
+            first_choice(args.weights, mesh.clusters, args.region),
             DEADLINE_OF_OTHERS if args.entrance.is_waited_for else DEADLINE,
             pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment, *args.gateways]),
         )

@@ -142,6 +142,18 @@ def edge_targets(
     return targets
 
 
+def first_choice(
+    weights: Mapping[str, int | None], clusters: Sequence[ApplicationCluster], edge_region: str
+) -> list[str]:
+    """Gives the clusters that share all of the edge's traffic while nothing fails.
+
+    Raises RoutingError as `edge_targets` does.
+    """
+    addresses = {cluster.name: cluster.name for cluster in clusters}  # wherever they may be
+    targets = edge_targets(weights, clusters, addresses, edge_region)
+    return [target.cluster for target in targets if target.priority == 0]
+
+
 def naive_targets(targets: Sequence[Target], weights: Mapping[str, int | None]) -> list[Target]:
     """Gives the edge's targets as a plain balancer knows them: all in turn, and no standby.
 

@@ -267,6 +267,21 @@ def test_the_answer_is_asked_for_by_the_url_and_checked_against_the_host(run: Ru
     assert answer["authority"] == "certificate of authority"
 
 
+@pytest.mark.parametrize(
+    ("mode", "clusters"),
+    [
+        ("active", ["east-cluster", "west-cluster"]),
+        ("standby", ["east-cluster"]),
+        ("locality", ["east-cluster"]),
+    ],
+)
+def test_the_answers_have_to_come_from_the_clusters_that_get_the_traffic(
+    run: Run, mode: str, clusters: list[str]
+) -> None:
+    demo = run(lbMode=mode, activeCluster="east-cluster")
+    assert demo.of_type("answer:Answer")["corp-edge-answer"]["clusters"] == clusters
+
+
 def test_a_third_cluster_gets_all_that_the_others_have(run: Run) -> None:
     clusters = [{"name": n, "region": "us-east1"} for n in ("one", "two", "three")]
     demo = run(clusters=clusters)

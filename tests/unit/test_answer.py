@@ -5,18 +5,19 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from components.answer import DEADLINE, IN_A_ROW, _AnswerProvider, get, wait
+from components.answer import DEADLINE, IN_A_ROW, SETTLING, _AnswerProvider, get, wait
 from components.certificates import KeyPair, authority, leaf
 from components.errors import DemoError
 
 HOST = "bank.example.com"
+EAST, WEST, CENTRAL = "east", "west", "central"
 
 
 class Portal(BaseHTTPRequestHandler):
@@ -26,6 +27,7 @@ class Portal(BaseHTTPRequestHandler):
         right = self.path == "/web-portal" and self.headers["Host"] == HOST
         self.send_response(200 if right else 404)
         self.send_header("x-edge-configuration", "1")
+        self.send_header("x-served-by-cluster", EAST)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
@@ -55,8 +57,8 @@ def server(issuer: KeyPair, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_the_portals_status_is_what_its_host_answers(server: str, issuer: KeyPair) -> None:
-    assert get(f"{server}/web-portal", HOST, issuer.certificate) == (200, "1")
-    assert get(f"{server}/other", HOST, issuer.certificate) == (404, "1")
+    assert get(f"{server}/web-portal", HOST, issuer.certificate) == (200, "1", EAST)
+    assert get(f"{server}/other", HOST, issuer.certificate) == (404, "1", EAST)
 
 
 def test_a_request_does_not_wait_for_the_acknowledgement_of_the_handshake(
@@ -91,7 +93,13 @@ def test_a_port_where_nobody_listens_is_no_answer(issuer: KeyPair) -> None:
         get("https://127.0.0.1:1/", HOST, issuer.certificate)
 
 
-PROPS = {"url": "https://bank/web-portal", "host": HOST, "authority": "", "configuration": "1"}
+CHANGED_BY = {
+    "url": "https://bank/web-portal",
+    "host": HOST,
+    "authority": "",
+    "configuration": "1",
+}
+PROPS = {**CHANGED_BY, "clusters": [EAST]}
 
 
 class Clock:
@@ -111,11 +119,11 @@ def test_it_asks_until_the_portal_answers_200() -> None:
     answers = iter([OSError("refused"), 503, 404, *[200] * IN_A_ROW])
     clock = Clock()
 
-    def ask(*_: str) -> tuple[int, str]:
+    def ask(*_: str) -> tuple[int, str, str]:
         answer = next(answers)
         if isinstance(answer, OSError):
             raise answer
-        return answer, "1"
+        return answer, "1", EAST
 
     wait(PROPS, ask, clock, clock.pause)
     assert next(answers, "nothing is left") == "nothing is left"
@@ -124,14 +132,53 @@ def test_it_asks_until_the_portal_answers_200() -> None:
 def test_one_answer_by_the_former_configuration_starts_the_count_again() -> None:
     answers = iter([*["1"] * (IN_A_ROW - 1), "former", *["1"] * IN_A_ROW])
     clock = Clock()
-    wait(PROPS, lambda *_: (200, next(answers)), clock, clock.pause)
+    wait(PROPS, lambda *_: (200, next(answers), EAST), clock, clock.pause)
     assert next(answers, "nothing is left") == "nothing is left"
 
 
 def test_a_configuration_that_never_comes_into_force_is_said() -> None:
     clock = Clock()
     with pytest.raises(DemoError, match="last: status 200 by the former configuration;"):
-        wait(PROPS, lambda *_: (200, "former"), clock, clock.pause)
+        wait(PROPS, lambda *_: (200, "former", EAST), clock, clock.pause)
+
+
+def asked(clusters: Iterable[str], wanted: Sequence[str]) -> float:
+    """Asks until satisfied, of these clusters and then of the last; each answer takes 0.1 s.
+
+    Gives the seconds that it took.
+    """
+    given, clock, last = iter(clusters), Clock(), ""
+
+    def ask(*_: str) -> tuple[int, str, str]:
+        nonlocal last
+        clock.pause(0.1)
+        last = next(given, last)
+        return 200, "1", last
+
+    wait({**PROPS, "clusters": list(wanted)}, ask, clock, lambda _: None)
+    return clock.now
+
+
+def test_it_asks_until_every_cluster_that_gets_traffic_answers() -> None:
+    assert asked([EAST, WEST] * IN_A_ROW, [EAST, WEST]) == pytest.approx(0.1 * IN_A_ROW)
+    late = [EAST] * (IN_A_ROW + 5)
+    assert asked([*late, WEST], [EAST, WEST]) == pytest.approx(0.1 * (IN_A_ROW + 6))
+
+
+def test_an_answer_of_a_cluster_that_is_to_get_none_starts_the_count_again() -> None:
+    found = asked([*[EAST] * (IN_A_ROW - 1), WEST, *[EAST] * IN_A_ROW], [EAST])
+    assert found == pytest.approx(0.1 * 2 * IN_A_ROW)
+
+
+@pytest.mark.parametrize(
+    ("clusters", "seconds"),
+    [([EAST], SETTLING), ([CENTRAL], SETTLING + 0.1 * IN_A_ROW)],
+    ids=["one is away", "another answers instead"],
+)
+def test_a_cluster_that_is_away_is_not_waited_for_for_long(
+    clusters: list[str], seconds: float
+) -> None:
+    assert asked(clusters, [EAST, WEST]) == pytest.approx(seconds, abs=0.2)
 
 
 @pytest.mark.parametrize(
@@ -142,17 +189,17 @@ def test_after_the_deadline_it_says_what_the_last_answer_was(
 ) -> None:
     clock = Clock()
 
-    def ask(*_: str) -> tuple[int, str]:
+    def ask(*_: str) -> tuple[int, str, str]:
         if isinstance(answer, OSError):
             raise answer
-        return answer, "1"
+        return answer, "1", EAST
 
     with pytest.raises(DemoError, match=f"web-portal did not answer 200 within 60 s, {said}"):
         wait(PROPS, ask, clock, clock.pause)
     assert DEADLINE <= clock.now < DEADLINE + 1
 
 
-@pytest.mark.parametrize("key", sorted(PROPS))
+@pytest.mark.parametrize("key", sorted(CHANGED_BY))
 def test_it_asks_again_when_anything_changed(key: str) -> None:
     diff = _AnswerProvider().diff
     assert not diff("id", PROPS, PROPS).changes
