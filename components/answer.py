@@ -71,9 +71,9 @@ def wait(
 
     When the edge's rollout is complete, kube-proxy may still lead a new connection to a pod of the
     old configuration, which drains; the answers tell when that is over. They also tell when the
-    edge has found all of `clusters`: for `SETTLING` seconds each of these has to answer, and no
-    other. `ask` takes url, host and authority and gives status, configuration and cluster of one
-    answer. Raises DemoError after the deadline.
+    edge has found all of `clusters`: each of these has to answer and no other, until `SETTLING`
+    seconds are over. `ask` takes url, host and authority and gives status, configuration and
+    cluster of one answer. Raises DemoError after the deadline.
     """
     from components.errors import DemoError
 
