@@ -49,7 +49,7 @@ def plans(tree: Path, stack: str, modes: Sequence[str], private: Path) -> Iterat
             own = private / f"{mode}.yaml"
             own.write_text(changed(file.read_text(), project, {"lbMode": mode}))
             options = ("--json", "--stack", stack, "--config-file", str(own))
-            yield _plan(tree, _pulumi(tree, env, "preview", *options))
+            yield plan(tree, _pulumi(tree, env, "preview", *options))
     except _Failed as failure:
         yield from (Plan(problem=str(failure)) for _ in modes)
 
@@ -78,8 +78,10 @@ class _Failed(Exception):
     """A command of Pulumi that failed before it could tell a plan."""
 
 
-def _pulumi(tree: Path, env: Mapping[str, str], *arguments: str) -> str:
-    """Runs Pulumi; gives its standard output. Raises _Failed, UserError without Pulumi."""
+def _pulumi(
+    tree: Path, env: Mapping[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs Pulumi; raises _Failed unless it says in JSON what failed, UserError without Pulumi."""
     command = ["pulumi", "--non-interactive", "--color=never", *arguments]
     try:
         done = subprocess.run(
@@ -99,17 +101,20 @@ def _pulumi(tree: Path, env: Mapping[str, str], *arguments: str) -> str:
     # with --json, a preview that fails says why in its output
     if done.returncode and not done.stdout.lstrip().startswith("{"):
         raise _Failed(reason([done.stderr or done.stdout]))
-    return done.stdout
+    return done
 
 
-def _plan(tree: Path, said: str) -> Plan:
-    """The plan in what `pulumi preview --json` said."""
+def plan(tree: Path, done: subprocess.CompletedProcess[str]) -> Plan:
+    """The plan of `tree` in what `pulumi preview --json` said."""
     try:
-        told = json.loads(said)
+        told = json.loads(done.stdout)
     except ValueError:
-        return Plan(problem=f"pulumi preview --json did not answer in JSON: {said[:200]}")
-    errors = [d["message"] for d in told.get("diagnostics") or [] if d["severity"] == "error"]
-    if errors:
+        return Plan(problem=f"pulumi preview --json did not answer in JSON: {done.stdout[:200]}")
+    # Errors are said after a success too: of providers that "exited prematurely" when they have
+    # taken more than five seconds to end, as they do on a machine that stands still for a while.
+    if done.returncode:
+        diagnostics = told.get("diagnostics") or []
+        errors = [each["message"] for each in diagnostics if each["severity"] == "error"]
         return Plan(problem=reason(errors).replace(str(tree), "."))
     states = [step["newState"] for step in told.get("steps") or [] if step.get("newState")]
     return Plan({_key(s["urn"]): _resource(s) for s in _same_everywhere(tree, states)})

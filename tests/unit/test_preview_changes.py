@@ -115,6 +115,25 @@ def test_a_failed_preview_says_why_once_and_briefly() -> None:
     assert engine.reason([""]) == "no message"
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"), [(0, ""), (255, "error: provider exited prematurely in .")]
+)
+def test_an_error_that_is_said_after_a_success_is_no_failure(
+    tmp_path: Path, code: int, expected: str
+) -> None:
+    """Of providers that took long to end, Pulumi says that they crashed; its exit code is 0."""
+    message = f"<{{%reset%}}>error: provider exited prematurely in {tmp_path}"
+    urn = "urn:pulumi:west::project::v1:Namespace::bank"
+    said = {
+        "diagnostics": [{"severity": "error", "message": message}],
+        "steps": [{"newState": {"urn": urn, "type": "v1:Namespace"}}],
+    }
+    done = subprocess.CompletedProcess(["pulumi"], code, json.dumps(said))
+    plan = engine.plan(tmp_path, done)
+    assert plan.problem == expected
+    assert bool(plan.resources) == (code == 0)
+
+
 def test_nothing_of_the_users_pulumi_or_clusters_reaches_a_preview(tmp_path: Path) -> None:
     base = {
         "PULUMI_ACCESS_TOKEN": "t", "PULUMI_BACKEND_URL": "u", "PULUMI_STACK": "s",
