@@ -100,6 +100,17 @@ def mend_states(backend: Path) -> None:
         )
 
 
+def remove_torn_attributes(backend: Path) -> None:
+    """Removes the attributes of a file that a killed Pulumi had only begun to write.
+
+    Pulumi writes a file's content type and checksum in place beside it and needs neither, but
+    reads no file whose attributes cannot be read: "failed to load checkpoint: EOF".
+    """
+    for file in (backend / ".pulumi").rglob("*.attrs"):
+        if not _is_whole(file):
+            file.unlink(missing_ok=True)
+
+
 def forget_torn_states(backend: Path, stack: str) -> None:
     """Removes what mend_states has set aside of `stack`."""
     for file in (backend / ".pulumi" / "stacks").glob(f"*/{stack}.json.torn"):

@@ -17,6 +17,7 @@ def kept(env: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
     orphans.end_orphans(venv.PYTHON)
     if environment.uses_own_state(env):
         leftovers.remove_stale_locks(environment.state_folder())
+        leftovers.remove_torn_attributes(environment.state_folder())
         leftovers.mend_states(environment.state_folder())
     clean = salt.kept_out(environment.PROJECT)
     with (

@@ -1,10 +1,11 @@
-"""Errors of the program's own resources, as the engine shows them."""
+"""Errors as the engine shows them: of the program's own resources, and of a torn state."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.engine.conftest import Project
+from toolchain import leftovers
 
 pytestmark = pytest.mark.engine
 
@@ -25,3 +26,16 @@ def test_an_error_for_people_is_shown_without_a_traceback(project: Project) -> N
     assert "taken/a cannot be written" in done.stdout
     assert "free the path and run ./demo up again" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_a_state_whose_attributes_are_torn_is_read_again(project: Project) -> None:
+    """As Pulumi leaves them when it is killed between their creation and their content."""
+    project.select("west")
+    backend = project.folder.parent / "state"
+    (attributes,) = backend.rglob("west.json.attrs")
+    attributes.write_text("")
+    done = project.pulumi("stack", "export")
+    assert done.returncode != 0 and "EOF" in done.stdout
+    leftovers.remove_torn_attributes(backend)
+    done = project.pulumi("stack", "export")
+    assert done.returncode == 0, done.stdout

@@ -85,6 +85,17 @@ def test_a_torn_state_gives_way_to_its_copy_or_to_none(
     assert [f.name for f in folder.glob("*.torn")] == ["east.json.torn"]
 
 
+def test_torn_attributes_of_a_file_are_removed_and_whole_ones_stay(tmp_path: Path) -> None:
+    folder = tmp_path / ".pulumi" / "stacks" / "p"
+    folder.mkdir(parents=True)
+    whole, torn = folder / "east.json.attrs", folder / "west.json.attrs"
+    whole.write_text('{"md5":"abc="}\n')
+    torn.write_text("")
+    (folder.parent.parent / "meta.yaml.attrs").write_text('{"user.cache')
+    leftovers.remove_torn_attributes(tmp_path)
+    assert list((tmp_path / ".pulumi").rglob("*.attrs")) == [whole]
+
+
 def test_a_process_began_before_now_and_an_ended_one_never() -> None:
     began = leftovers.process_started(os.getpid())
     assert began is not None and time.time() - 3600 * 24 < began <= time.time() + 1
