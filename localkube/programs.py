@@ -12,9 +12,11 @@ from typing import Any
 from localkube import control_plane
 from localkube.addons import addons
 from localkube.images import PAUSE
+from localkube.network import POD_BRIDGE
 from localkube.spec import (
     BRIDGE_ADDRESS,
     EGRESS_PORT,
+    LAB_RANGES,
     Node,
     dns_address,
     pod_range,
@@ -56,7 +58,8 @@ def containerd(node: Node) -> Program:
         "PATH": f"{tools.bin_dir()}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin",
         "HTTP_PROXY": proxy,
         "HTTPS_PROXY": proxy,
-        "NO_PROXY": "10.0.0.0/8,127.0.0.0/8,localhost",
+        # not all of 10.0.0.0/8: a company's registry may be there
+        "NO_PROXY": ",".join([*LAB_RANGES, "127.0.0.0/8", "localhost"]),
     }
     config = str(node.folder / "containerd.toml")
     return Program("containerd", [str(tools.path("containerd")), "--config", config], environment)
@@ -92,7 +95,7 @@ def cni_config(node: Node) -> dict[str, Any]:
         "plugins": [
             {
                 "type": "bridge",
-                "bridge": "cni0",
+                "bridge": POD_BRIDGE,
                 "isGateway": True,
                 "hairpinMode": True,
                 "ipMasq": False,  # the lab's bridge routes between all pods
