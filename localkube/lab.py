@@ -108,7 +108,10 @@ def kill(lab: Path, deadline: float = 10.0) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         if time.monotonic() > until:
-            raise LocalKubeError(f"process {pid} of the lab {lab} does not end")
+            raise LocalKubeError(
+                f"process {pid} of the lab {lab} did not end within {deadline:.0f} s of being "
+                "killed: wait until it is gone, then run the same command again"
+            )
         time.sleep(0.02)
 
 
