@@ -29,7 +29,7 @@ CONTAINERD = "/run/containerd/containerd.sock"
 
 def write(node: Node) -> None:
     """Writes all configuration files of the node below its folder."""
-    for name in ("etcd", "containerd", "kubelet", "pods", "cni", "log"):
+    for name in ("etcd", "containerd", "kubelet", "pods", "volumes", "cni", "log"):
         (node.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     (node.folder / "kubelet.yaml").write_text(json.dumps(kubelet_config(node), indent=2))
     (node.folder / "containerd.toml").write_text(containerd_config(node))
