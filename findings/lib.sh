@@ -10,6 +10,8 @@ fi
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
 export work PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1
+# Go's modules and builds go there too, and are made anew.
+export GOPATH="$work/go" GOMODCACHE="$work/go/mod" GOCACHE="$work/go/cache" GOFLAGS=-mod=mod GOTOOLCHAIN=local
 # A proxy of the user must not come between processes of the loopback interface.
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 

@@ -28,7 +28,7 @@
 . "$(dirname "$0")/lib.sh"
 need go node npm
 packages pyyaml==6.0.3
-mkdir "$work/go" "$work/js"
+mkdir "$work/reader" "$work/js"
 cat >"$work/values.txt" <<'TXT'
 yes
 on
@@ -41,7 +41,7 @@ y
 2026-11-27
 =
 TXT
-cat >"$work/go/main.go" <<'GO'
+cat >"$work/reader/main.go" <<'GO'
 package main
 
 import (
@@ -63,8 +63,7 @@ func main() {
 }
 GO
 (
-  cd "$work/go"
-  export GOFLAGS=-mod=mod GOTOOLCHAIN=local
+  cd "$work/reader"
   go mod init finding 2>/dev/null
   go get sigs.k8s.io/yaml@v1.6.0 2>/dev/null || fail "cannot get sigs.k8s.io/yaml v1.6.0 (Go 1.24 or newer?)"
   go run . <"$work/values.txt" >"$work/kubectl.txt"
