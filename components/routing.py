@@ -142,16 +142,17 @@ def edge_targets(
     return targets
 
 
-def first_choice(
+def edge_priorities(
     weights: Mapping[str, int | None], clusters: Sequence[ApplicationCluster], edge_region: str
-) -> list[str]:
-    """Gives the clusters that share all of the edge's traffic while nothing fails.
+) -> list[list[str]]:
+    """Return groups of clusters: the first shares all traffic while nothing fails, and so on.
 
     Raises RoutingError as `edge_targets` does.
     """
     addresses = {cluster.name: cluster.name for cluster in clusters}  # wherever they may be
     targets = edge_targets(weights, clusters, addresses, edge_region)
-    return [target.cluster for target in targets if target.priority == 0]
+    priorities = sorted({target.priority for target in targets})
+    return [[t.cluster for t in targets if t.priority == priority] for priority in priorities]
 
 
 def naive_targets(targets: Sequence[Target], weights: Mapping[str, int | None]) -> list[Target]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.manifest import SKIP_AWAIT, ManifestError, load, unawaited
+from components.manifest import ManifestError, load
 
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: bank}\n"
 SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: bank}\n"
@@ -65,10 +65,3 @@ def test_a_broken_manifest_is_refused(tmp_path: Path, text: str, message: str) -
 def test_a_manifest_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"none\.yaml cannot be read: No such file"):
         load(tmp_path / "none.yaml")
-
-
-def test_not_waiting_for_an_object_changes_a_copy_only() -> None:
-    document = {"kind": "Service", "metadata": {"name": "a", "annotations": {"b": "c"}}}
-    assert unawaited(document)["metadata"]["annotations"] == {"b": "c", SKIP_AWAIT: "true"}
-    assert document["metadata"]["annotations"] == {"b": "c"}
-    assert unawaited({"metadata": {"annotations": None}})["metadata"]["annotations"]
