@@ -37,7 +37,7 @@ def execute(name: str, arguments: list[str]) -> int:
     environment.prepare(env)
     if name in _RUN_THE_PROGRAM:
         chosen = stack or environment.selected_stack(env) or environment.DEFAULT_STACK
-        if gcp.is_wanted(chosen):
+        if environment.setting(chosen, "backend") == "gke":
             gcp.ensure()
     if stack is not None:
         return _ON_STACK[name](env, stack)
@@ -93,7 +93,7 @@ def _say_url(outputs: dict[str, object], stack: str) -> None:
 
 
 def _destroy(env: Mapping[str, str], stack: str) -> int:
-    if environment.setting(stack, "backend", "local") == "local":
+    if environment.setting(stack, "backend") == "local":
         # a cluster that is gone already must not keep its objects in the state; in one of others
         # they would stay for ever
         env = {"PULUMI_K8S_DELETE_UNREACHABLE": "true", **env}

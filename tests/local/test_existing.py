@@ -117,7 +117,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         edge = kubeconfig(folder / "edge.json", {"my-edge": specs["corp-edge"]})
         rest = {c: specs[n] for c, n in CONTEXTS.items() if n != "corp-edge"}
         others = kubeconfig(folder / "others.json", rest)
-        with checkout() as copy:
+        with checkout(["existing"]) as copy:
             copy.ports["west"] = first + 3  # type: ignore[index]
             copy.environment["KUBECONFIG"] = f"{edge}:{others}:{folder / 'none.json'}"
             yield Site(copy, specs, folder)

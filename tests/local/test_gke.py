@@ -69,7 +69,7 @@ def site(
     edge = first + len(ALL)
     setup.prepare(folder, first, {edge: 443, edge + 1: 80})
     try:
-        with checkout() as copy:
+        with checkout(["gke"]) as copy:
             path = copy.environment["PATH"]
             copy.environment |= setup.environment(folder, copy.folder, path)
             made = Site(copy, folder, edge)

@@ -79,7 +79,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     first = free_run(3)
     with bare_clusters(CLUSTERS, first, {}) as specs:
         config = kubeconfig(folder / "config.json", specs)
-        with checkout() as copy:
+        with checkout(["existing"]) as copy:
             copy.environment["KUBECONFIG"] = str(config)
             yield Site(copy, specs)
 
