@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from localkube.images import COREDNS
+from localkube import images
 from localkube.spec import dns_address
 from toolchain import quick_yaml
 
@@ -14,4 +14,5 @@ from toolchain import quick_yaml
 def addons(index: int) -> list[dict[str, Any]]:
     """The objects for the cluster with this index, in the order in which they are applied."""
     template = Template(Path(__file__).with_name("addons.yaml").read_text())
-    return quick_yaml.load_all(template.substitute(dns_address=dns_address(index), coredns=COREDNS))
+    text = template.substitute(dns_address=dns_address(index), coredns=images.coredns())
+    return quick_yaml.load_all(text)

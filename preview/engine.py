@@ -52,7 +52,7 @@ def plans(tree: Path, stack: str, modes: Sequence[str], private: Path) -> Iterat
             own.write_text(stack_file.changed(text, project, {"lbMode": mode, **away}))
             options = ("--json", "--stack", stack, "--config-file", str(own))
             yield plan(tree, _pulumi(tree, env, "preview", *options))
-    except _Failed as failure:
+    except (_Failed, stack_file.Unreadable) as failure:
         yield from (Plan(problem=str(failure)) for _ in modes)
 
 

@@ -76,7 +76,7 @@ def setting(stack: str, key: str) -> str | None:
         found = stack_file.value(text, str(project.get("name")), key)
         if found is None:
             found = ((project.get("config") or {}).get(key) or {}).get("default")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, stack_file.Unreadable):
         return None
     return found.strip() if isinstance(found, str) else None
 
@@ -197,7 +197,7 @@ def selected_stack(env: Mapping[str, str]) -> str | None:
             own = f"{project.get('name')}-{digest}-workspace.json"
             files = [file for file in files if file.name == own]
         settings = json.loads(files[0].read_text()) if files else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, stack_file.Unreadable):
         return None
     by_backend = settings.get("stacks") or {}
     chosen = by_backend.get(env.get("PULUMI_BACKEND_URL", ""), settings.get("stack"))

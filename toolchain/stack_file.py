@@ -8,19 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from toolchain.errors import UserError
+
 Changes = Mapping[str, Any]
 """Settings by their names, without the project's."""
 
 
-class Unreadable(ValueError):
+class Unreadable(UserError):
     """A settings file that is not YAML, or whose settings are not a mapping."""
 
 
 def changed(text: str, project: str, changes: Changes) -> str:
-    """Return the text of a settings file with `changes`, for the project of that name."""
+    """Return the text of a settings file with `changes`, for the project of that name.
+
+    Raises Unreadable.
+    """
     import yaml
 
-    content = yaml.safe_load(text) or {}
+    content = mapping(text)
     config = dict(content.get("config") or {})
     config.update({f"{project}:{key}": value for key, value in changes.items()})
     return yaml.safe_dump({**content, "config": config}, sort_keys=False)
@@ -35,7 +40,7 @@ def value(text: str, project: str, key: str) -> Any:
     if config is None:
         return None
     if not isinstance(config, Mapping):
-        raise Unreadable("config is not a mapping")
+        raise Unreadable("the settings under config are not a mapping")
     names = (f"{project}:{key}", f"{project}:config:{key}", key)
     return next((config[name] for name in names if name in config), None)
 
@@ -50,7 +55,7 @@ def mapping(text: str) -> Mapping[str, Any]:
     try:
         document = quick_yaml.load(text)
     except yaml.YAMLError as error:
-        raise Unreadable(" ".join(str(error).split())) from None
+        raise Unreadable(f"the settings are not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document or {}, Mapping):
-        raise Unreadable("it is not a mapping")
+        raise Unreadable("the settings are not a mapping")
     return document or {}

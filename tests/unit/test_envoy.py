@@ -282,6 +282,9 @@ def test_what_a_profile_leaves_out_is_written_out_as_tetrate_has_it() -> None:
     assert again["retry_policy"]["num_retries"] == 2
     assert again["retry_policy"]["retriable_status_codes"] == [503]
     assert "503" not in again["retry_policy"]["retry_on"]
+    # without it Envoy does not look at the statuses
+    assert "retriable-status-codes" in again["retry_policy"]["retry_on"].split(",")
+    assert "retriable-status-codes" not in once["retry_policy"]["retry_on"].split(",")
     assert "retriable_status_codes" not in once["retry_policy"]
     cluster = document["static_resources"]["clusters"][0]
     assert cluster["circuit_breakers"]["thresholds"][0]["max_connections"] == 2**32 - 1
