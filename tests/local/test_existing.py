@@ -15,7 +15,8 @@ import yaml
 
 from localkube.api import ApiError
 from localkube.spec import ClusterSpec, node_address
-from tests.checkout import APPLICATION, PROJECT, Checkout, checkout, eventually, free_run
+from tests.checkout import APPLICATION, Checkout, checkout, eventually, free_run
+from tests.isolation import PROJECT
 from tests.lab_clusters import apply, bare_clusters, call, kubeconfig
 from tests.local.conftest import unable
 from tests.traffic import Traffic, ask, served

@@ -15,10 +15,11 @@ import pytest
 import yaml
 
 from localkube import lab
-from tests.checkout import APPLICATION, PROJECT, Checkout, checkout, free_run
+from tests.checkout import APPLICATION, Checkout, checkout, free_run
 from tests.gcp import setup
 from tests.gcp.cloud import Cloud
 from tests.google import pulumi_gcp  # noqa: F401 - a fixture
+from tests.isolation import PROJECT
 from tests.local.conftest import unable
 from tests.traffic import Traffic, ask, served
 

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from localkube.spec import ClusterSpec
-from tests.checkout import APPLICATION, PROJECT, Checkout, Done, checkout, free_run
+from tests.checkout import APPLICATION, Checkout, Done, checkout, free_run
+from tests.isolation import PROJECT
 from tests.lab_clusters import apply, bare_clusters, call, kubeconfig
 from tests.local.conftest import unable
 from tests.tetrate import CRDS, NAMESPACE
