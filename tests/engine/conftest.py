@@ -33,7 +33,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     # the launcher keeps a user's kubeconfig under another name, and sets that of the stack
     env = environment.variables(isolation.environment(before, folder), "west")
     environment.prepare(env)
-    env["KUBECONFIG"] = env.pop(environment.USER_KUBECONFIG)  # the user's, which is not there
+    # the provider would take it for its own; the program reads USER_KUBECONFIG, which is not there
+    env.pop("KUBECONFIG")
     env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
     os.environ.clear()
     os.environ.update(env)
