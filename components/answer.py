@@ -11,13 +11,13 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import (
-    ConfigureRequest,
     CreateResult,
     DiffResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
+
+from toolchain.provider import BaseProvider
 
 DEADLINE = 60.0
 """Seconds after which an update that nobody answers has failed."""
@@ -46,14 +46,7 @@ _TRY_TIMEOUT = 5.0
 _PAUSE = 0.1
 
 
-class _AnswerProvider(ResourceProvider):
-    serialize_as_secret_always = False
-
-    def configure(self, req: ConfigureRequest) -> None:
-        from toolchain.pulumi_process import prepare_provider
-
-        prepare_provider()
-
+class _AnswerProvider(BaseProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         wait(props)
         return CreateResult(props["url"], dict(props))
@@ -116,8 +109,8 @@ def wait(
             tell(f"{props['url']}: waiting for an answer for {told - begun:.0f} s, last: {said}")
         if clock() >= begun + deadline:
             raise DemoError(
-                f"{props['url']} did not answer below 500 within {deadline:.0f} s, last: {said}; look "
-                "at ./demo kubectl --context corp-edge -n tetrate-system logs deployment/gateway"
+                f"{props['url']} did not answer below 500 within {deadline:.0f} s, last: {said}; "
+                "look: ./demo kubectl --context corp-edge -n tetrate-system logs deployment/gateway"
             )
         if not good:
             pause(_PAUSE)

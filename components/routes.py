@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import workload
+from toolchain.errors import UserError
 
 Document = Mapping[str, Any]
 
@@ -51,7 +52,7 @@ _HOST = re.compile(
 )
 
 
-class RouteError(ValueError):
+class RouteError(UserError):
     """A manifest from which no route can be made; the text is for people."""
 
 

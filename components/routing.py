@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from components.regions import region_order
+from toolchain.errors import UserError
 
 #: Port on which a regional gateway takes requests from the edge.
 INGRESS_PORT = 15443
@@ -20,7 +21,7 @@ INGRESS_PORT = 15443
 PEER_PORT = 15444
 
 
-class RoutingError(ValueError):
+class RoutingError(UserError):
     """Clusters, weights or addresses that cannot be routed to; the text is for people."""
 
 

@@ -18,22 +18,18 @@ from drills.book import Book
 from drills.faults import FAULTS, KNOWN, Fault, named
 from drills.report.matrix import Row, headline
 from drills.site import EDGE, Site
-from drills.traffic import record, summary, target, view
-from drills.traffic.generator import TrafficError
+from drills.traffic import summary, target, view
+from toolchain.entry import entry
 from toolchain.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; gives its exit code."""
     chosen = parser(__doc__).parse_args(arguments)
-    try:
-        return _run(chosen)
-    except (UserError, target.TargetError, TrafficError, record.RecordError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Interrupted. What is broken still, if anything: ./demo task status", file=sys.stderr)
-        return 130
+    return entry(
+        lambda: _run(chosen),
+        interrupted="Interrupted. What is broken still, if anything: ./demo task status",
+    )
 
 
 def _run(chosen: argparse.Namespace) -> int:
@@ -146,8 +142,8 @@ def _list(site: Site) -> int:
 def _status(site: Site) -> int:
     entries = Book(site.folder).entries()
     recorded = {(e.fault, e.cluster) for e in entries}
-    for entry in entries:
-        print(f"{entry.cluster}: {entry.fault}, for {time.time() - entry.since:.0f} s")
+    for each in entries:
+        print(f"{each.cluster}: {each.fault}, for {time.time() - each.since:.0f} s")
     others = [(f.name, c) for f, c in action.unrecorded(site) if (f.name, c) not in recorded]
     for name, cluster in others:
         print(f"{cluster}: {name}, which nobody wrote down")

@@ -116,7 +116,15 @@ def heal_all(site: Site, say: Callable[[str], None]) -> list[str]:
     tell = announcer(site)
     failed: list[str] = []
     done: set[tuple[str, str]] = set()
-    broken = [(named(e.fault, KNOWN), e.cluster) for e in Book(site.folder).entries()]
+    names = {fault.name for fault in KNOWN}
+    entries = Book(site.folder).entries()
+    for entry in entries:
+        if entry.fault not in names:
+            failed.append(
+                f"{entry.fault} in {entry.cluster} is a fault that this version does not know; fix "
+                f"it with the version that made it, or delete it from {Book(site.folder).file}"
+            )
+    broken = [(named(e.fault, KNOWN), e.cluster) for e in entries if e.fault in names]
     broken = broken or unrecorded(site)
     while broken:
         for fault, cluster in sorted(broken, key=lambda each: _turn(each[0])):

@@ -165,7 +165,10 @@ def status(spec: ClusterSpec) -> Status:
     known = supervisor.states() if supervisor and supervisor.is_up() else {}
     wanted = [node.name for node in spec.members] + [f"{spec.name}-relay"]
     running = all(known.get(name, {}).get("statename") == "RUNNING" for name in wanted)
-    nodes = health.ready_nodes(spec, pki.user_kubeconfig(spec)) if running else None
+    nodes = None
+    if running:
+        with contextlib.suppress(OSError):  # its kubeconfigs were deleted, so nobody can ask it
+            nodes = health.ready_nodes(spec, pki.user_kubeconfig(spec))
     inside = {}
     for node in spec.members:
         pid = find(config_file(node))

@@ -19,7 +19,7 @@ from toolchain.errors import UserError
 _SWITCHED_OFF = 0
 
 
-class TargetError(Exception):
+class TargetError(UserError):
     """It is not known where to send requests; the text is for people."""
 
 

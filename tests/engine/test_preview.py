@@ -138,8 +138,6 @@ def assert_nothing_was_made(project: Project) -> None:
 
 
 def test_a_preview_of_clusters_that_are_there_already_needs_none_of_them(project: Project) -> None:
-    project.env["KUBECONFIG"] = str(project.folder / "none")
-    project.env.pop("DEMO_USER_KUBECONFIG", None)
     project.select("west")
     project.pulumi("config", "set", "backend", "existing")
     done = project.pulumi("preview", "--json")

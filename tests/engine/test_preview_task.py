@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from preview.model import Kind, Result, read
-from tests.checkout import PROJECT, copy_files, link_environment
+from tests.checkout import copy_files, link_environment
 from tests.engine.conftest import ROOT, Project
+from tests.isolation import PROJECT
 
 pytestmark = pytest.mark.engine
 

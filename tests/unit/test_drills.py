@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import shutil
 import stat
 import xmlrpc.client
 from pathlib import Path
@@ -22,7 +23,8 @@ from drills.prediction import Order, predict, score, struck_by_default
 from drills.site import EDGE, Site
 from drills.traffic import Sample
 from localkube.spec import ClusterSpec
-from toolchain import stack_file
+from tests import isolation
+from toolchain import environment, stack_file
 from toolchain.errors import UserError
 
 EAST, WEST = "east-cluster", "west-cluster"
@@ -30,6 +32,15 @@ ACTIVE = ((EAST, WEST),)
 STANDBY = ((WEST,), (EAST,))
 CLUSTERS = (EAST, WEST, EDGE)
 WELL = dict.fromkeys(CLUSTERS, "")
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stacks as delivered, whatever the checkout's own settings say."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copy(environment.PROJECT / "Pulumi.yaml", folder)
+    isolation.write_settings(folder)
+    monkeypatch.setattr(environment, "PROJECT", folder)
 
 
 def site(folder: Path) -> Site:
