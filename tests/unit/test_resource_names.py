@@ -55,6 +55,11 @@ def test_a_type_is_never_among_its_own_former_ones(found: dict[str, Any]) -> Non
     assert resource_type(found) not in former_types(found)
 
 
+@pytest.mark.parametrize("group", ["", "apps", "batch", "policy", "rbac.authorization.k8s.io"])
+def test_what_has_one_version_has_no_former_types(group: str) -> None:
+    assert former_types(document(group, "v1", "Any", "a", "b")) == []
+
+
 def test_an_autoscaler_owns_the_replicas_of_what_it_names() -> None:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}
     scaler = {
