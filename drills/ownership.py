@@ -156,6 +156,21 @@ def taken_over(managed: Sequence[Entry], manager: str, version: str) -> list[dic
     return result
 
 
+def replaced(found: Mapping[str, Any], managed: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return the JSON patch that gives an object, read as `found`, these `managedFields`.
+
+    It replaces the version and does not test it: an old one is then a conflict, as in csaupgrade.
+    """
+    values = {
+        "managedFields": list(managed),
+        "resourceVersion": found["metadata"]["resourceVersion"],
+    }
+    return [
+        {"op": "replace", "path": f"/metadata/{key}", "value": value}
+        for key, value in values.items()
+    ]
+
+
 def is_kubectls(entry: Entry) -> bool:
     """Check whether fields were set by hand; `kubectl scale` writes to a subresource."""
     return entry["manager"].startswith(KUBECTL) and entry.get("subresource", "") != "status"

@@ -11,7 +11,6 @@ from typing import Any
 from drills import drift, ownership, stack_objects
 from drills.application import ROLLED_OUT
 from drills.drift import Drift
-from drills.ownership import MANAGER
 from drills.site import Conflict, Site
 from drills.stack_objects import Identity, StackObject, identity, shown
 from toolchain.errors import UserError
@@ -195,17 +194,8 @@ def _mend(site: Site, found: Drift) -> None:
 def _set_owners(
     site: Site, wanted: StackObject, live: Mapping[str, Any], managed: Sequence[Any]
 ) -> None:
-    version = live["metadata"]["resourceVersion"]
-    change = [
-        {"op": "replace", "path": "/metadata/managedFields", "value": managed},
-        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
-    ]
-    how = ("--filename=-", "--type=json", f"--field-manager={MANAGER}", "--patch")
-    document = json.dumps(wanted.document)
-    try:
-        site.kubectl(wanted.cluster, "patch", *how, json.dumps(change), stdin=document)
-    except UserError as error:
-        raise (Conflict(str(error)) if "(Conflict)" in str(error) else error) from None
+    change, document = ownership.replaced(live, managed), json.dumps(wanted.document)
+    site.kubectl_patch(wanted.cluster, ["--filename=-"], change, "json", stdin=document)
 
 
 def _wait(site: Site, wanted: StackObject) -> None:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from drills import stack_objects
+from drills import ownership, stack_objects
 from drills.application import Application, Workload
 from drills.ownership import MANAGER
 from drills.stack_objects import StackObject
@@ -205,13 +205,7 @@ class Site:
 
         Raises Conflict if it has changed since, and UserError.
         """
-        # replace, not test: a version that is an old one is then a conflict (as in csaupgrade)
-        version = found["metadata"]["resourceVersion"]
-        change = [
-            {"op": "replace", "path": "/metadata/managedFields", "value": list(managed)},
-            {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
-        ]
-        self._patch(cluster, (kind, namespace, name), change, "json")
+        self._patch(cluster, (kind, namespace, name), ownership.replaced(found, managed), "json")
 
     def stack_object(
         self, cluster: str, kind: str, namespace: str, name: str
@@ -236,9 +230,18 @@ class Site:
             _asked(cluster, api, "PATCH", path, change, f"application/{media}")
             return
         where = ("--namespace", namespace) if namespace else ()
+        self.kubectl_patch(cluster, (kind.lower(), name, *where), change, form)
+
+    def kubectl_patch(
+        self, cluster: str, what: Sequence[str], change: Any, form: str, stdin: str | None = None
+    ) -> None:
+        """Change an object in the drills' name by `kubectl patch`, whose arguments name it.
+
+        Raises Conflict if it has changed since, and UserError.
+        """
         how = (f"--field-manager={MANAGER}", f"--type={form}", "--patch", json.dumps(change))
         try:
-            self.kubectl(cluster, "patch", kind.lower(), name, *where, *how)
+            self.kubectl(cluster, "patch", *what, *how, stdin=stdin)
         except UserError as error:
             raise (Conflict(str(error)) if "(Conflict)" in str(error) else error) from None
 
