@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.documents.identity import DEFAULT_NAMESPACE
+from foundation.identity import DEFAULT_NAMESPACE
 
 Document = Mapping[str, Any]
 

@@ -18,7 +18,7 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from components.backends import mark
-from components.documents.identity import Identity, identity_of
+from foundation.identity import Identity, identity_of
 
 Context = grpc.ServicerContext
 Document = dict[str, Any]

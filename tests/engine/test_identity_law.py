@@ -20,9 +20,9 @@ from pulumi import automation
 from components.application import Application, objects, taken
 from components.backends import MadeCluster
 from components.cluster import Cluster
-from components.documents.identity import Identity, identity_of
 from components.routes import PREFIX, is_exposed
 from components.routing import ApplicationCluster
+from foundation.identity import Identity, identity_of
 from tests.components.conftest import kubeconfig
 from tests.engine.conftest import new_stack
 from tests.engine.object_store import ObjectStore, key_of, serving
