@@ -223,19 +223,19 @@ def _route(
     target = workload.target_port(port, pod)
     if target is None:
         raise RouteError(
-            f"{notes.where}: no container port in the manifest is called '{port['targetPort']}' "
+            f"{notes.where}: no container port in the manifest is called '{port.get('targetPort')}' "
             "(its targetPort); name the container's port so, or use the number"
         )
     return Route(
         service=service["metadata"]["name"],
-        namespace=service["metadata"].get("namespace", "default"),
+        namespace=service["metadata"].get("namespace") or "default",
         port=port["port"],
         target_port=target,
         hosts=hosts,
         path=path,
         protocol=protocol,
         tls_secret=secret if protocol == "HTTPS" else None,
-        health_path=workload.readiness_path(pod, target, port) or path,
+        health_path=workload.readiness_path(pod, target) or path,
     )
 
 
@@ -270,10 +270,15 @@ def _check_edge(notes: _Notes, edge_cluster: str) -> None:
 
 def _service_port(service: Document, notes: _Notes) -> Mapping[str, Any]:
     """Gives the exposed port: the one called `http`, or else the only one."""
-    spec = service.get("spec") or {}
-    if not spec.get("selector"):
+    spec = service.get("spec")
+    spec = spec if isinstance(spec, Mapping) else {}
+    if not isinstance(spec.get("selector"), Mapping) or not spec["selector"]:
         raise RouteError(f"{notes.where} has no selector, so its pods are unknown; add one")
-    ports = spec.get("ports") or []
+    ports = spec.get("ports")
+    ports = [p for p in ports if isinstance(p, Mapping)] if isinstance(ports, list) else []
+    for port in ports:
+        if not isinstance(port.get("port"), int):
+            raise RouteError(f"{notes.where} has a port without a number; give each one")
     named = [port for port in ports if port.get("name") == "http"]
     if named:
         return named[0]
@@ -283,7 +288,9 @@ def _service_port(service: Document, notes: _Notes) -> Mapping[str, Any]:
 
 
 def _annotations(document: Document) -> Mapping[str, Any]:
-    return (document.get("metadata") or {}).get("annotations") or {}
+    metadata = document.get("metadata")
+    notes = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    return notes if isinstance(notes, Mapping) else {}
 
 
 def _name(document: Document) -> str:

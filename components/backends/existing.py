@@ -90,9 +90,9 @@ class ExistingBackend:
 
     def _objects(self) -> Mapping[str, list[Item]]:
         settings = self._settings
-        found = manifest.load(settings.online_banking_secret)
+        found = sources.load(settings.online_banking_secret)
         secrets = [document["metadata"]["name"] for document in found]
-        return inventory.inventory(settings, manifest.load(settings.manifest), secrets)
+        return inventory.inventory(settings, sources.load(settings.manifest), secrets)
 
     def _look(self, cluster: str, items: list[Item]) -> Seen:
         """Asks one cluster for all that the decision needs; never fails."""
