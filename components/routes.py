@@ -223,8 +223,8 @@ def _route(
     target = workload.target_port(port, pod)
     if target is None:
         raise RouteError(
-            f"{notes.where}: no container port in the manifest is called '{port.get('targetPort')}' "
-            "(its targetPort); name the container's port so, or use the number"
+            f"{notes.where}: no container port in the manifest is called "
+            f"'{port.get('targetPort')}' (its targetPort); name the container's port so, or use the number"
         )
     return Route(
         service=service["metadata"]["name"],

@@ -25,7 +25,10 @@ def templates(document: Document) -> Iterator[tuple[str, Document]]:
         return
     spec, path = _mapping(document.get("spec")), "spec."
     if kind == "CronJob":
-        spec, path = _mapping(_mapping(spec.get("jobTemplate")).get("spec")), "spec.jobTemplate.spec."
+        spec, path = (
+            _mapping(_mapping(spec.get("jobTemplate")).get("spec")),
+            "spec.jobTemplate.spec.",
+        )
     template = _mapping(spec.get("template"))
     if isinstance(_mapping(template.get("spec")).get("containers"), list):
         yield f"{path}template.", template

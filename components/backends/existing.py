@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pulumi
 
-from components import inventory, kubectl, manifest
+from components import inventory, kubectl
 from components.backends import MadeCluster, mark, rights
 from components.backends.contexts import Kubeconfig, files, missing
 from components.backends.review import Seen, refusal
+from components.documents import sources
 from components.errors import DemoError
 from components.exposure import Exposure
 from components.inventory import Item

@@ -2,7 +2,7 @@
 
 This is no schema of Kubernetes. It has what manifests are often wrong in: keys that occur twice in
 lists that server-side apply takes for maps, names, and values that are no text where text is
-needed. `tests/local` asks a real API server for its opinion of the same documents.
+needed. `tests/engine` asks a real API server for its opinion of the same documents.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from components.documents.identity import (
 from components.documents.origin import Read
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_PART = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = re.compile(rf"(?=.{{1,253}}$){_PART}(\.{_PART})*")
 _PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _NAME_GROUPS = {"", "apps", "batch", "autoscaling", "networking.k8s.io", "policy"}
 """API groups whose objects have names as DNS has them; roles, for one, may have others."""
@@ -79,7 +80,9 @@ def checked(found: Sequence[Read]) -> list[dict[str, Any]]:
     return result
 
 
-def _in_one_form(document: dict[str, Any], scopes: Mapping[tuple[str, str], bool]) -> dict[str, Any]:
+def _in_one_form(
+    document: dict[str, Any], scopes: Mapping[tuple[str, str], bool]
+) -> dict[str, Any]:
     metadata = document["metadata"]
     if "namespace" not in metadata:
         return document
@@ -91,9 +94,9 @@ def _in_one_form(document: dict[str, Any], scopes: Mapping[tuple[str, str], bool
 
 def _check_metadata(read: Read) -> None:
     metadata = read.document.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    if name is None or name == "":
+    if not isinstance(metadata, dict) or metadata.get("name") in (None, ""):
         raise read.refusal("has no metadata.name; add it")
+    name = metadata["name"]
     _text(name, "metadata.name", read.refusal)
     namespace = metadata.get("namespace")
     if namespace is not None:
@@ -123,6 +126,14 @@ def _check(read: Read) -> None:
     elif group == "" and kind == "Secret":
         _texts(document.get("stringData"), "stringData", refuse)
         _check_base64(document.get("data"), "data", refuse)
+    elif group == "" and kind == "ServiceAccount":
+        for _ in _entries(document.get("secrets"), "secrets", ("name",), refuse):
+            pass
+    spec = document.get("spec")
+    selector = spec.get("selector") if isinstance(spec, dict) else None
+    if group in ("apps", "batch", "policy") and selector is not None:
+        labels = _mapping(selector, "spec.selector", refuse).get("matchLabels")
+        _texts(labels, "spec.selector.matchLabels", refuse)
     for path, template in workload.templates(document):
         _check_pod(template, path, refuse)
 
@@ -130,10 +141,16 @@ def _check(read: Read) -> None:
 def _check_service(document: Mapping[str, Any], refuse: Refuse) -> None:
     spec = _mapping(document.get("spec"), "spec", refuse)
     _texts(spec.get("selector"), "spec.selector", refuse)
+    names: dict[str, str] = {}
     for path, port in _entries(spec.get("ports"), "spec.ports", ("port", "protocol"), refuse):
         _port(port.get("port"), f"{path}.port", refuse)
-        _target(port.get("targetPort"), f"{path}.targetPort", refuse)
-        _optional_text(port.get("name"), f"{path}.name", refuse)
+        _target(port.get("targetPort") or None, f"{path}.targetPort", refuse)
+        name = port.get("name")
+        _optional_text(name, f"{path}.name", refuse)
+        if name and not _LABEL.fullmatch(name):
+            raise refuse(_no_label(f"{path}.name", name))
+        if name and names.setdefault(name, path) is not path:
+            raise refuse(f"has name {name} twice: {names[name]} and {path}; keep one")
 
 
 def _check_pod(template: Mapping[str, Any], path: str, refuse: Refuse) -> None:
@@ -154,7 +171,7 @@ def _check_container(container: Mapping[str, Any], path: str, refuse: Refuse) ->
         raise refuse(_no_label(f"{path}.name", name))
     for field in ("command", "args"):
         for number, each in enumerate(_list(container.get(field), f"{path}.{field}", refuse)):
-            _text(each, f"{path}.{field}[{number}]", refuse)
+            _optional_text(each, f"{path}.{field}[{number}]", refuse)
     for field, keys in _CONTAINER_LISTS.items():
         for where, entry in _entries(container.get(field), f"{path}.{field}", keys, refuse):
             if field == "env":
@@ -167,7 +184,8 @@ def _check_container(container: Mapping[str, Any], path: str, refuse: Refuse) ->
         probe = _mapping(container.get(field), f"{path}.{field}", refuse)
         for action in ("httpGet", "tcpSocket"):
             asked = _mapping(probe.get(action), f"{path}.{field}.{action}", refuse)
-            _target(asked.get("port"), f"{path}.{field}.{action}.port", refuse)
+            if asked:
+                _target(asked.get("port") or 0, f"{path}.{field}.{action}.port", refuse)
             _optional_text(asked.get("path"), f"{path}.{field}.{action}.path", refuse)
 
 

@@ -215,7 +215,9 @@ def _chunks(data: bytes, lines_before: int) -> Iterator[tuple[int, bytes]]:
             here = lines_before + number + 1
             if after and not after.startswith(b"#"):
                 said = after.decode(errors="replace")[:40]
-                raise ReadingError(f"kubectl wants nothing behind '---', and here is '{said}'", here)
+                raise ReadingError(
+                    f"kubectl wants nothing behind '---', and here is '{said}'", here
+                )
             if current:
                 yield begin, b"\n".join(current) + _LINE
                 current = []
@@ -284,7 +286,7 @@ class _Document:
             anchor = self._anchors[event.anchor] = _Anchor()
             before = self._nodes - 1
         if kind is yaml.ScalarEvent:
-            value = self._json(event, self._scalar(event))
+            value: Any = self._json(event, self._scalar(event))
         elif kind is yaml.MappingStartEvent:
             value = self._mapping()
         else:
@@ -365,9 +367,9 @@ class _Document:
             raise _Refused(f"the value of anchor '{event.anchor}' contains itself", line)
         self._nodes += anchor.size
         self._aliased += anchor.size
-        if self._aliased > 100 and self._nodes > 1000:
-            if self._aliased / self._nodes > _allowed_ratio(self._nodes):
-                raise _Refused("the document has too many aliases of aliases", line)
+        many = self._aliased > 100 and self._nodes > 1000
+        if many and self._aliased / self._nodes > _allowed_ratio(self._nodes):
+            raise _Refused("the document has too many aliases of aliases", line)
         return anchor.value
 
 

@@ -71,7 +71,7 @@ def resolved(value: str, tag: str | None, *, plain: bool) -> Scalar:
 
 
 def key(value: Scalar) -> str:
-    """Return the text that a mapping's key becomes in JSON. Raises ValueError where JSON has none."""
+    """Return the text that a key becomes in JSON. Raises ValueError where it becomes none."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -73,7 +73,7 @@ def _objects(data: bytes, file: str) -> Iterator[Read]:
         documents = list(reading.values(data))
     except reading.ReadingError as error:
         raise ManifestError(f"{file} is not YAML: {error}") from None
-    for number, value in enumerate(documents, start=1):
+    for number, (_, value) in enumerate(documents, start=1):
         place = f"document {number}"
         try:
             found = reading.objects(value)

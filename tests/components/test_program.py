@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from tests.components.conftest import (
     secret_value,
     value,
 )
+from tests.unit.tls_pairs import certificate, key_pem
 
 Run = Callable[..., Demo]
 APPLICATION = ("east-cluster", "west-cluster")
@@ -417,10 +418,8 @@ def test_a_manifest_of_ones_own_is_exposed_as_the_portal_is(run: Run, tmp_path: 
 def test_a_certificate_of_ones_own_is_shown_to_clients_as_it_is(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = {
-        key: b64encode(f"-----BEGIN {key}-----".encode()).decode()
-        for key in ("tls.crt", "tls.key", "ca.crt")
-    }
+    texts = {"tls.crt": certificate(), "tls.key": key_pem(), "ca.crt": certificate("a", "a")}
+    data = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
     own = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -428,14 +427,14 @@ def test_a_certificate_of_ones_own_is_shown_to_clients_as_it_is(
         "metadata": {"name": "online-banking-certs", "namespace": "tetrate-system"},
         "data": data,
     }
-    load = plan.manifest.load
+    load = plan.sources.load
 
-    def with_own(path: Path) -> list[dict[str, Any]]:
-        return [own] if path.name == "online-banking-secret.yaml" else load(path)
+    def with_own(path: Path | Sequence[Path]) -> list[dict[str, Any]]:
+        return [own] if getattr(path, "name", "") == "online-banking-secret.yaml" else load(path)
 
-    monkeypatch.setattr(plan.manifest, "load", with_own)
+    monkeypatch.setattr(plan.sources, "load", with_own)
     demo = run()
     secret = demo.of_type("core/v1:Secret")["corp-edge-online-banking-certs"]
     assert secret_value(secret["data"]) == data
     assert "corp-edge-online-banking-certs" not in demo.of_type("pki:Certificate")
-    assert value(demo.outputs["caCertificate"]) == "-----BEGIN ca.crt-----"
+    assert value(demo.outputs["caCertificate"]) == texts["ca.crt"]

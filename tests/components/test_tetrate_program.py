@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from tests.components.conftest import (
     value,
 )
 from tests.tetrate import NAMESPACE, Discovery
+from tests.unit.tls_pairs import certificate, key_pem
 
 Run = Callable[..., Demo]
 APPLICATION = ("east-cluster", "west-cluster")
@@ -190,23 +191,21 @@ def test_an_empty_certificate_is_filled_in_and_keys_are_secret(tetrate: Run) -> 
 def test_a_certificate_of_ones_own_is_taken_as_it_is(
     tetrate: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = plan.manifest.load
-    data = {
-        key: b64encode(f"-----BEGIN {key}-----".encode()).decode()
-        for key in ("tls.crt", "tls.key", "ca.crt")
-    }
+    load = plan.sources.load
+    texts = {"tls.crt": certificate(), "tls.key": key_pem(), "ca.crt": certificate("a", "a")}
+    data = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
 
-    def with_own(path: Path) -> list[dict[str, Any]]:
+    def with_own(path: Path | Sequence[Path]) -> list[dict[str, Any]]:
         documents = load(path)
-        own = path.name == "online-banking-secret.yaml"
+        own = getattr(path, "name", "") == "online-banking-secret.yaml"
         return [{**document, "data": data} for document in documents] if own else documents
 
-    monkeypatch.setattr(plan.manifest, "load", with_own)
+    monkeypatch.setattr(plan.sources, "load", with_own)
     demo = tetrate()
     secret = demo.of_type("core/v1:Secret")["corp-edge-online-banking-certs"]
     assert secret_value(secret["data"]) == data
     assert not demo.of_type("pki:Certificate")
-    assert value(demo.outputs["caCertificate"]) == "-----BEGIN ca.crt-----"
+    assert value(demo.outputs["caCertificate"]) == texts["ca.crt"]
 
 
 def test_the_same_documents_on_both_platforms_differ_by_twins_alone() -> None:

@@ -36,7 +36,7 @@ def test_every_key_has_a_default() -> None:
     assert chosen.edge_region == "us-east1"
     assert chosen.naive_route is False
     assert (chosen.gateway_replicas, chosen.edge_replicas, chosen.local_nodes) == (2, 2, 1)
-    assert chosen.manifest == ROOT / "manifests" / "app.yaml"
+    assert chosen.manifest == (ROOT / "manifests" / "app.yaml",)
 
 
 def test_the_edge_is_in_the_active_clusters_region_unless_told_otherwise() -> None:
@@ -106,7 +106,11 @@ CLUSTER = {"name": "a", "region": "us-east1"}
         ("colour", "red", "unknown key colour in Pulumi.west.yaml; .* config rm colour$"),
         ("activeCluster", "north", "'north': use one of east-cluster, west-cluster$"),
         ("edgeRegion", "US East", "edgeRegion .* is 'US East': use a region's name"),
-        ("manifest", "manifests/none.yaml", "manifest .* there is no such file in .*; name one"),
+        (
+            "manifest",
+            "manifests/none.yaml",
+            "manifest .* there is no such file or folder in .*; name",
+        ),
         ("httpProfile", "manifests", "httpProfile .* there is no such file"),
         ("localPort", "80", "localPort .* is '80': use a whole number from 1024 to 65531$"),
         ("localPort", "65532", "use a whole number from 1024 to 65531$"),
