@@ -9,11 +9,13 @@ from typing import Any
 
 import pulumi
 
-from components import backends, lint, secrets
+from components import backends, lint, secrets, waiting
+from components.application import taken
 from components.documents import sources
 from components.entrance import NAMESPACE
 from components.envoy import naive
 from components.errors import DemoError
+from components.exposed_application import exposed_application
 from components.lint.model import Place
 from components.profile import HttpProfile, ProfileError, http_profile
 from components.routes import Route, RouteError, routes
@@ -38,6 +40,11 @@ class Plan:
     backend: backends.ClusterBackend
     platform_documents: Sequence[Mapping[str, Any]] = ()
     """On platform tetrate the Profile and the Tenant that uses it; else none."""
+
+    @property
+    def application(self) -> dict[str, Any]:
+        """What drills know of the application: see `exposed_application`."""
+        return exposed_application(self.routes[0], self.documents)
 
 
 def make(root: Path) -> Plan:
@@ -87,6 +94,12 @@ def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
                 f"{sources.named(settings.manifest)}: {document['kind']} {metadata['name']} is in "
                 f"{NAMESPACE}, which is the gateways' own namespace; move it to another"
             )
+        waiting.seconds(document, sources.named(settings.manifest))
+    if twin := taken(documents):
+        raise DemoError(
+            f"{sources.named(settings.manifest)}: {twin} has the name of the headless Service "
+            "that the gateways use; give it another name"
+        )
     if not any(route.tls_secret for route in found):
         raise DemoError(
             f"{sources.named(settings.manifest)}: no Service is exposed by HTTPS; set "

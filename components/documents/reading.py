@@ -121,7 +121,8 @@ def _json_values(data: bytes) -> tuple[list[Value], int, ReadingError | None]:
     decoder = json.JSONDecoder(
         parse_int=_json_int, parse_float=_json_float, parse_constant=_json_constant
     )
-    found, at = [], 0
+    found: list[Value] = []
+    at = 0
     while True:
         begin = len(text) - len(text[at:].lstrip(" \t\r\n"))
         if begin == len(text):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
+import decimal
 import math
 import re
 import struct
@@ -91,7 +92,10 @@ def number(value: int | float) -> int | float:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"JSON does not have the number {value}; put it in quotes")
-        return int(value) if value.is_integer() and abs(value) < _WRITTEN_OUT else value
+        if not value.is_integer() or abs(value) >= _WRITTEN_OUT:
+            return value
+        # Go writes the fewest digits that stand for the float, then zeros: not its exact value.
+        return int(decimal.Decimal(repr(value)))
     if _LOWEST <= value <= _HIGHEST:
         return value
     try:

@@ -7,279 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from components.documents import sources
 from components.documents.reading import ReadingError, objects, values
 from tests.engine import kubectl_reading
+from tests.engine.manifest_texts import HEAD, JSON, SCALARS, TEXTS
 
 pytestmark = pytest.mark.engine
 
-HEAD = "apiVersion: v1\nkind: X\nmetadata: {annotations: {}}\n"
-JSON = '{"apiVersion":"v1","kind":"X","metadata":{"annotations":{}}'
-SCALARS = [
-    "0o644",
-    "0644",
-    "0x1F",
-    "0X1f",
-    "0b101",
-    "0B11",
-    "-0b11",
-    "0b-1",
-    "0b+1",
-    "-0b-1",
-    "+5",
-    "-5",
-    "1_000",
-    "1_",
-    "+_1",
-    "0_8",
-    "08",
-    "0o8",
-    "1e3",
-    "1E3",
-    "1.5e3",
-    "1e400",
-    "1e21",
-    "1e20",
-    "123456789012345678",
-    "9223372036854775807",
-    "9223372036854775808",
-    "18446744073709551615",
-    "18446744073709551616",
-    "-9223372036854775809",
-    "99999999999999999999999999",
-    ".5",
-    "._5",
-    ".1_0",
-    ".1_",
-    ".5e3",
-    ".",
-    ".e3",
-    "5.",
-    "5.e2",
-    "1.0",
-    "-1.0",
-    "-0",
-    "-0.0",
-    ".inf",
-    "+.inf",
-    ".nan",
-    "-.Inf",
-    "inf",
-    "nan",
-    "y",
-    "Y",
-    "n",
-    "N",
-    "yes",
-    "on",
-    "off",
-    "Off",
-    "~",
-    "null",
-    "Null",
-    "NULL",
-    "nULL",
-    "True",
-    "tRUE",
-    "22:30",
-    "1:2:3",
-    "2026-01-02",
-    "2026-1-2",
-    "2026-13-02",
-    "2026-01-02T10:00:00Z",
-    "=",
-    "<<",
-    "<<:",
-    "-",
-    "+",
-    "--",
-    "1-2",
-    "!!str",
-    "!!int",
-    "!foo",
-    "@",
-    "`",
-    "%x",
-    ",a",
-    "[a:b]",
-    "{a:1}",
-    "[a,]",
-    "[,]",
-    "{a,b}",
-    "{a}",
-    "a:b",
-    "a#b",
-    "''",
-    "''''",
-    "|",
-    ">",
-    "|2",
-    "*a",
-    "&a",
-    "&a\xa0b",
-    "0x1_0",
-    "0x",
-    "0b",
-    "0o",
-    "0xg",
-    "1e5_0",
-    "1_0.5",
-    "1.5_",
-    "1__0",
-    "0.1",
-    "1e-7",
-    "1.7976931348623157e308",
-    "5e-324",
-    "12e03",
-    "0e0",
-    "00",
-    "01",
-    "0_1",
-    "0o1_7",
-    "0b1_0",
-    "07_7",
-    "1e",
-    "1e+",
-    "1.2.3",
-    "0.0",
-    "1_000.5",
-    "-_5",
-    "--5",
-    "+-5",
-    "0x-5",
-    "-0x5",
-    "+0o7",
-    "-0o7",
-    "-017",
-    "0b2",
-    "+.5",
-    "-.5",
-    "+.",
-    "-.e1",
-    "1,000",
-    "1e1000000",
-    "0777777777777777777777777",
-    "0xFFFFFFFFFFFFFFFF",
-    "0xFFFFFFFFFFFFFFFFF",
-    "-0x8000000000000000",
-    "-0x8000000000000001",
-    "http://x:80/",
-    "a,b",
-    "a\u2028b",
-    "\x85",
-    "\ud7ff",
-] + [
-    "!!str 5",
-    "!!int '5'",
-    "!!int abc",
-    "!!int 5.0",
-    "!!float 5",
-    "!!float 18446744073709551615",
-    "!!float 1e400",
-    "!!bool yes",
-    "!!bool x",
-    "!!null ''",
-    "!!null x",
-    "!!binary aGk=",
-    "!!binary a",
-    "!!binary /w==",
-    "!foo x",
-    "! '5'",
-    "!!timestamp 2026-01-02",
-    "!!timestamp x",
-    "!!set {}",
-    "!!map 5",
-    "!!merge x",
-    "!!omap []",
-    "!<tag:yaml.org,2002:int> 5",
-    "!!int null",
-    "&a b",
-    "&a [*a]",
-    "? a",
-    "a b",
-    "a #b",
-    "a: b",
-    '"\\u00e9"',
-    '"\\ud83d\\ude00"',
-    '"\\x41"',
-    '"\\U0001F600"',
-    '"\\e\\a\\_\\N\\0"',
-    '"\\q"',
-    '"a\tb"',
-    "a\tb",
-    "\ta",
-    ">-\n  a\n  b",
-    "|+\n  a\n\n",
-    "|\n  a\n  ---\n  b",
-    "'a\n\n  b'",
-    '"a\n---\nb"',
-    "a\n\n  b",
-    "[a]b",
-    '[a, {b: c}, "d":e, f: ]',
-    "{? a}",
-    "[? a : b]",
-    "{1.5: a, true: b, y: c, 1e6: d, 2026-01-02: e}",
-    "{null: a}",
-    "{[a]: b}",
-    "{? {a: b} : c}",
-    "{<<: {a: 1}, a: 2}",
-    "{a: 2, <<: {a: 1, b: 3}}",
-    "{<<: [{a: 1}, {a: 2, b: 3}]}",
-    "{<<: null}",
-    "{<<: 5}",
-    "{'<<': 5}",
-    "{a: 1, a: 2}",
-]
-TEXTS = [
-    *(f"{HEAD}v: {scalar}\n" for scalar in SCALARS),
-    *(f"{HEAD}v: {{{scalar}: 1}}\n" for scalar in SCALARS),
-    *(f"{HEAD}{scalar}: 1\n" for scalar in SCALARS),
-    *(f'{JSON},"v":{scalar}}}' for scalar in SCALARS),
-    f"{JSON}}}{JSON}}}",
-    f"{JSON}}}\n---\n{HEAD}",
-    f"{JSON}}}\n---\n{JSON}}}\n---\n{JSON}}}",
-    f"{JSON}}}{JSON}}}\n---\n{HEAD}",
-    f'{JSON},"v":"\\ud83d\\ude00"}}',
-    f'{JSON},"v":"\\ud83d"}}',
-    f'{JSON},"v":1,"v":2}}',
-    *(f"{JSON}}}{after}" for after in (" 5", " null", "\nx", " # c\n", "\n# c\n", f" {HEAD}", "\n[")),
-    f"{JSON},}}",
-    " " * 5000 + f"{JSON}}}",
-    " " * 5000 + f"{JSON},}}",
-    "\ufeff" + HEAD,
-    "\ufeff" + f"{JSON}}}{JSON}}}",
-    f"\ufeff---\n{HEAD}",
-    f"{HEAD}---\n\ufeff{HEAD}",
-    f"{HEAD}...\n{HEAD}",
-    f"{HEAD}...\n---\n{HEAD}",
-    f"%YAML 1.1\n---\n{HEAD}",
-    *(f"{HEAD}---{after}\n{HEAD}" for after in ("", " foo", " # c", "\t", "-", "\r", " {a: b}")),
-    *("---", "", "\n", "# c", "---\n---\n", "[1]", "text", "5", "null", "{}", "{a}", "{a: 1}", "\x00"),
-    HEAD.replace("\n", "\r\n"),
-    HEAD.replace("\n", "\r"),
-    f"\t{HEAD}",
-    f"{HEAD}v:\n\t- 1\n",
-    f"{HEAD}v: &a {{x: 1, y: 2}}\nw: {{y: 3, <<: *a, x: 5}}\n",
-    f"{HEAD}v: &a 1\nw: &a 2\nx: *a\n",
-    f"{HEAD}a: &k 5\n*k : 1\n",
-    f"{HEAD}&k key: *k\n",
-    f"{HEAD}{'a' * 1030}: 1\n",
-    f"{HEAD}v: {'[' * 12000}{']' * 12000}\n",
-    *(f"apiVersion: v1\nkind: List\nitems: {items}\n" for items in (
-        "null", "[]", "{}", "5", "[5]", "[null]", f"[{JSON}}}]", "[{kind: A, metadata: {}}]",
-        "[{kind: List, apiVersion: v1, items: []}]", "[{kind: 5, apiVersion: v1}]",
-    )),
-    *(f"apiVersion: v1\nkind: ConfigMapList\nitems: {items}\n" for items in (
-        "[{metadata: {name: a}}, {kind: '', data: {a: 1e3}}]", "[null]", "[{kind: Y}]",
-        "[{apiVersion: v2}]", "[{kind: Y, apiVersion: v2, items: null}]",
-    )),
-    "apiVersion: v1\nkind: X\nitems: null\n",
-]  # fmt: skip
-STRICTER = {"{a:}", '"\\/"', '"\\\'"'}
-"""What libyaml reads in another way than go-yaml: an empty key's colon, two escapes."""
+STRICTER = (":}", ":]", ":,", "\\/", "\\'")
+"""Parts that libyaml refuses and go-yaml reads: a colon at the end of a flow, two escapes."""
 
 
 def ours(text: bytes) -> list[Any] | None:
@@ -310,7 +49,10 @@ def _floats(value: Any) -> Any:
 
 def check(texts: list[bytes], folder: Path) -> None:
     for text, theirs in zip(texts, kubectl_reading.objects(texts, folder), strict=True):
-        assert comparable(ours(text)) == comparable(theirs), text
+        mine = ours(text)
+        if mine is None and any(part.encode() in text for part in STRICTER):
+            continue
+        assert comparable(mine) == comparable(theirs), text
 
 
 def test_texts_by_hand_are_read_alike(tmp_path: Path) -> None:
@@ -351,17 +93,17 @@ def texts() -> st.SearchStrategy[str]:
     return st.lists(document, min_size=1, max_size=3).map("---\n".join)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-@given(batch=st.lists(texts(), min_size=40, max_size=60))
-def test_generated_texts_are_read_alike(
-    tmp_path_factory: pytest.TempPathFactory, batch: list[str]
-) -> None:
-    encoded = [
-        text.encode()
-        for text in batch
-        if not any(each in text for each in (":}", ":]", ":,", "\\/", "\\'"))  # see STRICTER
-    ]
-    check(encoded, tmp_path_factory.mktemp("generated"))
+def test_generated_texts_are_read_alike(tmp_path: Path) -> None:
+    drawn: list[str] = []
+
+    # One kubectl reads all texts: it is too slow to be asked about each.
+    @settings(max_examples=2500, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(texts())
+    def draw(text: str) -> None:
+        drawn.append(text)
+
+    draw()
+    check([text.encode() for text in drawn], tmp_path)
 
 
 def test_a_kustomization_is_what_kubectl_makes_of_it(tmp_path: Path) -> None:
@@ -372,7 +114,7 @@ def test_a_kustomization_is_what_kubectl_makes_of_it(tmp_path: Path) -> None:
     assert document["metadata"] == {"name": "my-a", "namespace": "shop"}
     kustomization.write_text("resources: [none.yaml]\n")
     with pytest.raises(
-        sources.ManifestError, match="kubectl kustomize .* fails: .*none"
+        sources.ManifestError, match=r"kubectl kustomize .* fails: .*none"
     ) as refusal:
         sources.load(tmp_path)
     assert "\n" not in str(refusal.value)

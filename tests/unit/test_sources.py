@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,7 @@ def config(data: str) -> str:
         ("08", 8),
         ("1e3", 1000),
         (".5", 0.5),
+        ("5.755686698655898e+16", 57556866986558980),
         ("1e400", "1e400"),
         ("22:30", "22:30"),
         ("2026-01-02", "2026-01-02"),
@@ -159,6 +161,14 @@ def test_items_of_a_typed_list_need_no_kind(tmp_path: Path) -> None:
     assert one(tmp_path, text)["kind"] == "ConfigMap"
     with pytest.raises(ManifestError, match="holds no Kubernetes object"):
         load(manifest(tmp_path, "{apiVersion: v1, kind: List, items: null}"))
+
+
+@pytest.mark.parametrize("given", ["''", "null", "default"])
+def test_an_object_without_a_namespace_is_the_one_in_default(tmp_path: Path, given: str) -> None:
+    one = config("{}")
+    other = one.replace("{name: a}", f"{{name: a, namespace: {given}}}")
+    with pytest.raises(ManifestError, match=r"document 2 \(ConfigMap a\) is there twice"):
+        load(manifest(tmp_path, f"{one}---\n{other}"))
 
 
 @pytest.mark.parametrize("namespace", ["''", "null", ""])
@@ -264,7 +274,7 @@ def test_any_value_of_any_type_is_used_or_refused_in_one_line(
     documents = [value.value for value in values(SHOP.read_bytes())]
     for _ in range(data.draw(st.integers(1, 3))):
         holder, key = data.draw(st.sampled_from(places(documents)))
-        holder[key] = data.draw(ODD)
+        holder[key] = copy.deepcopy(data.draw(ODD))
     text = "".join(f"---\n{json.dumps(document)}\n" for document in documents)
     try:
         read = load(manifest(tmp_path_factory.getbasetemp(), text))
