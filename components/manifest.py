@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 
 from components import waiting
-from components.documents.identity import Identity, group_of, identity_of
+from foundation.identity import autoscaled, group_of, identity_of
 
 _VERSIONS = tuple(
     f"v{major}{stage}"
@@ -30,9 +30,6 @@ _V1_ALONE = {"", "apps", "batch", "policy", "rbac.authorization.k8s.io"}
 Each alias costs the program time in every update, and most objects are of these groups.
 Source: https://kubernetes.io/docs/reference/using-api/deprecation-guide/.
 """
-
-_SCALERS = {("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")}
-"""Group and kind of what sets the replicas of its `spec.scaleTargetRef`."""
 
 _FIRST = {"Namespace", "CustomResourceDefinition"}
 _LAST = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"}
@@ -123,25 +120,6 @@ def _versions(document: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _type(document: Mapping[str, Any], version: str) -> str:
     return f"kubernetes:{group_of(document) or 'core'}/{version}:{document['kind']}"
-
-
-def autoscaled(documents: Iterable[Mapping[str, Any]]) -> set[Identity]:
-    """Return the identities of the workloads whose replicas an autoscaler of the documents owns."""
-    found = set()
-    for document in documents:
-        target = (document.get("spec") or {}).get("scaleTargetRef")
-        if (
-            not isinstance(target, Mapping)
-            or (group_of(document), document["kind"]) not in _SCALERS
-        ):
-            continue
-        workload = {
-            "apiVersion": target.get("apiVersion") or "apps/v1",
-            "kind": target.get("kind") or "Deployment",
-            "metadata": {"namespace": identity_of(document).namespace, "name": target.get("name")},
-        }
-        found.add(identity_of(workload))
-    return found
 
 
 def annotated(document: Mapping[str, Any], notes: Mapping[str, str]) -> dict[str, Any]:

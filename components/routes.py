@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import workload
-from components.documents.identity import DEFAULT_NAMESPACE
+from foundation.identity import DEFAULT_NAMESPACE
 from toolchain.errors import UserError
 
 Document = Mapping[str, Any]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from components.documents.identity import DEFAULT_NAMESPACE
+from foundation.identity import DEFAULT_NAMESPACE
 
 Document = Mapping[str, Any]
 

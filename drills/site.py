@@ -13,11 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from drills import ownership, stack_objects
+from drills import stack_objects
 from drills.application import Application, Workload
-from drills.ownership import MANAGER
 from drills.stack_objects import StackObject
 from drills.traffic import target
+from foundation import managed_fields
+from foundation.identity import Identity
+from foundation.managed_fields import MANAGER
 from localkube import cluster as embedded
 from localkube import pki
 from localkube.api import FAILURES, Api, ApiError
@@ -205,7 +207,9 @@ class Site:
 
         Raises Conflict if it has changed since, and UserError.
         """
-        self._patch(cluster, (kind, namespace, name), ownership.replaced(found, managed), "json")
+        self._patch(
+            cluster, (kind, namespace, name), managed_fields.replaced(found, managed), "json"
+        )
 
     def stack_object(
         self, cluster: str, kind: str, namespace: str, name: str
@@ -215,7 +219,9 @@ class Site:
         Raises UserError if the stack's state cannot be read.
         """
         group = _GROUPS[kind].removeprefix("api/v1").removeprefix("apis/").rpartition("/")[0]
-        return stack_objects.find(self.stack_objects, cluster, (group, kind, namespace, name))
+        return stack_objects.find(
+            self.stack_objects, cluster, Identity(group, kind, namespace, name)
+        )
 
     @cached_property
     def stack_objects(self) -> list[StackObject]:

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from components import workload
-from components.documents.identity import (
+from components.documents.origin import Read
+from foundation.identity import (
     Identity,
     custom_scopes,
     group_of,
     identity_of,
     is_namespaced,
 )
-from components.documents.origin import Read
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _PART = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"

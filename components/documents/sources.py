@@ -14,6 +14,7 @@ from typing import Any
 
 from components.documents import checks, reading
 from components.documents.origin import ManifestError, Read, shown
+from components.documents.value import ReadingError
 from toolchain import ToolMissing, tools
 
 EXTENSIONS = (".json", ".yaml", ".yml")
@@ -71,13 +72,13 @@ def _bytes(file: Path) -> bytes:
 def _objects(data: bytes, file: str) -> Iterator[Read]:
     try:
         documents = list(reading.values(data))
-    except reading.ReadingError as error:
+    except ReadingError as error:
         raise ManifestError(f"{file} is not YAML: {error}") from None
     for number, (_, value) in enumerate(documents, start=1):
         place = f"document {number}"
         try:
             found = reading.objects(value)
-        except reading.ReadingError as error:
+        except ReadingError as error:
             raise ManifestError(f"{file}, {place}{error}") from None
         one = len(found) == 1 and found[0] is value
         for item, each in enumerate(found, start=1):

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.documents.identity import identity_of
 from components.errors import DemoError
 from components.routes import PREFIX, is_exposed, with_weight
+from foundation.identity import identity_of
 
 Document = Mapping[str, Any]
 

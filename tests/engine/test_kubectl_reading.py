@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from components.documents import sources
-from components.documents.reading import ReadingError, objects, values
+from components.documents.reading import objects, values
+from components.documents.value import ReadingError
 from tests.engine import kubectl_reading
 from tests.engine.manifest_texts import HEAD, JSON, SCALARS, TEXTS
 
@@ -21,16 +22,22 @@ STRICTER = (":}", ":]", ":,", "\\/", "\\'")
 """Parts that libyaml refuses and go-yaml reads: a colon at the end of a flow, two escapes."""
 
 
-def ours(text: bytes) -> list[Any] | None:
+def ours(text: bytes) -> list[Any] | str:
+    """Return the objects that we read, or why we do not."""
     try:
         return [each for document in values(text) for each in objects(document.value)]
-    except ReadingError:
-        return None
+    except ReadingError as error:
+        return str(error)
 
 
-def comparable(found: list[Any] | None) -> Any:
+def is_stricter(text: bytes, refusal: str) -> bool:
+    """Tell whether we refuse on purpose, or by libyaml, what kubectl may read."""
+    return "are one key" in refusal or any(part.encode() in text for part in STRICTER)
+
+
+def comparable(found: list[Any]) -> Any:
     """Return the objects as text, without what kubectl adds and with numbers as JSON has them."""
-    for each in found or ():
+    for each in found:
         metadata = each.get("metadata")
         if isinstance(metadata, dict | None):
             each["metadata"] = {**(metadata or {}), "annotations": {}}
@@ -50,9 +57,10 @@ def _floats(value: Any) -> Any:
 def check(texts: list[bytes], folder: Path) -> None:
     for text, theirs in zip(texts, kubectl_reading.objects(texts, folder), strict=True):
         mine = ours(text)
-        if mine is None and any(part.encode() in text for part in STRICTER):
-            continue
-        assert comparable(mine) == comparable(theirs), text
+        if isinstance(mine, str):
+            assert theirs is None or is_stricter(text, mine), (text, mine)
+        else:
+            assert theirs is not None and comparable(mine) == comparable(theirs), text
 
 
 def test_texts_by_hand_are_read_alike(tmp_path: Path) -> None:
@@ -97,7 +105,7 @@ def test_generated_texts_are_read_alike(tmp_path: Path) -> None:
     drawn: list[str] = []
 
     # One kubectl reads all texts: it is too slow to be asked about each.
-    @settings(max_examples=2500, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(max_examples=600, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(texts())
     def draw(text: str) -> None:
         drawn.append(text)

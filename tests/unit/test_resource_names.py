@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.documents.identity import identity_of
 from components.errors import DemoError
 from components.manifest import autoscaled, former_types, resource_name, resource_type
 from components.routes import twin_name
 from components.waiting import SKIP_AWAIT, TIMEOUT, WAIT_FOR, await_annotations, seconds
+from foundation.identity import identity_of
 
 NAMES = st.from_regex(r"[a-z]([a-z-]{0,3}[a-z])?", fullmatch=True)
 VERSIONS = st.from_regex(r"v[1-4]((alpha|beta)[1-5])?|v2024", fullmatch=True)

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.documents.identity import identity_of
 from components.documents.origin import ManifestError
 from components.documents.reading import values
 from components.documents.sources import load, named
 from components.routes import RouteError, routes
+from foundation.identity import identity_of
 from toolchain import ToolMissing, tools
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,7 +132,7 @@ def test_values_are_those_that_kubectl_reads(tmp_path: Path, text: str, value: o
 
 @pytest.mark.parametrize(
     "text",
-    ["{null: a}", "{[a]: b}", "*a", "&a [*a]", "{<<: 5}", "!!int x", ".nan", "!!binary '%'"],
+    ["{null: a}", "{[a]: b}", "*a", "&a [*a]", "{<<: 5}", "!!int x", ".nan", "!!binary '%'", "{1: a, '1': b}"],
 )
 def test_what_kubectl_does_not_read_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(ManifestError, match=r"own\.yaml is not YAML: line 5: "):

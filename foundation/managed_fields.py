@@ -187,6 +187,19 @@ def value_at(found: Mapping[str, Any], path: Path) -> Any:
     return value
 
 
+def written(path: Path) -> str:
+    """Return a field as people write it: spec.containers[web].image, annotations[a.b/c]."""
+    text = ""
+    for key in path:
+        if not isinstance(key, str):
+            text += f"[{','.join(str(value) for _, value in key)}]"
+        elif "." in key or "/" in key:
+            text += f"[{key}]"
+        else:
+            text += f".{key}" if text else key
+    return text
+
+
 def _identity(entry: Entry) -> tuple[str, ...]:
     """Return what an entry is known by: appliers by manager alone, updaters by version as well."""
     version = "" if entry["operation"] == "Apply" else entry["apiVersion"]
