@@ -16,12 +16,14 @@ from components.entrance import NAMESPACE
 from components.envoy import naive
 from components.errors import DemoError
 from components.exposed_application import exposed_application
+from components.gateway_annotations import RouteError
 from components.lint.model import Place
 from components.profile import HttpProfile, ProfileError, http_profile
-from components.routes import Route, RouteError, routes
+from components.routes import Route, routes
 from components.settings import EDGE_CLUSTER, Platform, Settings, load
 from components.tetrate import served
 from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
+from foundation.identity import KUBERNETES_NAMESPACES
 from toolchain.errors import UserError
 
 
@@ -71,7 +73,10 @@ def make(root: Path) -> Plan:
 
 def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
     """Reads the files that the settings name. Raises DemoError."""
-    documents = sources.load(settings.manifest)
+    # Clusters of others may have any namespace; those that the stack makes have none but these.
+    unknown = isinstance(backend, backends.Standing)
+    present = None if unknown else {*KUBERNETES_NAMESPACES, NAMESPACE}
+    documents = sources.load(settings.manifest, present)
     (profile, *more) = sources.load(settings.http_profile)
     if more:
         raise DemoError(

@@ -11,6 +11,12 @@ from typing import Any, NamedTuple
 DEFAULT_NAMESPACE = "default"
 """Namespace of an object whose document names none, as kubectl and Pulumi's provider have it."""
 
+KUBERNETES_NAMESPACES = (DEFAULT_NAMESPACE, "kube-system", "kube-public", "kube-node-lease")
+"""Namespaces that an API server makes.
+
+Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/.
+"""
+
 _CLUSTER_SCOPED = {
     "": {"ComponentStatus", "Namespace", "Node", "PersistentVolume"},
     "admissionregistration.k8s.io": {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +27,21 @@ _KUSTOMIZE_SECONDS = 120
 """A kustomization may name a base in the internet."""
 
 
-def load(sources: Path | Sequence[Path]) -> list[dict[str, Any]]:
+def load(
+    sources: Path | Sequence[Path], namespaces: Collection[str] | None = None
+) -> list[dict[str, Any]]:
     """Return the objects of a manifest, in their order; those of a list stand for the list.
 
     Each has text for apiVersion, kind and metadata.name, and no metadata.namespace that is empty
-    or without effect. Raises ManifestError, which names the file and the document, counted from 1.
+    or without effect. `namespaces` are those that the clusters have beside the manifest's; with
+    them an object in any other is refused. Raises ManifestError, which names the file and the
+    document, counted from 1.
     """
     paths = [sources] if isinstance(sources, Path) else sources
     found = [each for path in paths for each in _read(path)]
     if not found:
         raise ManifestError(f"{named(sources)} holds no Kubernetes object")
-    return checks.checked(found)
+    return checks.checked(found, namespaces)
 
 
 def named(sources: Path | Sequence[Path]) -> str:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from components import plan
-from components.routes import twin_name
+from components.exposed_services import twin_name
 from components.waiting import SKIP_AWAIT
 from localkube import spec
 from tests.components.conftest import (

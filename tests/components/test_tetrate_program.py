@@ -15,8 +15,8 @@ import yaml
 from components import backends, plan
 from components.application import objects
 from components.backends import MadeCluster
+from components.exposed_services import twin_name
 from components.exposure import Exposure
-from components.routes import twin_name
 from components.routing import ApplicationCluster
 from components.settings import Platform, Settings
 from tests.components.conftest import (

@@ -7,16 +7,9 @@ from typing import Any
 
 import pytest
 
-from components.routes import (
-    PREFIX,
-    Route,
-    RouteError,
-    headless,
-    is_exposed,
-    routes,
-    twin_name,
-    with_weight,
-)
+from components.exposed_services import headless, twin_name, with_weight
+from components.gateway_annotations import PREFIX, RouteError
+from components.routes import Route, is_exposed, routes
 
 
 def service(name: str = "shop", **annotations: str) -> dict[str, Any]:
