@@ -404,6 +404,7 @@ def portal(annotations: dict[str, str], **more: Any) -> list[dict[str, Any]]:
     template = {"metadata": {"labels": {"app": "shop"}}, "spec": pod}
     selector = {"app": "shop"}
     return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shops"}},
         {
             "apiVersion": "v1",
             "kind": "Service",
@@ -451,8 +452,12 @@ def test_a_certificate_of_ones_own_is_shown_to_clients_as_it_is(
     }
     load = plan.sources.load
 
-    def with_own(path: Path | Sequence[Path]) -> list[dict[str, Any]]:
-        return [own] if getattr(path, "name", "") == "online-banking-secret.yaml" else load(path)
+    def with_own(path: Path | Sequence[Path], *more: Any) -> list[dict[str, Any]]:
+        return (
+            [own]
+            if getattr(path, "name", "") == "online-banking-secret.yaml"
+            else load(path, *more)
+        )
 
     monkeypatch.setattr(plan.sources, "load", with_own)
     demo = run()
