@@ -205,8 +205,8 @@ def test_a_certificate_of_ones_own_is_taken_as_it_is(
     texts = {"tls.crt": certificate(), "tls.key": key_pem(), "ca.crt": certificate("a", "a")}
     data = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
 
-    def with_own(path: Path | Sequence[Path]) -> list[dict[str, Any]]:
-        documents = load(path)
+    def with_own(path: Path | Sequence[Path], *more: Any) -> list[dict[str, Any]]:
+        documents = load(path, *more)
         own = getattr(path, "name", "") == "online-banking-secret.yaml"
         return [{**document, "data": data} for document in documents] if own else documents
 
