@@ -89,8 +89,8 @@ def _check_metadata(read: Read) -> None:
         fields.text(namespace, "metadata.namespace", read.refusal)
         if namespace and not fields.LABEL.fullmatch(namespace):
             raise read.refusal(fields.no_label("metadata.namespace", namespace))
-    for field in ("labels", "annotations"):
-        fields.texts(metadata.get(field), f"metadata.{field}", read.refusal)
+    fields.labels(metadata.get("labels"), "metadata.labels", read.refusal)
+    fields.texts(metadata.get("annotations"), "metadata.annotations", read.refusal)
 
 
 def _check(read: Read) -> None:
@@ -119,7 +119,7 @@ def _check(read: Read) -> None:
     selector = spec.get("selector") if isinstance(spec, dict) else None
     if group in ("apps", "batch", "policy") and selector is not None:
         labels = fields.mapping(selector, "spec.selector", refuse).get("matchLabels")
-        fields.texts(labels, "spec.selector.matchLabels", refuse)
+        fields.labels(labels, "spec.selector.matchLabels", refuse)
     for path, template in workload.templates(document):
         pods.check(template, path, refuse)
         if group == "apps":
@@ -145,7 +145,7 @@ def _check_selector(
 
 def _check_service(document: Mapping[str, Any], refuse: fields.Refuse) -> None:
     spec = fields.mapping(document.get("spec"), "spec", refuse)
-    fields.texts(spec.get("selector"), "spec.selector", refuse)
+    fields.labels(spec.get("selector"), "spec.selector", refuse)
     names: dict[str, str] = {}
     ports = list(fields.entries(spec.get("ports"), "spec.ports", ("port", "protocol"), refuse))
     for path, port in ports:

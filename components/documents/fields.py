@@ -15,6 +15,7 @@ from typing import Any
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A name that is one part of a DNS name: RFC 1123."""
 
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DEFAULTS = {"protocol": "TCP"}
 
@@ -60,6 +61,17 @@ def texts(value: Any, path: str, refuse: Refuse) -> None:
     """Check a mapping of texts, such as labels."""
     for key, each in mapping(value, path, refuse).items():
         optional_text(each, f"{path}.{key}", refuse)
+
+
+def labels(value: Any, path: str, refuse: Refuse) -> None:
+    """Check labels, or a selector of them: texts of the signs that Kubernetes takes."""
+    texts(value, path, refuse)
+    for key, each in mapping(value, path, refuse).items():
+        if each and not _LABEL_VALUE.fullmatch(each):
+            raise refuse(
+                f"has in {path}.{key} {shown(each)}; use letters, digits, '-', '_' and '.', "
+                "at most 63"
+            )
 
 
 def optional_text(value: Any, path: str, refuse: Refuse) -> None:

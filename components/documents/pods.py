@@ -34,14 +34,17 @@ Source: x-kubernetes-list-map-keys in api/openapi-spec/swagger.json of k8s.io/ku
 def check(template: Mapping[str, Any], path: str, refuse: fields.Refuse) -> None:
     """Check a pod or a template of one; `path` is its own, with a dot at the end."""
     metadata = fields.mapping(template.get("metadata"), f"{path}metadata", refuse)
-    for field in ("labels", "annotations"):
-        fields.texts(metadata.get(field), f"{path}metadata.{field}", refuse)
+    fields.labels(metadata.get("labels"), f"{path}metadata.labels", refuse)
+    fields.texts(metadata.get("annotations"), f"{path}metadata.annotations", refuse)
     spec = fields.mapping(template.get("spec"), f"{path}spec", refuse)
     fields.texts(spec.get("nodeSelector"), f"{path}spec.nodeSelector", refuse)
     found = {
         field: list(fields.entries(spec.get(field), f"{path}spec.{field}", keys, refuse))
         for field, keys in _POD_LISTS.items()
     }
+    for where, volume in found["volumes"]:
+        if not isinstance(volume.get("name"), str) or not fields.LABEL.fullmatch(volume["name"]):
+            raise refuse(fields.no_label(f"{where}.name", volume.get("name")))
     containers: dict[str, str] = {}
     for where, container in (pair for field in _CONTAINERS for pair in found[field]):
         _check_container(container, where, refuse)
@@ -54,6 +57,8 @@ def _check_container(container: Mapping[str, Any], path: str, refuse: fields.Ref
     name = container.get("name")
     if not isinstance(name, str) or not fields.LABEL.fullmatch(name):
         raise refuse(fields.no_label(f"{path}.name", name))
+    for field in ("image", "restartPolicy", "imagePullPolicy", "workingDir"):
+        fields.optional_text(container.get(field), f"{path}.{field}", refuse)
     for field in ("command", "args"):
         for number, each in enumerate(
             fields.items(container.get(field), f"{path}.{field}", refuse)
@@ -64,6 +69,9 @@ def _check_container(container: Mapping[str, Any], path: str, refuse: fields.Ref
             if field == "env":
                 fields.text(entry.get("name"), f"{where}.name", refuse)
                 fields.optional_text(entry.get("value"), f"{where}.value", refuse)
+            elif field == "volumeMounts":
+                fields.text(entry.get("name"), f"{where}.name", refuse)
+                fields.text(entry.get("mountPath"), f"{where}.mountPath", refuse)
             elif field == "ports":
                 fields.port(entry.get("containerPort"), f"{where}.containerPort", refuse)
                 fields.port_name(entry.get("name"), f"{where}.name", refuse)

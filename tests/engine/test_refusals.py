@@ -90,6 +90,11 @@ BY_HAND = [
     (3, ["spec", "ports", 0, "port"], "80"),
     (4, ["data", "a"], 5),
     (4, ["metadata", "labels", "app"], 5),
+    (4, ["metadata", "labels", "app"], "a b"),
+    (1, ["spec", "template", "spec", "volumes", 0, "name"], "V"),
+    (0, ["spec", "containers", 0, "volumeMounts", 0, "mountPath"], None),
+    (0, ["spec", "initContainers", 0, "restartPolicy"], True),
+    (0, ["spec", "containers", 0, "image"], 1.5),
     (4, ["metadata", "name"], "A"),
     (5, ["data", "a"], "%"),
 ]

@@ -170,3 +170,17 @@ def test_keys_of_other_namespaces_are_no_business_of_ours(key: str) -> None:
 def test_a_key_that_is_meant_for_the_demo_is_not_ignored(key: str) -> None:
     with pytest.raises(SettingsError, match=r"unknown key .* in Pulumi\.west\.yaml.* remove it"):
         read({key: "standby"}, "west", ROOT)
+
+
+def test_a_manifest_may_be_several_files_and_folders() -> None:
+    names = ["manifests/app.yaml", "manifests"]
+    chosen = read({"manifest": json.dumps(names)}, "west", ROOT)
+    assert chosen.manifest == tuple(ROOT / name for name in names)
+    with pytest.raises(
+        SettingsError, match=r"manifest .* is 'none': there is no such file or folder"
+    ):
+        read({"manifest": '["manifests/app.yaml", "none"]'}, "west", ROOT)
+    with pytest.raises(
+        SettingsError, match=r"manifest .* name a file, a folder, or a list of them"
+    ):
+        read({"manifest": "[]"}, "west", ROOT)
