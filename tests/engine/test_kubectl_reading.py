@@ -31,8 +31,13 @@ def ours(text: bytes) -> list[Any] | str:
 
 
 def is_stricter(text: bytes, refusal: str) -> bool:
-    """Tell whether we refuse on purpose, or by libyaml, what kubectl may read."""
-    return "are one key" in refusal or any(part.encode() in text for part in STRICTER)
+    """Tell whether we refuse what kubectl may read.
+
+    kubectl looks at keys and numbers after a key that is there twice has lost its first value.
+    """
+    late = ("are one key", "a key cannot be", "JSON does not have", "is too large")
+    twice = any(part in refusal for part in late)
+    return twice or any(part.encode() in text for part in STRICTER)
 
 
 def comparable(found: list[Any]) -> Any:
