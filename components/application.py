@@ -9,7 +9,8 @@ import pulumi
 
 from components.cluster import Cluster
 from components.cluster_info import cluster_info
-from components.routes import headless, is_exposed, with_weight
+from components.exposed_services import headless, with_weight
+from components.routes import is_exposed
 from components.routing import ApplicationCluster, shown_weight
 from components.settings import Platform
 from components.tetrate.documents import exposed, exposed_namespaces, labelled

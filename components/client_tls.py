@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from components import envoys
 from components.entrance import NAMESPACE
 from components.pki import Certificate, CertificateAuthority
 from components.routes import Route
-from components.secrets import is_filled
+from components.secrets import is_filled, issuer_of
 
 
 def client_secrets(
@@ -42,10 +41,8 @@ def client_secrets(
 
 
 def issuer(secret: Mapping[str, Any]) -> pulumi.Output[str]:
-    """Gives the PEM of the authority that signed a Secret's certificate."""
-    return pulumi.Output.from_input(secret["data"]["ca.crt"]).apply(
-        lambda encoded: base64.b64decode(encoded).decode()
-    )
+    """Gives the PEM of the certificate by which clients verify that of a Secret."""
+    return pulumi.Output.from_input(secret["data"]).apply(issuer_of)
 
 
 def certificate_names(

@@ -1,4 +1,4 @@
-"""Kubernetes manifests: reading them, and registering each document as a resource of its own.
+"""Kubernetes manifests: registering each document as a resource of its own.
 
 One resource a document, as it stands, is what lets a preview show everything before a cluster
 exists; no typed Kubernetes modules are imported, which keeps the program's start short.
@@ -6,19 +6,13 @@ exists; no typed Kubernetes modules are imported, which keeps the program's star
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pulumi
-import yaml
 
 from components import waiting
-from components.errors import DemoError
 from foundation.identity import autoscaled, group_of, identity_of
-from toolchain import quick_yaml
 
 _VERSIONS = tuple(
     f"v{major}{stage}"
@@ -44,10 +38,6 @@ SECRET_KEYS = {"data", "stringData"}
 """What a Secret hides."""
 
 
-class ManifestError(DemoError):
-    """A manifest that cannot be used; the text names file and document, for people."""
-
-
 class Document(pulumi.CustomResource):
     """One Kubernetes object, registered as its document says."""
 
@@ -63,37 +53,6 @@ class Document(pulumi.CustomResource):
                 values = (inputs[key] or {}).items()
                 inputs[key] = {part: pulumi.Output.secret(value) for part, value in values}
         super().__init__(resource_type(document), name, inputs, opts)
-
-
-def load(path: Path) -> list[dict[str, Any]]:
-    """Reads all documents of a manifest, in their order; a List counts as its items.
-
-    Raises ManifestError, which names the file and the document, counted from 1.
-    """
-    file = shown(path)
-    try:
-        parsed = quick_yaml.load_all(path.read_text())
-    except OSError as error:
-        raise ManifestError(f"{file} cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
-    documents: list[dict[str, Any]] = []
-    for number, document in enumerate(parsed, start=1):
-        if document is not None:
-            documents += _checked(document, f"{file}, document {number}")
-    if not documents:
-        raise ManifestError(f"{file} holds no Kubernetes object")
-    counted = Counter(map(identity_of, documents))
-    if repeated := next((each for each, count in counted.items() if count > 1), None):
-        words = (repeated.kind, repeated.name, repeated.namespace)
-        raise ManifestError(f"{file} holds {' '.join(filter(None, words))} twice")
-    return documents
-
-
-def shown(path: Path) -> str:
-    """Gives the path as people type it: relative to the current folder, the project's."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def register(
@@ -178,25 +137,3 @@ def _stages(documents: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, An
         kind = document["kind"]
         stages[0 if kind in _FIRST else 2 if kind in _LAST else 1].append(document)
     return stages
-
-
-def _checked(document: object, where: str) -> list[dict[str, Any]]:
-    if not isinstance(document, dict):
-        raise ManifestError(f"{where} is not a Kubernetes object; it needs apiVersion and kind")
-    for key in ("apiVersion", "kind"):
-        if not isinstance(document.get(key), str):
-            raise ManifestError(f"{where} has no {key}; add it")
-    if document["kind"] == "List":
-        items = document.get("items") or []
-        return [o for i, item in enumerate(items, 1) for o in _checked(item, f"{where}, item {i}")]
-    metadata = document.get("metadata")
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
-        raise ManifestError(f"{where} ({document['kind']}) has no metadata.name; add it")
-    try:
-        json.dumps(document, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ManifestError(
-            f"{where} ({document['kind']} {metadata['name']}) holds a value that Kubernetes does "
-            f"not know: {error}; put it in quotes"
-        ) from None
-    return [document]

@@ -9,18 +9,21 @@ from typing import Any
 
 import pulumi
 
-from components import backends, lint, manifest, secrets, waiting
+from components import backends, lint, secrets, waiting
 from components.application import taken
+from components.documents import sources
 from components.entrance import NAMESPACE
 from components.envoy import naive
 from components.errors import DemoError
 from components.exposed_application import exposed_application
+from components.gateway_annotations import RouteError
 from components.lint.model import Place
 from components.profile import HttpProfile, ProfileError, http_profile
-from components.routes import Route, RouteError, routes
+from components.routes import Route, routes
 from components.settings import EDGE_CLUSTER, Platform, Settings, load
 from components.tetrate import served
 from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
+from foundation.identity import KUBERNETES_NAMESPACES
 from toolchain.errors import UserError
 
 
@@ -70,44 +73,47 @@ def make(root: Path) -> Plan:
 
 def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
     """Reads the files that the settings name. Raises DemoError."""
-    documents = manifest.load(settings.manifest)
-    (profile, *more) = manifest.load(settings.http_profile)
+    # Clusters of others may have any namespace; those that the stack makes have none but these.
+    unknown = isinstance(backend, backends.Standing)
+    present = None if unknown else {*KUBERNETES_NAMESPACES, NAMESPACE}
+    documents = sources.load(settings.manifest, present)
+    (profile, *more) = sources.load(settings.http_profile)
     if more:
         raise DemoError(
-            f"{manifest.shown(settings.http_profile)} holds {1 + len(more)} documents; keep one"
+            f"{sources.named(settings.http_profile)} holds {1 + len(more)} documents; keep one"
         )
     try:
         found = routes(
             documents,
             EDGE_CLUSTER,
-            source=manifest.shown(settings.manifest),
+            source=sources.named(settings.manifest),
             own_gateways=settings.platform is Platform.ENVOY,
         )
-        parsed = http_profile(profile, source=manifest.shown(settings.http_profile))
+        parsed = http_profile(profile, source=sources.named(settings.http_profile))
     except (RouteError, ProfileError) as error:
         raise DemoError(str(error)) from None
     for document in documents:
         metadata = document["metadata"]
         if NAMESPACE in (metadata["name"], metadata.get("namespace")):
             raise DemoError(
-                f"{manifest.shown(settings.manifest)}: {document['kind']} {metadata['name']} is in "
+                f"{sources.named(settings.manifest)}: {document['kind']} {metadata['name']} is in "
                 f"{NAMESPACE}, which is the gateways' own namespace; move it to another"
             )
-        waiting.seconds(document, manifest.shown(settings.manifest))
+        waiting.seconds(document, sources.named(settings.manifest))
     if twin := taken(documents):
         raise DemoError(
-            f"{manifest.shown(settings.manifest)}: {twin} has the name of the headless Service "
+            f"{sources.named(settings.manifest)}: {twin} has the name of the headless Service "
             "that the gateways use; give it another name"
         )
     if not any(route.tls_secret for route in found):
         raise DemoError(
-            f"{manifest.shown(settings.manifest)}: no Service is exposed by HTTPS; set "
+            f"{sources.named(settings.manifest)}: no Service is exposed by HTTPS; set "
             "gateway.tetrate.io/protocol and gateway.tetrate.io/tls-secret on one"
         )
     for route in found if settings.naive_route else ():
         if naive.is_shadowed(route):
             raise DemoError(
-                f"{manifest.shown(settings.manifest)}: Service {route.service} is exposed at "
+                f"{sources.named(settings.manifest)}: Service {route.service} is exposed at "
                 f"{route.path}, where the naive route is; give it another "
                 "gateway.tetrate.io/path, or ./demo pulumi config set naiveRoute false"
             )
@@ -117,8 +123,8 @@ def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
         routes=sorted(found, key=lambda route: route.tls_secret is None),
         profile=parsed,
         secrets=[
-            secrets.checked(document, manifest.shown(settings.online_banking_secret))
-            for document in manifest.load(settings.online_banking_secret)
+            secrets.checked(document, sources.named(settings.online_banking_secret))
+            for document in sources.load(settings.online_banking_secret)
         ],
         backend=backend,
         platform_documents=_platform_documents(settings, profile),
@@ -131,10 +137,10 @@ def _platform_documents(
     if settings.platform is not Platform.TETRATE:
         return ()
     tenant = check_tenant(
-        manifest.load(settings.tenant_settings),
+        sources.load(settings.tenant_settings),
         profile,
-        manifest.shown(settings.tenant_settings),
-        manifest.shown(settings.http_profile),
+        sources.named(settings.tenant_settings),
+        sources.named(settings.http_profile),
     )
     return (profile, tenant)
 
@@ -146,7 +152,7 @@ def _check_platform(plan: Plan) -> None:
     names = [cluster.name for cluster in plan.settings.clusters]
     for namespace in foreign_namespaces(plan.documents):
         pulumi.log.warn(
-            f"{manifest.shown(plan.settings.manifest)} has no Namespace {namespace}, so label it "
+            f"{sources.named(plan.settings.manifest)} has no Namespace {namespace}, so label it "
             f"yourself in {', '.join(names)}: kubectl label namespace {namespace} "
             + " ".join(f"{key}={value}" for key, value in NAMESPACE_LABELS.items())
         )
@@ -154,7 +160,7 @@ def _check_platform(plan: Plan) -> None:
 
 def _place(settings: Settings) -> Place:
     return Place(
-        source=manifest.shown(settings.http_profile),
+        source=sources.named(settings.http_profile),
         clusters=len(settings.clusters),
         platform=settings.platform,
         lb_mode=settings.lb_mode,

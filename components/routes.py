@@ -5,56 +5,24 @@ Pure functions over the parsed documents of a Kubernetes manifest; nothing is re
 
 from __future__ import annotations
 
-import copy
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from components import workload
+from components.gateway_annotations import (
+    EXPOSE,
+    PREFIX,
+    PROTOCOLS,
+    Document,
+    Notes,
+    RouteError,
+    annotations_of,
+    check_edge,
+    hosts,
+    name_of,
+)
 from foundation.identity import DEFAULT_NAMESPACE
-from toolchain.errors import UserError
-
-Document = Mapping[str, Any]
-
-PREFIX = "gateway.tetrate.io/"
-PROTOCOLS = ("HTTPS", "HTTP")
-EXPOSE = ("global", "local", "true", "false")
-#: Tetrate allows as many names in `hosts`.
-MAX_HOSTS = 10
-
-#: Annotations that change nothing here, because the program makes the gateways itself.
-_TOLERATED = ("auto-deploy", "cloud-annotations", "gateway-namespace")
-#: Annotations for Tetrate's gateways alone, which then get them as they are.
-_TETRATES_OWN = (
-    "local-host",
-    "local-path",
-    "local-protocol",
-    "local-port",
-    "tls-secret-namespace",
-    "workload-selector",
-    "retry-policy",
-    "traffic-mode",
-)
-_FOLLOWED = (
-    "host",
-    "hosts",
-    "path",
-    "protocol",
-    "tls-secret",
-    "edge-clusters",
-    "edge-cluster",
-    "expose",
-    "port",
-)
-_HOST = re.compile(
-    r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
-)
-
-
-class RouteError(UserError):
-    """A manifest from which no route can be made; the text is for people."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +70,7 @@ def routes(
         if is_exposed(document):
             found.append(_route(document, documents, edge_cluster, source, own_gateways))
     if not found:
-        names = [_name(d) for d in documents if d.get("kind") == "Service"]
+        names = [name_of(d) for d in documents if d.get("kind") == "Service"]
         raise RouteError(
             f"{source}: no Service has the annotation '{PREFIX}host', so nothing would be exposed; "
             f"add it to {' or '.join(names) if names else 'a Service'}"
@@ -121,87 +89,9 @@ def routes(
 
 def is_exposed(document: Document) -> bool:
     """Says whether the document is a Service with a host annotation whose `expose` is not false."""
-    notes = _annotations(document)
+    notes = annotations_of(document)
     named = f"{PREFIX}host" in notes or f"{PREFIX}hosts" in notes
     return document.get("kind") == "Service" and named and notes.get(f"{PREFIX}expose") != "false"
-
-
-def with_weight(service: Document, edge_cluster: str, weight: int | None) -> dict[str, Any]:
-    """Gives a copy of the Service document that carries its cluster's edge weight.
-
-    Sets `gateway.tetrate.io/edge-clusters` to `<edge_cluster>:<weight>`, or to `<edge_cluster>`
-    alone when `weight` is None.
-    """
-    result = copy.deepcopy(dict(service))
-    notes = result["metadata"].setdefault("annotations", {})
-    notes.pop(f"{PREFIX}edge-cluster", None)
-    notes[f"{PREFIX}edge-clusters"] = edge_cluster if weight is None else f"{edge_cluster}:{weight}"
-    return result
-
-
-def headless(service: Document) -> dict[str, Any]:
-    """Return the headless twin of the Service document, named by `twin_name`.
-
-    The cluster's gateway resolves it to the addresses of the ready pods.
-    """
-    metadata, spec = service["metadata"], service["spec"]
-    twin: dict[str, Any] = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": twin_name(metadata["name"])},
-        "spec": {
-            "clusterIP": "None",
-            "publishNotReadyAddresses": False,
-            "selector": dict(spec["selector"]),
-            "ports": [
-                {
-                    key: port[key]
-                    for key in ("name", "port", "targetPort", "protocol")
-                    if key in port
-                }
-                for port in spec["ports"]
-            ],
-        },
-    }
-    for key in ("namespace", "labels"):
-        if key in metadata:
-            twin["metadata"][key] = copy.deepcopy(metadata[key])
-    return twin
-
-
-def twin_name(service: str) -> str:
-    """Return the name of a Service's headless twin, at most 63 characters as Kubernetes wants it.
-
-    Its digest keeps it apart from the user's own names, and from twins of names that begin alike.
-    """
-    digest = hashlib.sha256(service.encode()).hexdigest()[:8]
-    return f"{service[:49]}-pods-{digest}"
-
-
-class _Notes:
-    """The gateway annotations of one Service, and where they are, for error texts."""
-
-    def __init__(self, service: Document, source: str, own_gateways: bool) -> None:
-        self.where = f"{source}: Service {_name(service)}"
-        self._values = {
-            key.removeprefix(PREFIX): value
-            for key, value in _annotations(service).items()
-            if key.startswith(PREFIX)
-        }
-        known = _FOLLOWED + _TOLERATED + (() if own_gateways else _TETRATES_OWN)
-        for key, value in self._values.items():
-            if key not in known:
-                raise self.wrong(
-                    key, f"is not followed here; remove it (known: {', '.join(_FOLLOWED)})"
-                )
-            if not isinstance(value, str):
-                raise self.wrong(key, f"is {value!r}; an annotation is text, so quote it")
-
-    def wrong(self, key: str, what: str) -> RouteError:
-        return RouteError(f"{self.where}: annotation '{PREFIX}{key}' {what}")
-
-    def get(self, key: str, default: str = "") -> str:
-        return self._values.get(key, default).strip()
 
 
 def _route(
@@ -211,8 +101,8 @@ def _route(
     source: str,
     own_gateways: bool,
 ) -> Route:
-    notes = _Notes(service, source, own_gateways)
-    hosts = _hosts(notes)
+    notes = Notes(service, source, own_gateways)
+    names = hosts(notes)
     path = notes.get("path", "/")
     if not path.startswith("/") or any(sign in path for sign in "?#* "):
         raise notes.wrong("path", f"is '{path}'; a path such as /web-portal is needed")
@@ -229,74 +119,43 @@ def _route(
         raise notes.wrong("expose", f"is '{notes.get('expose')}'; use one of {', '.join(EXPOSE)}")
     if notes.get("port", "443" if protocol == "HTTPS" else "80") not in ("80", "443"):
         raise notes.wrong("port", f"is '{notes.get('port')}'; the edge serves 443 and 80 only")
-    _check_edge(notes, edge_cluster)
+    check_edge(notes, edge_cluster)
     port = _service_port(service, notes)
     pod = workload.pod_spec(service, documents)
     target = workload.target_port(port, pod)
     if target is None:
         raise RouteError(
-            f"{notes.where}: no container port in the manifest is called '{port['targetPort']}' "
-            "(its targetPort); name the container's port so, or use the number"
+            f"{notes.where}: no container port in the manifest is called "
+            f"'{port.get('targetPort')}' (its targetPort); name the container's port so, or use "
+            "the number"
         )
     return Route(
         service=service["metadata"]["name"],
         namespace=service["metadata"].get("namespace") or DEFAULT_NAMESPACE,
         port=port["port"],
         target_port=target,
-        hosts=hosts,
+        hosts=names,
         path=path,
         protocol=protocol,
         tls_secret=secret if protocol == "HTTPS" else None,
-        health_path=workload.readiness_path(pod, target, port) or path,
+        health_path=workload.readiness_path(pod, target) or path,
     )
 
 
-def _hosts(notes: _Notes) -> tuple[str, ...]:
-    key = "hosts" if notes.get("hosts") else "host"
-    hosts = tuple(host.strip().lower() for host in notes.get(key).split(","))
-    if len(hosts) > MAX_HOSTS:
-        raise notes.wrong(key, f"has {len(hosts)} names; {MAX_HOSTS} are allowed")
-    for host in hosts:
-        if not _HOST.fullmatch(host):
-            raise notes.wrong(
-                key, f"has '{host}', which is no host name; write it as bank.example.com"
-            )
-    return tuple(dict.fromkeys(hosts))
-
-
-def _check_edge(notes: _Notes, edge_cluster: str) -> None:
-    """Checks that the list of edge clusters, if there is one, names the edge and sane weights."""
-    key = "edge-clusters" if notes.get("edge-clusters") else "edge-cluster"
-    text = notes.get(key)
-    if not text:
-        return
-    names = []
-    for entry in text.split(","):
-        name, colon, weight = entry.strip().partition(":")
-        names.append(name)
-        if colon and not weight.isdecimal():
-            raise notes.wrong(key, f"has the weight '{weight}'; a whole number from 0 up is needed")
-    if edge_cluster not in names:
-        raise notes.wrong(key, f"is '{text}'; it must name '{edge_cluster}'")
-
-
-def _service_port(service: Document, notes: _Notes) -> Mapping[str, Any]:
+def _service_port(service: Document, notes: Notes) -> Mapping[str, Any]:
     """Gives the exposed port: the one called `http`, or else the only one."""
-    spec = service.get("spec") or {}
-    if not spec.get("selector"):
+    spec = service.get("spec")
+    spec = spec if isinstance(spec, Mapping) else {}
+    if not isinstance(spec.get("selector"), Mapping) or not spec["selector"]:
         raise RouteError(f"{notes.where} has no selector, so its pods are unknown; add one")
-    ports = spec.get("ports") or []
+    ports = spec.get("ports")
+    ports = [p for p in ports if isinstance(p, Mapping)] if isinstance(ports, list) else []
+    for port in ports:
+        if not isinstance(port.get("port"), int):
+            raise RouteError(f"{notes.where} has a port without a number; give each one")
     named = [port for port in ports if port.get("name") == "http"]
     if named:
         return named[0]
     if len(ports) != 1:
         raise RouteError(f"{notes.where} has {len(ports)} ports; name the one to be exposed 'http'")
     return ports[0]
-
-
-def _annotations(document: Document) -> Mapping[str, Any]:
-    return (document.get("metadata") or {}).get("annotations") or {}
-
-
-def _name(document: Document) -> str:
-    return str((document.get("metadata") or {}).get("name", "without a name"))

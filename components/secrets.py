@@ -1,46 +1,120 @@
-"""Secrets for clients' TLS as people give them: filled with a certificate of theirs, or empty."""
+"""Secrets for clients' TLS as people give them: filled with a certificate of theirs, or empty.
+
+The forms are those that openssl and kubectl write: text before the PEM (`openssl pkcs12`), base64
+in lines, `stringData`, a chain, and no `ca.crt` (`kubectl create secret tls`).
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from components.errors import DemoError
 
-KEYS = ("tls.crt", "tls.key", "ca.crt")
-"""What a filled Secret holds: certificate, its key, and the authority that clients trust."""
+CERTIFICATE, KEY, AUTHORITY = "tls.crt", "tls.key", "ca.crt"
+KEYS = (CERTIFICATE, KEY, AUTHORITY)
+"""What a filled Secret holds: certificate, its key, and, if it likes, the clients' authority."""
 
 TLS_KIND = "kubernetes.io/tls"
 
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+
 
 def is_filled(document: Mapping[str, Any]) -> bool:
-    """Says whether a Secret holds a certificate of the user's own."""
+    """Says whether a Secret that has been checked holds a certificate of the user's own."""
     return any((document.get("data") or {}).get(key) for key in KEYS)
 
 
 def checked(document: Mapping[str, Any], source: str) -> Mapping[str, Any]:
-    """Gives the document back when it can be used; `source` names its file in error texts.
+    """Return the Secret as it is to be applied; `source` names its file in error texts.
 
-    Raises DemoError unless it is a Secret of type kubernetes.io/tls whose values are all empty or
-    all base64 of PEM.
+    One that is filled has its values in `data`, in base64 without line ends; one that is not is
+    given back as it is. Raises DemoError unless it is a Secret of type kubernetes.io/tls that is
+    empty, or has a certificate in PEM and the private key of the same pair.
     """
     name = f"{source}: {document['kind']} {document['metadata']['name']}"
     if (document["kind"], document.get("type")) != ("Secret", TLS_KIND):
         raise DemoError(f"{name} is no Secret of type {TLS_KIND}; correct it or remove it")
-    if document.get("stringData"):
-        raise DemoError(f"{name} has stringData; give its values in data, in base64")
-    data = document.get("data") or {}
-    if not is_filled(document):
+    data = _values(document, name)
+    if not any(data.get(key) for key in KEYS):
         return document
-    for key in KEYS:
+    for key in (CERTIFICATE, KEY):
         if not data.get(key):
-            raise DemoError(f"{name} has no {key}; fill in {', '.join(KEYS)}, or empty them all")
-        try:
-            pem = base64.b64decode(data[key], validate=True)
-        except (binascii.Error, TypeError, ValueError):
-            pem = b""
-        if not pem.startswith(b"-----BEGIN "):
+            raise DemoError(f"{name} has no {key}; fill in {CERTIFICATE} and {KEY}, or empty both")
+    for key in KEYS:
+        if data.get(key) and not _blocks(data[key], b"PRIVATE KEY" if key == KEY else b""):
             raise DemoError(f"{name} has a {key} that is not base64 of PEM; encode the file anew")
-    return document
+    _check_pair(data[CERTIFICATE], data[KEY], name)
+    result = {key: value for key, value in document.items() if key != "stringData"}
+    encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
+    return {**result, "data": encoded}
+
+
+def issuer_of(data: Mapping[str, str]) -> str:
+    """Return the PEM of the certificate by which clients verify that of a TLS Secret.
+
+    It is `ca.crt`, or else the last certificate of the chain in `tls.crt`: the nearest to the
+    authority that there is. `data` is that of the Secret, in base64.
+    """
+    if data.get(AUTHORITY):
+        return base64.b64decode(data[AUTHORITY]).decode(errors="replace")
+    chain = _blocks(base64.b64decode(data[CERTIFICATE]), b"CERTIFICATE")
+    return chain[-1].decode() + "\n"
+
+
+def _values(document: Mapping[str, Any], name: str) -> dict[str, bytes]:
+    """Return all values, decoded; those of `stringData` win, as with an API server."""
+    values = {}
+    for key, text in (document.get("data") or {}).items():
+        try:
+            # An API server ignores line ends in base64; base64(1) makes them, with a space in YAML.
+            values[key] = base64.b64decode(re.sub(r"\s", "", text or ""), validate=True)
+        except (binascii.Error, TypeError, ValueError):
+            raise DemoError(
+                f"{name} has a {key} that is not base64 of PEM; encode the file anew"
+            ) from None
+    for key, text in (document.get("stringData") or {}).items():
+        if not isinstance(text, str | None):
+            raise DemoError(f"{name} has a {key} in stringData that is no text; put it in quotes")
+        values[key] = (text or "").encode()
+    return values
+
+
+def _blocks(pem: bytes, kind: bytes) -> list[bytes]:
+    """Return the blocks of PEM whose kind ends so, without the text around them."""
+    return [match[0] for match in _BLOCK.finditer(pem) if match[1].endswith(kind)]
+
+
+def _check_pair(certificate: bytes, key: bytes, name: str) -> None:
+    """Check that the key is that of the first certificate. Raises DemoError."""
+    # 60 ms, which a Secret that is left to the demo does not cost
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        PublicFormat,
+        load_pem_private_key,
+    )
+
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    try:
+        first = x509.load_pem_x509_certificate(_blocks(certificate, b"CERTIFICATE")[0])
+        public = first.public_key().public_bytes(*form)
+    except (IndexError, ValueError, UnsupportedAlgorithm):
+        raise DemoError(f"{name} has a {CERTIFICATE} that is no certificate in PEM") from None
+    try:
+        private = load_pem_private_key(_blocks(key, b"PRIVATE KEY")[0], None)
+    except TypeError:
+        raise DemoError(
+            f"{name} has a {KEY} with a password; take it away: openssl pkey -in FILE -out FILE"
+        ) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise DemoError(f"{name} has a {KEY} that is no private key in PEM") from None
+    if private.public_key().public_bytes(*form) != public:
+        raise DemoError(
+            f"{name} has a {KEY} that is not the key of its {CERTIFICATE}; give both of one pair, "
+            "the server's own certificate first"
+        )

@@ -96,7 +96,8 @@ class Settings:
     edge_region: str
     backend: Backend
     platform: Platform
-    manifest: Path
+    manifest: tuple[Path, ...]
+    """Files and folders of the application's manifest."""
     http_profile: Path
     online_banking_secret: Path
     tenant_settings: Path
@@ -193,7 +194,7 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         edge_region=edge_region or regions[active_cluster],
         backend=backend,
         platform=platform,
-        manifest=values.file_path("manifest", root),
+        manifest=values.paths("manifest", root),
         http_profile=values.file_path("httpProfile", root),
         online_banking_secret=root / "manifests" / "online-banking-secret.yaml",
         tenant_settings=root / "manifests" / "tenant-settings.yaml",

@@ -52,7 +52,9 @@ class Values:
 
     def default(self, key: str) -> Any:
         """Gives the default that Pulumi.yaml declares."""
-        return self._declared[key]["default"]
+        declared = self._declared[key]
+        # A key without a type, which may be text or a list, has a value in place of a default.
+        return declared["default"] if "default" in declared else declared["value"]
 
     def text(self, key: str) -> str:
         """Gives the value as text."""
@@ -92,6 +94,20 @@ class Values:
                 key, given, f"use a list: ./demo pulumi config set --path '{key}[0]' VALUE"
             )
         return tuple(entries)
+
+    def paths(self, key: str, root: Path) -> tuple[Path, ...]:
+        """Return the files and folders of a key: one as text, or a list of them; all are there."""
+        given = self.given.get(key, self.default(key))
+        several = given.strip().startswith("[") if isinstance(given, str) else True
+        names = self.texts(key) if several else (given.strip(),)
+        if not names:
+            raise self.refusal(key, given, "name a file, a folder, or a list of them")
+        for name in names:
+            if not name or not (root / name).exists():
+                raise self.refusal(
+                    key, name, f"there is no such file or folder in {root}; name one that is there"
+                )
+        return tuple(root / name for name in names)
 
     def file_path(self, key: str, root: Path) -> Path:
         """Gives the path of a file that is there."""

@@ -1,50 +1,106 @@
-"""What is behind a Service: the pod of the workload that it selects, its port and its probe."""
+"""What is behind a Service: the pod of the workload that it selects, its port and its probe.
+
+Values of a wrong type count as absent: `components.documents.checks` has refused those that matter.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from foundation.identity import DEFAULT_NAMESPACE
 
 Document = Mapping[str, Any]
 
-_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+
+def templates(document: Document) -> Iterator[tuple[str, Document]]:
+    """Yield the pods that a document describes, each with the path of its field.
+
+    A Pod describes itself; any other kind, custom ones too, by `spec.template`, a CronJob by that
+    of its job.
+    """
+    kind = document.get("kind")
+    if kind == "Pod":
+        yield "", document
+        return
+    spec, path = _mapping(document.get("spec")), "spec."
+    if kind == "CronJob":
+        spec, path = (
+            _mapping(_mapping(spec.get("jobTemplate")).get("spec")),
+            "spec.jobTemplate.spec.",
+        )
+    template = _mapping(spec.get("template"))
+    if isinstance(_mapping(template.get("spec")).get("containers"), list):
+        yield f"{path}template.", template
 
 
-def pod_spec(service: Document, documents: Sequence[Document]) -> Mapping[str, Any] | None:
-    """Gives the pod of the workload that the Service selects, if the manifest has it."""
-    selector = service["spec"]["selector"].items()
-    namespace = service["metadata"].get("namespace") or DEFAULT_NAMESPACE
+def pod_spec(service: Document, documents: Sequence[Document]) -> Document | None:
+    """Return the pod of the first workload that the Service selects, if the manifest has one."""
+    selector = _mapping(_mapping(service.get("spec")).get("selector"))
     for document in documents:
-        if document.get("kind") not in _WORKLOADS:
+        if _namespace(document) != _namespace(service):
             continue
-        if (document["metadata"].get("namespace") or DEFAULT_NAMESPACE) != namespace:
-            continue
-        template = document["spec"]["template"]
-        if selector <= (template.get("metadata", {}).get("labels") or {}).items():
-            return template["spec"]
+        for _, template in templates(document):
+            labels = _mapping(_mapping(template.get("metadata")).get("labels"))
+            if all(labels.get(key) == value for key, value in selector.items()):
+                return _mapping(template.get("spec"))
     return None
 
 
-def target_port(port: Mapping[str, Any], pod: Mapping[str, Any] | None) -> int | None:
-    """Gives the number of the container's port; None if no container has a port of that name."""
-    target = port.get("targetPort", port["port"])
+def target_port(port: Mapping[str, Any], pod: Document | None) -> int | None:
+    """Return the number of the container's port; None if no container has a port of that name."""
+    target = port.get("targetPort")
+    if target in (None, "", 0):
+        target = port.get("port")
     if isinstance(target, int):
         return target
-    for container in (pod or {}).get("containers", []):
-        for candidate in container.get("ports", []):
-            if candidate.get("name") == target:
-                return candidate["containerPort"]
+    protocol = port.get("protocol") or "TCP"
+    for container in containers(pod):
+        for candidate in _mappings(container.get("ports")):
+            if candidate.get("name") != target:
+                continue
+            number = candidate.get("containerPort")
+            if (candidate.get("protocol") or "TCP") == protocol and isinstance(number, int):
+                return number
     return None
 
 
-def readiness_path(
-    pod: Mapping[str, Any] | None, target: int, port: Mapping[str, Any]
-) -> str | None:
-    """Gives the path of the readiness probe on the exposed port, if the workload has one."""
-    for container in (pod or {}).get("containers", []):
-        probe = container.get("readinessProbe", {}).get("httpGet", {})
-        if probe and probe["port"] in (target, port.get("targetPort")):
-            return probe.get("path", "/")
+def readiness_path(pod: Document | None, target: int) -> str | None:
+    """Return the path of the readiness probe on the exposed port, if the workload has one."""
+    for container in containers(pod):
+        probe = _mapping(_mapping(container.get("readinessProbe")).get("httpGet"))
+        if not probe:
+            continue
+        port = probe.get("port")
+        named = {
+            candidate.get("containerPort")
+            for candidate in _mappings(container.get("ports"))
+            if candidate.get("name") == port
+        }
+        if target == port or target in named:
+            path = probe.get("path")
+            return path if isinstance(path, str) and path else "/"
     return None
+
+
+def containers(pod: Document | None) -> Iterator[Document]:
+    """Yield the containers that run as long as the pod: native sidecars are among them."""
+    given = pod or {}
+    yield from _mappings(given.get("containers"))
+    for container in _mappings(given.get("initContainers")):
+        if container.get("restartPolicy") == "Always":
+            yield container
+
+
+def _namespace(document: Document) -> Any:
+    return _mapping(document.get("metadata")).get("namespace") or DEFAULT_NAMESPACE
+
+
+def _mapping(value: Any) -> Document:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: Any) -> Iterator[Document]:
+    for each in value if isinstance(value, list) else ():
+        if isinstance(each, Mapping):
+            yield each

@@ -11,6 +11,12 @@ from typing import Any, NamedTuple
 DEFAULT_NAMESPACE = "default"
 """Namespace of an object whose document names none, as kubectl and Pulumi's provider have it."""
 
+KUBERNETES_NAMESPACES = (DEFAULT_NAMESPACE, "kube-system", "kube-public", "kube-node-lease")
+"""Namespaces that an API server makes.
+
+Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/.
+"""
+
 _CLUSTER_SCOPED = {
     "": {"ComponentStatus", "Namespace", "Node", "PersistentVolume"},
     "admissionregistration.k8s.io": {
@@ -136,16 +142,20 @@ def autoscaled(documents: Iterable[Mapping[str, Any]]) -> set[Identity]:
     """Return the identities of the workloads whose replicas an autoscaler of the documents owns."""
     found = set()
     for document in documents:
-        target = (document.get("spec") or {}).get("scaleTargetRef")
+        spec = document.get("spec")
+        target = spec.get("scaleTargetRef") if isinstance(spec, Mapping) else None
         if (
             not isinstance(target, Mapping)
             or (group_of(document), document["kind"]) not in _SCALERS
         ):
             continue
         workload = {
-            "apiVersion": target.get("apiVersion") or "apps/v1",
-            "kind": target.get("kind") or "Deployment",
-            "metadata": {"namespace": identity_of(document).namespace, "name": target.get("name")},
+            "apiVersion": str(target.get("apiVersion") or "apps/v1"),
+            "kind": str(target.get("kind") or "Deployment"),
+            "metadata": {
+                "namespace": identity_of(document).namespace,
+                "name": str(target.get("name")),
+            },
         }
         found.add(identity_of(workload))
     return found

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pulumi
 
-from components import inventory, kubectl, manifest
+from components import inventory, kubectl
 from components.backends import MadeCluster, mark, rights
 from components.backends.contexts import Kubeconfig, files, missing
 from components.backends.review import Seen, refusal
+from components.documents import sources
 from components.errors import DemoError
 from components.exposure import Exposure
 from components.inventory import Item
@@ -90,9 +91,9 @@ class ExistingBackend:
 
     def _objects(self) -> Mapping[str, list[Item]]:
         settings = self._settings
-        found = manifest.load(settings.online_banking_secret)
+        found = sources.load(settings.online_banking_secret)
         secrets = [document["metadata"]["name"] for document in found]
-        return inventory.inventory(settings, manifest.load(settings.manifest), secrets)
+        return inventory.inventory(settings, sources.load(settings.manifest), secrets)
 
     def _look(self, cluster: str, items: list[Item]) -> Seen:
         """Asks one cluster for all that the decision needs; never fails."""

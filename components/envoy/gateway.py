@@ -18,8 +18,9 @@ from components.envoy.common import (
     health_host,
     render,
 )
+from components.exposed_services import twin_name
 from components.profile import HttpProfile
-from components.routes import Route, twin_name
+from components.routes import Route
 from components.routing import Target
 
 #: Each tier gives up before the one in front of it does, so that the answer still gets through.

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.errors import DemoError
-from components.routes import PREFIX, is_exposed, with_weight
+from components.exposed_services import with_weight
+from components.gateway_annotations import PREFIX
+from components.routes import is_exposed
 from foundation.identity import identity_of
 
 Document = Mapping[str, Any]

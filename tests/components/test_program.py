@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from components import plan
-from components.routes import twin_name
+from components.exposed_services import twin_name
 from components.waiting import SKIP_AWAIT
 from localkube import spec
 from tests.components.conftest import (
@@ -25,6 +25,7 @@ from tests.components.conftest import (
     secret_value,
     value,
 )
+from tests.unit.tls_pairs import certificate, key_pem
 
 Run = Callable[..., Demo]
 APPLICATION = ("east-cluster", "west-cluster")
@@ -403,6 +404,7 @@ def portal(annotations: dict[str, str], **more: Any) -> list[dict[str, Any]]:
     template = {"metadata": {"labels": {"app": "shop"}}, "spec": pod}
     selector = {"app": "shop"}
     return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shops"}},
         {
             "apiVersion": "v1",
             "kind": "Service",
@@ -439,10 +441,8 @@ def test_a_manifest_of_ones_own_is_exposed_as_the_portal_is(run: Run, tmp_path: 
 def test_a_certificate_of_ones_own_is_shown_to_clients_as_it_is(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = {
-        key: b64encode(f"-----BEGIN {key}-----".encode()).decode()
-        for key in ("tls.crt", "tls.key", "ca.crt")
-    }
+    texts = {"tls.crt": certificate(), "tls.key": key_pem(), "ca.crt": certificate("a", "a")}
+    data = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
     own = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -450,14 +450,18 @@ def test_a_certificate_of_ones_own_is_shown_to_clients_as_it_is(
         "metadata": {"name": "online-banking-certs", "namespace": "tetrate-system"},
         "data": data,
     }
-    load = plan.manifest.load
+    load = plan.sources.load
 
-    def with_own(path: Path) -> list[dict[str, Any]]:
-        return [own] if path.name == "online-banking-secret.yaml" else load(path)
+    def with_own(path: Path | Sequence[Path], *more: Any) -> list[dict[str, Any]]:
+        return (
+            [own]
+            if getattr(path, "name", "") == "online-banking-secret.yaml"
+            else load(path, *more)
+        )
 
-    monkeypatch.setattr(plan.manifest, "load", with_own)
+    monkeypatch.setattr(plan.sources, "load", with_own)
     demo = run()
     secret = demo.of_type("core/v1:Secret")["corp-edge/tetrate-system/online-banking-certs"]
     assert secret_value(secret["data"]) == data
     assert "corp-edge-online-banking-certs" not in demo.of_type("pki:Certificate")
-    assert value(demo.outputs["caCertificate"]) == "-----BEGIN ca.crt-----"
+    assert value(demo.outputs["caCertificate"]) == texts["ca.crt"]

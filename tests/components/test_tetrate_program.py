@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ import yaml
 from components import backends, plan
 from components.application import objects
 from components.backends import MadeCluster
+from components.exposed_services import twin_name
 from components.exposure import Exposure
-from components.routes import twin_name
 from components.routing import ApplicationCluster
 from components.settings import Platform, Settings
 from tests.components.conftest import (
@@ -29,6 +29,7 @@ from tests.components.conftest import (
     value,
 )
 from tests.tetrate import NAMESPACE, Discovery
+from tests.unit.tls_pairs import certificate, key_pem
 
 Run = Callable[..., Demo]
 APPLICATION = ("east-cluster", "west-cluster")
@@ -200,23 +201,21 @@ def test_an_empty_certificate_is_filled_in_and_keys_are_secret(tetrate: Run) -> 
 def test_a_certificate_of_ones_own_is_taken_as_it_is(
     tetrate: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = plan.manifest.load
-    data = {
-        key: b64encode(f"-----BEGIN {key}-----".encode()).decode()
-        for key in ("tls.crt", "tls.key", "ca.crt")
-    }
+    load = plan.sources.load
+    texts = {"tls.crt": certificate(), "tls.key": key_pem(), "ca.crt": certificate("a", "a")}
+    data = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
 
-    def with_own(path: Path) -> list[dict[str, Any]]:
-        documents = load(path)
-        own = path.name == "online-banking-secret.yaml"
+    def with_own(path: Path | Sequence[Path], *more: Any) -> list[dict[str, Any]]:
+        documents = load(path, *more)
+        own = getattr(path, "name", "") == "online-banking-secret.yaml"
         return [{**document, "data": data} for document in documents] if own else documents
 
-    monkeypatch.setattr(plan.manifest, "load", with_own)
+    monkeypatch.setattr(plan.sources, "load", with_own)
     demo = tetrate()
     secret = demo.of_type("core/v1:Secret")["corp-edge/tetrate-system/online-banking-certs"]
     assert secret_value(secret["data"]) == data
     assert not demo.of_type("pki:Certificate")
-    assert value(demo.outputs["caCertificate"]) == "-----BEGIN ca.crt-----"
+    assert value(demo.outputs["caCertificate"]) == texts["ca.crt"]
 
 
 def test_the_same_documents_on_both_platforms_differ_by_twins_alone() -> None:

@@ -23,8 +23,9 @@ from components.certificates import KeyPair, authority, leaf
 from components.envoy.common import Listen, Paths, edge_san, gateway_san
 from components.envoy.edge import EdgeConfig, edge_files
 from components.envoy.gateway import GatewayConfig, gateway_files
+from components.exposed_services import twin_name
 from components.profile import HttpProfile, http_profile
-from components.routes import Route, routes, twin_name
+from components.routes import Route, routes
 from components.routing import ApplicationCluster, Target, gateway_targets
 from tests.unit.envoy_process import HOST, Envoy, ask, eventually
 from tests.unit.pod_dns import PodDns

@@ -60,7 +60,10 @@ def own_errors() -> dict[str, type[Exception]]:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_every_error_is_a_user_error() -> None:
     found = own_errors()
-    assert {"drills.traffic.target.TargetError", "components.routes.RouteError"} <= found.keys()
+    assert {
+        "drills.traffic.target.TargetError",
+        "components.gateway_annotations.RouteError",
+    } <= found.keys()
     assert [name for name, each in found.items() if not issubclass(each, UserError)] == []
 
 

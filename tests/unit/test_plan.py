@@ -34,10 +34,38 @@ def service(name: str, annotations: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def chosen(folder: Path, *documents: dict[str, Any], **more: Path) -> Settings:
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shops"}}
+
+
+def chosen(folder: Path, *documents: dict[str, Any], **more: Any) -> Settings:
     manifest = folder / "own.yaml"
-    manifest.write_text(yaml.safe_dump_all(documents))
-    return dataclasses.replace(read({}, "west", ROOT), manifest=manifest, **more)
+    manifest.write_text(yaml.safe_dump_all([NAMESPACE, *documents]))
+    return dataclasses.replace(read({}, "west", ROOT), manifest=(manifest,), **more)
+
+
+class Elsewhere:
+    """A backend whose clusters are there already."""
+
+    def raw(self, cluster: str, path: str) -> str:
+        raise AssertionError(f"{cluster} is asked for {path}")
+
+
+def test_an_object_in_a_namespace_that_nobody_makes_is_refused(tmp_path: Path) -> None:
+    settings = chosen(tmp_path)
+    (manifest,) = settings.manifest
+    manifest.write_text(yaml.safe_dump(service("shop", OWN)))
+    lines = r"\{apiVersion: v1, kind: Namespace, metadata: \{name: shops\}\}$"
+    with pytest.raises(DemoError, match=rf"document 1 \(Service shop\) .*'shops', .*{lines}"):
+        made(settings)
+    elsewhere: Any = Elsewhere()
+    assert plan.read(settings, elsewhere).routes[0].namespace == "shops"
+
+
+@pytest.mark.parametrize("present", ["default", "kube-system", "kube-public", "kube-node-lease"])
+def test_namespaces_that_kubernetes_makes_need_no_document(tmp_path: Path, present: str) -> None:
+    moved = service("shop", OWN)
+    moved["metadata"]["namespace"] = present
+    assert made(chosen(tmp_path, moved)).routes[0].namespace == present
 
 
 def made(settings: Settings) -> plan.Plan:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.errors import DemoError
+from components.exposed_services import twin_name
 from components.manifest import autoscaled, former_types, resource_name, resource_type
-from components.routes import twin_name
 from components.waiting import SKIP_AWAIT, TIMEOUT, WAIT_FOR, await_annotations, seconds
 from foundation.identity import identity_of
 

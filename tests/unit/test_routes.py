@@ -7,16 +7,9 @@ from typing import Any
 
 import pytest
 
-from components.routes import (
-    PREFIX,
-    Route,
-    RouteError,
-    headless,
-    is_exposed,
-    routes,
-    twin_name,
-    with_weight,
-)
+from components.exposed_services import headless, twin_name, with_weight
+from components.gateway_annotations import PREFIX, RouteError
+from components.routes import Route, is_exposed, routes
 
 
 def service(name: str = "shop", **annotations: str) -> dict[str, Any]:
@@ -89,6 +82,43 @@ def test_a_numeric_target_port_needs_no_workload() -> None:
     assert routes([plain])[0].target_port == 8081
     plain["spec"]["ports"] = [{"port": 8082}]
     assert routes([plain])[0].target_port == 8082
+
+
+def bare_pod(**spec: Any) -> dict[str, Any]:
+    """Return a Pod of no workload that the Service selects."""
+    metadata = {"name": "shop", "namespace": "retail", "labels": {"app": "shop"}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+WEB = {"name": "c", "ports": [{"name": "web", "containerPort": 8080}]}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"containers": [WEB]},
+        {"containers": [{"name": "other", "ports": None, "readinessProbe": None}, WEB]},
+        {
+            "containers": [{"name": "other"}],
+            "initContainers": [{**WEB, "restartPolicy": "Always"}],
+        },
+    ],
+    ids=["bare pod", "beside empty fields", "native sidecar"],
+)
+def test_the_named_port_of_any_pod_is_found(spec: dict[str, Any]) -> None:
+    assert [route.target_port for route in routes([service(), bare_pod(**spec)])] == [8080]
+
+
+def test_an_init_container_that_ends_serves_no_port() -> None:
+    with pytest.raises(RouteError, match="no container port in the manifest is called"):
+        routes([service(), bare_pod(containers=[{"name": "a"}], initContainers=[WEB])])
+
+
+@pytest.mark.parametrize("port", ["web", 8080])
+def test_a_probe_counts_by_the_ports_name_and_by_its_number(port: str | int) -> None:
+    probe = {"path": "/ready", "port": port}
+    (route,) = routes([service(), workload(probe=probe)])
+    assert route.health_path == "/ready"
 
 
 def test_services_without_the_annotation_or_kept_inside_are_not_exposed() -> None:

@@ -36,7 +36,7 @@ def test_every_key_has_a_default() -> None:
     assert chosen.edge_region == "us-east1"
     assert chosen.naive_route is False
     assert (chosen.gateway_replicas, chosen.edge_replicas, chosen.local_nodes) == (2, 2, 1)
-    assert chosen.manifest == ROOT / "manifests" / "app.yaml"
+    assert chosen.manifest == (ROOT / "manifests" / "app.yaml",)
 
 
 def test_the_edge_is_in_the_active_clusters_region_unless_told_otherwise() -> None:
@@ -106,7 +106,11 @@ CLUSTER = {"name": "a", "region": "us-east1"}
         ("colour", "red", "unknown key colour in Pulumi.west.yaml; .* config rm colour$"),
         ("activeCluster", "north", "'north': use one of east-cluster, west-cluster$"),
         ("edgeRegion", "US East", "edgeRegion .* is 'US East': use a region's name"),
-        ("manifest", "manifests/none.yaml", "manifest .* there is no such file in .*; name one"),
+        (
+            "manifest",
+            "manifests/none.yaml",
+            "manifest .* there is no such file or folder in .*; name",
+        ),
         ("httpProfile", "manifests", "httpProfile .* there is no such file"),
         ("localPort", "80", "localPort .* is '80': use a whole number from 1024 to 65531$"),
         ("localPort", "65532", "use a whole number from 1024 to 65531$"),
@@ -166,3 +170,17 @@ def test_keys_of_other_namespaces_are_no_business_of_ours(key: str) -> None:
 def test_a_key_that_is_meant_for_the_demo_is_not_ignored(key: str) -> None:
     with pytest.raises(SettingsError, match=r"unknown key .* in Pulumi\.west\.yaml.* remove it"):
         read({key: "standby"}, "west", ROOT)
+
+
+def test_a_manifest_may_be_several_files_and_folders() -> None:
+    names = ["manifests/app.yaml", "manifests"]
+    chosen = read({"manifest": json.dumps(names)}, "west", ROOT)
+    assert chosen.manifest == tuple(ROOT / name for name in names)
+    with pytest.raises(
+        SettingsError, match=r"manifest .* is 'none': there is no such file or folder"
+    ):
+        read({"manifest": '["manifests/app.yaml", "none"]'}, "west", ROOT)
+    with pytest.raises(
+        SettingsError, match=r"manifest .* name a file, a folder, or a list of them"
+    ):
+        read({"manifest": "[]"}, "west", ROOT)

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from components.errors import DemoError
-from components.routes import RouteError, routes
+from components.gateway_annotations import RouteError
+from components.routes import routes
 from components.tetrate import served
 from components.tetrate.documents import (
     check_tenant,

@@ -1,0 +1,131 @@
+"""Fields of documents: their types, and how a wrong one is refused with its path.
+
+Each function takes a value, its path in the document, and what makes an error of a text. A field
+that is null counts as absent, as with an API server.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""A name that is one part of a DNS name: RFC 1123."""
+
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_DEFAULTS = {"protocol": "TCP"}
+
+Refuse = Callable[[str], Exception]
+
+
+def entries(
+    value: Any, path: str, keys: Sequence[str], refuse: Refuse
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield path and entry of a list that server-side apply takes for a map: each key once."""
+    seen: dict[str, str] = {}
+    for number, entry in enumerate(items(value, path, refuse)):
+        where = f"{path}[{number}]"
+        if not isinstance(entry, dict):
+            raise refuse(f"has no object in {where}")
+        given = {key: entry.get(key) or _DEFAULTS.get(key) for key in keys}
+        first = seen.setdefault(repr(given), where)
+        if first is not where:
+            said = " and ".join(f"{key} {value}" for key, value in given.items())
+            raise refuse(f"has {said} twice: {first} and {where}; keep one")
+        yield where, entry
+
+
+def mapping(value: Any, path: str, refuse: Refuse) -> Mapping[str, Any]:
+    """Return a field's mapping, an empty one where it is absent."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise refuse(f"has in {path} no mapping but {shown(value)}")
+    return value
+
+
+def items(value: Any, path: str, refuse: Refuse) -> Sequence[Any]:
+    """Return a field's list, an empty one where it is absent."""
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise refuse(f"has in {path} no list but {shown(value)}")
+    return value
+
+
+def texts(value: Any, path: str, refuse: Refuse) -> None:
+    """Check a mapping of texts, such as labels."""
+    for key, each in mapping(value, path, refuse).items():
+        optional_text(each, f"{path}.{key}", refuse)
+
+
+def labels(value: Any, path: str, refuse: Refuse) -> None:
+    """Check labels, or a selector of them: texts of the signs that Kubernetes takes."""
+    texts(value, path, refuse)
+    for key, each in mapping(value, path, refuse).items():
+        if each and not _LABEL_VALUE.fullmatch(each):
+            raise refuse(
+                f"has in {path}.{key} {shown(each)}; use letters, digits, '-', '_' and '.', "
+                "at most 63"
+            )
+
+
+def optional_text(value: Any, path: str, refuse: Refuse) -> None:
+    """Check that a field is text where it is present."""
+    if value is not None:
+        text(value, path, refuse)
+
+
+def text(value: Any, path: str, refuse: Refuse) -> None:
+    """Check that a field is text."""
+    if not isinstance(value, str):
+        raise refuse(f"has in {path} no text but {shown(value)}; put it in quotes")
+
+
+def base64_values(value: Any, path: str, refuse: Refuse) -> None:
+    """Check a mapping of values in base64, which may have line ends."""
+    for key, each in mapping(value, path, refuse).items():
+        optional_text(each, f"{path}.{key}", refuse)
+        try:
+            base64.b64decode(re.sub("[\r\n]", "", each or ""), validate=True)
+        except (binascii.Error, ValueError):
+            raise refuse(f"has in {path}.{key} no base64; encode it, or use stringData") from None
+
+
+def port(value: Any, path: str, refuse: Refuse) -> None:
+    """Check the number of a port."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 65536:
+        raise refuse(f"has in {path} no port number from 1 to 65535 but {shown(value)}")
+
+
+def target(value: Any, path: str, refuse: Refuse) -> None:
+    """Check a port that may be given by number or by name."""
+    if isinstance(value, str):
+        port_name(value, path, refuse)
+    elif value is not None:
+        port(value, path, refuse)
+
+
+def port_name(value: Any, path: str, refuse: Refuse) -> None:
+    """Check the name of a port where it is present."""
+    if value in (None, ""):
+        return
+    if not isinstance(value, str) or not _PORT_NAME.fullmatch(value):
+        raise refuse(
+            f"has in {path} {shown(value)}; a port's name has small letters, digits and '-', at "
+            "least one letter, at most 15 in all; a number goes without quotes"
+        )
+
+
+def no_label(path: str, value: object) -> str:
+    """Return what is wrong with a name that is not one part of a DNS name."""
+    return f"has in {path} {shown(value)}; use small letters, digits and '-', at most 63"
+
+
+def shown(value: object) -> str:
+    """Return a value for an error text, cut to a readable length."""
+    return "nothing" if value is None else repr(value)[:60]

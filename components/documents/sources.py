@@ -1,0 +1,117 @@
+"""Manifests as `kubectl apply -f` takes them: files, folders, and kustomizations.
+
+A folder stands for its files with the extensions that kubectl knows, by name, without its
+subfolders. A folder with a kustomization stands for what `kubectl kustomize` makes of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from components.documents import checks, reading
+from components.documents.origin import ManifestError, Read, shown
+from components.documents.value import ReadingError
+from toolchain import ToolMissing, tools
+
+EXTENSIONS = (".json", ".yaml", ".yml")
+"""Files of a folder that are read. Source: FileExtensions of k8s.io/cli-runtime."""
+
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+"""What makes a folder a kustomization. Source: RecognizedKustomizationFileNames of kustomize."""
+
+_KUSTOMIZE_SECONDS = 120
+"""A kustomization may name a base in the internet."""
+
+
+def load(
+    sources: Path | Sequence[Path], namespaces: Collection[str] | None = None
+) -> list[dict[str, Any]]:
+    """Return the objects of a manifest, in their order; those of a list stand for the list.
+
+    Each has text for apiVersion, kind and metadata.name, and no metadata.namespace that is empty
+    or without effect. `namespaces` are those that the clusters have beside the manifest's; with
+    them an object in any other is refused. Raises ManifestError, which names the file and the
+    document, counted from 1.
+    """
+    paths = [sources] if isinstance(sources, Path) else sources
+    found = [each for path in paths for each in _read(path)]
+    if not found:
+        raise ManifestError(f"{named(sources)} holds no Kubernetes object")
+    return checks.checked(found, namespaces)
+
+
+def named(sources: Path | Sequence[Path]) -> str:
+    """Return the manifest's name for people: its path, or its paths."""
+    return ", ".join(map(shown, [sources] if isinstance(sources, Path) else sources))
+
+
+def _read(path: Path) -> Iterator[Read]:
+    if not path.is_dir():
+        yield from _objects(_bytes(path), shown(path))
+        return
+    if any((path / name).is_file() for name in KUSTOMIZATIONS):
+        yield from _objects(_kustomized(path), f"{shown(path)} (by kubectl kustomize)")
+        return
+    files = [each for each in path.iterdir() if each.suffix in EXTENSIONS and not each.is_dir()]
+    if not files:
+        raise ManifestError(
+            f"{shown(path)} has no file that ends in {', '.join(EXTENSIONS)}, and no "
+            f"{KUSTOMIZATIONS[0]}; name another folder, or put a manifest there"
+        )
+    for file in sorted(files):
+        yield from _objects(_bytes(file), shown(file))
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ManifestError(f"{shown(file)} cannot be read: {error.strerror}") from None
+
+
+def _objects(data: bytes, file: str) -> Iterator[Read]:
+    try:
+        documents = list(reading.values(data))
+    except ReadingError as error:
+        raise ManifestError(f"{file} is not YAML: {error}") from None
+    for number, (_, value) in enumerate(documents, start=1):
+        place = f"document {number}"
+        try:
+            found = reading.objects(value)
+        except ReadingError as error:
+            raise ManifestError(f"{file}, {place}{error}") from None
+        one = len(found) == 1 and found[0] is value
+        for item, each in enumerate(found, start=1):
+            yield Read(each, file, place if one else f"{place}, item {item}")
+
+
+def _kustomized(folder: Path) -> bytes:
+    """Return what `kubectl kustomize` writes. Raises ManifestError with what it complains of."""
+    try:
+        kubectl: str | None = str(tools.path("kubectl"))
+    except ToolMissing:
+        kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        raise ManifestError(
+            f"{shown(folder)} is a kustomization, which needs kubectl; build it: ./demo setup"
+        )
+    try:
+        done = subprocess.run(
+            [kubectl, "kustomize", str(folder)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_KUSTOMIZE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ManifestError(
+            f"kubectl kustomize {shown(folder)} took more than {_KUSTOMIZE_SECONDS} s and was ended"
+        ) from None
+    if done.returncode:
+        said = " ".join(done.stderr.decode(errors="replace").split()).removeprefix("error: ")
+        raise ManifestError(f"kubectl kustomize {shown(folder)} fails: {said or 'no message'}")
+    return done.stdout

@@ -1,0 +1,50 @@
+"""Certificates and keys in the forms that people have."""
+
+from __future__ import annotations
+
+import datetime
+from functools import cache
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+_PLAIN = serialization.NoEncryption()
+_PEM = serialization.Encoding.PEM
+
+
+@cache
+def key(kind: str = "ec") -> Any:
+    """Return a private key, the same for each kind: `ec`, `rsa`, or anything else for another."""
+    if kind == "rsa":
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def key_pem(kind: str = "ec", *, traditional: bool = False, password: bytes = b"") -> str:
+    """Return a private key in PKCS #8, or in the form of its kind."""
+    form = serialization.PrivateFormat
+    secrecy: Any = serialization.BestAvailableEncryption(password) if password else _PLAIN
+    written = form.TraditionalOpenSSL if traditional else form.PKCS8
+    return str(key(kind).private_bytes(_PEM, written, secrecy).decode())
+
+
+@cache
+def certificate(name: str = "shop.example.com", kind: str = "ec", issuer: str = "") -> str:
+    """Return a certificate in PEM, signed by the key of the kind `issuer`, else by its own."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    by = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer or name)])
+    begin = datetime.datetime(2020, 1, 1)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(by)
+        .public_key(key(kind).public_key())
+        .serial_number(1)
+        .not_valid_before(begin)
+        .not_valid_after(begin + datetime.timedelta(days=36500))
+        .sign(key(issuer or kind), hashes.SHA256())
+    )
+    return made.public_bytes(_PEM).decode()
