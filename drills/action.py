@@ -9,6 +9,7 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -96,15 +97,19 @@ def announcer(site: Site) -> Callable[[Event], None]:
 
 def unrecorded(site: Site) -> list[tuple[Fault, str]]:
     """Faults that can be seen in the clusters, whether or not anybody wrote them down."""
-    found = []
-    for cluster in site.clusters:
+
+    def one(cluster: str) -> list[tuple[Fault, str]]:
+        found = []
         for fault in FAULTS:
             if fault.edge != (cluster == EDGE) or fault.unavailable(site):
                 continue
             with contextlib.suppress(UserError, *_UNANSWERED):  # who is silent shows nothing
                 if fault.seen(Place(site, cluster)):
                     found.append((fault, cluster))
-    return found
+        return found
+
+    with ThreadPoolExecutor(max_workers=len(site.clusters)) as pool:
+        return [each for found in pool.map(one, site.clusters) for each in found]
 
 
 def heal_all(site: Site, say: Callable[[str], None]) -> list[str]:

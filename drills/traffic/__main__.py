@@ -108,7 +108,7 @@ def _run(options: argparse.Namespace) -> int:
         config_digest=target.config_digest(stack.stack) if stack else "",
         objectives=Objectives(slowest=options.slow, moved=None),
         serving=stack.serving if stack else None,
-        portal_logs=stack is not None and not options.no_duplicates,
+        portal_logs=stack is not None and stack.is_portal and not options.no_duplicates,
         environment=target.described() | ({"lbMode": stack.lb_mode} if stack else {}),
     )
     file = options.record or environment.PROJECT / "reports" / run / record.FILE

@@ -28,7 +28,8 @@ EAST, WEST = "east-cluster", "west-cluster"
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     weights = {EAST: 100, WEST: 100}
-    return Site("west", tmp_path / "west", tmp_path / "kubeconfig", weights, "active")
+    folder, order = tmp_path / "west", ((EAST, WEST),)
+    return Site("west", folder, tmp_path / "kubeconfig", weights, "active", order=order)
 
 
 @pytest.fixture
