@@ -9,11 +9,11 @@ import pulumi
 
 from components.cluster import Cluster
 from components.cluster_info import cluster_info
-from components.documents.identity import Identity, identity_of
 from components.routes import headless, is_exposed, with_weight
 from components.routing import ApplicationCluster, shown_weight
 from components.settings import Platform
 from components.tetrate.documents import exposed, exposed_namespaces, labelled
+from foundation.identity import Identity, identity_of
 
 
 class Application(pulumi.ComponentResource):

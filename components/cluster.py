@@ -48,6 +48,8 @@ class Cluster(pulumi.ComponentResource):
     """Where this one's gateway is reached from outside; None: at what its Service's status says."""
     lives_in: pulumi.Resource | None
     """The resource with which all objects of the cluster are gone."""
+    documents: list[dict[str, Any]]
+    """What was registered in it and goes with the stack, in its order."""
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Cluster(pulumi.ComponentResource):
         self.kubeconfig = pulumi.Output.secret(made.kubeconfig)
         self.gateway_address = made.gateway_address
         self.lives_in = made.lives_in
+        self.documents = []
         self.provider = kubernetes.Provider(
             name,
             kubeconfig=self.kubeconfig,
@@ -111,6 +114,7 @@ class Cluster(pulumi.ComponentResource):
             retain_on_delete=shared,
         )
         given = [self._annotated(document, shared) for document in documents]
+        self.documents += [] if shared else given
         return manifest.register(self.name, given, options)
 
     def _annotated(self, document: Mapping[str, Any], shared: bool) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components import workload
-from components.documents.identity import identity_of
 from components.routes import Route
+from foundation.identity import identity_of
 
 
 def exposed_application(route: Route, documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

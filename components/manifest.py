@@ -16,8 +16,8 @@ import pulumi
 import yaml
 
 from components import waiting
-from components.documents.identity import Identity, group_of, identity_of
 from components.errors import DemoError
+from foundation.identity import autoscaled, group_of, identity_of
 from toolchain import quick_yaml
 
 _VERSIONS = tuple(
@@ -30,8 +30,12 @@ _VERSIONS = tuple(
 Source: https://kubernetes.io/docs/reference/using-api/#api-versioning. Rarer ones count as v1.
 """
 
-_SCALERS = {("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")}
-"""Group and kind of what sets the replicas of its `spec.scaleTargetRef`."""
+_V1_ALONE = {"", "apps", "batch", "policy", "rbac.authorization.k8s.io"}
+"""API groups of which every Kubernetes since 1.27, the oldest supported, serves v1 alone.
+
+Each alias costs the program time in every update, and most objects are of these groups.
+Source: https://kubernetes.io/docs/reference/using-api/deprecation-guide/.
+"""
 
 _FIRST = {"Namespace", "CustomResourceDefinition"}
 _LAST = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"}
@@ -79,9 +83,10 @@ def load(path: Path) -> list[dict[str, Any]]:
             documents += _checked(document, f"{file}, document {number}")
     if not documents:
         raise ManifestError(f"{file} holds no Kubernetes object")
-    repeated = [key for key, count in Counter(map(_identity, documents)).items() if count > 1]
-    if repeated:
-        raise ManifestError(f"{file} holds {' '.join(filter(None, repeated[0][1:]))} twice")
+    counted = Counter(map(identity_of, documents))
+    if repeated := next((each for each, count in counted.items() if count > 1), None):
+        words = (repeated.kind, repeated.name, repeated.namespace)
+        raise ManifestError(f"{file} holds {' '.join(filter(None, words))} twice")
     return documents
 
 
@@ -136,11 +141,7 @@ def resource_type(document: Mapping[str, Any]) -> str:
     the `apiVersion` of the inputs, and by the type's only for a warning.
     """
     version = document["apiVersion"].rpartition("/")[2]
-    group = group_of(document)
-    if not group:
-        return f"kubernetes:core/{version}:{document['kind']}"
-    known = version if version in _VERSIONS else "v1"
-    return f"kubernetes:{group}/{known}:{document['kind']}"
+    return _type(document, version if version in _versions(document) else "v1")
 
 
 def former_types(document: Mapping[str, Any]) -> list[str]:
@@ -149,30 +150,17 @@ def former_types(document: Mapping[str, Any]) -> list[str]:
     A resource that was registered by one of them is this one: Pulumi then updates it in place. As
     two resources, one would be made and the other deleted after it, which is the same object.
     """
-    own, group = resource_type(document), group_of(document)
-    if not group:  # the core has one version
-        return []
-    every = (f"kubernetes:{group}/{version}:{document['kind']}" for version in _VERSIONS)
+    own = resource_type(document)
+    every = (_type(document, version) for version in _versions(document))
     return [token for token in every if token != own]
 
 
-def autoscaled(documents: Iterable[Mapping[str, Any]]) -> set[Identity]:
-    """Return the identities of the workloads whose replicas an autoscaler of the documents owns."""
-    found = set()
-    for document in documents:
-        target = (document.get("spec") or {}).get("scaleTargetRef")
-        if (
-            not isinstance(target, Mapping)
-            or (group_of(document), document["kind"]) not in _SCALERS
-        ):
-            continue
-        workload = {
-            "apiVersion": target.get("apiVersion") or "apps/v1",
-            "kind": target.get("kind") or "Deployment",
-            "metadata": {"namespace": identity_of(document).namespace, "name": target.get("name")},
-        }
-        found.add(identity_of(workload))
-    return found
+def _versions(document: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("v1",) if group_of(document) in _V1_ALONE else _VERSIONS
+
+
+def _type(document: Mapping[str, Any], version: str) -> str:
+    return f"kubernetes:{group_of(document) or 'core'}/{version}:{document['kind']}"
 
 
 def annotated(document: Mapping[str, Any], notes: Mapping[str, str]) -> dict[str, Any]:
@@ -212,13 +200,3 @@ def _checked(document: object, where: str) -> list[dict[str, Any]]:
             f"not know: {error}; put it in quotes"
         ) from None
     return [document]
-
-
-def _identity(document: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    metadata = document["metadata"]
-    return (
-        document["apiVersion"].partition("/")[0],
-        document["kind"],
-        metadata["name"],
-        metadata.get("namespace", ""),
-    )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components import workload
+from foundation.identity import DEFAULT_NAMESPACE
 from toolchain.errors import UserError
 
 Document = Mapping[str, Any]
@@ -239,7 +240,7 @@ def _route(
         )
     return Route(
         service=service["metadata"]["name"],
-        namespace=service["metadata"].get("namespace", "default"),
+        namespace=service["metadata"].get("namespace") or DEFAULT_NAMESPACE,
         port=port["port"],
         target_port=target,
         hosts=hosts,

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drills import ownership
-from drills.ownership import Path, value_at
 from drills.stack_objects import REPLICAS, StackObject, shown
+from foundation import managed_fields
+from foundation.managed_fields import Path, value_at, written
 
 _SERVERS = frozenset(
     ("metadata", name)
@@ -77,19 +77,6 @@ class Drift:
         return f"{written(change.path)} is {_text(live)}{by}, the stack's is {_text(desired)}"
 
 
-def written(path: Path) -> str:
-    """Return a field as people write it: spec.containers[web].image, annotations[a.b/c]."""
-    text = ""
-    for key in path:
-        if not isinstance(key, str):
-            text += f"[{','.join(str(value) for _, value in key)}]"
-        elif "." in key or "/" in key:
-            text += f"[{key}]"
-        else:
-            text += f".{key}" if text else key
-    return text
-
-
 def missing(wanted: StackObject) -> Drift:
     """Return the drift of an object that is not in its cluster."""
     return Drift(wanted, problem="is missing", is_missing=True)
@@ -112,7 +99,7 @@ def to_apply(wanted: StackObject, live: Mapping[str, Any] | None) -> dict[str, A
         if not isinstance(parent, dict):
             continue
         now = value_at(live, path)
-        is_ours = any(ownership.holds(entry.get("fieldsV1") or {}, path) for entry in own)
+        is_ours = any(managed_fields.holds(entry.get("fieldsV1") or {}, path) for entry in own)
         if is_ours and now is not None:
             parent[str(path[-1])] = now
         else:
@@ -133,16 +120,16 @@ def compare(
     changes = [
         Change(path, now, desired, _setter(managed, path))
         for path, now, desired in differences(live, applied)
-        if not ownership.is_drilled(managed, path)
+        if not managed_fields.is_drilled(managed, path)
     ]
     known = {change.path for change in changes}
     after = applied["metadata"].get("managedFields") or []
     own = [entry for entry in after if _is_own(entry, wanted.manager)]
     ignored = _ignored(wanted, managed)
     for entry in after:
-        for path in ownership.paths(entry.get("fieldsV1") or {}):
-            is_ours = any(ownership.holds(each.get("fieldsV1") or {}, path) for each in own)
-            if is_ours or path in ignored or not ownership.is_kubectls(entry):
+        for path in managed_fields.paths(entry.get("fieldsV1") or {}):
+            is_ours = any(managed_fields.holds(each.get("fieldsV1") or {}, path) for each in own)
+            if is_ours or path in ignored or not managed_fields.is_kubectls(entry):
                 continue
             path = _item(path, own)
             if path not in known and (now := value_at(live, path)) is not None:
@@ -151,12 +138,12 @@ def compare(
     return Drift(wanted, tuple(changes)) if changes else None
 
 
-def _item(path: Path, own: Sequence[ownership.Entry]) -> Path:
+def _item(path: Path, own: Sequence[managed_fields.Entry]) -> Path:
     """Return the whole item of a list for a field of one that is not the stack's at all."""
     for length, key in enumerate(path, 1):
         item = path[:length]
         trees = [entry.get("fieldsV1") or {} for entry in own]
-        if not isinstance(key, str) and not any(ownership.has(tree, item) for tree in trees):
+        if not isinstance(key, str) and not any(managed_fields.has(tree, item) for tree in trees):
             return item
     return path
 
@@ -184,24 +171,24 @@ def _by_name(items: Any) -> dict[str, Any] | None:
     return named if len(named) == len(items) else None
 
 
-def _ignored(wanted: StackObject, managed: Iterable[ownership.Entry]) -> set[Path]:
+def _ignored(wanted: StackObject, managed: Iterable[managed_fields.Entry]) -> set[Path]:
     """Return the fields left to others: replicas as well, if a controller scales the object."""
     scaled = any(
         entry.get("subresource") == "scale"
-        and not ownership.is_kubectls(entry)
-        and ownership.holds(entry.get("fieldsV1") or {}, REPLICAS)
+        and not managed_fields.is_kubectls(entry)
+        and managed_fields.holds(entry.get("fieldsV1") or {}, REPLICAS)
         for entry in managed
     )
     return {*wanted.ignored, *([REPLICAS] if scaled else [])}
 
 
-def _is_own(entry: ownership.Entry, manager: str) -> bool:
+def _is_own(entry: managed_fields.Entry, manager: str) -> bool:
     return (entry["manager"], entry["operation"]) == (manager, "Apply")
 
 
-def _setter(managed: Iterable[ownership.Entry], path: Path) -> str:
+def _setter(managed: Iterable[managed_fields.Entry], path: Path) -> str:
     """Return the manager that set a field last; empty if nobody is noted."""
-    found = [e for e in managed if ownership.holds(e.get("fieldsV1") or {}, path)]
+    found = [e for e in managed if managed_fields.holds(e.get("fieldsV1") or {}, path)]
     return str(max(found, key=lambda entry: entry.get("time", ""))["manager"]) if found else ""
 
 

@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from drills import drift, ownership, stack_objects
+from drills import drift, stack_objects
 from drills.application import ROLLED_OUT
 from drills.drift import Drift
-from drills.ownership import MANAGER
 from drills.site import Conflict, Site
-from drills.stack_objects import Identity, StackObject, identity, shown
+from drills.stack_objects import StackObject, as_list, by_identity, shown
+from foundation import managed_fields
+from foundation.identity import Identity
 from toolchain.errors import UserError
 
 SECONDS = 60
@@ -83,7 +84,7 @@ def mend(site: Site, drifts: Iterable[Drift], say: Callable[[str], None]) -> lis
             if each.is_missing:
                 say(f"{cluster}: {what} is made again")
             else:
-                names = ", ".join(drift.written(change.path) for change in each.changes)
+                names = ", ".join(managed_fields.written(change.path) for change in each.changes)
                 say(f"{cluster}: {what} is applied again ({names})")
         for each in found:
             try:
@@ -116,9 +117,9 @@ def _live(
     if not wanted:
         return {}
     how = ("--ignore-not-found", "--show-managed-fields", "--output=json", _REQUEST)
-    documents = _list(each.document for each in wanted)
+    documents = as_list(each.document for each in wanted)
     said = site.kubectl(cluster, "get", "--filename=-", *how, seconds=SECONDS, stdin=documents)
-    return _by_identity(said)
+    return by_identity(said)
 
 
 def _applied(
@@ -161,7 +162,7 @@ def _apply(
     dry_run: bool = False,
 ) -> dict[Identity, dict[str, Any]]:
     """Apply objects of one cluster and one field manager as the stack does. Raises UserError."""
-    documents = _list(drift.to_apply(each, live.get(each.identity)) for each in wanted)
+    documents = as_list(drift.to_apply(each, live.get(each.identity)) for each in wanted)
     manager = f"--field-manager={wanted[0].manager}"
     how = ("--server-side", "--force-conflicts", manager, "--validate=ignore", _REQUEST)
     more = ("--show-managed-fields", "--output=json", "--filename=-")
@@ -169,7 +170,7 @@ def _apply(
     said = site.kubectl(
         wanted[0].cluster, "apply", *how, *dry, *more, seconds=SECONDS, stdin=documents
     )
-    return _by_identity(said)
+    return by_identity(said)
 
 
 def _mend(site: Site, found: Drift) -> None:
@@ -180,7 +181,7 @@ def _mend(site: Site, found: Drift) -> None:
         there = live.get(wanted.identity)
         managed = there["metadata"].get("managedFields") or [] if there else []
         # what kubectl added is the stack's first, so that its apply removes it
-        taken = ownership.taken_over(managed, wanted.manager, wanted.document["apiVersion"])
+        taken = managed_fields.taken_over(managed, wanted.manager, wanted.document["apiVersion"])
         try:
             if there and taken != managed:
                 _set_owners(site, wanted, there, taken)
@@ -195,17 +196,8 @@ def _mend(site: Site, found: Drift) -> None:
 def _set_owners(
     site: Site, wanted: StackObject, live: Mapping[str, Any], managed: Sequence[Any]
 ) -> None:
-    version = live["metadata"]["resourceVersion"]
-    change = [
-        {"op": "replace", "path": "/metadata/managedFields", "value": managed},
-        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
-    ]
-    how = ("--filename=-", "--type=json", f"--field-manager={MANAGER}", "--patch")
-    document = json.dumps(wanted.document)
-    try:
-        site.kubectl(wanted.cluster, "patch", *how, json.dumps(change), stdin=document)
-    except UserError as error:
-        raise (Conflict(str(error)) if "(Conflict)" in str(error) else error) from None
+    change, document = managed_fields.replaced(live, managed), json.dumps(wanted.document)
+    site.kubectl_patch(wanted.cluster, ["--filename=-"], change, "json", stdin=document)
 
 
 def _wait(site: Site, wanted: StackObject) -> None:
@@ -216,16 +208,3 @@ def _wait(site: Site, wanted: StackObject) -> None:
         limit = f"--timeout={READY_SECONDS}s"
         seconds = READY_SECONDS + 10
         site.kubectl(wanted.cluster, "rollout", "status", *which, limit, seconds=seconds)
-
-
-def _list(documents: Iterable[Mapping[str, Any]]) -> str:
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(documents)})
-
-
-def _by_identity(said: str) -> dict[Identity, dict[str, Any]]:
-    """Return the objects that kubectl has printed: none, one, or a list."""
-    if not said.strip():
-        return {}
-    parsed = json.loads(said)
-    items = parsed["items"] if parsed["kind"] == "List" else [parsed]
-    return {identity(item): item for item in items}

@@ -15,9 +15,11 @@ from typing import Any
 
 from drills import stack_objects
 from drills.application import Application, Workload
-from drills.ownership import MANAGER
 from drills.stack_objects import StackObject
 from drills.traffic import target
+from foundation import managed_fields
+from foundation.identity import Identity
+from foundation.managed_fields import MANAGER
 from localkube import cluster as embedded
 from localkube import pki
 from localkube.api import FAILURES, Api, ApiError
@@ -205,13 +207,9 @@ class Site:
 
         Raises Conflict if it has changed since, and UserError.
         """
-        # replace, not test: a version that is an old one is then a conflict (as in csaupgrade)
-        version = found["metadata"]["resourceVersion"]
-        change = [
-            {"op": "replace", "path": "/metadata/managedFields", "value": list(managed)},
-            {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
-        ]
-        self._patch(cluster, (kind, namespace, name), change, "json")
+        self._patch(
+            cluster, (kind, namespace, name), managed_fields.replaced(found, managed), "json"
+        )
 
     def stack_object(
         self, cluster: str, kind: str, namespace: str, name: str
@@ -221,7 +219,9 @@ class Site:
         Raises UserError if the stack's state cannot be read.
         """
         group = _GROUPS[kind].removeprefix("api/v1").removeprefix("apis/").rpartition("/")[0]
-        return stack_objects.find(self.stack_objects, cluster, (group, kind, namespace, name))
+        return stack_objects.find(
+            self.stack_objects, cluster, Identity(group, kind, namespace, name)
+        )
 
     @cached_property
     def stack_objects(self) -> list[StackObject]:
@@ -236,9 +236,18 @@ class Site:
             _asked(cluster, api, "PATCH", path, change, f"application/{media}")
             return
         where = ("--namespace", namespace) if namespace else ()
+        self.kubectl_patch(cluster, (kind.lower(), name, *where), change, form)
+
+    def kubectl_patch(
+        self, cluster: str, what: Sequence[str], change: Any, form: str, stdin: str | None = None
+    ) -> None:
+        """Change an object in the drills' name by `kubectl patch`, whose arguments name it.
+
+        Raises Conflict if it has changed since, and UserError.
+        """
         how = (f"--field-manager={MANAGER}", f"--type={form}", "--patch", json.dumps(change))
         try:
-            self.kubectl(cluster, "patch", kind.lower(), name, *where, *how)
+            self.kubectl(cluster, "patch", *what, *how, stdin=stdin)
         except UserError as error:
             raise (Conflict(str(error)) if "(Conflict)" in str(error) else error) from None
 

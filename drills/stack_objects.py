@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from drills.ownership import Path
+from foundation.identity import Identity, autoscaled, identity_of
+from foundation.managed_fields import Path
 from toolchain import environment
 from toolchain.errors import UserError
 
@@ -23,9 +24,6 @@ _APART = "4dabf18193072939515e22adb298388d"
 """Key of a value that Pulumi keeps apart: https://www.pulumi.com/docs, "special keys" in state."""
 
 REPLICAS: Path = ("spec", "replicas")
-
-Identity = tuple[str, str, str, str]
-"""API group, kind, namespace (empty: none) and name of an object."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +41,12 @@ class StackObject:
     @property
     def identity(self) -> Identity:
         """What the API server knows it by; the API's version is not part of it."""
-        return identity(self.document)
+        return identity_of(self.document)
 
     @property
     def is_secret(self) -> bool:
         """Whether its values must not be shown."""
         return self.document["kind"] == "Secret"
-
-
-def identity(document: Mapping[str, Any]) -> Identity:
-    """Return API group, kind, namespace and name of an object."""
-    group = document["apiVersion"].rpartition("/")[0]
-    metadata = document["metadata"]
-    return group, document["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
 def shown(known: Identity) -> str:
@@ -64,9 +55,27 @@ def shown(known: Identity) -> str:
     return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
-def load(stack: str) -> list[StackObject]:
-    """Read the stack's objects from its state, Secrets decrypted in memory. Raises UserError."""
-    command = ["pulumi", "stack", "export", "--show-secrets", "--non-interactive", "--stack", stack]
+def as_list(documents: Iterable[Mapping[str, Any]]) -> str:
+    """Return documents as the text of one that kubectl reads."""
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(documents)})
+
+
+def by_identity(said: str) -> dict[Identity, dict[str, Any]]:
+    """Return the objects that kubectl has printed as JSON: none, one, or a list."""
+    if not said.strip():
+        return {}
+    parsed = json.loads(said)
+    items = parsed["items"] if parsed["kind"] == "List" else [parsed]
+    return {identity_of(item): item for item in items}
+
+
+def load(stack: str, secrets: bool = True) -> list[StackObject]:
+    """Read the stack's objects from its state. Raises UserError.
+
+    Values of Secrets are decrypted in memory; without `secrets` they are not to be used.
+    """
+    command = ["pulumi", "stack", "export", "--non-interactive", "--stack", stack]
+    command += ["--show-secrets"] if secrets else []
     try:
         done = subprocess.run(
             command,
@@ -98,24 +107,16 @@ def of_state(exported: Mapping[str, Any]) -> list[StackObject]:
         and not resource.get("external")
         and "kind" in resource.get("inputs", {})
     ]
-    autoscaled = {(each.cluster, *target) for each in found for target in scaled_by(each.document)}
+    by_cluster: dict[str, list[Mapping[str, Any]]] = {}
+    for each in found:
+        by_cluster.setdefault(each.cluster, []).append(each.document)
+    scaled = {name: autoscaled(documents) for name, documents in by_cluster.items()}
     return [
         StackObject(each.cluster, each.document, each.manager, (*each.ignored, REPLICAS))
-        if (each.cluster, *each.identity) in autoscaled and REPLICAS not in each.ignored
+        if each.identity in scaled[each.cluster] and REPLICAS not in each.ignored
         else each
         for each in found
     ]
-
-
-def scaled_by(document: Mapping[str, Any]) -> list[Identity]:
-    """Return the object whose replicas an autoscaler sets; empty if this is no autoscaler."""
-    if document["kind"] != "HorizontalPodAutoscaler":
-        return []
-    target = document["spec"]["scaleTargetRef"]
-    namespace = document["metadata"].get("namespace", "default")
-    version = target.get("apiVersion", "apps/v1")
-    metadata = {"namespace": namespace, "name": target["name"]}
-    return [identity({"apiVersion": version, "kind": target["kind"], "metadata": metadata})]
 
 
 def find(objects: Iterable[StackObject], cluster: str, known: Identity) -> StackObject | None:

@@ -61,7 +61,7 @@ def ask(url):
         "httpx2": lambda: python(httpx2, url + "/httpx2"),
         "curl": lambda: subprocess.check_output([*CURL.split(), url + "/curl"], text=True).strip(),
         "node": lambda: subprocess.check_output(
-            ["node", os.environ["work"] + "/client.mjs", url], text=True, timeout=20
+            ["node", os.environ["WORK"] + "/client.mjs", url], text=True, timeout=20
         ).strip(),
     }
     said = {name: {client() for _ in range(3)} for name, client in clients.items()}

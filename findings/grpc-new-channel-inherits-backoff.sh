@@ -59,7 +59,7 @@ def serve(port):
 
 
 def other_process():
-    command = [sys.executable, os.environ["work"] + "/call.py", target]
+    command = [sys.executable, os.environ["WORK"] + "/call.py", target]
     return subprocess.check_output(command, text=True).strip()
 
 

@@ -88,7 +88,7 @@ import subprocess
 import sys
 from lab import claim
 
-work = pathlib.Path(os.environ["work"])
+work = pathlib.Path(os.environ["WORK"])
 
 
 def write(file, name, server):

@@ -10,7 +10,9 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
 
 TYPE = "type.googleapis.com/envoy.extensions"
 
@@ -23,23 +25,27 @@ class Upstream(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, name, answer=lambda path: 200):
-        self.name, self.answer, self.seen, self.times = name, answer, Counter(), []
+    def __init__(self, name: str, answer: Callable[[str], int] = lambda path: 200) -> None:
+        self.name, self.answer = name, answer
+        self.seen: Counter[str] = Counter()
+        self.times: list[tuple[str, float]] = []
         super().__init__(("127.0.0.1", 0), _Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
-    def port(self):
+    def port(self) -> int:
+        """Return the port that it listens on."""
         return self.server_address[1]
 
-    def handle_error(self, request, client_address):
+    def handle_error(self, request: object, client_address: object) -> None:
         """Keep quiet about clients that left."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: Upstream
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         upstream = self.server
         self.rfile.read(int(self.headers.get("content-length") or 0))
         upstream.seen[f"{self.command} {self.path}"] += 1
@@ -53,11 +59,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_GET
 
-    def log_message(self, format, *args):
+    def log_message(self, format: str, *args: object) -> None:
         """Write no access log."""
 
 
-def cluster(*ports, **more):
+def cluster(*ports: Sequence[int], **more: Any) -> dict[str, Any]:
     """Return a static cluster; each argument is the list of ports of one priority."""
     return {
         "name": "app",
@@ -73,20 +79,20 @@ def cluster(*ports, **more):
     }
 
 
-def _endpoint(port):
+def _endpoint(port: int) -> dict[str, Any]:
     address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
     return {"endpoint": {"address": address}}
 
 
-def http2_upstream():
+def http2_upstream() -> dict[str, Any]:
     """Return the cluster fields that make Envoy speak HTTP/2 to the upstream."""
-    options = {"@type": f"{TYPE}.upstreams.http.v3.HttpProtocolOptions"}
+    options: dict[str, Any] = {"@type": f"{TYPE}.upstreams.http.v3.HttpProtocolOptions"}
     options["explicit_http_config"] = {"http2_protocol_options": {}}
     name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
     return {"typed_extension_protocol_options": {name: options}}
 
 
-def manager(route, **more):
+def manager(route: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     """Return an HTTP connection manager whose one route is to the cluster ``app``."""
     router = {"@type": f"{TYPE}.filters.http.router.v3.Router"}
     one = {"match": {"prefix": "/"}, "route": {"cluster": "app", **route}}
@@ -102,12 +108,9 @@ def manager(route, **more):
 class Envoy:
     """A running Envoy with one listener; ``port`` and ``admin`` are what it bound."""
 
-    def __init__(self, cluster, filter, *flags):
-        self._folder = pathlib.Path(os.environ["work"], f"envoy-{time.monotonic_ns()}")
+    def __init__(self, cluster: Mapping[str, Any], filter: Mapping[str, Any], *flags: str) -> None:
+        self._folder = pathlib.Path(os.environ["WORK"], f"envoy-{time.monotonic_ns()}")
         self._folder.mkdir()
-        self._start(cluster, filter, flags)
-
-    def _start(self, cluster, filter, flags):
         listener = {
             "name": "edge",
             "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
@@ -121,7 +124,8 @@ class Envoy:
         path.write_text(json.dumps(config))
         address = self._folder / "admin"
         self._log = (self._folder / "log").open("wb")
-        command = ["envoy", "-c", path, "--admin-address-path", address, "--concurrency", "1"]
+        command = ["envoy", "-c", str(path), "--admin-address-path", str(address)]
+        command += ["--concurrency", "1"]
         command += ["--use-dynamic-base-id", *flags]
         self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
         for _ in range(300):
@@ -135,11 +139,11 @@ class Envoy:
         self.__exit__()
         sys.exit("Envoy did not start:\n" + (self._folder / "log").read_text()[-2000:])
 
-    def _bound(self):
+    def _bound(self) -> int:
         status = json.loads(self.ask("/listeners?format=json"))["listener_statuses"][0]
         return status["local_address"]["socket_address"]["port_value"]
 
-    def ask(self, path, method="GET"):
+    def ask(self, path: str, method: str = "GET") -> str:
         """Return the admin interface's answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=10)
         try:
@@ -148,22 +152,22 @@ class Envoy:
         finally:
             connection.close()
 
-    def stat(self, name):
+    def stat(self, name: str) -> int:
         """Return a counter or gauge."""
         for line in self.ask(f"/stats?filter=^{name}$").splitlines():
             return int(line.rsplit(": ", 1)[1])
         return 0
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
         self._log.close()
 
 
-def get(port, path="/", method="GET", timeout=30):
+def get(port: int, path: str = "/", method: str = "GET", timeout: float = 30) -> tuple[int, str]:
     """Return status and body of one request on a connection of its own."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
@@ -174,7 +178,7 @@ def get(port, path="/", method="GET", timeout=30):
         connection.close()
 
 
-def claim(truth, text):
+def claim(truth: bool, text: str) -> None:
     """Exit with what changed where the behaviour is not as the script's head says."""
     if not truth:
         sys.exit(f"CHANGED: {text}")

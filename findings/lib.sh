@@ -2,16 +2,16 @@
 # Read by each script of this folder: a temporary folder, pinned packages in it, and an end that leaves nothing.
 set -euo pipefail
 
-# No script takes longer than three minutes, whatever its packages do.
+# About two minutes at most on an idle machine; five are the end, whatever its packages do.
 if [ -z "${FINDING_BOUNDED:-}" ]; then
-  FINDING_BOUNDED=1 exec timeout --kill-after=10 180 "$0" "$@"
+  FINDING_BOUNDED=1 exec timeout --kill-after=10 300 "$0" "$@"
 fi
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
-export work PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1
-# Go's modules and builds go there too, and are made anew.
-export GOPATH="$work/go" GOMODCACHE="$work/go/mod" GOCACHE="$work/go/cache" GOFLAGS=-mod=mod GOTOOLCHAIN=local
+export WORK="$work" PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1
+# Go's modules go there too; what it compiles stays in its own build cache, for a second run.
+export GOPATH="$work/go" GOMODCACHE="$work/go/mod" GOFLAGS="-mod=mod -trimpath" GOTOOLCHAIN=local
 # A proxy of the user must not come between processes of the loopback interface.
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 

@@ -85,7 +85,7 @@ import pathlib
 import yaml
 from lab import claim
 
-work = pathlib.Path(os.environ["work"])
+work = pathlib.Path(os.environ["WORK"])
 
 
 def of_pyyaml(text):

@@ -11,9 +11,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drills import ownership
-from drills.ownership import MANAGER, Path, value_at
 from drills.site import Conflict
+from foundation import managed_fields
+from foundation.managed_fields import MANAGER, Path, value_at
 
 ATOMIC = {("spec", "selector")}
 """Maps that have one owner as a whole."""
@@ -25,7 +25,7 @@ def entry(manager: str, operation: str, *paths: Path, subresource: str = "") -> 
     """Return an item of `managedFields`."""
     tree: dict[str, Any] = {}
     for path in paths:
-        tree = ownership.union(tree, ownership.tree_of(path))
+        tree = managed_fields.union(tree, managed_fields.tree_of(path))
     found = {
         "manager": manager,
         "operation": operation,
@@ -40,13 +40,13 @@ def taken(managed: Sequence[Mapping[str, Any]], path: Path, manager: str) -> lis
     """Return `managedFields` after `manager` has changed the field's value by an update."""
     left = []
     for each in managed:
-        tree = ownership.without(each["fieldsV1"], path)
+        tree = managed_fields.without(each["fieldsV1"], path)
         if tree:
             left.append({**each, "fieldsV1": tree})
     own = next((e for e in left if (e["manager"], e["operation"]) == (manager, "Update")), None)
     if own is None:
         return [*left, entry(manager, "Update", path)]
-    own["fieldsV1"] = ownership.union(own["fieldsV1"], ownership.tree_of(path))
+    own["fieldsV1"] = managed_fields.union(own["fieldsV1"], managed_fields.tree_of(path))
     return left
 
 
@@ -84,7 +84,9 @@ class Server:
             owned = next((path[:n] for n in range(len(path)) if path[:n] in ATOMIC), path)
             managed = self.object["metadata"]["managedFields"]
             if value is None and owned == path:
-                left = [{**e, "fieldsV1": ownership.without(e["fieldsV1"], path)} for e in managed]
+                left = [
+                    {**e, "fieldsV1": managed_fields.without(e["fieldsV1"], path)} for e in managed
+                ]
                 managed = [each for each in left if each["fieldsV1"]]
             else:
                 managed = taken(managed, owned, manager)

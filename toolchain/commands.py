@@ -77,9 +77,23 @@ def _up(env: Mapping[str, str], stack: str) -> int:
             if code:
                 return code
         code = _pulumi_itself(env, "up", "--yes", "--skip-preview", "--stack", stack)
+        if code:
+            _say_unready(env, stack)
+            return code
+        code = _look_for_objects(env, stack)
         if code == 0:
             _say_url(_answer(env, "stack", "output", "--json", "--stack", stack), stack)
         return code
+
+
+def _look_for_objects(env: Mapping[str, str], stack: str) -> int:
+    """Look for each object of the stack; returns 1, with words, if a cluster lacks one."""
+    return run.foreground(["python", "-m", "drills.presence", "--stack", stack], env, PROJECT)
+
+
+def _say_unready(env: Mapping[str, str], stack: str) -> None:
+    """Say which pods are not ready after an update that failed, and why."""
+    run.foreground(["python", "-m", "drills.unready", "--stack", stack], env, PROJECT)
 
 
 def _say_url(outputs: dict[str, object], stack: str) -> None:

@@ -6,12 +6,12 @@ import re
 import time
 from typing import Any
 
-from drills import ownership
 from drills.application import ROLLED_OUT, Workload
 from drills.faults import fields
 from drills.faults.fields import Field
 from drills.faults.model import Place
 from drills.site import until
+from foundation import managed_fields
 
 BAD_TAG = "broken-on-purpose"
 """Tag of an image that is nowhere."""
@@ -110,7 +110,7 @@ def delete_one_pod(place: Place, namespace: str, selector: str) -> None:
 def spoil_image(place: Place, workload: Workload, selector: str) -> None:
     """Rolls out a version whose image is nowhere, and waits until its first pod is there."""
     field = image(place, workload)
-    good = str(ownership.value_at(read(place, workload), field.path))
+    good = str(managed_fields.value_at(read(place, workload), field.path))
     bad = spoilt(good)
     if good != bad:
         fields.put(place, field, bad)

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from drills import ownership
 from drills.application import Workload
 from drills.faults.model import Place
-from drills.ownership import Path, value_at
 from drills.site import Conflict
+from foundation import managed_fields
+from foundation.managed_fields import Path, value_at
 from toolchain.errors import UserError
 
 TRIES = 10
@@ -59,11 +59,11 @@ def remember(place: Place, field: Field) -> dict[str, str]:
     """
     found = read(place, field)
     managed = _managed(found)
-    if ownership.is_drilled(managed, field.owner_path):
+    if managed_fields.is_drilled(managed, field.owner_path):
         return {}
     former = {
         "value": value_at(found, field.path),
-        "owners": ownership.owners(managed, field.owner_path),
+        "owners": managed_fields.owners(managed, field.owner_path),
     }
     return {"former": json.dumps(former)}
 
@@ -76,7 +76,7 @@ def put(place: Place, field: Field, value: Any) -> None:
 
 def is_put(place: Place, field: Field) -> bool:
     """Check whether a drill has set the field, and nobody has since."""
-    return ownership.is_drilled(_managed(read(place, field)), field.owner_path)
+    return managed_fields.is_drilled(_managed(read(place, field)), field.owner_path)
 
 
 def give_back(place: Place, field: Field) -> None:
@@ -89,14 +89,14 @@ def give_back(place: Place, field: Field) -> None:
     for _ in range(TRIES):
         found = read(place, field)
         managed = _managed(found)
-        if not ownership.is_drilled(managed, field.owner_path):
+        if not managed_fields.is_drilled(managed, field.owner_path):
             return
         value, owners = _former(place, field)
         try:
             if value_at(found, field.path) != value:
                 put(place, field, value)
                 continue
-            rest = ownership.returned(managed, field.owner_path, owners)
+            rest = managed_fields.returned(managed, field.owner_path, owners)
             place.site.set_owners(
                 place.cluster, field.kind, field.namespace, field.name, found, rest
             )

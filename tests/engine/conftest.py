@@ -20,7 +20,7 @@ from tests.isolation import PROJECT
 from toolchain import environment, tools
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = (".venv", "components", "localkube", "toolchain", "manifests")
+SHARED = (".venv", "components", "foundation", "localkube", "toolchain", "manifests")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from localkube.images import ENVOY
+from localkube import images
 from localkube.spec import BRIDGE_ADDRESS, EGRESS_PORT, node_address
 from tests import lab
 from tests.checkout import APPLICATION, CLUSTERS, Checkout, eventually
@@ -34,7 +34,7 @@ def objects() -> list[dict[str, Any]]:
 
     kube-proxy gives packets to a node port the node's address before they go to an endpoint.
     """
-    container = {"name": "pod", "image": ENVOY, "command": WAIT_FOR_EVER}
+    container = {"name": "pod", "image": images.envoy(), "command": WAIT_FOR_EVER}
     pod: dict[str, Any] = {"terminationGracePeriodSeconds": 0, "containers": [container]}
     port = {"port": EGRESS_PORT, "nodePort": NODE_PORT}
     slice_labels = {"kubernetes.io/service-name": "detour"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from localkube.images import ENVOY
+from localkube import images
 from tests.checkout import Checkout, eventually
 
 CLUSTER = "east-cluster"
@@ -30,7 +30,7 @@ def database() -> list[dict[str, Any]]:
     }
     container = {
         "name": "database",
-        "image": ENVOY,
+        "image": images.envoy(),
         "command": WAIT_FOR_EVER,
         "volumeMounts": [{"name": "data", "mountPath": "/data"}],
     }

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from drills import drift, reconcile, stack_objects
-from drills.ownership import MANAGER, Path, value_at
 from drills.site import Site
 from drills.stack_objects import REPLICAS, StackObject
+from foundation.managed_fields import MANAGER, Path, value_at
 from tests.managed_fields import STACK, entry, taken
 from toolchain.errors import UserError
 

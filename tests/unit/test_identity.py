@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.documents.identity import Identity, custom_scopes, identity_of
+from foundation.identity import Identity, custom_scopes, identity_of
 
 
 def document(version: str, kind: str, **metadata: Any) -> dict[str, Any]:

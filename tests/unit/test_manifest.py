@@ -65,3 +65,11 @@ def test_a_broken_manifest_is_refused(tmp_path: Path, text: str, message: str) -
 def test_a_manifest_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"none\.yaml cannot be read: No such file"):
         load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("given", ["''", "null", "default"])
+def test_an_object_without_a_namespace_is_the_one_in_default(tmp_path: Path, given: str) -> None:
+    one = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+    other = one.replace("{name: web}", f"{{name: web, namespace: {given}}}")
+    with pytest.raises(ManifestError, match=r"own\.yaml holds Service web default twice$"):
+        load(manifest(tmp_path, f"{one}---\n{other}"))

@@ -12,7 +12,7 @@ from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 from toolchain import pulumi_process, venv
 from toolchain.errors import UserError
 
-PACKAGES = ("components", "localkube", "toolchain")
+PACKAGES = ("components", "foundation", "localkube", "toolchain")
 
 
 def providers() -> list[type[ResourceProvider]]:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.documents.identity import identity_of
 from components.errors import DemoError
 from components.manifest import autoscaled, former_types, resource_name, resource_type
 from components.routes import twin_name
 from components.waiting import SKIP_AWAIT, TIMEOUT, WAIT_FOR, await_annotations, seconds
+from foundation.identity import identity_of
 
 NAMES = st.from_regex(r"[a-z]([a-z-]{0,3}[a-z])?", fullmatch=True)
 VERSIONS = st.from_regex(r"v[1-4]((alpha|beta)[1-5])?|v2024", fullmatch=True)
@@ -53,6 +53,11 @@ def test_two_documents_are_one_resource_exactly_when_they_are_one_object(
 @given(DOCUMENTS)
 def test_a_type_is_never_among_its_own_former_ones(found: dict[str, Any]) -> None:
     assert resource_type(found) not in former_types(found)
+
+
+@pytest.mark.parametrize("group", ["", "apps", "batch", "policy", "rbac.authorization.k8s.io"])
+def test_what_has_one_version_has_no_former_types(group: str) -> None:
+    assert former_types(document(group, "v1", "Any", "a", "b")) == []
 
 
 def test_an_autoscaler_owns_the_replicas_of_what_it_names() -> None:

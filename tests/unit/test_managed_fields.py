@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from drills import ownership
 from drills.application import Workload
 from drills.faults import deployments, fields, services
 from drills.faults.fields import Field
 from drills.faults.model import Place
-from drills.ownership import MANAGER, Path
 from drills.stack_objects import StackObject
+from foundation import managed_fields
+from foundation.managed_fields import MANAGER, Path
 from tests.managed_fields import STACK, Server, canonical, entry, taken
 from toolchain.errors import UserError
 
@@ -34,7 +34,7 @@ managers = some.sampled_from([STACK, "kubectl-patch", "kube-controller-manager",
 
 
 @some.composite
-def managed_fields(draw: some.DrawFn) -> list[dict[str, Any]]:
+def entries(draw: some.DrawFn) -> list[dict[str, Any]]:
     """Draw entries as the API server keeps them: one each manager, operation and subresource."""
     names = draw(some.lists(managers, unique=True, max_size=4))
     return [
@@ -48,70 +48,70 @@ def managed_fields(draw: some.DrawFn) -> list[dict[str, Any]]:
     ]
 
 
-@given(managed_fields(), some.sampled_from(PATHS))
+@given(entries(), some.sampled_from(PATHS))
 def test_what_is_taken_and_returned_is_as_before(managed: list[Any], path: Path) -> None:
-    former = ownership.owners(managed, path)
+    former = managed_fields.owners(managed, path)
     after = taken(managed, path, MANAGER)
-    assert ownership.is_drilled(after, path) and not ownership.owners(after, path)
-    assert canonical(ownership.returned(after, path, former)) == canonical(managed)
+    assert managed_fields.is_drilled(after, path) and not managed_fields.owners(after, path)
+    assert canonical(managed_fields.returned(after, path, former)) == canonical(managed)
 
 
-@given(managed_fields(), some.permutations(PATHS))
+@given(entries(), some.permutations(PATHS))
 def test_several_fields_are_returned_in_any_order(managed: list[Any], order: list[Path]) -> None:
-    former = {path: ownership.owners(managed, path) for path in PATHS}
+    former = {path: managed_fields.owners(managed, path) for path in PATHS}
     after = managed
     for path in PATHS:
         after = taken(after, path, MANAGER)
     for path in order:
-        after = ownership.returned(after, path, former[path])
+        after = managed_fields.returned(after, path, former[path])
     assert canonical(after) == canonical(managed)
 
 
-@given(managed_fields(), some.sampled_from(PATHS), managers)
+@given(entries(), some.sampled_from(PATHS), managers)
 def test_whoever_has_set_a_field_since_keeps_it(managed: list[Any], path: Path, who: str) -> None:
-    former = ownership.owners(managed, path)
+    former = managed_fields.owners(managed, path)
     since = taken(taken(managed, path, MANAGER), path, who)
-    assert ownership.returned(since, path, former) == since
+    assert managed_fields.returned(since, path, former) == since
 
 
-@given(managed_fields(), some.sampled_from(PATHS))
+@given(entries(), some.sampled_from(PATHS))
 def test_returning_twice_is_returning_once(managed: list[Any], path: Path) -> None:
-    former = ownership.owners(managed, path)
-    once = ownership.returned(taken(managed, path, MANAGER), path, former)
-    assert ownership.returned(once, path, former) == once
+    former = managed_fields.owners(managed, path)
+    once = managed_fields.returned(taken(managed, path, MANAGER), path, former)
+    assert managed_fields.returned(once, path, former) == once
 
 
 def test_an_applier_has_one_entry_whatever_version_it_applies() -> None:
     managed = [entry(STACK, "Apply", REPLICAS, IMAGE.path)]
-    former = ownership.owners(managed, REPLICAS)
+    former = managed_fields.owners(managed, REPLICAS)
     since = taken(managed, REPLICAS, MANAGER)
     since[0]["apiVersion"] = "apps/v2"
-    after = ownership.returned(since, REPLICAS, former)
+    after = managed_fields.returned(since, REPLICAS, former)
     assert after == [{**managed[0], "apiVersion": "apps/v2"}]
 
 
-@given(managed_fields())
+@given(entries())
 def test_what_kubectl_holds_is_the_stacks_after_a_take_over(managed: list[Any]) -> None:
-    after = ownership.taken_over(managed, STACK, "apps/v1")
-    assert not any(map(ownership.is_kubectls, after))
+    after = managed_fields.taken_over(managed, STACK, "apps/v1")
+    assert not any(map(managed_fields.is_kubectls, after))
     for path in PATHS:
-        held = {e["manager"] for e in managed if ownership.holds(e["fieldsV1"], path)}
+        held = {e["manager"] for e in managed if managed_fields.holds(e["fieldsV1"], path)}
         wanted = {STACK if name.startswith("kubectl") else name for name in held}
-        assert {e["manager"] for e in after if ownership.holds(e["fieldsV1"], path)} == wanted
+        assert {e["manager"] for e in after if managed_fields.holds(e["fieldsV1"], path)} == wanted
 
 
 @given(some.lists(some.sampled_from(PATHS), unique=True))
 def test_the_leaves_of_a_tree_are_the_fields_it_was_made_of(paths: list[Path]) -> None:
     tree = entry("any", "Update", *paths)["fieldsV1"]
-    assert set(ownership.paths(tree)) == set(paths)
+    assert set(managed_fields.paths(tree)) == set(paths)
 
 
 def test_a_map_with_one_owner_holds_all_that_is_in_it() -> None:
     tree = {"f:spec": {"f:selector": {}, "f:ports": {".": {}, 'k:{"port":80}': {}}}}
-    assert ownership.holds(tree, ("spec", "selector", "app"))
-    assert ownership.holds(tree, ("spec", "ports"))
-    assert not ownership.holds(tree, ("spec",))
-    assert ownership.without(tree, ("spec", "ports", (("port", 80),))) == {
+    assert managed_fields.holds(tree, ("spec", "selector", "app"))
+    assert managed_fields.holds(tree, ("spec", "ports"))
+    assert not managed_fields.holds(tree, ("spec",))
+    assert managed_fields.without(tree, ("spec", "ports", (("port", 80),))) == {
         "f:spec": {"f:selector": {}}
     }
 

@@ -59,6 +59,10 @@ Source: api/discovery/aggregated_v2.json and api__v1.json of k8s.io/kubernetes v
 _DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
 
+_SCALERS = {("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")}
+"""Group and kind of what sets the replicas of its `spec.scaleTargetRef`."""
+
+
 class Identity(NamedTuple):
     """The key of one object in a cluster."""
 
@@ -126,3 +130,22 @@ def custom_scopes(documents: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str
         ):
             scopes[spec["group"], kind] = spec.get("scope") != "Cluster"
     return scopes
+
+
+def autoscaled(documents: Iterable[Mapping[str, Any]]) -> set[Identity]:
+    """Return the identities of the workloads whose replicas an autoscaler of the documents owns."""
+    found = set()
+    for document in documents:
+        target = (document.get("spec") or {}).get("scaleTargetRef")
+        if (
+            not isinstance(target, Mapping)
+            or (group_of(document), document["kind"]) not in _SCALERS
+        ):
+            continue
+        workload = {
+            "apiVersion": target.get("apiVersion") or "apps/v1",
+            "kind": target.get("kind") or "Deployment",
+            "metadata": {"namespace": identity_of(document).namespace, "name": target.get("name")},
+        }
+        found.add(identity_of(workload))
+    return found

@@ -156,6 +156,21 @@ def taken_over(managed: Sequence[Entry], manager: str, version: str) -> list[dic
     return result
 
 
+def replaced(found: Mapping[str, Any], managed: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return the JSON patch that gives an object, read as `found`, these `managedFields`.
+
+    It replaces the version and does not test it: an old one is then a conflict, as in csaupgrade.
+    """
+    values = {
+        "managedFields": list(managed),
+        "resourceVersion": found["metadata"]["resourceVersion"],
+    }
+    return [
+        {"op": "replace", "path": f"/metadata/{key}", "value": value}
+        for key, value in values.items()
+    ]
+
+
 def is_kubectls(entry: Entry) -> bool:
     """Check whether fields were set by hand; `kubectl scale` writes to a subresource."""
     return entry["manager"].startswith(KUBECTL) and entry.get("subresource", "") != "status"
@@ -170,6 +185,19 @@ def value_at(found: Mapping[str, Any], path: Path) -> Any:
         else:
             value = next((item for item in value or [] if dict(key).items() <= item.items()), None)
     return value
+
+
+def written(path: Path) -> str:
+    """Return a field as people write it: spec.containers[web].image, annotations[a.b/c]."""
+    text = ""
+    for key in path:
+        if not isinstance(key, str):
+            text += f"[{','.join(str(value) for _, value in key)}]"
+        elif "." in key or "/" in key:
+            text += f"[{key}]"
+        else:
+            text += f".{key}" if text else key
+    return text
 
 
 def _identity(entry: Entry) -> tuple[str, ...]:
