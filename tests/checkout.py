@@ -173,10 +173,11 @@ def kill_session(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def checkout(backends: Iterable[str] = ()) -> Iterator[Checkout]:
+def checkout(backends: Iterable[str] = (), provider: Path | None = None) -> Iterator[Checkout]:
     """Makes a copy; at the end takes its stacks down and removes it, whatever happened.
 
-    `backends`: beside the tests' own, those whose clusters the test makes itself.
+    `backends`: beside the tests' own, those whose clusters the test makes itself. `provider`: the
+    folder of the Kubernetes provider to use; None: that of PROVIDER, or the one asked for.
     """
     sweep_abandoned()
     with tempfile.TemporaryDirectory(prefix="demo-") as name:  # short: it is part of socket paths
@@ -184,8 +185,8 @@ def checkout(backends: Iterable[str] = ()) -> Iterator[Checkout]:
         own(folder.parent)
         copy_files(SOURCE, folder)
         link_environment(folder)
-        if provider := os.environ.get(PROVIDER):
-            use_provider(folder, Path(provider))
+        if found := provider or os.environ.get(PROVIDER):
+            use_provider(folder, Path(found))
         copy = Checkout(folder, choose_ports(folder), backends)
         try:
             yield copy

@@ -10,7 +10,7 @@ from packaging.specifiers import SpecifierSet
 
 from toolchain import ambient, environment, golang, pins
 
-MODULES = pins.modules()
+MODULES = (*pins.modules(), *pins.for_tests())
 OTHERS = [m for m in MODULES if not m.source.startswith("demo.local/")]
 each_module = pytest.mark.parametrize("module", MODULES, ids=lambda m: m.name)
 each_of_others = pytest.mark.parametrize("module", OTHERS, ids=lambda m: m.name)
@@ -95,6 +95,12 @@ def test_the_sdk_is_of_the_providers_major_version_and_not_older() -> None:
     assert ambient.fits(sdk, f">={built},<{int(built.split('.')[0]) + 1}")
 
 
+def test_the_provider_of_the_tests_is_older_than_the_one_of_the_demo() -> None:
+    modules = ("pulumi-kubernetes-oldest", "pulumi-kubernetes")
+    oldest, built = (pins.module(name).linker_values[0].split("=")[1] for name in modules)
+    assert ambient.fits(oldest, f"<{built}")
+
+
 def test_files_taken_from_another_module_are_vouched_for() -> None:
     """go.sum of the folder named by `via` holds the module that the files come from."""
     for module in MODULES:
@@ -105,7 +111,7 @@ def test_files_taken_from_another_module_are_vouched_for() -> None:
 
 
 def test_no_two_modules_yield_a_file_of_one_name() -> None:
-    products = [p for m in MODULES for p in m.products]
+    products = [p for m in pins.modules() for p in m.products]
     assert len(products) == len(set(products))
 
 
