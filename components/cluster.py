@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import pulumi_kubernetes as kubernetes
 
 from components import manifest, waiting
 from components.backends import ClusterBackend, mark
+from toolchain import environment
 
 _ANSWER_SECONDS = 30
 """How long an API server may take for an answer.
@@ -83,7 +85,12 @@ class Cluster(pulumi.ComponentResource):
             kube_client_settings=kubernetes.KubeClientSettingsArgs(
                 timeout=_ANSWER_SECONDS, qps=100, burst=200
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(made.ready)),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=list(made.ready),
+                # that of the provider built here, if one was; else the SDK's own release
+                version=os.environ.get(environment.PROVIDER_RELEASE),
+            ),
         )
         self.register_outputs({})
 

@@ -17,12 +17,16 @@ import yaml
 from policies.rules import Resource
 from preview.model import Plan
 from toolchain import run, stack_file
+from toolchain.environment import PROVIDER_RELEASE
 from toolchain.errors import UserError
 
 SECONDS = 180
 """How long one command of Pulumi may take."""
 
-_KEPT = ("PULUMI_HOME", "PULUMI_SKIP_UPDATE_CHECK", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION")
+_KEPT = (
+    "PULUMI_HOME", "PULUMI_SKIP_UPDATE_CHECK", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION",
+    PROVIDER_RELEASE,
+)  # fmt: skip
 _NOT_INHERITED = ("PULUMI_", "DEMO_", "KUBECONFIG")
 _PASSING = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 _NOISE = re.compile(r"(error: )?(preview|update) failed")

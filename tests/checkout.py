@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from localkube.lab import destroy
 from tests import isolation
 from toolchain import gcp, venv
@@ -40,6 +42,9 @@ COMMAND_SECONDS = 180
 
 SHOWN_LINES = 60
 """So many of a failed command's lines are shown."""
+
+PROVIDER = "TEST_KUBERNETES_PROVIDER"
+"""Variable: a folder with a `pulumi-resource-kubernetes`, for tests of another release of it."""
 
 _OWNER = "owner"
 """File beside a copy: the process whose copy it is."""
@@ -168,10 +173,11 @@ def kill_session(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def checkout(backends: Iterable[str] = ()) -> Iterator[Checkout]:
+def checkout(backends: Iterable[str] = (), provider: Path | None = None) -> Iterator[Checkout]:
     """Makes a copy; at the end takes its stacks down and removes it, whatever happened.
 
-    `backends`: beside the tests' own, those whose clusters the test makes itself.
+    `backends`: beside the tests' own, those whose clusters the test makes itself. `provider`: the
+    folder of the Kubernetes provider to use; None: that of PROVIDER, or the one asked for.
     """
     sweep_abandoned()
     with tempfile.TemporaryDirectory(prefix="demo-") as name:  # short: it is part of socket paths
@@ -179,6 +185,8 @@ def checkout(backends: Iterable[str] = ()) -> Iterator[Checkout]:
         own(folder.parent)
         copy_files(SOURCE, folder)
         link_environment(folder)
+        if found := provider or os.environ.get(PROVIDER):
+            use_provider(folder, Path(found))
         copy = Checkout(folder, choose_ports(folder), backends)
         try:
             yield copy
@@ -189,6 +197,13 @@ def checkout(backends: Iterable[str] = ()) -> Iterator[Checkout]:
                 isolation.write_settings(folder, copy.ports)
             for stack in isolation.STACKS:
                 copy.demo("destroy", stack)
+
+
+def use_provider(folder: Path, provider: Path) -> None:
+    """Have Pulumi start the Kubernetes provider in the folder `provider`, whatever is asked for."""
+    plugins = {"providers": [{"name": "kubernetes", "path": str(provider.resolve())}]}
+    with (folder / "Pulumi.yaml").open("a") as project:
+        project.write(yaml.safe_dump({"plugins": plugins}))
 
 
 def own(folder: Path) -> None:

@@ -42,6 +42,7 @@ class Builder:
         self._progress = progress
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
+        self._compilers = 1
         self._guard = threading.Lock()
 
     def build(self, work: Sequence[tuple[pins.Module, list[str]]]) -> None:
@@ -49,6 +50,7 @@ class Builder:
 
         While the first are being compiled, the sources of the others are fetched.
         """
+        self._compilers = max(1, (os.cpu_count() or 1) // max(1, min(AT_ONCE, len(work))))
         with ThreadPoolExecutor(AT_ONCE) as pool, ThreadPoolExecutor(1) as fetching:
             for module, _ in work[AT_ONCE:]:
                 fetching.submit(self._fetch, module)
@@ -103,7 +105,7 @@ class Builder:
             "-mod=readonly",
             "-buildvcs=false",
             "-trimpath",
-            f"-p={max(1, (os.cpu_count() or 1) // AT_ONCE)}",
+            f"-p={self._compilers}",
             f"-tags={','.join(module.tags)}",
             f"-ldflags=-s -w {values}",
             "-gcflags=all=-dwarf=false",  # the linker would throw it away: a tenth of the time

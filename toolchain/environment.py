@@ -17,7 +17,10 @@ PROJECT = venv.PROJECT
 DEFAULT_STACK = "west"
 # what the user's own KUBECONFIG was, for a backend that uses clusters named in it
 USER_KUBECONFIG = "DEMO_USER_KUBECONFIG"
+# which release of the Kubernetes provider the program asks for; without it, as its SDK does
+PROVIDER_RELEASE = "DEMO_KUBERNETES_PROVIDER"
 _PROVIDER = "pulumi-resource-kubernetes"
+_RELEASE = "github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version"
 
 
 def stack_folder(stack: str) -> Path:
@@ -99,11 +102,12 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
     # Pulumi takes the passphrase's salt from the state: see salt.py
     env["PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER"] = "true"
     if tools.is_built("pulumi"):
-        # The provider built here is not the official one of that version: other projects must not
-        # find it in ~/.pulumi. And found on PATH instead, Pulumi would warn of it in every run.
+        # The provider built here is not the official binary of that release: other projects must
+        # not find it in ~/.pulumi. And found on PATH, Pulumi would warn of it in every run.
         env.setdefault("PULUMI_HOME", str(venv.PRIVATE / "pulumi-home"))
         # what was built here is all there is: looking for more, in vain, costs seconds a run
         env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+        env[PROVIDER_RELEASE] = provider_release()
     ours = str(venv.PRIVATE)
     if (before := env.get("KUBECONFIG", "")) and not before.startswith(ours):
         env[USER_KUBECONFIG] = before
@@ -156,15 +160,30 @@ def _make(file: Path, text: str) -> None:
         arriving.unlink()
 
 
+def provider_release() -> str:
+    """Return the release that the Kubernetes provider built here is and calls itself: "4.25.0"."""
+    return dict(value.split("=") for value in pins.owner(_PROVIDER).linker_values)[_RELEASE]
+
+
 def link_provider(plugins: Path, provider: Path) -> None:
-    """Installs the Kubernetes provider built here as a plugin of Pulumi's home."""
-    defined = dict(value.split("=") for value in pins.owner(_PROVIDER).linker_values)
-    place = plugins / f"resource-kubernetes-v{defined['main.version']}" / _PROVIDER
-    if place.is_symlink() and place.readlink() == provider:
-        return
+    """Install the Kubernetes provider built here as a plugin of Pulumi's home.
+
+    A state names the release that it was made with, and Pulumi takes no other: where the build of
+    an earlier one is gone from the cache, the present one stands in for it.
+    """
+    present = plugins / f"resource-kubernetes-v{provider_release()}" / _PROVIDER
+    if not (present.is_symlink() and present.readlink() == provider):
+        _link(present, provider)
+    for folder in plugins.glob("resource-kubernetes-v*/"):  # Pulumi keeps files beside them
+        if not (folder / _PROVIDER).exists():
+            _link(folder / _PROVIDER, provider)
+
+
+def _link(place: Path, target: Path) -> None:
+    """Make `place` a symbolic link to `target`, in one step."""
     place.parent.mkdir(parents=True, exist_ok=True)
     arriving = place.with_name(f".{place.name}.{os.getpid()}")
-    arriving.symlink_to(provider)
+    arriving.symlink_to(target)
     arriving.replace(place)
 
 
@@ -173,7 +192,7 @@ def without_logs(place: Path) -> None:
 
     It logs at the highest level, whatever it is told, which takes a third of the engine's processor
     time and hundreds of megabytes in a day. It goes without where it cannot make the folder (see
-    StartLogging in pkg/logging of Pulumi 3.258): so a file is there. Logs on demand still work.
+    StartLogging in pkg/logging of Pulumi 3.274): so a file is there. Logs on demand still work.
     """
     if not place.is_file():
         shutil.rmtree(place, ignore_errors=True)

@@ -124,14 +124,24 @@ def _module(table: dict[str, Any]) -> Module:
 @functools.cache
 def modules() -> tuple[Module, ...]:
     """All modules, in the order in which they are built (the longest first)."""
+    return _tables("module")
+
+
+@functools.cache
+def for_tests() -> tuple[Module, ...]:
+    """Modules that no command of the demo uses: tests build them when they need them."""
+    return _tables("for_tests")
+
+
+def _tables(key: str) -> tuple[Module, ...]:
     with (FOLDER / "tools.toml").open("rb") as file:
-        return tuple(_module(table) for table in tomllib.load(file)["module"])
+        return tuple(_module(table) for table in tomllib.load(file)[key])
 
 
 @functools.cache
 def module(name: str) -> Module:
     """The module called `name`; KeyError for an unknown one."""
-    return {m.name: m for m in modules()}[name]
+    return {m.name: m for m in (*modules(), *for_tests())}[name]
 
 
 @functools.cache

@@ -6,9 +6,11 @@ Launcher and lab read this too, so what they do not need is imported where it is
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import os
 import sys
+from typing import Any
 
 from toolchain.errors import UserError
 
@@ -21,16 +23,28 @@ WANTS_DEBUG = "DEMO_SDK_DEBUG"
 
 
 def prepare_program() -> None:
-    """For the program's first lines: no debug messages unless WANTS_DEBUG is set, and a quick end.
+    """For the program's first lines: only messages that are wanted and heard, and a quick end.
 
     Pulumi's SDK tells the engine each of its steps, some 270 a run, and waits for the answer to
     each, whether anybody reads them or not (`debug` in its log.py, 3.272): a tenth of an update
-    with nothing to do. The program is not told of `--debug`. Messages of others stay.
+    with nothing to do. So none is sent unless WANTS_DEBUG is set: the program is not told of
+    `--debug`. Messages of others stay.
+
+    After Ctrl-C the program ends with an error that the engine (3.274) may no longer listen to:
+    what cannot be told is no reason for a traceback.
     """
+    import grpc
     import pulumi
 
     if not os.environ.get(WANTS_DEBUG):
         pulumi.log.debug = _unsent
+    tell = pulumi.log.error
+
+    def error(*arguments: Any, **options: Any) -> None:
+        with contextlib.suppress(grpc.RpcError):
+            tell(*arguments, **options)
+
+    pulumi.log.error = error
     end_quickly()
 
 

@@ -65,6 +65,23 @@ def to_build(found: set[str]) -> list[tuple[pins.Module, list[str]]]:
     return work
 
 
+def provide_for_tests(name: str) -> Path:
+    """Return the store's folder with the products of a module of `pins.for_tests`.
+
+    Builds what is missing, which takes as long as `tools.toml` says, from nothing.
+    """
+    from toolchain import estimate
+
+    module = pins.module(name)
+    store = tools.store_dir(module)
+    with exclusive("tools"):
+        if missing := [p for p in module.products if not (store / p).exists()]:
+            estimate.announce([module])
+            _build([(module, missing)])
+            estimate.free_build_cache()
+    return store
+
+
 def _build(work: list[tuple[pins.Module, list[str]]]) -> None:
     from toolchain import build, golang, progress
 

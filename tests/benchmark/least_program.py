@@ -30,7 +30,12 @@ class Nothing(Resource):
 Nothing(NothingProvider(), "nothing", {})
 text = Path(os.environ["KUBECONFIG"]).read_text()
 for context in sorted(entry["name"] for entry in yaml.safe_load(text)["contexts"]):
-    provider = kubernetes.Provider(context, kubeconfig=text, context=context)
+    provider = kubernetes.Provider(
+        context,
+        kubeconfig=text,
+        context=context,
+        opts=pulumi.ResourceOptions(version=os.environ.get("DEMO_KUBERNETES_PROVIDER")),
+    )
     kubernetes.core.v1.ConfigMap(
         context,
         metadata={"name": "benchmark", "namespace": "default"},

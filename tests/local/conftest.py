@@ -19,8 +19,9 @@ from localkube import LocalKubeError, preflight
 from tests.checkout import Checkout, checkout
 
 ORDER = (
-    "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "failover", "damage",
-    "breaking", "two_stacks", "existing", "tetrate", "gke", "destroy", "many",
+    "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "drift", "failover",
+    "damage", "breaking", "two_stacks", "existing", "tetrate", "gke", "destroy", "oldest_provider",
+    "many",
 )  # fmt: skip
 
 FAILED = pytest.StashKey[bool]()

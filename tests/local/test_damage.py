@@ -11,6 +11,7 @@ from typing import Any
 from tests import lab
 from tests.checkout import CLUSTERS, Checkout, eventually, kill_session
 from tests.traffic import answers_from
+from toolchain.orphans import PROGRAMS
 
 EAST, WEST = "east-cluster", "west-cluster"
 CLUSTER = "pulumi-python:dynamic/localkube:Cluster"
@@ -121,6 +122,16 @@ def test_what_an_interrupted_update_did_not_note_down_is_taken_over_and_can_be_c
     serves(outputs, EAST)
 
 
+def started_by_pulumi(demo: Checkout) -> set[int]:
+    """Providers and programs of the copy."""
+    lines = {process: lab.command_line(process) for process in lab.running()}
+    return {
+        process
+        for process, line in lines.items()
+        if str(demo.folder) in line and any(name in line for name in PROGRAMS)
+    }
+
+
 def test_up_killed_in_the_middle_is_finished_by_the_next_one(
     demo: Checkout, tmp_path: Path
 ) -> None:
@@ -129,7 +140,10 @@ def test_up_killed_in_the_middle_is_finished_by_the_next_one(
     process = demo.start("./demo", "up", log=log)
     eventually(lambda: bool(lab.named(demo.lab(), "kube-apiserver")), "an API server starts", 60)
     kill_session(process)
+    left = started_by_pulumi(demo)
+    assert left
     demo.demo("up")
+    assert not left & started_by_pulumi(demo)
     for cluster in (EAST, WEST):
         serves(demo.outputs(), cluster)
     assert demo.preview() == []

@@ -141,12 +141,13 @@ def test_nothing_of_the_users_pulumi_or_clusters_reaches_a_preview(tmp_path: Pat
     base = {
         "PULUMI_ACCESS_TOKEN": "t", "PULUMI_BACKEND_URL": "u", "PULUMI_STACK": "s",
         "PULUMI_CONFIG_PASSPHRASE_FILE": "f", "PULUMI_HOME": "h", "KUBECONFIG": "k",
-        "DEMO_USER_KUBECONFIG": "d", "HOME": "o",
+        "DEMO_USER_KUBECONFIG": "d", "DEMO_KUBERNETES_PROVIDER": "4.25.0", "HOME": "o",
     }  # fmt: skip
     env = engine.environment(base, tmp_path)
     assert env["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/state"
     assert not Path(env["KUBECONFIG"]).exists()
     assert (env["PULUMI_HOME"], env["HOME"]) == ("h", "o")
+    assert env["DEMO_KUBERNETES_PROVIDER"] == "4.25.0"  # else Pulumi asks for one that is not there
     gone = {"PULUMI_ACCESS_TOKEN", "PULUMI_STACK", "PULUMI_CONFIG_PASSPHRASE_FILE"}
     assert not env.keys() & (gone | {"DEMO_USER_KUBECONFIG"})
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import traceback
 
+import grpc
 import pulumi
 import pytest
 
@@ -21,11 +22,33 @@ def test_debug_messages_reach_only_who_asks_for_them(
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "debug", said.append)
+    monkeypatch.setattr(pulumi.log, "error", pulumi.log.error)  # put back at the end
     monkeypatch.setenv(pulumi_process.WANTS_DEBUG, variable)
     monkeypatch.setattr(pulumi_process, "end_quickly", lambda: None)
     pulumi_process.prepare_program()
     pulumi.log.debug("registering")
     assert said == sent
+
+
+class Deaf:
+    """An engine that no longer listens."""
+
+    def Log(self, request: object) -> None:
+        """Fail as a closed channel does."""
+        raise grpc.RpcError
+
+
+def test_an_error_that_the_engine_no_longer_hears_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("debug", "error"):  # put back at the end
+        monkeypatch.setattr(pulumi.log, name, getattr(pulumi.log, name))
+    monkeypatch.setattr(pulumi.log, "get_engine", Deaf)
+    monkeypatch.setattr(pulumi_process, "end_quickly", lambda: None)
+    with pytest.raises(grpc.RpcError):
+        pulumi.log.error("shutting down")
+    pulumi_process.prepare_program()
+    pulumi.log.error("shutting down")
 
 
 def test_a_provider_reports_an_error_for_people_by_its_text(

@@ -177,6 +177,8 @@ def test_what_the_user_has_chosen_stays(clone: Path, monkeypatch: pytest.MonkeyP
     env = environment.variables(users, "west")
     assert env["PULUMI_BACKEND_URL"] == "s3://bucket"
     assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in env and "PULUMI_HOME" not in env
+    # Pulumi's own CLI downloads the one that its SDK asks for
+    assert "DEMO_KUBERNETES_PROVIDER" not in env
     assert env["DEMO_USER_KUBECONFIG"] == "/h/.kube/mine"
     assert not environment.uses_own_secrets(env)
     environment.prepare(env)
@@ -199,6 +201,30 @@ def test_private_files_are_private_and_made_once(clone: Path) -> None:
         f"resource-kubernetes-v*/{provider}"
     )
     assert plugin.readlink() == clone / "store" / provider
+    assert plugin.parent.name == f"resource-kubernetes-v{environment.provider_release()}"
+
+
+def test_a_provider_of_an_earlier_release_stays_while_it_is_there(clone: Path) -> None:
+    """A state names the release that it was made with; Pulumi takes no other for it."""
+    provider = "pulumi-resource-kubernetes"
+    plugins = clone / ".demo" / "pulumi-home" / "plugins"
+    (clone / "kept").touch()
+    for version, build in (("4.1.0", clone / "kept"), ("4.2.0", clone / "gone")):
+        folder = plugins / f"resource-kubernetes-v{version}"
+        folder.mkdir(parents=True)
+        (folder / provider).symlink_to(build)
+    (plugins / "resource-kubernetes-v4.1.0.lastused").touch()  # as Pulumi does
+    environment.prepare(environment.variables({}, "west"))
+    links = {f.name.rpartition("-v")[2]: (f / provider).readlink() for f in plugins.glob("*/")}
+    present = clone / "store" / provider
+    assert links == {
+        "4.1.0": clone / "kept", "4.2.0": present, environment.provider_release(): present,
+    }  # fmt: skip
+
+
+def test_the_program_asks_for_the_provider_that_was_built(clone: Path) -> None:
+    release = environment.provider_release()
+    assert environment.variables({}, "west")["DEMO_KUBERNETES_PROVIDER"] == release
 
 
 def test_what_pulumi_logged_of_every_step_goes_and_does_not_come_again(clone: Path) -> None:

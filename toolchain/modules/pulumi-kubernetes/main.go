@@ -7,6 +7,7 @@ import (
 	_ "embed"
 
 	"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/provider"
+	"github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version"
 )
 
 //go:embed schema.json
@@ -15,9 +16,6 @@ var schema []byte
 //go:embed terraform-mapping.json
 var terraformMapping []byte
 
-// version is set when linking: that of the Python SDK, which asks for it.
-var version string
-
 func main() {
-	provider.Serve("kubernetes", version, schema, terraformMapping)
+	provider.Serve("kubernetes", version.Version, schema, terraformMapping)
 }

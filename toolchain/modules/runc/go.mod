@@ -2,7 +2,7 @@ module demo.local/toolchain/runc
 
 go 1.23.0
 
-require github.com/opencontainers/runc v1.3.4
+require github.com/opencontainers/runc v1.3.6
 
 require (
 	github.com/checkpoint-restore/go-criu/v6 v6.3.0 // indirect

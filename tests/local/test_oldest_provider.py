@@ -1,0 +1,60 @@
+"""The oldest Kubernetes provider that is supported: up, switch, drift and destroy with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.checkout import Checkout, checkout
+from tests.local import test_destroy, test_drift, test_switch
+from toolchain import setup
+
+NAME = "pulumi-resource-kubernetes"
+BUILD_SECONDS = 1500
+"""Longest time of the first test, which builds the provider where nobody has."""
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a script that starts the provider and notes down each start."""
+    folder = tmp_path_factory.mktemp("provider")
+    provider = setup.provide_for_tests("pulumi-kubernetes-oldest") / NAME
+    script = f'#!/bin/sh\necho started >> {folder}/starts\nexec {provider} "$@"\n'
+    (folder / NAME).write_text(script)
+    (folder / NAME).chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def copy(started: Path) -> Iterator[Checkout]:
+    """A copy whose Pulumi uses that provider, with nothing up."""
+    with checkout(provider=started) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def up(copy: Checkout) -> str:
+    """What the first `./demo up` printed."""
+    return copy.demo("up").output
+
+
+@pytest.mark.timeout(BUILD_SECONDS)
+def test_after_the_first_update_there_is_nothing_to_do(demo: Checkout, started: Path) -> None:
+    assert demo.preview() == []
+    assert (started / "starts").read_text()
+
+
+# tests of other modules, run again: `copy` and `up` of this one are what they act on
+test_to_standby = test_switch.test_to_standby_all_requests_go_to_the_active_cluster
+test_the_weight_in_standby = test_switch.test_the_weight_is_on_the_service
+test_back_to_active = test_switch.test_back_to_active_both_answer
+test_a_patched_annotation = test_drift.test_an_annotation_patched_by_hand_is_set_back
+test_a_scaled_deployment = test_drift.test_a_deployment_scaled_by_hand_is_set_back
+test_a_deleted_object = test_drift.test_a_deleted_object_is_made_again
+
+
+def test_destroy_leaves_nothing(demo: Checkout) -> None:
+    demo.demo("pulumi", "config", "rm", "lbMode")
+    test_destroy.test_destroy_leaves_nothing(demo)
