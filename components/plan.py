@@ -47,6 +47,12 @@ def make(root: Path) -> Plan:
     in the profile are only warned of: somebody may want to see what they cost.
     """
     settings = load(root)
+    if len(settings.clusters) == 1:
+        pulumi.log.warn(
+            f"{settings.clusters[0].name} is the only application cluster, so nothing can fail "
+            f"over. If clusters in Pulumi.{settings.stack}.yaml is not meant to replace the "
+            "default: ./demo pulumi config rm clusters"
+        )
     plan = read(settings, backends.of(settings))
     for trap in lint.traps(plan.profile, _place(settings)):
         pulumi.log.warn(trap.line)

@@ -1,7 +1,7 @@
-"""Ends what outlives a killed `pulumi`: providers of the program's own resources.
+"""Ends what outlives a killed `pulumi`: its providers and its language host.
 
-They run in process groups of their own and never ask whether their engine is still there; one that
-was making a cluster would go on, beside the next `up` that makes the same.
+They run in process groups of their own and never ask whether their engine is still there. One
+that was making a cluster would go on, beside the next `up` that makes the same; the others stay.
 """
 
 from __future__ import annotations
@@ -13,22 +13,28 @@ from collections.abc import Container
 from pathlib import Path
 
 _LISTENING = "0A"
+_PLUGINS = ("pulumi-resource-", "pulumi-language-")
 
 
-def end_orphans(python: Path) -> None:
-    """Ends the dynamic providers that this `python` runs and whose engine is gone."""
+def end_orphans(python: Path, project: Path) -> None:
+    """End what a killed engine started for `project`, whose environment's Python is `python`."""
     ports = listening_ports(Path("/proc/net/tcp").read_text())
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             with contextlib.suppress(OSError):  # it has just ended
                 words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                if is_orphan(words, python, ports):
+                if is_orphan(words, (process / "cwd").readlink() == project, python, ports):
                     os.kill(int(process.name), signal.SIGKILL)
 
 
-def is_orphan(words: list[str], python: Path, listening: Container[int]) -> bool:
-    """Whether a command line is such a provider's; its last word is the engine's address."""
-    if words[0] != str(python) or "pulumi.dynamic" not in words:
+def is_orphan(words: list[str], at_home: bool, python: Path, listening: Container[int]) -> bool:
+    """Return whether a command line is such a process's, whose engine listens no more.
+
+    One of its words is the engine's address. Plugins are the same programs in every project, so
+    these count only `at_home`: with the project as their working directory, which the engine gives.
+    """
+    plugin = at_home and Path(words[0]).name.startswith(_PLUGINS)
+    if not plugin and (words[0] != str(python) or "pulumi.dynamic" not in words):
         return False
     address = next((word for word in words if word.startswith("127.0.0.1:")), "")
     port = address.rpartition(":")[2]

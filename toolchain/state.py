@@ -14,7 +14,7 @@ def kept(env: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
 
     Keeps the tracked settings clean meanwhile, and leaves no temporary file.
     """
-    orphans.end_orphans(venv.PYTHON)
+    orphans.end_orphans(venv.PYTHON, environment.PROJECT)
     if environment.uses_own_state(env):
         leftovers.remove_stale_locks(environment.state_folder())
         leftovers.remove_torn_attributes(environment.state_folder())

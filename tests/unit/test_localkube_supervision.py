@@ -56,7 +56,7 @@ def test_the_programs_of_a_group_are_found_by_the_include(config: Path, tmp_path
     (tmp_path / "groups").mkdir()
     text = sections(tmp_path, [Program("a", ["x"]), Program("b", ["y"])], group="east-cluster")
     (tmp_path / "groups" / "east.conf").write_text(text)
-    config.write_text(configuration(tmp_path, [], include=str(tmp_path / "groups" / "*.conf")))
+    config.write_text(configuration(tmp_path, [], include="groups/*.conf"))
     options = ServerOptions()
     options.realize(["-c", str(config)], doc="")
     assert [group.name for group in options.process_group_configs] == ["east-cluster"]

@@ -125,7 +125,7 @@ CLUSTER = {"name": "a", "region": "us-east1"}
         ("clusters", [CLUSTER, CLUSTER], r"clusters\[1\]\.name .* 'a': another cluster has it"),
         ("clusters", [{**CLUSTER, "name": "corp-edge"}], "'corp-edge': that is the edge's own"),
         ("clusters", [{**CLUSTER, "name": "A"}], r"clusters\[0\]\.name .* is 'A': use 1 to 40"),
-        ("clusters", [{"region": "us-east1"}], r"clusters\[0\]\.name .* is '': use 1 to 40"),
+        ("clusters", [{"region": "us-east1"}], r"clusters\[0\] .* has no name; a list"),
         ("clusters", [{"name": "a"}], r"clusters\[0\]\.region .* is '': use a region's name"),
         ("clusters", [{**CLUSTER, "weight": -1}], r"weight .* is '-1': use a whole number from 0"),
         ("clusters", [{**CLUSTER, "weight": 1.5}], r"weight .* is '1.5': use a whole number"),
