@@ -243,6 +243,8 @@ def _clusters(values: Values, entries: Sequence[object]) -> tuple[ApplicationClu
 
 
 def _cluster(values: Values, where: str, entry: object) -> ApplicationCluster:
+    if entry is None:  # what `config set --path` pads a list with that it begins itself
+        raise SettingsError(f"{where} in {values.file} is empty; {_WHOLE_LIST}")
     if not isinstance(entry, dict):
         raise values.refusal(where, entry, f"use an object with name and region; {_WHOLE_LIST}")
     for key in entry:

@@ -94,11 +94,15 @@ class ClusterProvider(ResourceProvider):
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """Removes the cluster, unless `create` has put another one in its place."""
+        from pathlib import Path
+
         from localkube import cluster, health
+        from toolchain import owner
 
         spec = spec_of(props)
         if health.identity(spec) in ("", props["identity"]):
             cluster.delete(spec)
+        owner.forget(Path(spec.lab))
 
 
 def spec_of(props: dict[str, Any]) -> ClusterSpec:

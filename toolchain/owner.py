@@ -1,4 +1,4 @@
-"""Which state backend knows the clusters of a lab: written beside them, looked at before a change.
+"""Which state backend knows the clusters of a lab, and who may change them.
 
 With another backend the stack looks new: an update would make the clusters anew over those that
 run, and `destroy` would end them while the state that knows them keeps all they held.
@@ -6,6 +6,7 @@ run, and `destroy` would end them while the state that knows them keeps all they
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,11 +18,22 @@ _FILE = "backend"
 
 
 def note(lab: Path, env: Mapping[str, str]) -> None:
-    """Write down for the lab in this folder which backend knows its clusters (mode 0600)."""
-    lab.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = lab / _FILE
+    """Write down which backend knows the clusters of a lab, in a file beside the lab's folder.
+
+    Not in it: the first cluster of a lab clears what an earlier one left there.
+    """
+    lab.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = lab.with_name(_FILE)
     file.touch(mode=0o600)
     file.write_text(backend(env))
+
+
+def forget(lab: Path) -> None:
+    """Remove what `note` wrote, and the stack's folder if nothing else is in it, with the lab."""
+    if not lab.exists():
+        lab.with_name(_FILE).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            lab.parent.rmdir()
 
 
 def backend(env: Mapping[str, str]) -> str:
@@ -33,10 +45,10 @@ def backend(env: Mapping[str, str]) -> str:
 
 def refusal(lab: Path, env: Mapping[str, str]) -> str:
     """Return why this backend must not change the lab, with the remedy; empty if it may."""
-    try:
-        known = (lab / _FILE).read_text()
-    except OSError:
-        return ""  # there is no lab, or it was made before this was written down
+    file = lab.with_name(_FILE)
+    if not lab.exists() or not file.exists():  # it was made before this was written down
+        return ""
+    known = file.read_text()
     if known == backend(env):
         return ""
     stack = lab.parent.name

@@ -26,6 +26,9 @@ class Need(Enum):
     """A stack that was brought up: without one there is nothing to look at."""
 
 
+_BY_STATE = ("refresh", "destroy", "down", "dn")
+"""Commands that go by the state alone unless they are told to run the program."""
+
 _NEEDS = {
     Need.STACK: ("config", "preview", "pre", "up", "update", "watch", "import"),
     Need.RESOURCES: ("refresh", "destroy", "down", "dn", "cancel", "state", "logs"),
@@ -73,7 +76,7 @@ def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, st
     for root, entries in defaults.items():
         options = [f"--config-file={file}" for file in line.values("config-file")]
         _write_default(env, stack, root, entries, options)
-    return with_program(env, stack)
+    return with_program(env, stack) if line.words[0] in _BY_STATE else env
 
 
 def with_program(env: Mapping[str, str], stack: str) -> Mapping[str, str]:
@@ -81,7 +84,8 @@ def with_program(env: Mapping[str, str], stack: str) -> Mapping[str, str]:
 
     Without their program both use the credentials in the state, which may have expired since.
     """
-    if environment.setting(stack, "backend", "local") != "existing":
+    existing = environment.setting(stack, "backend", "local") == "existing"
+    if not existing or RUN_PROGRAM in env or not stacks.holds_resources(env, stack):
         return env
     return {RUN_PROGRAM: "true", **env}
 

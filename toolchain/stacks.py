@@ -26,8 +26,11 @@ def exists(env: Env, stack: str) -> bool:
 
 
 def holds_resources(env: Env, stack: str) -> bool:
-    """Return whether the state of `stack` lists any resource. Raises ToolchainError."""
-    return _resources(env).get(stack, 0) > 0
+    """Return whether the state of `stack` lists more than the stack itself. Raises ToolchainError.
+
+    That is all that is left of an update that was refused.
+    """
+    return _resources(env).get(stack, 0) > 1
 
 
 def select(env: Env, stack: str) -> None:

@@ -35,6 +35,15 @@ def test_a_command_and_its_environment_arrive_unchanged(config: Path, tmp_path: 
     assert known.environment["KEY"] == "50%,a b"
 
 
+def test_a_folder_with_spaces_and_per_cent_signs_is_taken_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "100% of it, c%20d"
+    (folder / "groups").mkdir(parents=True)
+    (folder / "groups" / "east.conf").write_text(sections(folder, [Program("one", ["x"])]))
+    config = folder / "supervisord.conf"
+    config.write_text(configuration(folder, [], include="groups/*.conf"))
+    assert read(config)["one"].stdout_logfile == f"{folder}/one.log"  # type: ignore[attr-defined]
+
+
 def test_a_deferred_program_waits_and_a_single_run_is_repeated_only_on_failure(
     config: Path, tmp_path: Path
 ) -> None:

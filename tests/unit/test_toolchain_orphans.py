@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from toolchain.orphans import end_orphans, is_orphan, listening_ports
 
 PYTHON = Path("/project/.venv/bin/python")
@@ -17,12 +19,27 @@ def words(program: Path = PYTHON, module: str = "pulumi.dynamic", port: int = 40
 
 
 def test_a_provider_without_its_engine_is_an_orphan_and_nothing_else_is() -> None:
-    assert is_orphan(words(), PYTHON, {4001})
-    assert not is_orphan(words(), PYTHON, {4000})
-    assert not is_orphan(words(module="pulumi.other"), PYTHON, {4001})
-    assert not is_orphan(words(program=Path("/other/.venv/bin/python")), PYTHON, {4001})
-    assert not is_orphan([""], PYTHON, {4001})
-    assert not is_orphan([str(PYTHON), "-m", "pulumi.dynamic"], PYTHON, {4001})
+    assert is_orphan(words(), True, PYTHON, {4001})
+    assert is_orphan(words(), False, PYTHON, {4001})  # the environment's Python is the project's
+    assert not is_orphan(words(), True, PYTHON, {4000})
+    assert not is_orphan(words(module="pulumi.other"), True, PYTHON, {4001})
+    assert not is_orphan(words(program=Path("/other/.venv/bin/python")), True, PYTHON, {4001})
+    assert not is_orphan([""], True, PYTHON, {4001})
+    assert not is_orphan([str(PYTHON), "-m", "pulumi.dynamic"], True, PYTHON, {4001})
+
+
+PLUGINS = (
+    ["/home/plugins/resource-kubernetes-v4.34.2/pulumi-resource-kubernetes", "127.0.0.1:4000"],
+    ["/tools/pulumi-language-python", "-root=/project", "127.0.0.1:4000"],
+)
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_a_plugin_is_an_orphan_in_its_own_project_only(plugin: list[str]) -> None:
+    assert is_orphan(plugin, True, PYTHON, {4001})
+    assert not is_orphan(plugin, True, PYTHON, {4000})
+    assert not is_orphan(plugin, False, PYTHON, {4001})
+    assert not is_orphan(["/usr/bin/vim", *plugin[1:]], True, PYTHON, {4001})
 
 
 def test_ports_in_use_are_read_as_the_kernel_tells_them() -> None:
@@ -44,7 +61,7 @@ def test_an_orphan_is_ended_and_a_provider_with_an_engine_is_not(tmp_path: Path)
             for port in ports
         ]
         with started[0] as kept, started[1] as orphan:
-            end_orphans(python)
+            end_orphans(python, tmp_path)
             assert orphan.wait(10) == -9
             assert kept.poll() is None
             kept.kill()
