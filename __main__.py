@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pulumi
 
-from components import errors, plan, platforms
+from components import errors, kubectl_fields, plan, platforms
 from components.application import Application
 from components.cluster import Cluster
 from components.edge import Edge
@@ -44,3 +44,9 @@ pulumi.export("kubeconfig", kubeconfig.path)
 pulumi.export("caCertificate", edge.ca_certificate)
 pulumi.export("lbMode", str(settings.lb_mode))
 pulumi.export("edgeWeights", settings.edge_weights)
+pulumi.export("edgePriorities", settings.edge_priorities)
+pulumi.export("application", demo.application)
+
+if pulumi.runtime.is_dry_run():
+    registered = {c.name: c.documents for c in (corp_edge, *clusters.values())}
+    kubectl_fields.warn(settings.state / "kubeconfig", registered)

@@ -13,13 +13,13 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import (
-    ConfigureRequest,
     CreateResult,
     DiffResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
+
+from toolchain.provider import BaseProvider
 
 SECONDS = 300.0
 """How long a cluster may take to give an address; clouds take one to three minutes."""
@@ -27,14 +27,7 @@ SECONDS = 300.0
 _PAUSE = 0.5
 
 
-class _AddressProvider(ResourceProvider):
-    serialize_as_secret_always = False
-
-    def configure(self, req: ConfigureRequest) -> None:
-        from toolchain.pulumi_process import prepare_provider
-
-        prepare_provider()
-
+class _AddressProvider(BaseProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         return CreateResult(props["cluster"], {**props, "address": wait(props)})
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import (
-    ConfigureRequest,
     CreateResult,
     DiffResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
+
+from toolchain.provider import BaseProvider
 
 DEADLINE = 60.0
 """Seconds after which an update that nobody answers has failed."""
@@ -36,18 +36,17 @@ The edge's own checks take a second to find a gateway that has become ready, and
 is left out for five (`baseEjectionTime`). One that is away for longer is not this update's failure.
 """
 
+SERVER_ERROR = 500
+"""The least status by which the application, or a gateway before it, says that it failed."""
+
+TELLS_EVERY = 5.0
+"""Seconds between two lines that say what is waited for."""
+
 _TRY_TIMEOUT = 5.0
 _PAUSE = 0.1
 
 
-class _AnswerProvider(ResourceProvider):
-    serialize_as_secret_always = False
-
-    def configure(self, req: ConfigureRequest) -> None:
-        from toolchain.pulumi_process import prepare_provider
-
-        prepare_provider()
-
+class _AnswerProvider(BaseProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         wait(props)
         return CreateResult(props["url"], dict(props))
@@ -61,13 +60,21 @@ class _AnswerProvider(ResourceProvider):
         return UpdateResult(dict(news))
 
 
+def _tell(text: str) -> None:
+    """Show a line in Pulumi's output: the engine passes on what its plugins write."""
+    print(text, flush=True)
+
+
 def wait(
     props: dict[str, Any],
     ask: Callable[[str, str, str], tuple[int, str, str]] | None = None,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
+    tell: Callable[[str], None] = _tell,
 ) -> None:
-    """Asks for `url` until `IN_A_ROW` new connections get 200 by the wanted configuration.
+    """Ask for `url` until `IN_A_ROW` new connections are answered by the wanted configuration.
+
+    Any status below 500 is an answer: the application's first page may redirect or want a login.
 
     When the edge's rollout is complete, kube-proxy may still lead a new connection to a pod of the
     old configuration, which drains; the answers tell when that is over. They also tell when the
@@ -79,27 +86,31 @@ def wait(
 
     deadline, wanted = float(props.get("deadline", DEADLINE)), set(props["clusters"])
     begun, good, seen = clock(), 0, set[str]()
+    told = begun
     while True:
         try:
             status, configuration, cluster = (ask or get)(
                 props["url"], props["host"], props["authority"]
             )
-            said = f"status {status}"
-            if status == 200 and configuration != props["configuration"]:
-                said += " by the former configuration"
+            said, answered = f"status {status}", status < SERVER_ERROR
+            if answered and configuration != props["configuration"]:
+                said, answered = f"{said} by the former configuration", False
         except OSError as error:
-            said, cluster = str(error), ""
+            said, cluster, answered = str(error), "", False
         is_late = clock() >= begun + SETTLING
-        if said == "status 200" and (cluster in wanted or is_late):
+        if answered and (cluster in wanted or is_late):
             good, seen = good + 1, seen | {cluster}
         else:
             good, seen = 0, set()
         if good >= IN_A_ROW and (seen == wanted or is_late):
             return
+        if clock() >= told + TELLS_EVERY and not good:
+            told = clock()
+            tell(f"{props['url']}: waiting for an answer for {told - begun:.0f} s, last: {said}")
         if clock() >= begun + deadline:
             raise DemoError(
-                f"{props['url']} did not answer 200 within {deadline:.0f} s, last: {said}; look at "
-                "./demo kubectl --context corp-edge -n tetrate-system logs deployment/gateway"
+                f"{props['url']} did not answer below 500 within {deadline:.0f} s, last: {said}; "
+                "look: ./demo kubectl --context corp-edge -n tetrate-system logs deployment/gateway"
             )
         if not good:
             pause(_PAUSE)
@@ -135,7 +146,7 @@ def get(url: str, host: str, authority: str) -> tuple[int, str, str]:
 
 
 class Answer(Resource, module="answer", name="Answer"):
-    """Created and updated only when `url` answers 200 by the wanted configuration."""
+    """Created and updated only when `url` answers by the wanted configuration."""
 
     url: pulumi.Output[str]
 

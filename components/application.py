@@ -7,13 +7,13 @@ from typing import Any
 
 import pulumi
 
-from components import manifest
 from components.cluster import Cluster
 from components.cluster_info import cluster_info
 from components.routes import headless, is_exposed, with_weight
 from components.routing import ApplicationCluster, shown_weight
 from components.settings import Platform
 from components.tetrate.documents import exposed, exposed_namespaces, labelled
+from foundation.identity import Identity, identity_of
 
 
 class Application(pulumi.ComponentResource):
@@ -41,7 +41,7 @@ class Application(pulumi.ComponentResource):
         }
         super().__init__("demo:application:Application", name, props, opts)
         made = objects(documents, place, edge_cluster, weight, platform)
-        cluster.register(name, made, self)
+        cluster.register(made, self)
         self.register_outputs({})
 
 
@@ -52,28 +52,32 @@ def objects(
     weight: int | None,
     platform: Platform = Platform.ENVOY,
 ) -> list[dict[str, Any]]:
-    """Gives the documents as one cluster gets them.
+    """Return the documents as one cluster gets them.
 
-    Each exposed Service carries the cluster's weight; each namespace with one has a ConfigMap that
-    says where the pods run. For our own gateways a Service has a headless twin, for Tetrate's its
-    namespace has their labels. No Service is waited for: workloads are, and the edge's answer is
-    what proves the rest.
+    Each exposed Service carries the cluster's weight. Each namespace with one has a ConfigMap that
+    says where the pods run, unless the documents have one of that name. For our own gateways a
+    Service has a headless twin; for Tetrate's its namespace has their labels.
     """
     result: list[dict[str, Any]] = []
     namespaces = exposed_namespaces(documents)
     tetrate = platform is Platform.TETRATE
     for document in documents:
         kind, name = document["kind"], document["metadata"]["name"]
-        if kind != "Service":
-            theirs = tetrate and kind == "Namespace" and name in namespaces
-            result.append(labelled(document) if theirs else dict(document))
+        if kind == "Namespace" and tetrate and name in namespaces:
+            result.append(labelled(document))
         elif not is_exposed(document):
-            result.append(manifest.unawaited(document))
+            result.append(dict(document))
         elif tetrate:
-            result.append(manifest.unawaited(exposed(document, edge_cluster, weight)))
+            result.append(exposed(document, edge_cluster, weight))
         else:
-            result.append(manifest.unawaited(with_weight(document, edge_cluster, weight)))
-            result.append(manifest.unawaited(headless(document)))
-    for namespace in namespaces:
-        result.append(cluster_info(place.name, place.region, namespace))
-    return result
+            result += [with_weight(document, edge_cluster, weight), headless(document)]
+    theirs = {identity_of(document) for document in documents}
+    infos = (cluster_info(place.name, place.region, namespace) for namespace in namespaces)
+    return result + [info for info in infos if identity_of(info) not in theirs]
+
+
+def taken(documents: Sequence[Mapping[str, Any]]) -> Identity | None:
+    """Return an object of the documents that has a headless twin's name; None if there is none."""
+    theirs = {identity_of(document) for document in documents}
+    twins = (identity_of(headless(document)) for document in documents if is_exposed(document))
+    return next((twin for twin in twins if twin in theirs), None)

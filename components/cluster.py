@@ -8,11 +8,8 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components import manifest
+from components import manifest, waiting
 from components.backends import ClusterBackend, mark
-
-_TIMEOUTS = pulumi.CustomTimeouts(create="3m", update="3m", delete="5m")
-"""A namespace is gone only when a cloud has taken back the load balancers in it: minutes."""
 
 _ANSWER_SECONDS = 30
 """How long an API server may take for an answer.
@@ -21,21 +18,21 @@ Its schema it makes when first asked for it: two seconds of a processor, of whic
 start on two busy ones have left none for more than ten.
 """
 
-_GOES_AT_ONCE = {"pulumi.com/deletionPropagationPolicy": "background"}
-"""On every object that may be deleted by itself.
-
-Otherwise each waits for the cluster's garbage collector, and an object that ends between the look
-of Pulumi's provider (4.18) and the start of its watch is waited for until the time is up. What runs
-in a namespace is waited for with that.
-"""
-
 _FIELD_MANAGER = {"pulumi.com/patchFieldManager": "pulumi-kubernetes-multi-cluster-resiliency"}
-"""On every object: in whose name its fields are set, as server-side apply notes it down.
+"""On every object: the field manager of its server-side apply.
 
-Otherwise Pulumi's provider makes up a name for each creation. What an interrupted update made and
-did not note down, or an earlier one left, would stay half that one's: the next update that changes
-it would be refused.
+Otherwise the provider makes up a name for each creation. Objects of an interrupted update would
+keep that other field manager, and the next apply would conflict with it.
 """
+
+_DEFAULTS = {
+    # What `kubectl scale`, `kubectl patch` or an autoscaler has set is no reason to fail: the next
+    # update that changes the object sets the stack's value again.
+    "pulumi.com/patchForce": "true",
+    # A deletion does not wait for the cluster's garbage collector, which may be busy or down.
+    "pulumi.com/deletionPropagationPolicy": "background",
+}
+"""On every object of the stack's own, unless its document says otherwise."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -49,6 +46,8 @@ class Cluster(pulumi.ComponentResource):
     """Where this one's gateway is reached from outside; None: at what its Service's status says."""
     lives_in: pulumi.Resource | None
     """The resource with which all objects of the cluster are gone."""
+    documents: list[dict[str, Any]]
+    """What was registered in it and goes with the stack, in its order."""
 
     def __init__(
         self,
@@ -67,6 +66,7 @@ class Cluster(pulumi.ComponentResource):
         self.kubeconfig = pulumi.Output.secret(made.kubeconfig)
         self.gateway_address = made.gateway_address
         self.lives_in = made.lives_in
+        self.documents = []
         self.provider = kubernetes.Provider(
             name,
             kubeconfig=self.kubeconfig,
@@ -89,13 +89,12 @@ class Cluster(pulumi.ComponentResource):
 
     def register(
         self,
-        prefix: str,
         documents: Sequence[Mapping[str, Any]],
         parent: pulumi.Resource,
         after: Sequence[pulumi.Resource] = (),
         shared: bool = False,
     ) -> list[manifest.Document]:
-        """Registers objects in this cluster as `parent`'s children, see `manifest.register`.
+        """Register objects in this cluster as `parent`'s children, see `manifest.register`.
 
         They come after `after` and go before it, or go with the cluster. What is `shared` with
         others stays when the stack goes, and carries no mark.
@@ -105,10 +104,16 @@ class Cluster(pulumi.ComponentResource):
             provider=self.provider,
             deleted_with=self.lives_in,
             depends_on=list(after),
-            custom_timeouts=_TIMEOUTS,
             retain_on_delete=shared,
         )
-        marks = {mark.ANNOTATION: self._mark} if self._mark else {}
-        annotations = _FIELD_MANAGER if shared else {**_FIELD_MANAGER, **_GOES_AT_ONCE, **marks}
-        given = [manifest.annotated(document, annotations) for document in documents]
-        return manifest.register(prefix, given, options)
+        given = [self._annotated(document, shared) for document in documents]
+        self.documents += [] if shared else given
+        return manifest.register(self.name, given, options)
+
+    def _annotated(self, document: Mapping[str, Any], shared: bool) -> dict[str, Any]:
+        own = document["metadata"].get("annotations") or {}
+        notes = {**_FIELD_MANAGER, **waiting.await_annotations(document)}
+        if not shared:
+            notes |= {key: text for key, text in _DEFAULTS.items() if key not in own}
+            notes |= {mark.ANNOTATION: self._mark} if self._mark else {}
+        return manifest.annotated(document, notes)

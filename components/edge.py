@@ -21,8 +21,8 @@ from components.pki import Certificate
 from components.plan import Plan
 from components.routing import (
     LbMode,
+    edge_priorities,
     edge_targets,
-    first_choice,
     naive_targets,
     shown_weight,
 )
@@ -142,7 +142,7 @@ class Edge(pulumi.ComponentResource):
             self.host,
             self.ca_certificate,
             registered.configuration,
-            first_choice(args.weights, mesh.clusters, args.region),
+            edge_priorities(args.weights, mesh.clusters, args.region)[0],
             DEADLINE_OF_OTHERS if args.entrance.is_waited_for else DEADLINE,
             pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment, *args.gateways]),
         )

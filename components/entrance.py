@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import pulumi
 
-from components import manifest
 from components.address import Address
 from components.cluster import Cluster
 from components.envoy.pod import EnvoyPods, envoy_service
@@ -60,9 +59,7 @@ class Entrance(pulumi.ComponentResource):
             annotations=None if pods.edge else exposure.gateway_annotations,
         )
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-        # Pulumi would wait for the pods behind the Service, and those come later.
-        documents = [namespace, manifest.unawaited(service)]
-        self.namespace, registered = cluster.register(name, documents, self)
+        self.namespace, registered = cluster.register([namespace, service], self)
         if given is not None:
             self.address = given
         else:

@@ -77,7 +77,7 @@ def register(
         },
         deployment,
     ]
-    registered = entrance.cluster.register(name, documents, parent, [entrance.namespace])
+    registered = entrance.cluster.register(documents, parent, [entrance.namespace])
     return Envoys(registered[-1], configuration)
 
 

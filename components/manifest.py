@@ -15,17 +15,33 @@ from typing import Any
 import pulumi
 import yaml
 
+from components import waiting
 from components.errors import DemoError
+from foundation.identity import autoscaled, group_of, identity_of
 from toolchain import quick_yaml
+
+_VERSIONS = tuple(
+    f"v{major}{stage}"
+    for major in (1, 2, 3)
+    for stage in ("", *(f"{kind}{minor}" for kind in ("alpha", "beta") for minor in (1, 2, 3)))
+)
+"""Versions of an API group that a resource's type may name.
+
+Source: https://kubernetes.io/docs/reference/using-api/#api-versioning. Rarer ones count as v1.
+"""
+
+_V1_ALONE = {"", "apps", "batch", "policy", "rbac.authorization.k8s.io"}
+"""API groups of which every Kubernetes since 1.27, the oldest supported, serves v1 alone.
+
+Each alias costs the program time in every update, and most objects are of these groups.
+Source: https://kubernetes.io/docs/reference/using-api/deprecation-guide/.
+"""
 
 _FIRST = {"Namespace", "CustomResourceDefinition"}
 _LAST = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"}
 
 SECRET_KEYS = {"data", "stringData"}
 """What a Secret hides."""
-
-SKIP_AWAIT = "pulumi.com/skipAwait"
-"""Annotation by which Pulumi's provider does not wait for an object to be ready."""
 
 
 class ManifestError(DemoError):
@@ -38,17 +54,15 @@ class Document(pulumi.CustomResource):
     def __init__(
         self, name: str, document: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        version, kind = document["apiVersion"], document["kind"]
-        group = version if "/" in version else f"core/{version}"
         inputs = dict(document)
-        if kind == "Secret":
+        if document["kind"] == "Secret":
             secret = pulumi.ResourceOptions(additional_secret_outputs=sorted(SECRET_KEYS))
             opts = pulumi.ResourceOptions.merge(secret, opts)
             # the option covers what the cluster answers; what is sent lies in the state as well
             for key in inputs.keys() & SECRET_KEYS:
                 values = (inputs[key] or {}).items()
                 inputs[key] = {part: pulumi.Output.secret(value) for part, value in values}
-        super().__init__(f"kubernetes:{group}:{kind}", name, inputs, opts)
+        super().__init__(resource_type(document), name, inputs, opts)
 
 
 def load(path: Path) -> list[dict[str, Any]]:
@@ -69,9 +83,10 @@ def load(path: Path) -> list[dict[str, Any]]:
             documents += _checked(document, f"{file}, document {number}")
     if not documents:
         raise ManifestError(f"{file} holds no Kubernetes object")
-    repeated = [key for key, count in Counter(map(_identity, documents)).items() if count > 1]
-    if repeated:
-        raise ManifestError(f"{file} holds {' '.join(filter(None, repeated[0][1:]))} twice")
+    counted = Counter(map(identity_of, documents))
+    if repeated := next((each for each, count in counted.items() if count > 1), None):
+        words = (repeated.kind, repeated.name, repeated.namespace)
+        raise ManifestError(f"{file} holds {' '.join(filter(None, words))} twice")
     return documents
 
 
@@ -82,33 +97,70 @@ def shown(path: Path) -> str:
 
 
 def register(
-    prefix: str, documents: Sequence[Mapping[str, Any]], opts: pulumi.ResourceOptions
+    cluster: str, documents: Sequence[Mapping[str, Any]], opts: pulumi.ResourceOptions
 ) -> list[Document]:
-    """Registers documents in the order in which a cluster needs them.
+    """Register documents in the order in which a cluster needs them.
 
-    Namespaces and resource definitions first, workloads last; `opts` goes to each of them.
-    Resources are called `<prefix>-<name>`.
+    Namespaces and resource definitions come first, workloads last; `opts` goes to each of them.
+    Each resource is named by its object's identity alone, see `resource_name`.
     """
-    count = Counter((d["apiVersion"], d["kind"], d["metadata"]["name"]) for d in documents)
+    scaled = autoscaled(documents)
     registered: list[Document] = []
     before: list[Document] = []
     for stage in _stages(documents):
         current = []
         for document in stage:
-            metadata = document["metadata"]
-            unique = count[document["apiVersion"], document["kind"], metadata["name"]] == 1
-            middle = "" if unique else f"{metadata.get('namespace', 'default')}-"
-            options = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=before))
-            name = f"{prefix}-{middle}{metadata['name']}"
-            current.append(Document(name, document, options))
+            own = pulumi.ResourceOptions(
+                depends_on=before,
+                aliases=[pulumi.Alias(type_=token) for token in former_types(document)],
+                ignore_changes=["spec.replicas"] if identity_of(document) in scaled else None,
+                custom_timeouts=waiting.timeouts(document),
+            )
+            options = pulumi.ResourceOptions.merge(opts, own)
+            current.append(Document(resource_name(cluster, document), document, options))
         before = current or before
         registered += current
     return registered
 
 
-def unawaited(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Gives a copy of the document for whose readiness Pulumi's provider does not wait."""
-    return annotated(document, {SKIP_AWAIT: "true"})
+def resource_name(cluster: str, document: Mapping[str, Any]) -> str:
+    """Return `<cluster>/<namespace>/<name>`, or `<cluster>/<name>` for what is in no namespace.
+
+    No name of Kubernetes has a slash in it, and the kind is in the resource's type: so no two
+    objects share a name, whatever else the manifest holds.
+    """
+    identity = identity_of(document)
+    return "/".join(filter(None, (cluster, identity.namespace, identity.name)))
+
+
+def resource_type(document: Mapping[str, Any]) -> str:
+    """Return the type of the document's resource, such as `kubernetes:apps/v1:Deployment`.
+
+    Its version is the document's, where Kubernetes' rules of naming versions allow for it, else
+    the group's v1: a type must be among those that `former_types` knows. Pulumi's provider goes by
+    the `apiVersion` of the inputs, and by the type's only for a warning.
+    """
+    version = document["apiVersion"].rpartition("/")[2]
+    return _type(document, version if version in _versions(document) else "v1")
+
+
+def former_types(document: Mapping[str, Any]) -> list[str]:
+    """Return the types that the same object has in other versions of its API group.
+
+    A resource that was registered by one of them is this one: Pulumi then updates it in place. As
+    two resources, one would be made and the other deleted after it, which is the same object.
+    """
+    own = resource_type(document)
+    every = (_type(document, version) for version in _versions(document))
+    return [token for token in every if token != own]
+
+
+def _versions(document: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("v1",) if group_of(document) in _V1_ALONE else _VERSIONS
+
+
+def _type(document: Mapping[str, Any], version: str) -> str:
+    return f"kubernetes:{group_of(document) or 'core'}/{version}:{document['kind']}"
 
 
 def annotated(document: Mapping[str, Any], notes: Mapping[str, str]) -> dict[str, Any]:
@@ -148,13 +200,3 @@ def _checked(document: object, where: str) -> list[dict[str, Any]]:
             f"not know: {error}; put it in quotes"
         ) from None
     return [document]
-
-
-def _identity(document: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    metadata = document["metadata"]
-    return (
-        document["apiVersion"].partition("/")[0],
-        document["kind"],
-        metadata["name"],
-        metadata.get("namespace", ""),
-    )

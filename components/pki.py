@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
+
+from toolchain.provider import BaseProvider
 
 if TYPE_CHECKING:
     from components.certificates import KeyPair
 
 
-class _AuthorityProvider(ResourceProvider):
-    serialize_as_secret_always = False  # it holds nothing, and clear state is easier to review
-
+class _AuthorityProvider(BaseProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         return CreateResult(props["commonName"], self._make(props))
 
@@ -39,9 +39,7 @@ class _AuthorityProvider(ResourceProvider):
         return {**props, **_outputs(certificates.authority(props["commonName"]))}
 
 
-class _CertificateProvider(ResourceProvider):
-    serialize_as_secret_always = False
-
+class _CertificateProvider(BaseProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         return CreateResult(props["names"][0], self._make(props))
 

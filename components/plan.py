@@ -9,10 +9,12 @@ from typing import Any
 
 import pulumi
 
-from components import backends, lint, manifest, secrets
+from components import backends, lint, manifest, secrets, waiting
+from components.application import taken
 from components.entrance import NAMESPACE
 from components.envoy import naive
 from components.errors import DemoError
+from components.exposed_application import exposed_application
 from components.lint.model import Place
 from components.profile import HttpProfile, ProfileError, http_profile
 from components.routes import Route, RouteError, routes
@@ -38,6 +40,11 @@ class Plan:
     platform_documents: Sequence[Mapping[str, Any]] = ()
     """On platform tetrate the Profile and the Tenant that uses it; else none."""
 
+    @property
+    def application(self) -> dict[str, Any]:
+        """What drills know of the application: see `exposed_application`."""
+        return exposed_application(self.routes[0], self.documents)
+
 
 def make(root: Path) -> Plan:
     """Reads the stack's settings and the files that they name; `root` is the project's folder.
@@ -47,12 +54,6 @@ def make(root: Path) -> Plan:
     in the profile are only warned of: somebody may want to see what they cost.
     """
     settings = load(root)
-    if len(settings.clusters) == 1:
-        pulumi.log.warn(
-            f"{settings.clusters[0].name} is the only application cluster, so nothing can fail "
-            f"over. If clusters in Pulumi.{settings.stack}.yaml is not meant to replace the "
-            "default: ./demo pulumi config rm clusters"
-        )
     plan = read(settings, backends.of(settings))
     for trap in lint.traps(plan.profile, _place(settings)):
         pulumi.log.warn(trap.line)
@@ -92,6 +93,12 @@ def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
                 f"{manifest.shown(settings.manifest)}: {document['kind']} {metadata['name']} is in "
                 f"{NAMESPACE}, which is the gateways' own namespace; move it to another"
             )
+        waiting.seconds(document, manifest.shown(settings.manifest))
+    if twin := taken(documents):
+        raise DemoError(
+            f"{manifest.shown(settings.manifest)}: {twin} has the name of the headless Service "
+            "that the gateways use; give it another name"
+        )
     if not any(route.tls_secret for route in found):
         raise DemoError(
             f"{manifest.shown(settings.manifest)}: no Service is exposed by HTTPS; set "

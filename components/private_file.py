@@ -10,23 +10,16 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import (
-    ConfigureRequest,
     CreateResult,
     DiffResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 
+from toolchain.provider import BaseProvider
 
-class _PrivateFileProvider(ResourceProvider):
-    serialize_as_secret_always = False
 
-    def configure(self, req: ConfigureRequest) -> None:
-        from toolchain.pulumi_process import prepare_provider
-
-        prepare_provider()
-
+class _PrivateFileProvider(BaseProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         write(Path(props["path"]), props["content"])
         return CreateResult(props["path"], dict(props))

@@ -6,12 +6,15 @@ Pure functions over the parsed documents of a Kubernetes manifest; nothing is re
 from __future__ import annotations
 
 import copy
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from components import workload
+from foundation.identity import DEFAULT_NAMESPACE
+from toolchain.errors import UserError
 
 Document = Mapping[str, Any]
 
@@ -50,7 +53,7 @@ _HOST = re.compile(
 )
 
 
-class RouteError(ValueError):
+class RouteError(UserError):
     """A manifest from which no route can be made; the text is for people."""
 
 
@@ -137,7 +140,7 @@ def with_weight(service: Document, edge_cluster: str, weight: int | None) -> dic
 
 
 def headless(service: Document) -> dict[str, Any]:
-    """Gives the headless twin of the Service document, `<name>-pods`.
+    """Return the headless twin of the Service document, named by `twin_name`.
 
     The cluster's gateway resolves it to the addresses of the ready pods.
     """
@@ -145,7 +148,7 @@ def headless(service: Document) -> dict[str, Any]:
     twin: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": f"{metadata['name']}-pods"},
+        "metadata": {"name": twin_name(metadata["name"])},
         "spec": {
             "clusterIP": "None",
             "publishNotReadyAddresses": False,
@@ -164,6 +167,15 @@ def headless(service: Document) -> dict[str, Any]:
         if key in metadata:
             twin["metadata"][key] = copy.deepcopy(metadata[key])
     return twin
+
+
+def twin_name(service: str) -> str:
+    """Return the name of a Service's headless twin, at most 63 characters as Kubernetes wants it.
+
+    Its digest keeps it apart from the user's own names, and from twins of names that begin alike.
+    """
+    digest = hashlib.sha256(service.encode()).hexdigest()[:8]
+    return f"{service[:49]}-pods-{digest}"
 
 
 class _Notes:
@@ -228,7 +240,7 @@ def _route(
         )
     return Route(
         service=service["metadata"]["name"],
-        namespace=service["metadata"].get("namespace", "default"),
+        namespace=service["metadata"].get("namespace") or DEFAULT_NAMESPACE,
         port=port["port"],
         target_port=target,
         hosts=hosts,

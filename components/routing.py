@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from components.regions import region_order
+from toolchain.errors import UserError
 
 #: Port on which a regional gateway takes requests from the edge.
 INGRESS_PORT = 15443
@@ -20,7 +21,7 @@ INGRESS_PORT = 15443
 PEER_PORT = 15444
 
 
-class RoutingError(ValueError):
+class RoutingError(UserError):
     """Clusters, weights or addresses that cannot be routed to; the text is for people."""
 
 
@@ -142,16 +143,17 @@ def edge_targets(
     return targets
 
 
-def first_choice(
+def edge_priorities(
     weights: Mapping[str, int | None], clusters: Sequence[ApplicationCluster], edge_region: str
-) -> list[str]:
-    """Gives the clusters that share all of the edge's traffic while nothing fails.
+) -> list[list[str]]:
+    """Return groups of clusters: the first shares all traffic while nothing fails, and so on.
 
     Raises RoutingError as `edge_targets` does.
     """
     addresses = {cluster.name: cluster.name for cluster in clusters}  # wherever they may be
     targets = edge_targets(weights, clusters, addresses, edge_region)
-    return [target.cluster for target in targets if target.priority == 0]
+    priorities = sorted({target.priority for target in targets})
+    return [[t.cluster for t in targets if t.priority == priority] for priority in priorities]
 
 
 def naive_targets(targets: Sequence[Target], weights: Mapping[str, int | None]) -> list[Target]:

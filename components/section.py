@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from toolchain.errors import UserError
+
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
 
 
-class ProfileError(ValueError):
+class ProfileError(UserError):
     """A profile that cannot be followed; the text is for people."""
 
 

@@ -19,7 +19,13 @@ import pulumi
 from components import existing_settings, gke_settings
 from components.existing_settings import ExistingSettings
 from components.gke_settings import GkeSettings
-from components.routing import ApplicationCluster, LbMode, RoutingError, edge_weights
+from components.routing import (
+    ApplicationCluster,
+    LbMode,
+    RoutingError,
+    edge_priorities,
+    edge_weights,
+)
 from components.values import SettingsError, Values, did_you_mean
 from toolchain import quick_yaml
 
@@ -119,6 +125,11 @@ class Settings:
     def edge_weights(self) -> dict[str, int | None]:
         """Edge weight of each application cluster; None where locality decides."""
         return edge_weights(self.lb_mode, self.clusters, self.active_cluster)
+
+    @property
+    def edge_priorities(self) -> list[list[str]]:
+        """Groups of application clusters; the first shares all traffic while nothing fails."""
+        return edge_priorities(self.edge_weights, self.clusters, self.edge_region)
 
     @property
     def cluster_names(self) -> tuple[str, ...]:

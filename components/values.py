@@ -26,9 +26,21 @@ class Values:
         self.file = file
         prefix = f"{project['name']}:"
         self._declared = {k: v for k, v in project["config"].items() if ":" not in k}
-        self.given = {k.removeprefix(prefix): v for k, v in given.items()}
+        for key in given:
+            namespace = key.rpartition(":")[0]
+            # other namespaces are those of providers; one that is nearly ours is a typo
+            if not key.startswith(prefix) and did_you_mean(namespace, [project["name"]]):
+                raise SettingsError(
+                    f"unknown key {key} in {file}{did_you_mean(namespace, [project['name']])}; "
+                    f"remove it: ./demo pulumi config rm {key}"
+                )
+        self.given = {
+            k.removeprefix(prefix): v
+            for k, v in given.items()
+            if k.startswith(prefix) or ":" not in k
+        }
         for key in self.given:
-            if key not in self._declared and not key.startswith("pulumi:"):
+            if key not in self._declared:
                 raise SettingsError(
                     f"unknown key {key} in {file}{did_you_mean(key, self._declared)}; remove it: "
                     f"./demo pulumi config rm {key}"

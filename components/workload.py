@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from foundation.identity import DEFAULT_NAMESPACE
+
 Document = Mapping[str, Any]
 
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
@@ -13,11 +15,11 @@ _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 def pod_spec(service: Document, documents: Sequence[Document]) -> Mapping[str, Any] | None:
     """Gives the pod of the workload that the Service selects, if the manifest has it."""
     selector = service["spec"]["selector"].items()
-    namespace = service["metadata"].get("namespace", "default")
+    namespace = service["metadata"].get("namespace") or DEFAULT_NAMESPACE
     for document in documents:
         if document.get("kind") not in _WORKLOADS:
             continue
-        if document["metadata"].get("namespace", "default") != namespace:
+        if (document["metadata"].get("namespace") or DEFAULT_NAMESPACE) != namespace:
             continue
         template = document["spec"]["template"]
         if selector <= (template.get("metadata", {}).get("labels") or {}).items():

@@ -7,33 +7,30 @@ import contextlib
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.table import Table
 
 from components.lint.__main__ import main as lint
-from drills import action, drill, matrix, prediction, rails, report, settings, walk
+from drills import action, drill, matrix, prediction, rails, reconcile, report, settings, walk
 from drills.arguments import parser
 from drills.book import Book
 from drills.faults import FAULTS, KNOWN, Fault, named
 from drills.report.matrix import Row, headline
 from drills.site import EDGE, Site
-from drills.traffic import record, summary, target, view
-from drills.traffic.generator import TrafficError
+from drills.traffic import summary, target, view
+from toolchain.entry import entry
 from toolchain.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; gives its exit code."""
     chosen = parser(__doc__).parse_args(arguments)
-    try:
-        return _run(chosen)
-    except (UserError, target.TargetError, TrafficError, record.RecordError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Interrupted. What is broken still, if anything: ./demo task status", file=sys.stderr)
-        return 130
+    return entry(
+        lambda: _run(chosen),
+        interrupted="Interrupted. What is broken still, if anything: ./demo task status",
+    )
 
 
 def _run(chosen: argparse.Namespace) -> int:
@@ -86,7 +83,7 @@ def _drill(site: Site, faults: Sequence[Fault], chosen: argparse.Namespace) -> i
     changes = {} if modes == [site.mode] else {"lbMode": modes[0]}
     ways = [changes]
     if chosen.profile:
-        here = ["--clusters", str(len(site.application)), "--mode", modes[0]]
+        here = ["--clusters", str(len(site.application_clusters)), "--mode", modes[0]]
         if lint([str(chosen.profile), *here]) > 1:
             return 1
         ways.append({**changes, "httpProfile": str(chosen.profile.resolve())})
@@ -146,15 +143,25 @@ def _list(site: Site) -> int:
 def _status(site: Site) -> int:
     entries = Book(site.folder).entries()
     recorded = {(e.fault, e.cluster) for e in entries}
-    for entry in entries:
-        print(f"{entry.cluster}: {entry.fault}, for {time.time() - entry.since:.0f} s")
-    others = [(f.name, c) for f, c in action.unrecorded(site) if (f.name, c) not in recorded]
+    with ThreadPoolExecutor() as pool:
+        seen = pool.submit(action.unrecorded, site)
+        looked = pool.submit(rails.look, site)
+        compared = pool.submit(reconcile.look, site)
+    for known in entries:
+        print(f"{known.cluster}: {known.fault}, for {time.time() - known.since:.0f} s")
+    others = [(f.name, c) for f, c in seen.result() if (f.name, c) not in recorded]
     for name, cluster in others:
         print(f"{cluster}: {name}, which nobody wrote down")
-    problems = {name: text for name, text in rails.look(site).items() if text}
+    problems = {name: text for name, text in looked.result().items() if text}
     for name, text in problems.items():
         print(f"{name}: {text}")
-    if entries or others or problems:
+    found = compared.result()
+    for each in found.drifts:
+        print(each.line)
+    for name, text in found.silent.items():
+        if name not in problems:
+            print(f"{name}: its objects cannot be compared: {text}")
+    if entries or others or problems or found.drifts or found.silent:
         print("Mend everything: ./demo task heal-all")
         return 1
     print(f"Nothing is broken in stack {site.stack}; all is well.")
@@ -163,6 +170,7 @@ def _status(site: Site) -> int:
 
 def _heal(site: Site) -> int:
     failed = action.heal_all(site, print)
+    failed += reconcile.mend(site, reconcile.look(site).drifts, print)
     for line in failed:
         print(f"error: {line}", file=sys.stderr)
     return 1 if failed else _status(site)

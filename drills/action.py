@@ -9,6 +9,7 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -96,15 +97,19 @@ def announcer(site: Site) -> Callable[[Event], None]:
 
 def unrecorded(site: Site) -> list[tuple[Fault, str]]:
     """Faults that can be seen in the clusters, whether or not anybody wrote them down."""
-    found = []
-    for cluster in site.clusters:
+
+    def one(cluster: str) -> list[tuple[Fault, str]]:
+        found = []
         for fault in FAULTS:
             if fault.edge != (cluster == EDGE) or fault.unavailable(site):
                 continue
             with contextlib.suppress(UserError, *_UNANSWERED):  # who is silent shows nothing
                 if fault.seen(Place(site, cluster)):
                     found.append((fault, cluster))
-    return found
+        return found
+
+    with ThreadPoolExecutor(max_workers=len(site.clusters)) as pool:
+        return [each for found in pool.map(one, site.clusters) for each in found]
 
 
 def heal_all(site: Site, say: Callable[[str], None]) -> list[str]:
@@ -116,7 +121,15 @@ def heal_all(site: Site, say: Callable[[str], None]) -> list[str]:
     tell = announcer(site)
     failed: list[str] = []
     done: set[tuple[str, str]] = set()
-    broken = [(named(e.fault, KNOWN), e.cluster) for e in Book(site.folder).entries()]
+    names = {fault.name for fault in KNOWN}
+    entries = Book(site.folder).entries()
+    for entry in entries:
+        if entry.fault not in names:
+            failed.append(
+                f"{entry.fault} in {entry.cluster} is a fault that this version does not know; fix "
+                f"it with the version that made it, or delete it from {Book(site.folder).file}"
+            )
+    broken = [(named(e.fault, KNOWN), e.cluster) for e in entries if e.fault in names]
     broken = broken or unrecorded(site)
     while broken:
         for fault, cluster in sorted(broken, key=lambda each: _turn(each[0])):

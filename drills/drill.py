@@ -90,13 +90,20 @@ def run(site: Site, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome
     authority = str(site.ca_file or "")
     plan = Plan.to(site.url, naive_url=naive_url, rate=pace.rate, ca_file=authority)
     traffic = Traffic(plan, header, folder)
-    logs = PortalLogs(site.kubeconfig, site.application, traffic.add)
+    logs = _logs(site, traffic, say)
     watch = Watch(traffic, header.title, plan.uncounted)
     tell = _teller(site, traffic, watch)
     answered: set[str] = set()
     wrong: list[str] = []
     observer = Observer(site, fault, cluster, tell)
-    with action.interruptible(), traffic, logs, watch, observer, Steal(tell):
+    with (
+        action.interruptible(),
+        traffic,
+        logs or contextlib.nullcontext(),
+        watch,
+        observer,
+        Steal(tell),
+    ):
         tell(Event(time.time(), EventKind.NOTE, "expected", text=predicted.text))
         tell(Event(time.time(), EventKind.PHASE, "baseline"))
         traffic.wait(pace.baseline)
@@ -123,7 +130,8 @@ def run(site: Site, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome
         for text in wrong:
             tell(Event(time.time(), EventKind.NOTE, UNEXPECTED, cluster, text))
         traffic.halt()
-        logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
+        if logs:
+            logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
     outcome = Outcome(fault, cluster, ledger_of(traffic.path), folder, predicted, tuple(wrong))
     report.write(folder)
     return outcome
@@ -200,6 +208,17 @@ def is_back(samples: Sequence[Sample], before: Mapping[str, float]) -> bool:
     return whole and all(now.get(name, 0.0) >= _BACK * share for name, share in before.items())
 
 
+def _logs(site: Site, traffic: Traffic, say: Say) -> PortalLogs | None:
+    """Return what reads the portal's log of executions; None for another application."""
+    if site.application.is_portal:
+        return PortalLogs(site.kubeconfig, site.application_clusters, traffic.add)
+    say(
+        f"{site.application.name} is not the demo's own application: no log says what it"
+        " executed, so duplicates are not known."
+    )
+    return None
+
+
 def _teller(site: Site, traffic: Traffic, watch: Watch) -> Callable[[Event], None]:
     def tell(event: Event) -> None:
         watch.event(event)
@@ -221,7 +240,7 @@ def _header(site: Site, fault: Fault, cluster: str) -> tuple[Path, Header]:
         config_digest=target.config_digest(site.stack, site.changes),
         objectives=fault.objectives_at(site),
         serving=target.serving(site.weights),
-        portal_logs=True,
+        portal_logs=site.application.is_portal,
         environment=target.described() | {"lbMode": site.mode, "layer": str(fault.layer)},
     )
     return environment.PROJECT / "reports" / name, header

@@ -63,8 +63,9 @@ def _entries(book: Book) -> list[tuple[str, str]]:
 
 
 def _others(book: Book) -> list[str]:
-    """What is written down and not mended by an update."""
-    return [fault for fault, _ in _entries(book) if not named(fault, KNOWN).update]
+    """What is written down, is known here and is not mended by an update."""
+    known = {fault.name for fault in KNOWN if not fault.update}
+    return [fault for fault, _ in _entries(book) if fault in known]
 
 
 @contextlib.contextmanager

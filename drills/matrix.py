@@ -19,7 +19,6 @@ from drills.report import write_matrix
 from drills.report.matrix import Outcome as Word
 from drills.report.matrix import Row
 from drills.site import EDGE, Site, until
-from drills.traffic.generator import TrafficError
 from toolchain import environment
 from toolchain.errors import UserError
 
@@ -57,7 +56,9 @@ def run(
                         del left[0]
             except UserError as error:  # the mode could not be had, or not be left
                 say(f"error: {error}")
-                rows += [Row(str(f.layer), f.name, mode, Word.FAILED, str(error)) for f in left]
+                # not left: the stack is in this mode still, whatever came of the drills
+                failed = left or [OTHER_SETTINGS]
+                rows += [Row(str(f.layer), f.name, mode, Word.FAILED, str(error)) for f in failed]
     finally:
         page = write_matrix(place, f"Drills of stack {site.stack}", rows)
     return rows, page
@@ -70,7 +71,7 @@ def _row(site: Site, fault: Fault, pace: Pace, say: Say, cluster: str | None, fo
     try:
         struck = None if fault.edge else cluster
         outcome = one(site, fault, struck, pace, say, force, patience=WELL_SECONDS)
-    except (UserError, TrafficError) as error:
+    except UserError as error:
         if Book(site.folder).entries() and not site.changes:
             action.heal_all(site, say)  # else the next ones wait in vain
         return _with(row, Word.FAILED, str(error))
@@ -136,7 +137,7 @@ def one(
 ) -> Outcome:
     """Runs one drill, if the rails let it. `patience`: seconds to wait for a well stack.
 
-    Raises UserError and TrafficError.
+    Raises UserError.
     """
     struck = cluster or prediction.struck_by_default(fault, site.order, EDGE)
     if patience and not force:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 from drills.faults import Fault
-from drills.site import EDGE, GATEWAY, Site
+from drills.site import EDGE, GATEWAY, GATEWAY_SELECTOR, Site
 from drills.traffic import Event, EventKind
 from toolchain.errors import UserError
 
@@ -76,12 +76,12 @@ class Observer:
             thread.join()
 
     def _pods(self) -> list[str]:
-        which = ("pods", "--namespace", GATEWAY[0], "--selector=app.kubernetes.io/name=gateway")
+        which = ("pods", "--namespace", GATEWAY.namespace, f"--selector={GATEWAY_SELECTOR}")
         items: list[dict[str, Any]] = self._site.get(EDGE, *which)["items"]
         return [pod["metadata"]["name"] for pod in items if pod["status"]["phase"] == "Running"]
 
     def _watch(self, pod: str) -> None:
-        where = ("--namespace", GATEWAY[0], "exec", "--stdin", pod)
+        where = ("--namespace", GATEWAY.namespace, "exec", "--stdin", pod)
         look = ("--", "/bin/bash", "-c", _LOOK, str(SECONDS))
         process = subprocess.Popen(
             self._site.kubectl_command(EDGE, *where, *look),

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from drills.application import ROLLED_OUT, Workload
 from drills.book import Entry
 from drills.faults import Fault, Moves
-from drills.site import EDGE, GATEWAY, PORTAL, Site
+from drills.site import EDGE, GATEWAY, Site
 from toolchain.errors import UserError
 
 Problems = Mapping[str, str]
@@ -20,28 +21,37 @@ def look(site: Site) -> dict[str, str]:
 
     def one(cluster: str) -> str:
         try:
-            found = site.get(cluster, "deployments", "--all-namespaces")
+            known = site.application.workload
+            is_known = cluster != EDGE and known.kind in ROLLED_OUT
+            wanted = [known, GATEWAY] if is_known else [GATEWAY]
+            kinds = ",".join({f"{workload.kind.lower()}s": None for workload in wanted})
+            found = site.get(cluster, kinds, "--all-namespaces")
         except UserError as error:
             return str(error).removeprefix(f"{cluster}: ")
-        wanted = [GATEWAY] if cluster == EDGE else [PORTAL, GATEWAY]
         return complaint(found["items"], wanted)
 
     with ThreadPoolExecutor(max_workers=len(site.clusters)) as pool:
         return dict(zip(site.clusters, pool.map(one, site.clusters), strict=True))
 
 
-def complaint(items: Iterable[Mapping[str, Any]], wanted: Iterable[tuple[str, str]]) -> str:
-    """What is wrong with the Deployments of a cluster; empty if nothing."""
-    known = {(i["metadata"]["namespace"], i["metadata"]["name"]): i for i in items}
+def complaint(items: Iterable[Mapping[str, Any]], wanted: Iterable[Workload]) -> str:
+    """What is wrong with the workloads of a cluster; empty if nothing."""
+    known = {
+        Workload(i["kind"], i["metadata"]["namespace"], i["metadata"]["name"]): i for i in items
+    }
     found = []
-    for place in wanted:
-        if place not in known:
-            found.append(f"{place[1]} is missing")
+    for workload in wanted:
+        if workload not in known:
+            found.append(f"{workload.name} is missing")
             continue
-        count = known[place]["spec"].get("replicas", 1)
-        ready = known[place].get("status", {}).get("readyReplicas", 0)
+        status = known[workload].get("status", {})
+        if workload.kind == "DaemonSet":
+            count, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
+        else:
+            count = known[workload]["spec"].get("replicas", 1)
+            ready = status.get("readyReplicas", 0)
         if not count or ready < count:
-            found.append(f"{place[1]} has {ready} of {count} pods ready")
+            found.append(f"{workload.name} has {ready} of {count} pods ready")
     return ", ".join(found)
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import http
 import json
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from components.regions import region_order
+from drills import stack_objects
+from drills.application import Application, Workload
+from drills.stack_objects import StackObject
 from drills.traffic import target
+from foundation import managed_fields
+from foundation.identity import Identity
+from foundation.managed_fields import MANAGER
 from localkube import cluster as embedded
 from localkube import pki
-from localkube.api import FAILURES, Api
+from localkube.api import FAILURES, Api, ApiError
 from localkube.spec import ClusterSpec
 from toolchain import run, tools
 from toolchain.errors import UserError
@@ -24,13 +30,25 @@ from toolchain.errors import UserError
 EDGE = "corp-edge"
 """Name and context of the edge's cluster."""
 
-PORTAL = ("transaction-service", "web-portal")
-"""Namespace and name of the application's Deployment."""
+GATEWAY = Workload("Deployment", "tetrate-system", "gateway")
+"""The gateway's Deployment, in every cluster; its Service has the same name."""
 
-GATEWAY = ("tetrate-system", "gateway")
-"""Namespace and name of the gateway's Deployment, in every cluster."""
+GATEWAY_SELECTOR = "app.kubernetes.io/name=gateway"
+"""Labels of the gateway's pods."""
 
 Weights = Mapping[str, int | None]
+
+_GROUPS = {
+    "Deployment": "apis/apps/v1",
+    "StatefulSet": "apis/apps/v1",
+    "DaemonSet": "apis/apps/v1",
+    "Service": "api/v1",
+    "Node": "api/v1",
+}
+
+
+class Conflict(UserError):
+    """An object was changed by others since it was read."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +72,10 @@ class Site:
     """Address of the naive route; empty where it is switched off."""
     platform: str = "envoy"
     """What moves the traffic; predictions and promises are about our own Envoys."""
+    order: tuple[tuple[str, ...], ...] = ()
+    """Application clusters by preference: the first group shares all traffic, and so on."""
+    application: Application = field(default_factory=Application)
+    """What runs in the application clusters behind the first exposed Service."""
 
     @staticmethod
     def selected(stack: str | None = None, elsewhere: bool = False) -> Site:
@@ -61,6 +83,11 @@ class Site:
         found = target.selected(stack)
         if not found.weights:
             raise UserError(f"Stack {found.stack} is not up. Bring it up: ./demo up {found.stack}")
+        if not found.priorities or not found.application:
+            raise UserError(
+                f"Stack {found.stack} has no outputs application and edgePriorities yet."
+                f" Have them made: ./demo up {found.stack}"
+            )
         return Site(
             stack=found.stack,
             folder=found.folder,
@@ -72,10 +99,12 @@ class Site:
             elsewhere=elsewhere,
             naive_url=found.naive_url,
             platform=found.platform,
+            order=tuple(tuple(group) for group in found.priorities),
+            application=Application.of(found.application),
         )
 
     @property
-    def application(self) -> tuple[str, ...]:
+    def application_clusters(self) -> tuple[str, ...]:
         """The application clusters, in the order of the settings."""
         return tuple(self.weights)
 
@@ -103,19 +132,13 @@ class Site:
         except KeyError:
             raise UserError(f"{cluster} does not run on this machine (backend local)") from None
 
-    @cached_property
-    def order(self) -> tuple[tuple[str, ...], ...]:
-        """Application clusters by preference: the first group shares all traffic, and so on."""
-        if all(weight is not None for weight in self.weights.values()):
-            first = tuple(name for name, weight in self.weights.items() if weight)
-            rest = tuple(name for name, weight in self.weights.items() if not weight)
-            return tuple(group for group in (first, rest) if group)
-        regions = {name: self._region(name) for name in self.weights}
-        ordered = region_order(self._edge_region(), regions.values())
-        return tuple(tuple(n for n, region in regions.items() if region == r) for r in ordered)
-
     def kubectl(
-        self, cluster: str, *arguments: str, seconds: float = 20, check: bool = True
+        self,
+        cluster: str,
+        *arguments: str,
+        seconds: float = 20,
+        check: bool = True,
+        stdin: str | None = None,
     ) -> str:
         """What kubectl prints about a cluster, always named by its context.
 
@@ -125,6 +148,8 @@ class Site:
         try:
             done = subprocess.run(
                 self.kubectl_command(cluster, *arguments),
+                input=stdin,
+                stdin=subprocess.DEVNULL if stdin is None else None,
                 capture_output=True,
                 text=True,
                 check=False,
@@ -157,19 +182,74 @@ class Site:
         return dict(json.loads(self.kubectl(cluster, verb, "--raw", path)))
 
     def read(self, cluster: str, kind: str, namespace: str, name: str) -> dict[str, Any]:
-        """An object (`kind`: deployment or service). Raises UserError."""
+        """Return an object of a kind that drills change, `managedFields` included.
+
+        Raises UserError.
+        """
         return self.ask(cluster, "GET", _path(kind, namespace, name))
 
     def patch(
         self, cluster: str, kind: str, namespace: str, name: str, change: Mapping[str, Any]
     ) -> None:
-        """Changes an object in one step, by a strategic merge. Raises UserError."""
+        """Change an object in the drills' name, by a strategic merge. Raises UserError."""
+        self._patch(cluster, (kind, namespace, name), change, "strategic")
+
+    def set_owners(
+        self,
+        cluster: str,
+        kind: str,
+        namespace: str,
+        name: str,
+        found: Mapping[str, Any],
+        managed: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Replace the `managedFields` of an object that was read as `found`.
+
+        Raises Conflict if it has changed since, and UserError.
+        """
+        self._patch(
+            cluster, (kind, namespace, name), managed_fields.replaced(found, managed), "json"
+        )
+
+    def stack_object(
+        self, cluster: str, kind: str, namespace: str, name: str
+    ) -> StackObject | None:
+        """Return what the stack applies of an object; None if it is none of the stack's.
+
+        Raises UserError if the stack's state cannot be read.
+        """
+        group = _GROUPS[kind].removeprefix("api/v1").removeprefix("apis/").rpartition("/")[0]
+        return stack_objects.find(
+            self.stack_objects, cluster, Identity(group, kind, namespace, name)
+        )
+
+    @cached_property
+    def stack_objects(self) -> list[StackObject]:
+        """The stack's objects, as its state held them when they were first asked for."""
+        return stack_objects.load(self.stack)
+
+    def _patch(self, cluster: str, what: tuple[str, str, str], change: Any, form: str) -> None:
+        kind, namespace, name = what
         if api := self._api(cluster):
-            path, form = _path(kind, namespace, name), "application/strategic-merge-patch+json"
-            _asked(cluster, api, "PATCH", path, change, form)
+            path = f"{_path(kind, namespace, name)}?fieldManager={MANAGER}"
+            media = {"strategic": "strategic-merge-patch+json", "json": "json-patch+json"}[form]
+            _asked(cluster, api, "PATCH", path, change, f"application/{media}")
             return
-        where = (kind, name, "--namespace", namespace)
-        self.kubectl(cluster, "patch", *where, "--type=strategic", "--patch", json.dumps(change))
+        where = ("--namespace", namespace) if namespace else ()
+        self.kubectl_patch(cluster, (kind.lower(), name, *where), change, form)
+
+    def kubectl_patch(
+        self, cluster: str, what: Sequence[str], change: Any, form: str, stdin: str | None = None
+    ) -> None:
+        """Change an object in the drills' name by `kubectl patch`, whose arguments name it.
+
+        Raises Conflict if it has changed since, and UserError.
+        """
+        how = (f"--field-manager={MANAGER}", f"--type={form}", "--patch", json.dumps(change))
+        try:
+            self.kubectl(cluster, "patch", *what, *how, stdin=stdin)
+        except UserError as error:
+            raise (Conflict(str(error)) if "(Conflict)" in str(error) else error) from None
 
     def _api(self, cluster: str) -> Api | None:
         """The API server of a cluster on this machine, asked without kubectl.
@@ -184,26 +264,18 @@ class Site:
         except (OSError, KeyError, ValueError) as error:
             raise UserError(f"{cluster}: its kubeconfig cannot be used: {error}") from None
 
-    def _region(self, cluster: str) -> str:
-        info = self.get(cluster, "configmap", "cluster-info", "--namespace", PORTAL[0])
-        return str(info["data"]["region"])
-
-    def _edge_region(self) -> str:
-        namespace, name = GATEWAY
-        found = self.get(EDGE, "deployment", name, "--namespace", namespace)
-        arguments = found["spec"]["template"]["spec"]["containers"][0]["args"]
-        return str(arguments[arguments.index("--service-zone") + 1])
-
 
 def _path(kind: str, namespace: str, name: str) -> str:
-    group = {"deployment": "apis/apps/v1", "service": "api/v1"}[kind]
-    return f"/{group}/namespaces/{namespace}/{kind}s/{name}"
+    where = f"/namespaces/{namespace}" if namespace else ""
+    return f"/{_GROUPS[kind]}{where}/{kind.lower()}s/{name}"
 
 
 def _asked(cluster: str, api: Api, method: str, *rest: Any) -> Any:
     try:
         return api.call(method, *rest)
     except FAILURES as error:
+        if isinstance(error, ApiError) and error.status == http.HTTPStatus.CONFLICT:
+            raise Conflict(f"{cluster}: {error}") from None
         raise UserError(f"{cluster}: {error}") from None
 
 

@@ -12,7 +12,6 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -56,8 +55,9 @@ def up(site: Site, changes: Changes | None = None, replace: str = "") -> None:
         raise UserError(f"The update of stack {site.stack} failed: {reason(said)}")
 
 
-def setting(stack: str, key: str, project: Path = environment.PROJECT) -> Any:
-    """A setting of the stack, or else its default. Raises UserError."""
+def setting(stack: str, key: str) -> Any:
+    """Return a setting of the stack, or else its default. Raises UserError."""
+    project = environment.PROJECT
     files = [project / f"Pulumi.{stack}.yaml", project / "Pulumi.yaml"]
     try:
         own, declared = (yaml.safe_load(file.read_text()) or {} for file in files)

@@ -68,7 +68,7 @@ def run(site: Site, pace: Pace, say: Say, pause: Callable[[str], None]) -> tuple
     """Walks through the acts; gives the rows of the recap and the page that holds them.
 
     `pause` is called before each act with what to say. What is not available on this backend is
-    left out, with the reason. Raises UserError and TrafficError; interrupted, the page holds the
+    left out, with the reason. Raises UserError; interrupted, the page holds the
     acts that are over.
     """
     say(f"The bank: {site.url}")

@@ -13,6 +13,7 @@ from rich.table import Table
 from localkube import LocalKubeError, cluster, lab
 from localkube.spec import ClusterSpec
 from localkube.supervision import PROJECT
+from toolchain.entry import entry
 
 STATE = PROJECT / ".demo"
 
@@ -36,11 +37,7 @@ def main(arguments: list[str]) -> int:
     sweep = commands.add_parser("sweep", help="end a lab and remove all that is left of it")
     sweep.add_argument("folder", type=Path, help="the lab's state folder, .demo/STACK/lab")
     chosen = parser.parse_args(arguments)
-    try:
-        return run(chosen)
-    except LocalKubeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return entry(lambda: run(chosen))
 
 
 def run(chosen: argparse.Namespace) -> int:

@@ -6,12 +6,18 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from localkube.images import COREDNS
+from localkube import images
 from localkube.spec import dns_address
+from localkube.volumes import PROVISIONER
 from toolchain import quick_yaml
 
 
 def addons(index: int) -> list[dict[str, Any]]:
     """The objects for the cluster with this index, in the order in which they are applied."""
     template = Template(Path(__file__).with_name("addons.yaml").read_text())
-    return quick_yaml.load_all(template.substitute(dns_address=dns_address(index), coredns=COREDNS))
+    words = {
+        "dns_address": dns_address(index),
+        "coredns": images.coredns(),
+        "provisioner": PROVISIONER,
+    }
+    return quick_yaml.load_all(template.substitute(words))

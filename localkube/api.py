@@ -29,10 +29,11 @@ PLURALS = {
     "Deployment": "deployments",
     "ClusterRole": "clusterroles",
     "ClusterRoleBinding": "clusterrolebindings",
+    "StorageClass": "storageclasses",
 }
 """The kinds that `Api.apply` knows."""
 
-CLUSTER_WIDE = ("Namespace", "ClusterRole", "ClusterRoleBinding")
+CLUSTER_WIDE = ("Namespace", "ClusterRole", "ClusterRoleBinding", "StorageClass")
 
 UNREADY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 """Taints that follow from a node's conditions; that of `kubectl cordon` is not among them."""

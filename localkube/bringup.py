@@ -15,7 +15,7 @@ FIRST = "kubelet"
 ready, and takes as long to start as they take to be made: nodes are Ready a quarter earlier than if
 it started with the others (measured)."""
 
-DEFERRED = ("kube-controller-manager", "kube-scheduler", "load-balancer", "kube-proxy")
+DEFERRED = ("kube-controller-manager", "kube-scheduler", "controllers", "kube-proxy")
 """Started once the API server is ready. Earlier they fail and back off, which takes longer."""
 
 API_SECONDS = 120

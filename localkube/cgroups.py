@@ -12,8 +12,11 @@ with.
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from pathlib import Path
+
+from localkube import LocalKubeError
 
 ROOT = Path("/sys/fs/cgroup")
 
@@ -25,6 +28,13 @@ SHARES = {"cpu.shares": "102400", "cpu.weight": "10000"}
 
 CONTROLLERS = ("cpuset", "cpu", "memory", "pids", "hugetlb")
 """The controllers that a kubelet asks for, as far as the machine has them."""
+
+PATIENCE_SECONDS = 20.0
+"""How long killed processes may take without one of them ending. Under load some took over five
+seconds until the first was gone (seen)."""
+
+SILENT_SECONDS = 5.0
+"""After so long it is said what is waited for."""
 
 
 def create(cgroup: str) -> None:
@@ -60,32 +70,66 @@ def join(cgroup: str) -> None:
             (here / "cgroup.procs").write_text("0")  # whoever writes it
 
 
-def remove(cgroup: str, deadline: float = 5.0) -> None:
-    """Removes the cgroup and all below it, waiting up to `deadline` seconds for its processes."""
-    clear(cgroup, deadline)
+def remove(cgroup: str, patience: float = PATIENCE_SECONDS) -> None:
+    """Remove the cgroup and all below it, as `clear` does, then its parent if that is empty."""
+    clear(cgroup, patience)
     for hierarchy in hierarchies():
         with contextlib.suppress(OSError):  # shared with other labs: goes with the last of them
             (hierarchy / cgroup.lstrip("/")).parent.rmdir()
 
 
-def clear(cgroup: str, deadline: float = 5.0) -> None:
-    """`remove`, but for the parent, where neighbours may be about to begin.
+def clear(cgroup: str, patience: float = PATIENCE_SECONDS) -> None:
+    """Remove the cgroup and all below it, but for the parent: neighbours may be about to begin.
 
-    The end of its processes is asynchronous: a killed one stays in its cgroup until it is reaped.
-    Raises `TimeoutError` after `deadline` seconds.
+    The end of its processes is asynchronous: a killed one stays in its cgroup until it is reaped,
+    which takes a loaded machine long. Wait for as long as there are fewer and fewer.
+    Raises `LocalKubeError`, naming the processes, after `patience` seconds without progress.
     """
-    until = time.monotonic() + deadline
     for hierarchy in hierarchies():
         top = hierarchy / cgroup.lstrip("/")
+        least, said = sys.maxsize, False
+        since = begin = time.monotonic()
         while top.exists():
-            folders = [path for path in top.rglob("*") if path.is_dir()]
-            for folder in [*sorted(folders, reverse=True), top]:
+            folders = [top, *(path for path in top.rglob("*") if path.is_dir())]
+            for folder in sorted(folders, reverse=True):
                 with contextlib.suppress(OSError):
                     folder.rmdir()
-            if time.monotonic() > until:
-                raise TimeoutError(f"{top} still holds processes")
+            held = processes(top)
+            left, now = len(held) + sum(map(Path.exists, folders)), time.monotonic()
+            if left < least:
+                least, since = left, now
+            elif now - since > patience:
+                raise LocalKubeError(
+                    f"{listed(held)} in cgroup {top} did not end within {patience:.0f} s of being "
+                    "killed; the machine is very busy or its disk does not answer: wait until they "
+                    "are gone, then run the same command again (`./demo destroy` cleans up)"
+                )
+            if now - begin > SILENT_SECONDS and not said:
+                said = True
+                print(f"waiting for the end of {listed(held)}", file=sys.stderr, flush=True)
             if top.exists():
                 time.sleep(0.02)
+
+
+def processes(top: Path) -> dict[int, str]:
+    """Return id and name of each process in a cgroup and below it."""
+    found: dict[int, str] = {}
+    for file in top.rglob("cgroup.procs"):
+        with contextlib.suppress(OSError):  # the folder has just gone
+            for process in map(int, file.read_text().split()):
+                found[process] = "unknown"
+                with contextlib.suppress(OSError):
+                    found[process] = Path(f"/proc/{process}/comm").read_text().strip()
+    return found
+
+
+def listed(held: dict[int, str]) -> str:
+    """Return some processes in words; a few names stand for many."""
+    if not held:
+        return "ended processes that nobody has reaped"
+    names = [f"{name} ({process})" for process, name in sorted(held.items())]
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"processes {', '.join(names[:5])}{more}"
 
 
 def hierarchies() -> list[Path]:

@@ -6,12 +6,11 @@ Every function may be interrupted and called again; `create` starts from nothing
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from localkube import LocalKubeError, cgroups, health, images, lab, pki, programs
+from localkube import LocalKubeError, cgroups, folders, health, images, lab, pki, programs
 from localkube.api import Api, wait_for
 from localkube.node import config_file, program
 from localkube.spec import ClusterSpec, Node
@@ -157,7 +156,7 @@ def discard(spec: ClusterSpec) -> None:
         supervisor.remove(spec.name)
     for node in spec.members:
         cgroups.remove(node.cgroup)
-    shutil.rmtree(spec.folder, ignore_errors=True)
+    folders.remove(spec.folder)
 
 
 def status(spec: ClusterSpec) -> Status:
@@ -166,7 +165,10 @@ def status(spec: ClusterSpec) -> Status:
     known = supervisor.states() if supervisor and supervisor.is_up() else {}
     wanted = [node.name for node in spec.members] + [f"{spec.name}-relay"]
     running = all(known.get(name, {}).get("statename") == "RUNNING" for name in wanted)
-    nodes = health.ready_nodes(spec, pki.user_kubeconfig(spec)) if running else None
+    nodes = None
+    if running:
+        with contextlib.suppress(OSError):  # its kubeconfigs were deleted, so nobody can ask it
+            nodes = health.ready_nodes(spec, pki.user_kubeconfig(spec))
     inside = {}
     for node in spec.members:
         pid = find(config_file(node))

@@ -18,7 +18,7 @@ def servers(node: Node) -> list[Program]:
 
 def controllers(node: Node) -> list[Program]:
     """What needs the API server."""
-    return [controller_manager(node), scheduler(node), load_balancer(node)]
+    return [controller_manager(node), scheduler(node), own_controllers(node)]
 
 
 def etcd(node: Node) -> Program:
@@ -148,7 +148,7 @@ def scheduler(node: Node) -> Program:
     )
 
 
-def load_balancer(node: Node) -> Program:
-    """Gives Services of type LoadBalancer their address."""
-    command = python("localkube.loadbalancer", str(node.cluster.folder))
-    return Program("load-balancer", command, autostart=False)
+def own_controllers(node: Node) -> Program:
+    """Addresses for Services of type LoadBalancer, volumes for claims: in Kubernetes a cloud's."""
+    command = python("localkube.controllers", str(node.cluster.folder))
+    return Program("controllers", command, autostart=False)

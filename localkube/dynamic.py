@@ -12,28 +12,19 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import (
     CheckResult,
-    ConfigureRequest,
     CreateResult,
     DiffResult,
     ReadResult,
     Resource,
-    ResourceProvider,
     UpdateResult,
 )
 
 from localkube.spec import ClusterSpec
+from toolchain.provider import BaseProvider
 
 
-class ClusterProvider(ResourceProvider):
+class ClusterProvider(BaseProvider):
     """Creates, mends and deletes embedded clusters."""
-
-    serialize_as_secret_always = False  # it holds nothing, and clear state is easier to review
-
-    def configure(self, req: ConfigureRequest) -> None:
-        """Runs once a process."""
-        from toolchain.pulumi_process import prepare_provider
-
-        prepare_provider()
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Gives the cluster its identity: kept while its data are there, else a new one.

@@ -1,84 +1,146 @@
 """The only way out of a lab: an HTTP proxy through which containerd reaches image registries.
 
 It listens on the bridge's address inside the lab and connects from the host's network namespace,
-through the host's own proxy if the environment names one. It leads to ports 80 and 443 only, and
-never to the host itself or to what only the host may ask, as a cloud's metadata service.
+through the host's own proxy if the environment names one. It leads to ports 80 and 443 of other
+machines only: never to the host itself, nor to what only the host may ask. Only nodes may use it.
+Packets that a node merely forwards, which are its pods', do not even arrive (see network.attach).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
+import json
 import os
 import socket
-from urllib.parse import urlsplit
+import ssl
+import subprocess
+from ipaddress import ip_address, ip_network
 
+from localkube.egress_addresses import Network, allowed, is_localhost, literal
+from localkube.egress_routes import Proxy, Refused, route_for, target
 from localkube.namespaces import BRIDGE, inside
 from localkube.relay import listen
-from localkube.spec import BRIDGE_ADDRESS, EGRESS_PORT
+from localkube.spec import BRIDGE_ADDRESS, EGRESS_PORT, is_node_address
 
-PORTS = (80, 443)
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 CONNECT_SECONDS = 10
+"""How long a client's request, and then the connection that it asks for, may take."""
 
 HEAD_BYTES = 16384
 """A request head longer than this is refused."""
 
 
-def upstream_proxy(environment: dict[str, str]) -> tuple[str, int] | None:
-    """Host and port of the proxy that the host itself has to use."""
-    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
-        if value := environment.get(name):
-            parts = urlsplit(value if "//" in value else f"//{value}")
-            return (parts.hostname or "", parts.port or 3128)
-    return None
+def own_networks() -> list[Network]:
+    """Return what the host itself answers at, now: the kernel's routes of types local and anycast.
 
-
-def target(head: bytes) -> tuple[str, int]:
-    """Host and port that a CONNECT request asks for. Raises `ValueError` for any other request."""
-    method, _, rest = head.partition(b" ")
-    host, _, port = rest.split(b" ", 1)[0].decode("ascii").rpartition(":")
-    if method != b"CONNECT" or not host or int(port) not in PORTS:
-        raise ValueError("only CONNECT to port 80 or 443")
-    return host.strip("[]"), int(port)
-
-
-async def outside_address(host: str, port: int) -> str:
-    """An address of a host, not of this one. Raises `ValueError` without any, `OSError` from DNS.
-
-    Private networks are allowed: a company's registry is in one.
+    Addresses of interfaces are among them, and ranges that are routed to the host as a whole.
+    Raises `OSError` or `subprocess.CalledProcessError` if ip(8) cannot say it.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for *_, address in found:
-        ip = ipaddress.ip_address(address[0])
-        if not (ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast):
-            return str(ip)
-    raise ValueError(f"{host} has no address outside this machine")
+    found: list[Network] = []
+    for family, kind in (("-4", "local"), ("-6", "local"), ("-6", "anycast")):
+        command = ["ip", "-json", family, "route", "show", "table", "all", "type", kind]
+        text = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+        found += [ip_network(route["dst"]) for route in json.loads(text or "[]")]
+    return found
+
+
+async def reach(host: str, port: int) -> Streams:
+    """Connect to a host without a proxy.
+
+    The host is resolved once, and the connection goes to the very addresses that were checked.
+    Raises `Refused` if none of them is allowed, `OSError` if none of them answers.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    own = await asyncio.to_thread(own_networks)
+    addresses = dict.fromkeys(ip_address(where[0]) for *_, where in found)
+    usable = [str(address) for address in addresses if allowed(address, own)]
+    if not usable:
+        raise Refused(403, f"{host} has no address outside this machine")
+    failure: OSError | None = None
+    for address in usable:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS / len(usable)):
+                return await asyncio.open_connection(address, port, limit=HEAD_BYTES)
+        except OSError as error:
+            failure = error
+    raise failure or OSError("no answer")
+
+
+async def reach_by(proxy: Proxy, host: str, port: int) -> Streams:
+    """Connect to a host through the company's proxy, which resolves its name.
+
+    Raises `Refused` for the machine itself by whatever address, and with what the proxy says if it
+    does not agree; `OSError` if it does not answer.
+    """
+    address = literal(host)
+    if is_localhost(host) or (
+        address and not allowed(address, await asyncio.to_thread(own_networks))
+    ):
+        raise Refused(403, f"{host} is no address outside this machine")
+    context = ssl.create_default_context() if proxy.scheme == "https" else None
+    reader, writer = await asyncio.open_connection(
+        proxy.host, proxy.port, ssl=context, limit=HEAD_BYTES
+    )
+    writer.write(proxy.request(host, port))
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+        version, _, answer = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
+        if not version.startswith("HTTP/1.") or not answer.startswith("2"):
+            raise Refused(502, f"the proxy {proxy.host}:{proxy.port} says: {answer or version}")
+    except asyncio.IncompleteReadError:
+        writer.close()
+        raise Refused(502, f"the proxy {proxy.host}:{proxy.port} hung up") from None
+    except BaseException:
+        writer.close()
+        raise
+    return reader, writer
 
 
 async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Serves one connection of a node."""
+    """Serve one connection; whoever is no node is hung up on."""
+    peer = writer.get_extra_info("peername")[0]
+    if not is_node_address(peer):
+        print(f"egress: {peer} is no node", flush=True)
+        writer.transport.abort()
+        return
+    wanted = "a request"
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            head = await reader.readuntil(b"\r\n\r\n")
-            host, port = target(head)
-            if proxy := upstream_proxy(dict(os.environ)):
-                remote = await asyncio.open_connection(*proxy)
-                remote[1].write(head)
-            else:
-                remote = await asyncio.open_connection(await outside_address(host, port), port)
-                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-    except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-        print(f"egress: refused: {error}", flush=True)
-        writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
-        writer.close()
-        return
-    await asyncio.gather(copy(reader, remote[1]), copy(remote[0], writer))
+            host, port = target(await reader.readuntil(b"\r\n\r\n"))
+        wanted = f"{host}:{port}"
+        async with asyncio.timeout(CONNECT_SECONDS):
+            proxy = route_for(host, port, os.environ)
+            remote = await (reach_by(proxy, host, port) if proxy else reach(host, port))
+    except Refused as refusal:
+        refuse(writer, peer, wanted, refusal.status, str(refusal))
+    except TimeoutError:
+        refuse(writer, peer, wanted, 504, f"{wanted}: no answer within {CONNECT_SECONDS} s")
+    except (
+        OSError,
+        EOFError,
+        asyncio.LimitOverrunError,
+        subprocess.CalledProcessError,
+    ) as error:
+        refuse(writer, peer, wanted, 502, f"{wanted}: {error}")
+    else:
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(copy(reader, remote[1]), copy(remote[0], writer))
+
+
+def refuse(writer: asyncio.StreamWriter, peer: str, wanted: str, status: int, why: str) -> None:
+    """Answer with the reason in the status line, which containerd puts into the pod's event."""
+    print(f"egress: refused {wanted} to {peer}: {why}", flush=True)
+    text = "".join(each if each.isprintable() else " " for each in why)
+    head = f"HTTP/1.1 {status} {text}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode("latin-1", "replace"))
+    writer.close()
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copies one direction to its end."""
+    """Copy one direction to its end."""
     with contextlib.suppress(OSError):
         while data := await reader.read(1 << 16):
             writer.write(data)
@@ -87,13 +149,13 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 async def serve(listener: socket.socket) -> None:
-    """Serves for ever."""
+    """Serve for ever."""
     server = await asyncio.start_server(handle, sock=listener, limit=HEAD_BYTES)
     await server.serve_forever()
 
 
 def main() -> None:
-    """Opens the port inside the lab, then serves from the host's namespace."""
+    """Open the port inside the lab, then serve from the host's namespace."""
     with inside(BRIDGE):
         listener = listen(EGRESS_PORT, BRIDGE_ADDRESS)
     asyncio.run(serve(listener))

@@ -31,9 +31,6 @@ from localkube.supervision import PROJECT, python
 from toolchain import tools
 
 PAUSE = "localhost/pause:1"
-COREDNS = "localhost/coredns:" + tools.version("coredns")
-ENVOY = "docker.io/envoyproxy/envoy:" + tools.version("envoy")
-"""The full form of the name under which a cluster elsewhere pulls the official image."""
 
 UNUSED_SECONDS = 30 * 24 * 3600
 """A month: a store is made in seconds, and another version of the tools has another one."""
@@ -54,14 +51,27 @@ class Image:
     user: str = ""
 
 
+def coredns() -> str:
+    """Return the reference of the DNS server's image. Raises ToolMissing."""
+    return f"localhost/coredns:{tools.version('coredns')}"
+
+
+def envoy() -> str:
+    """Return the full name by which a cluster elsewhere pulls the official image.
+
+    Raises ToolMissing.
+    """
+    return f"docker.io/envoyproxy/envoy:{tools.version('envoy')}"
+
+
 def images(pause: Path) -> list[Image]:
     """All images; `pause` is the compiled program that holds a pod's namespaces."""
     users = "root:x:0:0:root:/root:/bin/bash\nenvoy:x:101:101::/home/envoy:/bin/bash\n"
     return [
         Image(PAUSE, {"/pause": pause}, ["/pause"], user="65535:65535"),
-        Image(COREDNS, {"/coredns": tools.path("coredns")}, ["/coredns"]),
+        Image(coredns(), {"/coredns": tools.path("coredns")}, ["/coredns"]),
         Image(
-            ENVOY,
+            envoy(),
             {"/usr/local/bin/envoy": tools.path("envoy"), "/bin/bash": Path("/bin/bash")},
             ["/usr/local/bin/envoy"],
             {"/etc/passwd": users, "/etc/group": "root:x:0:\nenvoy:x:101:\n"},

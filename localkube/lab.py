@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localkube import LocalKubeError, cgroups, network
+from localkube import LocalKubeError, cgroups, folders, network
 from localkube.mounts import cover, mount
 from localkube.node import needed
 from localkube.preflight import INOTIFY_INSTANCES, INOTIFY_LIMIT
@@ -108,7 +107,10 @@ def kill(lab: Path, deadline: float = 10.0) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         if time.monotonic() > until:
-            raise LocalKubeError(f"process {pid} of the lab {lab} does not end")
+            raise LocalKubeError(
+                f"process {pid} of the lab {lab} did not end within {deadline:.0f} s of being "
+                "killed: wait until it is gone, then run the same command again"
+            )
         time.sleep(0.02)
 
 
@@ -116,9 +118,7 @@ def destroy(lab: Path) -> None:
     """Ends the lab and removes all that is left of it, whatever state it is in."""
     kill(lab)
     cgroups.remove(lab_cgroup(lab))
-    shutil.rmtree(lab, ignore_errors=True)
-    if lab.exists():  # something was still being written
-        shutil.rmtree(lab)
+    folders.remove(lab)
 
 
 def main(lab: Path) -> None:

@@ -6,18 +6,15 @@ the later one stays pending, and an event on it says why.
 
 from __future__ import annotations
 
-import datetime
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from localkube import events
 from localkube.api import FAILURES, Api
 from localkube.spec import ClusterSpec, node_address
 
 SERVICES = "/api/v1/services"
-
-WATCH_SECONDS = 300
 
 
 def ports(service: dict[str, Any]) -> set[tuple[str, int]]:
@@ -60,47 +57,22 @@ def reconcile(api: Api, address: str, told: set[str]) -> str:
     for service in refuse:
         if service["metadata"]["uid"] not in told:
             told.add(service["metadata"]["uid"])
-            api.call("POST", f"{namespace_of(service)}/events", event(service, address))
+            message = f"another LoadBalancer Service has one of these ports on {address}"
+            whole = {"apiVersion": "v1", "kind": "Service", **service}
+            event = events.warning(whole, "PortTaken", message, "load-balancer")
+            api.call("POST", events.path_for(whole), event)
     return str(found["metadata"]["resourceVersion"])
-
-
-def event(service: dict[str, Any], address: str) -> dict[str, Any]:
-    """The event that tells a user why a Service stays pending."""
-    metadata = service["metadata"]
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {
-        "metadata": {"generateName": f"{metadata['name']}-", "namespace": metadata["namespace"]},
-        "involvedObject": {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "name": metadata["name"],
-            "namespace": metadata["namespace"],
-            "uid": metadata["uid"],
-        },
-        "type": "Warning",
-        "reason": "PortTaken",
-        "message": f"another LoadBalancer Service has one of these ports on {address}",
-        "source": {"component": "load-balancer"},
-        "firstTimestamp": now,
-        "lastTimestamp": now,
-        "count": 1,
-    }
-
-
-def namespace_of(service: dict[str, Any]) -> str:
-    """API path of the Service's namespace."""
-    return f"/api/v1/namespaces/{service['metadata']['namespace']}"
 
 
 def path_of(service: dict[str, Any]) -> str:
     """API path of the Service."""
-    return f"{namespace_of(service)}/services/{service['metadata']['name']}"
+    metadata = service["metadata"]
+    return f"/api/v1/namespaces/{metadata['namespace']}/services/{metadata['name']}"
 
 
-def main(folder: Path) -> None:
-    """Follows the cluster's Services for ever."""
-    spec = ClusterSpec.load(folder)
-    api = Api.from_file(spec.kubeconfigs / "load-balancer.conf", timeout=WATCH_SECONDS)
+def follow(kubeconfig: Path, spec: ClusterSpec, seconds: float) -> None:
+    """Follow the cluster's Services for ever. `seconds`: how long a watch lasts."""
+    api = Api.from_file(kubeconfig, timeout=seconds)
     told: set[str] = set()
     while True:
         try:
@@ -112,7 +84,3 @@ def main(folder: Path) -> None:
         except FAILURES as error:
             print(f"load-balancer: {error}; trying again", flush=True)
             time.sleep(1)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -11,11 +11,17 @@ import subprocess
 from pathlib import Path
 
 from localkube.namespaces import BRIDGE, inside
-from localkube.spec import BRIDGE_ADDRESS, Node
+from localkube.spec import BRIDGE_ADDRESS, EGRESS_PORT, Node
 
 BRIDGE_MAC = "02:00:0a:59:00:01"
 """Without an address of its own a bridge takes the lowest of its ports': a node that starts or
 stops may change it, and the others then send to nobody until they ask anew, 8 s later."""
+
+POD_BRIDGE = "cni0"
+"""Name of a node's bridge for its pods (see programs.cni_config)."""
+
+WAY_OUT = f"to {BRIDGE_ADDRESS} ipproto tcp dport {EGRESS_PORT}"
+"""Packets to the proxy of localkube.egress, as ip-rule(8) selects them."""
 
 
 def create_bridge() -> None:
@@ -33,6 +39,10 @@ def create_bridge() -> None:
 
 def attach(node: Node) -> None:
     """Gives the calling process' network namespace the node's address, link and routes.
+
+    What the node forwards, which is its pods' or came through one of its Services, gets no route to
+    the way out: kube-proxy may have given such packets the node's address. The rule is asked after
+    the destination was translated. Answers to the relay, at the same address, have other ports.
 
     A node that starts again finds the bridge's end of its former link still there when the kernel
     has not yet removed the old namespace; that end is deleted first.
@@ -53,6 +63,7 @@ def attach(node: Node) -> None:
         f"address add {node.address}/24 dev eth0",
         "link set eth0 up",
         f"route add default via {BRIDGE_ADDRESS}",
+        *(f"rule add iif {link} {WAY_OUT} prohibit" for link in ("eth0", POD_BRIDGE)),
     )
     set_kernel("net/ipv4/ip_forward", "1")
 

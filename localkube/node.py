@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from localkube import cgroups, network
+from localkube import cgroups, network, volumes
 from localkube.mounts import cover, mount
 from localkube.spec import ClusterSpec, Node
 from localkube.supervision import PROJECT, Program, python, supervisord
@@ -21,6 +21,7 @@ KEPT = {
     "containerd": "/var/lib/containerd",
     "kubelet": "/var/lib/kubelet",
     "pods": "/var/log/pods",
+    "volumes": volumes.FOLDER,
 }
 """Folders of the node's state -> where each is on any Kubernetes node. All else there is private
 and gone when the node stops, as nothing may be left on the host."""
@@ -54,6 +55,7 @@ def main(folder: Path, ordinal: int) -> None:
     network.attach(node)
     cover(["/run", "/var/lib", "/var/log"], [Path(node.cluster.lab), *needed()])
     for name, target in KEPT.items():
+        (node.folder / name).mkdir(mode=0o700, exist_ok=True)  # an older version's has not all
         Path(target).mkdir(parents=True, exist_ok=True)
         mount("--bind", str(node.folder / name), target)
     mount("--make-rshared", "/")  # the kubelet hands mounts on to pods

@@ -25,7 +25,7 @@ def create(spec: ClusterSpec) -> None:
     kubeadm("init", "phase", "certs", "all", "--config", str(config))
     users = {
         "kube-proxy.conf": ["--client-name", "system:kube-proxy"],
-        "load-balancer.conf": ["--client-name", "system:load-balancer"],
+        "controllers.conf": ["--client-name", "localkube:controllers"],
     }
     for node in spec.members[1:]:
         users[node.kubeconfig.name] = [

@@ -12,9 +12,11 @@ from typing import Any
 from localkube import control_plane
 from localkube.addons import addons
 from localkube.images import PAUSE
+from localkube.network import POD_BRIDGE
 from localkube.spec import (
     BRIDGE_ADDRESS,
     EGRESS_PORT,
+    LAB_RANGES,
     Node,
     dns_address,
     pod_range,
@@ -27,7 +29,7 @@ CONTAINERD = "/run/containerd/containerd.sock"
 
 def write(node: Node) -> None:
     """Writes all configuration files of the node below its folder."""
-    for name in ("etcd", "containerd", "kubelet", "pods", "cni", "log"):
+    for name in ("etcd", "containerd", "kubelet", "pods", "volumes", "cni", "log"):
         (node.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     (node.folder / "kubelet.yaml").write_text(json.dumps(kubelet_config(node), indent=2))
     (node.folder / "containerd.toml").write_text(containerd_config(node))
@@ -56,7 +58,8 @@ def containerd(node: Node) -> Program:
         "PATH": f"{tools.bin_dir()}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin",
         "HTTP_PROXY": proxy,
         "HTTPS_PROXY": proxy,
-        "NO_PROXY": "10.0.0.0/8,127.0.0.0/8,localhost",
+        # not all of 10.0.0.0/8: a company's registry may be there
+        "NO_PROXY": ",".join([*LAB_RANGES, "127.0.0.0/8", "localhost"]),
     }
     config = str(node.folder / "containerd.toml")
     return Program("containerd", [str(tools.path("containerd")), "--config", config], environment)
@@ -92,7 +95,7 @@ def cni_config(node: Node) -> dict[str, Any]:
         "plugins": [
             {
                 "type": "bridge",
-                "bridge": "cni0",
+                "bridge": POD_BRIDGE,
                 "isGateway": True,
                 "hairpinMode": True,
                 "ipMasq": False,  # the lab's bridge routes between all pods

@@ -10,8 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+
+LAB_RANGES = ("10.89.0.0/16", "10.96.0.0/16")
+"""All nodes, pods and Services of a lab."""
 
 BRIDGE_ADDRESS = "10.89.0.1"
 """Address of the lab's bridge: the default gateway of every node."""
@@ -35,6 +38,13 @@ def node_range(index: int) -> str:
 def node_address(index: int, ordinal: int = 1) -> str:
     """Address of a node; node 1 is also where LoadBalancer Services of the cluster answer."""
     return str(IPv4Network(node_range(index))[ordinal])
+
+
+def is_node_address(address: str) -> bool:
+    """Return whether an address belongs to a node of some cluster; pods' are in other ranges."""
+    return any(
+        IPv4Address(address) in IPv4Network(node_range(index)) for index in range(MAX_CLUSTERS)
+    )
 
 
 def pod_range(index: int, ordinal: int | None = None) -> str:

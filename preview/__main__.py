@@ -16,14 +16,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from preview import markdown, matrix, model, terminal, trees
 from toolchain import scratch, venv
+from toolchain.entry import entry
 from toolchain.errors import UserError
-
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Previews and compares; gives 1 if the head fails or violates a policy, 2 for wrong input."""
     chosen = _parser().parse_args(arguments)
+    return entry(lambda: _run(chosen), failed=2)
+
+
+def _run(chosen: argparse.Namespace) -> int:
     try:
         with _interruptible():
             result = model.read(_results(chosen.results)) if chosen.results else _preview(chosen)
@@ -31,12 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 model.write(result, chosen.result)
             if chosen.markdown:
                 chosen.markdown.write_text(markdown.render(result))
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return INTERRUPTED
+    except OSError as error:  # a folder that is full or may not be written to
+        raise UserError(str(error)) from None
     terminal.show(Console(highlight=False), result)
     return 0 if result.ok else 1
 
@@ -60,7 +59,7 @@ def _preview(chosen: argparse.Namespace) -> model.Result:
             found = matrix.outcomes(
                 base if differ else None, head, stacks, modes, places["private"], done
             )
-        return model.Result(base.title, head.title, found)
+        return model.Result(base.title, head.title, found, trees.note(base, head))
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from preview.markdown import MARKER
+from toolchain.entry import entry
 from toolchain.errors import UserError
 
 SECONDS = 30
@@ -32,11 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("file", type=Path, help="Markdown of `python -m preview --markdown`")
     parser.add_argument("--pull-request", type=int, required=True, metavar="NUMBER")
     chosen = parser.parse_args(arguments)
+    return entry(lambda: _run(chosen))
+
+
+def _run(chosen: argparse.Namespace) -> int:
     try:
-        print(put(os.environ, chosen.pull_request, chosen.file.read_text()))
-    except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        body = chosen.file.read_text()
+    except OSError as error:
+        raise UserError(str(error)) from None
+    print(put(os.environ, chosen.pull_request, body))
     return 0
 
 

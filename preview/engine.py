@@ -16,9 +16,8 @@ import yaml
 
 from policies.rules import Resource
 from preview.model import Plan
-from toolchain import run
+from toolchain import run, stack_file
 from toolchain.errors import UserError
-from toolchain.stack_file import changed
 
 SECONDS = 180
 """How long one command of Pulumi may take."""
@@ -45,12 +44,15 @@ def plans(tree: Path, stack: str, modes: Sequence[str], private: Path) -> Iterat
         # writes the passphrase's salt into the tree's settings file, which is a copy itself
         _pulumi(tree, env, "stack", "init", stack)
         project = yaml.safe_load((tree / "Pulumi.yaml").read_text())["name"]
+        text = file.read_text()
+        # a kubeconfig that the stack names would lead to clusters, whatever KUBECONFIG says
+        away = {"kubeconfig": ""} if stack_file.value(text, project, "kubeconfig") else {}
         for mode in modes:
             own = private / f"{mode}.yaml"
-            own.write_text(changed(file.read_text(), project, {"lbMode": mode}))
+            own.write_text(stack_file.changed(text, project, {"lbMode": mode, **away}))
             options = ("--json", "--stack", stack, "--config-file", str(own))
             yield plan(tree, _pulumi(tree, env, "preview", *options))
-    except _Failed as failure:
+    except (_Failed, stack_file.Unreadable) as failure:
         yield from (Plan(problem=str(failure)) for _ in modes)
 
 

@@ -29,6 +29,7 @@ def render(result: Result, limit: int = LIMIT) -> str:
         f"### Preview: {text.headline(result)}",
         "",
         f"Base {_code(result.base)}, head {_code(result.head)}.",
+        *(["", _plain(result.note)] if result.note else []),
         "",
         _line(text.COLUMNS),
         _line(["---"] * len(text.COLUMNS)),

@@ -81,6 +81,8 @@ class Result:
     base: str
     head: str
     outcomes: tuple[Outcome, ...]
+    note: str = ""
+    """What the comparison cannot show; empty where there is nothing to say."""
 
     @property
     def ok(self) -> bool:
@@ -104,11 +106,13 @@ def read(files: Sequence[Path]) -> Result:
     if not parts:
         raise UserError("There is no result to show: every preview job failed before its end")
     outcomes = [outcome for part in parts for outcome in part.outcomes]
-    return Result(parts[0].base, parts[0].head, tuple(outcomes))
+    return Result(parts[0].base, parts[0].head, tuple(outcomes), parts[0].note)
 
 
 def _result(data: dict[str, Any]) -> Result:
-    return Result(data["base"], data["head"], tuple(map(_outcome, data["outcomes"])))
+    # a result of an older version has no note
+    outcomes = tuple(map(_outcome, data["outcomes"]))
+    return Result(data["base"], data["head"], outcomes, data.get("note", ""))
 
 
 def _outcome(data: dict[str, Any]) -> Outcome:

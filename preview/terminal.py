@@ -27,3 +27,5 @@ def show(console: Console, result: Result) -> None:
             console.print(Text(line, style=_STYLES.get(line[:1], "")), soft_wrap=True)
     console.print()
     console.print(Text(f"Base {result.base}, head {result.head}. {text.headline(result)}"))
+    if result.note:
+        console.print(Text(result.note))

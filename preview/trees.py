@@ -19,6 +19,10 @@ _NO_PART = {".github", ".ci", "docs", "drills", "policies", "preview", "tests", 
 """What no program and no settings file of a stack reads; nor any Markdown."""
 
 
+_VERSIONS = ("requirements.txt", "requirements-gke.txt", "toolchain/tools.toml")
+"""Files that say which versions of packages and tools a tree is made for."""
+
+
 @dataclass(frozen=True)
 class Tree:
     """A tree, unpacked."""
@@ -75,6 +79,25 @@ def differing(one: Tree, other: Tree) -> bool:
         return True
     _, unequal, unreadable = filecmp.cmpfiles(one.folder, other.folder, names, shallow=False)
     return bool(unequal or unreadable)
+
+
+def note(one: Tree, other: Tree) -> str:
+    """Return what comparing these trees cannot show; empty text for nothing.
+
+    One Python environment and one set of tools serve both.
+    """
+    changed = ", ".join(name for name in _VERSIONS if _text(one, name) != _text(other, name))
+    if not changed:
+        return ""
+    return (
+        f"Versions change ({changed}), and both trees were previewed with the versions installed"
+        " here: what another version alone would change is not shown."
+    )
+
+
+def _text(tree: Tree, name: str) -> bytes:
+    file = tree.folder / name
+    return file.read_bytes() if file.exists() else b""
 
 
 def _parts(folder: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """A copy of this checkout in a folder of its own, with ports of its own: what tests may damage.
 
-Its stacks stand beside those of the real checkout and of other copies, and never touch them.
+Its stacks stand beside those of the real checkout and of other copies, and never touch them. Its
+settings are those of `tests.isolation`, never the checkout's own.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from localkube.lab import destroy
+from tests import isolation
 from toolchain import gcp, venv
 
 SOURCE = venv.PROJECT
-PROJECT = "multi-cluster-resiliency"
 CLUSTERS = ("corp-edge", "east-cluster", "west-cluster")
 APPLICATION = ("east-cluster", "west-cluster")
 PORTS = 2 + len(CLUSTERS)
@@ -43,8 +44,6 @@ SHOWN_LINES = 60
 _OWNER = "owner"
 """File beside a copy: the process whose copy it is."""
 
-_NOT_INHERITED = ("PULUMI_", "KUBECONFIG", "DEMO_", "VIRTUAL_ENV")
-
 
 class CommandFailed(AssertionError):
     """A command that should have succeeded; its text ends with what the command last printed."""
@@ -61,18 +60,28 @@ class Done:
 
 
 class Checkout:
-    """The copy; commands run in it as a user would type them."""
+    """The copy; commands run in it as a user would type them.
 
-    def __init__(self, folder: Path, ports: Mapping[str, int]) -> None:
+    None runs while a stack's backend is neither the tests' own nor one of `backends`, which a test
+    names that has made the clusters itself.
+    """
+
+    def __init__(
+        self, folder: Path, ports: Mapping[str, int], backends: Iterable[str] = ()
+    ) -> None:
         self.folder = folder
         self.ports = ports
         """Stack -> first of its ports."""
-        self.environment = {
-            key: value for key, value in os.environ.items() if not key.startswith(_NOT_INHERITED)
-        }
+        self.backends = {isolation.BACKEND, *backends}
+        self.environment = isolation.environment(os.environ, folder.parent)
+
+    def check_backends(self) -> None:
+        """Raise ForeignBackend if a stack would act on clusters that the test has not made."""
+        isolation.check(self.folder, self.backends)
 
     def start(self, *command: str, log: Path, **environment: str) -> subprocess.Popen[bytes]:
-        """Starts a command in a session of its own, its output in `log`."""
+        """Starts a command in a session of its own, its output in `log`. Raises ForeignBackend."""
+        self.check_backends()
         with log.open("wb") as output:
             return subprocess.Popen(
                 command,
@@ -159,20 +168,26 @@ def kill_session(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def checkout(name: str = "copy") -> Iterator[Checkout]:
-    """Makes a copy, in a folder of this `name`; at the end takes its stacks down and removes it."""
+def checkout(backends: Iterable[str] = (), name: str = "copy") -> Iterator[Checkout]:
+    """Make a copy in a folder of this name; at the end take its stacks down and remove it.
+
+    `backends`: beside the tests' own, those whose clusters the test makes itself.
+    """
     sweep_abandoned()
     with tempfile.TemporaryDirectory(prefix="demo-") as parent:  # short, for socket paths
         folder = Path(parent).resolve() / name
         own(folder.parent)
         copy_files(SOURCE, folder)
         link_environment(folder)
-        stacks = sorted(f.name.split(".")[1] for f in folder.glob("Pulumi.*.yaml"))
-        copy = Checkout(folder, choose_ports(folder, stacks))
+        copy = Checkout(folder, choose_ports(folder), backends)
         try:
             yield copy
         finally:
-            for stack in stacks:
+            try:
+                copy.check_backends()
+            except isolation.ForeignBackend:  # with these settings nothing was made
+                isolation.write_settings(folder, copy.ports)
+            for stack in isolation.STACKS:
                 copy.demo("destroy", stack)
 
 
@@ -192,15 +207,21 @@ def sweep_abandoned() -> None:
 
 
 def copy_files(source: Path, target: Path) -> None:
-    """Copies what git has or would take, uncommitted changes included, into a new repository."""
+    """Copies what git has or would take, uncommitted changes included, into a new repository.
+
+    Settings of stacks are not copied: the copy gets those of the tests.
+    """
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=source, stdout=subprocess.PIPE, check=True,
     )  # fmt: skip
     for name in filter(None, listed.stdout.decode().split("\0")):
+        if isolation.is_settings(name):
+            continue
         if (source / name).is_file():  # not one that was deleted and is not yet committed so
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, target / name)
+    isolation.write_settings(target)
 
 
 def link_environment(target: Path) -> None:
@@ -220,15 +241,12 @@ def link_environment(target: Path) -> None:
     (folder / "installed.txt").write_bytes(wanted.stdout)
 
 
-def choose_ports(folder: Path, stacks: list[str]) -> dict[str, int]:
+def choose_ports(folder: Path) -> dict[str, int]:
     """Writes free ports into the stacks' settings and commits everything."""
     ports: dict[str, int] = {}
-    for stack in stacks:
-        first = free_run(ROOM, taken=ports.values())
-        ports[stack] = first
-        file = folder / f"Pulumi.{stack}.yaml"
-        kept = [line for line in file.read_text().splitlines() if ":localPort:" not in line]
-        file.write_text("\n".join([*kept, f'  {PROJECT}:localPort: "{first}"\n']))
+    for stack in isolation.STACKS:
+        ports[stack] = free_run(ROOM, taken=ports.values())
+    isolation.write_settings(folder, ports)
     git = ["git", "-c", "user.name=tests", "-c", "user.email=tests@localhost"]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "The checkout"]):
         subprocess.run([*git, *command], cwd=folder, check=True)

@@ -22,6 +22,7 @@ from toolchain import (
     state,
     tools,
 )
+from toolchain.errors import UsageError
 from toolchain.pulumi_process import GO_SETTINGS
 
 PROJECT = environment.PROJECT
@@ -37,7 +38,7 @@ def execute(name: str, arguments: list[str]) -> int:
     environment.prepare(env)
     if name in _RUN_THE_PROGRAM:
         chosen = stack or environment.selected_stack(env) or environment.DEFAULT_STACK
-        if gcp.is_wanted(chosen):
+        if environment.setting(chosen, "backend") == "gke":
             gcp.ensure()
     if stack is not None:
         return _ON_STACK[name](env, stack)
@@ -47,7 +48,7 @@ def execute(name: str, arguments: list[str]) -> int:
 def stack_named(command: str, arguments: list[str], known: list[str]) -> str:
     """The stack that the `arguments` of up or destroy name; refuses what is not in `known`."""
     if len(arguments) > 1 or any(a.startswith("-") for a in arguments):
-        raise ToolchainError(
+        raise UsageError(
             f"usage: ./demo {command} [STACK]\n"
             f"Pulumi's own options are for: ./demo pulumi {command} ..."
         )
@@ -62,7 +63,7 @@ def stack_named(command: str, arguments: list[str], known: list[str]) -> str:
 
 def _setup(arguments: list[str]) -> int:
     if arguments:
-        raise ToolchainError("usage: ./demo setup")
+        raise UsageError("usage: ./demo setup")
     setup.ensure()
     setup.provide(again=True)  # what is on PATH may have changed
     print(f"All tools are there: {tools.bin_dir()}")
@@ -74,9 +75,19 @@ def _up(env: Mapping[str, str], stack: str) -> int:
     with state.kept(env) as env:
         stacks.select(env, stack)
         code = _pulumi_itself(env, "up", "--yes", "--skip-preview", "--stack", stack)
+        code = _look_after(env, stack, code)
         if code == 0:
             _say_url(stacks.answer(env, "stack", "output", "--json", "--stack", stack), stack)
         return code
+
+
+def _look_after(env: Mapping[str, str], stack: str, code: int) -> int:
+    """End an update, whose exit code is given: look for each object, or say why pods are not ready.
+
+    Returns the exit code, 1 if a cluster lacks an object.
+    """
+    what = "drills.unready" if code else "drills.presence"
+    return run.foreground(["python", "-m", what, "--stack", stack], env, PROJECT) or code
 
 
 def _say_url(outputs: dict[str, object], stack: str) -> None:
@@ -92,7 +103,7 @@ def _say_url(outputs: dict[str, object], stack: str) -> None:
 
 def _destroy(env: Mapping[str, str], stack: str) -> int:
     _check_owner(env, stack)
-    if environment.setting(stack, "backend", "local") == "local":
+    if environment.setting(stack, "backend") == "local":
         # a cluster that is gone already must not keep its objects in the state; in one of others
         # they would stay for ever
         env = {"PULUMI_K8S_DELETE_UNREACHABLE": "true", **env}
@@ -141,7 +152,10 @@ def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
 
 def _pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
     with state.kept(env) as env:
-        return _pulumi_itself(pulumi_use.prepare(env, arguments), *arguments)
+        env = pulumi_use.prepare(env, arguments)
+        code = _pulumi_itself(env, *arguments)
+        stack = pulumi_use.updated(env, arguments)
+        return _look_after(env, stack, code) if stack else code
 
 
 def _task(env: Mapping[str, str], arguments: list[str]) -> int:
@@ -167,7 +181,7 @@ def _kubectl(env: Mapping[str, str], arguments: list[str]) -> int:
 
 def _shell(env: Mapping[str, str], arguments: list[str]) -> int:
     if arguments:
-        raise ToolchainError("usage: ./demo shell")
+        raise UsageError("usage: ./demo shell")
     print("A shell with the demo's tools and state; `exit` leaves it.", flush=True)
     stack = environment.selected_stack(env) or environment.DEFAULT_STACK
     with state.kept(pulumi_use.with_program(env, stack)) as env:

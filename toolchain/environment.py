@@ -6,13 +6,12 @@ import hashlib
 import json
 import os
 import pwd
-import re
 import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from toolchain import packages, pins, tools, venv
+from toolchain import packages, pins, stack_file, tools, venv
 
 PROJECT = venv.PROJECT
 DEFAULT_STACK = "west"
@@ -65,15 +64,21 @@ def stacks() -> list[str]:
     return sorted(f.name.removeprefix("Pulumi.").removesuffix(".yaml") for f in files)
 
 
-def setting(stack: str, key: str, default: str) -> str:
-    """A setting of a stack as its file has it; `default` where it has none or cannot be read."""
+def setting(stack: str, key: str) -> str | None:
+    """Return a text setting of a stack, or else the default that Pulumi.yaml declares.
+
+    None where neither has it, where the value is no text (a secret, say) and where one of the files
+    cannot be read: the caller takes the careful side.
+    """
     try:
+        project = stack_file.mapping((PROJECT / "Pulumi.yaml").read_text())
         text = (PROJECT / f"Pulumi.{stack}.yaml").read_text()
-    except OSError:
-        return default
-    # by a pattern: a YAML parser takes longer to load than most commands here take to start
-    match = re.search(rf"^\s+[\w-]+:{key}:\s*['\"]?([\w-]+)", text, re.MULTILINE)
-    return match.group(1) if match else default
+        found = stack_file.value(text, str(project.get("name")), key)
+        if found is None:
+            found = ((project.get("config") or {}).get(key) or {}).get("default")
+    except (OSError, ValueError, AttributeError, stack_file.Unreadable):
+        return None
+    return found.strip() if isinstance(found, str) else None
 
 
 def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, str]:
@@ -182,15 +187,17 @@ def selected_stack(env: Mapping[str, str]) -> str | None:
     """
     if name := env.get("PULUMI_STACK"):
         return name.rsplit("/", 1)[-1]
-    project = PROJECT / "Pulumi.yaml"
     # like Pulumi, which asks the user database and not $HOME
     home = Path(env.get("PULUMI_HOME") or f"{pwd.getpwuid(os.getuid()).pw_dir}/.pulumi")
+    digest = hashlib.sha1(str(PROJECT / "Pulumi.yaml").encode(), usedforsecurity=False).hexdigest()
+    files = list((home / "workspaces").glob(f"*-{digest}-workspace.json"))
     try:
-        match = re.search(r"^name:\s*['\"]?([^\s'\"#]+)", project.read_text(), re.MULTILINE)
-        digest = hashlib.sha1(str(project).encode(), usedforsecurity=False).hexdigest()
-        name = match.group(1) if match else ""
-        settings = json.loads((home / "workspaces" / f"{name}-{digest}-workspace.json").read_text())
-    except (OSError, ValueError):
+        if len(files) > 1:  # the project has had other names; YAML is slow to load, so only now
+            project = stack_file.mapping((PROJECT / "Pulumi.yaml").read_text())
+            own = f"{project.get('name')}-{digest}-workspace.json"
+            files = [file for file in files if file.name == own]
+        settings = json.loads(files[0].read_text()) if files else {}
+    except (OSError, ValueError, stack_file.Unreadable):
         return None
     by_backend = settings.get("stacks") or {}
     chosen = by_backend.get(env.get("PULUMI_BACKEND_URL", ""), settings.get("stack"))

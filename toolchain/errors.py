@@ -8,3 +8,7 @@ from __future__ import annotations
 
 class UserError(Exception):
     """Something a person has to mend; shown by its text alone, without a traceback."""
+
+
+class UsageError(UserError):
+    """A command line that is not understood; the text says how it is used."""

@@ -47,17 +47,6 @@ def is_ready() -> bool:
     return (FOLDER / f"pulumi_gcp-{version()}.dist-info" / "RECORD").exists()
 
 
-def is_wanted(stack: str) -> bool:
-    """Whether the settings file of `stack` chooses backend gke."""
-    try:
-        text = (venv.PROJECT / f"Pulumi.{stack}.yaml").read_text()
-    except OSError:
-        return False
-    return (
-        re.search(r"^\s+['\"]?[\w-]+:backend['\"]?:\s*['\"]?gke\b", text, re.MULTILINE) is not None
-    )
-
-
 def ensure() -> None:
     """Installs the package, unless it is there: complete or not at all, one process at a time."""
     if is_ready():

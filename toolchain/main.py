@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from toolchain import ToolchainError, venv
+from toolchain import venv
+from toolchain.entry import USAGE as WRONG_USAGE
+from toolchain.entry import entry
 
 USAGE = """\
 usage: ./demo COMMAND
@@ -26,7 +28,6 @@ usage: ./demo COMMAND
   help              this text
 """
 
-INTERRUPTED = 130
 COMMANDS = (
     "up", "destroy", "test", "pulumi", "kubectl", "task", "local", "shell", "setup", "help"
 )  # fmt: skip
@@ -40,15 +41,15 @@ def run(arguments: list[str]) -> int:
         return 0
     if command not in COMMANDS:
         print(f"./demo has no command {command!r}. Commands: ./demo help", file=sys.stderr)
-        return 2
-    try:
-        venv.enter(arguments)
-        from toolchain import commands  # needs what the virtual environment holds
+        return WRONG_USAGE
+    return entry(
+        lambda: _execute(command, arguments),
+        interrupted="Interrupted. The same command goes on where it was.",
+    )
 
-        return commands.execute(command, arguments[2:])
-    except ToolchainError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted. The same command goes on where it was.", file=sys.stderr)
-        return INTERRUPTED
+
+def _execute(command: str, arguments: list[str]) -> int:
+    venv.enter(arguments)
+    from toolchain import commands  # needs what the virtual environment holds
+
+    return commands.execute(command, arguments[2:])

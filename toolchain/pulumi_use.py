@@ -26,6 +26,8 @@ class Need(Enum):
     """A stack that was brought up: without one there is nothing to look at."""
 
 
+_UPDATES = ("up", "update")
+
 _BY_STATE = ("refresh", "destroy", "down", "dn")
 """Commands that go by the state alone unless they are told to run the program."""
 
@@ -79,12 +81,24 @@ def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, st
     return with_program(env, stack) if line.words[0] in _BY_STATE else env
 
 
+def updated(env: Mapping[str, str], arguments: Sequence[str]) -> str:
+    """Return the stack whose objects should all be there after `pulumi` with these arguments.
+
+    Empty where that was no update of a whole stack.
+    """
+    line = pulumi_line.parse(arguments)
+    partial = any(map(line.has, ("target", "exclude", "help")))
+    if line.runs_elsewhere or line.words[0] not in _UPDATES or partial:
+        return ""
+    return line.stack or environment.selected_stack(env) or environment.DEFAULT_STACK
+
+
 def with_program(env: Mapping[str, str], stack: str) -> Mapping[str, str]:
     """Return `env` such that destroy and refresh read the kubeconfig of `existing` clusters again.
 
     Without their program both use the credentials in the state, which may have expired since.
     """
-    existing = environment.setting(stack, "backend", "local") == "existing"
+    existing = environment.setting(stack, "backend") == "existing"
     if not existing or RUN_PROGRAM in env or not stacks.holds_resources(env, stack):
         return env
     return {RUN_PROGRAM: "true", **env}

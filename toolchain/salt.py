@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _SALT = re.compile(r"^encryptionsalt:[^\n]*(?:\n|\Z)", re.MULTILINE)
-_SECRET = re.compile(r"^\s+(?:- )?secure:", re.MULTILINE)
+# in flow style too; a comment that looks like it keeps the salt, which does no harm
+_SECRET = re.compile(r"\bsecure\b['\"]?\s*:")
 
 
 def without(text: str) -> str:

@@ -36,6 +36,8 @@ def wanted(items: Iterable[Item]) -> list[Right]:
 def plural(kind: str) -> str:
     """Gives the resource of a kind, as the API forms it."""
     name = kind.lower()
+    if name.endswith("endpoints"):  # the API machinery's one exception
+        return name
     if name.endswith("y") and name[-2] not in "aeiou":
         return f"{name[:-1]}ies"
     return f"{name}es" if name.endswith(("s", "x", "ch", "sh")) else f"{name}s"

@@ -16,6 +16,8 @@ _PREVIOUS_PRIORITIES = (
     "envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig"
 )
 
+#: The condition under which the statuses of a retry policy count.
+_BY_STATUS = "retriable-status-codes"
 _PREVIOUS_HOSTS_PREDICATE = {
     "name": "envoy.retry_host_predicates.previous_hosts",
     "typed_config": any_type(_PREVIOUS_HOSTS),
@@ -115,8 +117,12 @@ def not_found() -> dict[str, Any]:
 
 
 def _retry_policy(profile: HttpProfile, conditions: Sequence[str], attempts: int) -> dict[str, Any]:
+    statuses = [int(c) for c in conditions if c.isdigit()]
+    named = [c for c in conditions if not c.isdigit()]
+    if statuses and _BY_STATUS not in named:  # Envoy looks at the statuses only with it
+        named.append(_BY_STATUS)
     policy: dict[str, Any] = {
-        "retry_on": ",".join(c for c in conditions if not c.isdigit()),
+        "retry_on": ",".join(named),
         "num_retries": attempts,
         "retry_back_off": {
             "base_interval": seconds(profile.retries.base_interval),
@@ -130,6 +136,6 @@ def _retry_policy(profile: HttpProfile, conditions: Sequence[str], attempts: int
             "typed_config": any_type(_PREVIOUS_PRIORITIES, update_frequency=1),
         },
     }
-    if statuses := [int(c) for c in conditions if c.isdigit()]:
+    if statuses:
         policy["retriable_status_codes"] = statuses
     return policy

@@ -19,7 +19,7 @@ from components.envoy.common import (
     render,
 )
 from components.profile import HttpProfile
-from components.routes import Route
+from components.routes import Route, twin_name
 from components.routing import Target
 
 #: Each tier gives up before the one in front of it does, so that the answer still gets through.
@@ -116,7 +116,7 @@ def _local(route: Route, config: GatewayConfig) -> dict[str, Any]:
 
 
 def _pods(route: Route, config: GatewayConfig) -> dict[str, Any]:
-    name = f"{route.service}-pods.{route.namespace}.svc.{config.cluster_domain}"
+    name = f"{twin_name(route.service)}.{route.namespace}.svc.{config.cluster_domain}"
     return upstream.pod_endpoints(name, route.target_port, config.cluster, config.region)
 
 

@@ -12,8 +12,9 @@ import yaml
 
 from components.lint import traps
 from components.lint.model import Place
-from components.profile import HttpProfile, ProfileError, http_profile
+from components.profile import HttpProfile, http_profile
 from components.routing import LbMode
+from toolchain.entry import entry
 from toolchain.errors import UserError
 
 SHIPPED = Path("manifests/http-profile.yaml")
@@ -22,11 +23,11 @@ SHIPPED = Path("manifests/http-profile.yaml")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the traps; gives 1 if there are any, 0 if there are none, 2 for no profile."""
     chosen = _parser().parse_args(arguments)
-    try:
-        profile = _read(chosen.file)
-    except (UserError, ProfileError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return entry(lambda: _run(chosen), failed=2)
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    profile = _read(chosen.file)
     place = Place(str(chosen.file), chosen.clusters, chosen.platform, LbMode(chosen.mode))
     found = traps(profile, place)
     stack = f"{place.clusters} clusters on {place.platform}, mode {place.lb_mode}"
@@ -56,7 +57,7 @@ def _count(text: str) -> int:
 
 
 def _read(file: Path) -> HttpProfile:
-    """Reads the one profile of a file. Raises UserError and ProfileError.
+    """Reads the one profile of a file. Raises UserError.
 
     Not by `components.manifest`, which is about registering objects and loads Pulumi.
     """

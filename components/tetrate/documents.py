@@ -11,6 +11,7 @@ from typing import Any
 
 from components.errors import DemoError
 from components.routes import PREFIX, is_exposed, with_weight
+from foundation.identity import identity_of
 
 Document = Mapping[str, Any]
 
@@ -44,7 +45,7 @@ def labelled(namespace: Document) -> dict[str, Any]:
 
 def exposed_namespaces(documents: Sequence[Document]) -> list[str]:
     """Gives the namespaces of the exposed Services."""
-    found = [d["metadata"].get("namespace", "default") for d in documents if is_exposed(d)]
+    found = [identity_of(d).namespace for d in documents if is_exposed(d)]
     return list(dict.fromkeys(found))
 
 

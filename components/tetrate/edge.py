@@ -50,12 +50,11 @@ class TetrateEdge(pulumi.ComponentResource):
         super().__init__("demo:edge:Edge", name, props, opts)
         names = plan.backend.edge_names
         secrets = client_secrets(name, plan.routes, names, plan.secrets, authority, self)
-        cluster.register(name, secrets, self)
+        cluster.register(secrets, self)
         # They stay: the platform may delete a tenant with its object, and all that is in it.
         before: list[manifest.Document] = []
         for document in plan.platform_documents:
-            title = f"{name}-{document['kind'].lower()}"
-            before += cluster.register(title, [document], self, before, shared=True)
+            before += cluster.register([document], self, before, shared=True)
         self.host = route.host
         self.ca_certificate = issuer(secrets[0])
         port = f":{plan.backend.https_port}" if names and plan.backend.https_port != 443 else ""

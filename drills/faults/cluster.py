@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from drills.faults import deployments
+from drills.faults import deployments, fields
+from drills.faults.fields import Field
 from drills.faults.model import Fault, Kind, Layer, Moves, Place
-from drills.site import GATEWAY, PORTAL, until
+from drills.site import GATEWAY, until
 from localkube import cluster as embedded
 from localkube.node import config_file
 from localkube.supervision import find
@@ -22,8 +23,8 @@ READY_SECONDS = 120
 
 
 def _ready(place: Place) -> None:
-    """Waits until both Deployments have all their pods."""
-    deployments.wait_ready(place, PORTAL)
+    """Waits until the application and the gateway have all their pods."""
+    deployments.wait_ready(place, place.site.application.workload)
     deployments.wait_ready(place, GATEWAY)
 
 
@@ -73,7 +74,7 @@ def run_a_pod(place: Place) -> None:
 
     They ask a lost API server again after up to half a minute, and do nothing new meanwhile.
     """
-    name, (namespace, _) = "control-plane-check", GATEWAY
+    name, namespace = "control-plane-check", GATEWAY.namespace
     where = ("--namespace", namespace)
     image = deployments.read(place, GATEWAY)["spec"]["template"]["spec"]["containers"][0]["image"]
     remove = ("delete", "pod", name, *where, "--ignore-not-found", "--grace-period=0", "--force")
@@ -99,8 +100,14 @@ def _nodes(place: Place) -> list[str]:
     return [item["metadata"]["name"] for item in items]
 
 
+def _closed(node: str) -> Field:
+    """What `kubectl cordon` sets."""
+    return Field("Node", "", node, ("spec", "unschedulable"), is_added=True)
+
+
 def _cordon(place: Place) -> None:
-    place.kubectl("cordon", *_nodes(place))
+    for node in place.memory.get("nodes", "").split():
+        fields.put(place, _closed(node), True)
 
 
 def _drain(place: Place) -> None:
@@ -139,7 +146,12 @@ def _open_nodes(place: Place) -> dict[str, str]:
 
 
 def _undrain(place: Place) -> None:
-    place.kubectl("uncordon", *(place.memory.get("nodes", "").split() or _nodes(place)))
+    nodes = _nodes(place)
+    ours = [node for node in nodes if fields.is_put(place, _closed(node))]
+    for node in ours:
+        fields.give_back(place, _closed(node))
+    if not ours and not place.memory and _is_drained(place):  # by hand
+        place.kubectl("uncordon", *nodes)
     _ready(place)
 
 

@@ -1,19 +1,26 @@
-"""What is done to a Deployment, by kubectl alone: it works on every cluster."""
+"""What is done to a Deployment or a StatefulSet, by Kubernetes' own means: on every cluster."""
 
 from __future__ import annotations
 
+import re
+import time
 from typing import Any
 
+from drills.application import ROLLED_OUT, Workload
+from drills.faults import fields
+from drills.faults.fields import Field
 from drills.faults.model import Place
-
-REPLICAS = "resiliency.demo/former-replicas"
-"""Annotation by which a Deployment that was scaled to nothing remembers its size."""
-
-IMAGE = "resiliency.demo/former-image"
-"""Annotation by which a Deployment with a spoilt image remembers the good one."""
+from drills.site import until
+from foundation import managed_fields
 
 BAD_TAG = "broken-on-purpose"
 """Tag of an image that is nowhere."""
+
+RESTARTED = "resiliency.demo/restarted-at"
+"""Annotation of the pods by which a fault rolls a workload; its fix rolls it back.
+
+`kubectl rollout restart` sets one that may be there already, and belongs to whoever set it.
+"""
 
 READY_SECONDS = 120
 """How long pods may take to get ready, on a loaded machine."""
@@ -21,71 +28,77 @@ READY_SECONDS = 120
 GONE_SECONDS = 60
 """How long pods may take to end: they drain for up to 30 s."""
 
-Name = tuple[str, str]
+
+def read(place: Place, workload: Workload) -> dict[str, Any]:
+    """The workload as the cluster knows it."""
+    return place.site.read(place.cluster, *workload)
 
 
-def read(place: Place, name: Name) -> dict[str, Any]:
-    """The Deployment as the cluster knows it."""
-    return place.site.read(place.cluster, "deployment", *name)
+def replicas(workload: Workload) -> Field:
+    """The number of its pods."""
+    return fields.of_workload(workload, ("spec", "replicas"))
 
 
-def former(found: dict[str, Any], annotation: str) -> str | None:
-    """What the Deployment remembers; None if nothing."""
-    value = found["metadata"].get("annotations", {}).get(annotation)
-    return None if value is None else str(value)
+def restarted(workload: Workload) -> Field:
+    """The annotation of its pods that only a fault sets."""
+    path = ("spec", "template", "metadata", "annotations", RESTARTED)
+    return fields.of_workload(workload, path, is_added=True)
 
 
-def patch(place: Place, name: Name, change: dict[str, Any]) -> None:
-    """Changes a Deployment in one step."""
-    place.site.patch(place.cluster, "deployment", *name, change)
+def image(place: Place, workload: Workload) -> Field:
+    """The image of its first container."""
+    container = read(place, workload)["spec"]["template"]["spec"]["containers"][0]["name"]
+    path = ("spec", "template", "spec", "containers", (("name", container),), "image")
+    return fields.of_workload(workload, path)
 
 
-def scale_to_zero(place: Place, name: Name, selector: str) -> None:
-    """Takes all pods away, remembers how many there were, and waits until the last has ended."""
-    found = read(place, name)
-    count = found["spec"].get("replicas", 1)
-    if count:
-        annotations = {REPLICAS: str(count)}
-        patch(place, name, {"metadata": {"annotations": annotations}, "spec": {"replicas": 0}})
+def scale_to_zero(place: Place, workload: Workload, selector: str) -> None:
+    """Takes all pods away, and waits until the last has ended."""
+    fields.put(place, replicas(workload), 0)
     limit = f"--timeout={GONE_SECONDS}s"
-    which = ("pod", "--namespace", name[0], "--selector", selector)
+    which = ("pod", "--namespace", workload.namespace, "--selector", selector)
     place.kubectl("wait", "--for=delete", *which, limit, seconds=GONE_SECONDS + 10)
 
 
-def restore(place: Place, name: Name) -> None:
-    """Gives the Deployment the size that it remembers, and waits until its pods are ready."""
-    found = read(place, name)
-    count = former(found, REPLICAS)
-    if count is not None:
-        size = {} if found["spec"].get("replicas") else {"spec": {"replicas": int(count)}}
-        patch(place, name, {"metadata": {"annotations": {REPLICAS: None}}, **size})
-    wait_ready(place, name)
+def restore(place: Place, workload: Workload) -> None:
+    """Gives the workload its former size, and waits until its pods are ready."""
+    fields.give_back(place, replicas(workload))
+    wait_ready(place, workload)
 
 
-def is_gone(place: Place, name: Name) -> bool:
-    """Whether the Deployment was scaled to nothing by `scale_to_zero`."""
-    found = read(place, name)
-    return former(found, REPLICAS) is not None and not found["spec"].get("replicas")
+def is_gone(place: Place, workload: Workload) -> bool:
+    """Whether the workload was scaled to nothing by `scale_to_zero`."""
+    return fields.is_put(place, replicas(workload))
 
 
-def wait_ready(place: Place, name: Name) -> None:
+def wait_ready(place: Place, workload: Workload) -> None:
     """Waits until all pods that are wanted are there and ready."""
-    namespace, deployment = name
-    which = (f"deployment/{deployment}", "--namespace", namespace)
+    if workload.kind not in ROLLED_OUT:
+        return
+    which = (f"{workload.kind.lower()}/{workload.name}", "--namespace", workload.namespace)
     limit = f"--timeout={READY_SECONDS}s"
     place.kubectl("rollout", "status", *which, limit, seconds=READY_SECONDS + 10)
 
 
-def restart(place: Place, name: Name) -> None:
+def restart(place: Place, workload: Workload) -> None:
     """Replaces every pod by a new one, as a new version would, and waits for the last."""
-    namespace, deployment = name
-    place.kubectl("rollout", "restart", f"deployment/{deployment}", "--namespace", namespace)
-    wait_ready(place, name)
+    fields.put(place, restarted(workload), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    wait_ready(place, workload)
 
 
-def delete_one_pod(place: Place, name: Name, selector: str) -> None:
+def roll_back(place: Place, workload: Workload) -> None:
+    """Rolls back to the pods of before `restart`, and waits for the last."""
+    fields.give_back(place, restarted(workload))
+    wait_ready(place, workload)
+
+
+def is_restarted(place: Place, workload: Workload) -> bool:
+    """Whether the workload runs the pods of `restart`."""
+    return fields.is_put(place, restarted(workload))
+
+
+def delete_one_pod(place: Place, namespace: str, selector: str) -> None:
     """Takes one ready pod away by force."""
-    namespace, _ = name
     which = ("pods", "--namespace", namespace, "--selector", selector)
     pods = place.site.get(place.cluster, *which, "--field-selector=status.phase=Running")["items"]
     if pods:
@@ -94,40 +107,34 @@ def delete_one_pod(place: Place, name: Name, selector: str) -> None:
         place.kubectl("delete", "pod", pod, "--namespace", namespace, *force, seconds=60)
 
 
-def spoil_image(place: Place, name: Name) -> None:
+def spoil_image(place: Place, workload: Workload, selector: str) -> None:
     """Rolls out a version whose image is nowhere, and waits until its first pod is there."""
-    found = read(place, name)
-    container = found["spec"]["template"]["spec"]["containers"][0]
-    if not container["image"].endswith(f":{BAD_TAG}"):
-        bad = f"{container['image'].rpartition(':')[0]}:{BAD_TAG}"
-        _set_image(place, name, container["name"], bad, remembered=container["image"])
-    limit = f"--timeout={GONE_SECONDS}s"
-    which = (f"deployment/{name[1]}", "--namespace", name[0])
-    condition = "--for=jsonpath={.status.unavailableReplicas}=1"
-    place.kubectl("wait", condition, *which, limit, seconds=GONE_SECONDS + 10)
+    field = image(place, workload)
+    good = str(managed_fields.value_at(read(place, workload), field.path))
+    bad = spoilt(good)
+    if good != bad:
+        fields.put(place, field, bad)
+    which = ("pods", "--namespace", workload.namespace, "--selector", selector)
+
+    def is_there() -> bool:
+        pods = place.site.get(place.cluster, *which)["items"]
+        return any(bad == each["image"] for pod in pods for each in pod["spec"]["containers"])
+
+    what = f"a pod of the bad version of {workload.name} in {place.cluster} is there"
+    until(is_there, what, GONE_SECONDS, pause=0.5)
 
 
-def restore_image(place: Place, name: Name) -> None:
+def spoilt(image: str) -> str:
+    """Return an image of the same repository that is nowhere."""
+    return f"{re.sub(r'(:[^/:@]*)?(@.*)?$', '', image, count=1)}:{BAD_TAG}"
+
+
+def restore_image(place: Place, workload: Workload) -> None:
     """Rolls the version out that was there before, and waits until its pods are ready."""
-    found = read(place, name)
-    image = former(found, IMAGE)
-    if image is not None:
-        container = found["spec"]["template"]["spec"]["containers"][0]["name"]
-        _set_image(place, name, container, image, remembered=None)
-    wait_ready(place, name)
+    fields.give_back(place, image(place, workload))
+    wait_ready(place, workload)
 
 
-def is_spoilt(place: Place, name: Name) -> bool:
-    """Whether the Deployment has a version rolled out by `spoil_image`."""
-    return former(read(place, name), IMAGE) is not None
-
-
-def _set_image(
-    place: Place, name: Name, container: str, image: str, remembered: str | None
-) -> None:
-    containers = [{"name": container, "image": image}]
-    change = {
-        "metadata": {"annotations": {IMAGE: remembered}},
-        "spec": {"template": {"spec": {"containers": containers}}},
-    }
-    patch(place, name, change)
+def is_spoilt(place: Place, workload: Workload) -> bool:
+    """Whether the workload has a version rolled out by `spoil_image`."""
+    return fields.is_put(place, image(place, workload))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from drills.faults import deployments, processes
+from drills.faults import deployments, fields, processes
 from drills.faults.model import Fault, Kind, Layer, Moves, Place
-from drills.site import GATEWAY
-
-_SELECTOR = "app.kubernetes.io/name=gateway"
+from drills.site import GATEWAY, GATEWAY_SELECTOR
+from toolchain.errors import UserError
 
 
 def _gone(place: Place) -> None:
-    deployments.scale_to_zero(place, GATEWAY, _SELECTOR)
+    deployments.scale_to_zero(place, GATEWAY, GATEWAY_SELECTOR)
+
+
+def _size(place: Place) -> dict[str, str]:
+    return fields.remember(place, deployments.replicas(GATEWAY))
 
 
 def _restore(place: Place) -> None:
@@ -21,11 +24,18 @@ def _gone_seen(place: Place) -> bool:
     return deployments.is_gone(place, GATEWAY)
 
 
+def _envoys(place: Place) -> list[int]:
+    pids = processes.envoys(place)
+    if not pids:
+        raise UserError(f"{place.cluster}: no process of the gateway runs that could be struck")
+    return pids
+
+
 def _kill_one(place: Place) -> None:
     if place.site.is_local:
-        processes.kill_one(place, place.cluster)
+        processes.kill(_envoys(place)[:1])
     else:
-        deployments.delete_one_pod(place, GATEWAY, _SELECTOR)
+        deployments.delete_one_pod(place, GATEWAY.namespace, GATEWAY_SELECTOR)
 
 
 def _wait(place: Place) -> None:
@@ -36,17 +46,30 @@ def _restart(place: Place) -> None:
     deployments.restart(place, GATEWAY)
 
 
+def _unrestarted(place: Place) -> dict[str, str]:
+    return fields.remember(place, deployments.restarted(GATEWAY))
+
+
+def _roll_back(place: Place) -> None:
+    deployments.roll_back(place, GATEWAY)
+
+
+def _restarted(place: Place) -> bool:
+    return deployments.is_restarted(place, GATEWAY)
+
+
 def _freeze(place: Place) -> None:
-    processes.freeze(place, place.cluster)
+    processes.freeze(_envoys(place), f"the gateway of {place.cluster}")
 
 
 def _thaw(place: Place) -> None:
-    processes.thaw(place, place.cluster)
+    what = f"the gateway of {place.cluster}"
+    processes.thaw(lambda: processes.envoys(place), what)
     deployments.wait_ready(place, GATEWAY)
 
 
 def _frozen(place: Place) -> bool:
-    return processes.is_frozen(place, place.cluster)
+    return processes.is_frozen(processes.envoys(place))
 
 
 IN_FLIGHT = 5
@@ -62,6 +85,7 @@ FAULTS = (
         _gone,
         _restore,
         seen=_gone_seen,
+        remember=_size,
     ),
     Fault(
         "gateway-killed",
@@ -76,10 +100,12 @@ FAULTS = (
         "gateway-restart",
         Layer.GATEWAY,
         Kind.REFUSES,
-        "Replaces every pod of the gateway, one after the other.",
+        "Replaces every pod of the gateway, one after the other, and rolls back.",
         _restart,
-        _wait,
+        _roll_back,
         moves=Moves.SOME,
+        seen=_restarted,
+        remember=_unrestarted,
     ),
     Fault(
         "gateway-hangs",
@@ -106,11 +132,13 @@ FAULTS = (
         "edge-restart",
         Layer.GATEWAY,
         Kind.REFUSES,
-        "Replaces every pod of the edge.",
+        "Replaces every pod of the edge, and rolls back.",
         _restart,
-        _wait,
+        _roll_back,
         moves=Moves.NONE,
         edge=True,
+        seen=_restarted,
+        remember=_unrestarted,
     ),
 )
 """All of this layer, in the order of a talk."""

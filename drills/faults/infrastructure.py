@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from drills.faults import network, services
+from drills.faults import fields, network, services
 from drills.faults.cluster import run_a_pod
 from drills.faults.model import Fault, Kind, Layer, Moves, Place
 from drills.site import EDGE, GATEWAY
@@ -19,21 +19,28 @@ def _cut(place: Place) -> None:
     if place.site.is_local:
         network.apply(place, "region-cut", network.between(place, place.site.clusters))
     else:
-        services.close(place, GATEWAY)
+        services.close(place, GATEWAY.namespace, GATEWAY.name)
+
+
+def _selector(place: Place) -> dict[str, str]:
+    """Remembers the selector's owner, where the Service is going to be closed."""
+    if place.site.is_local:
+        return {}
+    return fields.remember(place, services.closed(GATEWAY.namespace, GATEWAY.name))
 
 
 def _uncut(place: Place) -> None:
     here = dataclasses.replace(place, site=dataclasses.replace(place.site, elsewhere=False))
     if here.site.is_local:  # however it was cut off
         network.mend(here, "region-cut")
-    if services.is_closed(place, GATEWAY):
-        services.open_again(place, GATEWAY)
+    if services.is_closed(place, GATEWAY.namespace, GATEWAY.name):
+        services.open_again(place, GATEWAY.namespace, GATEWAY.name)
 
 
 def _cut_seen(place: Place) -> bool:
     if place.site.is_local and network.is_there(place, "region-cut"):
         return True
-    return services.is_closed(place, GATEWAY)
+    return services.is_closed(place, GATEWAY.namespace, GATEWAY.name)
 
 
 def _cut_link(place: Place) -> None:
@@ -84,6 +91,7 @@ FAULTS = (
         _cut,
         _uncut,
         seen=_cut_seen,
+        remember=_selector,
     ),
     Fault(
         "link-cut",

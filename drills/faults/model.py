@@ -99,6 +99,10 @@ class Fault:
     """Whether it strikes the edge instead of an application cluster."""
     machine: str = ""
     """Why it needs the machine below the cluster; empty when Kubernetes' own means are enough."""
+    workloads: tuple[str, ...] = ()
+    """Kinds of the application's workload that it can be made in; empty: it does not matter."""
+    portal: str = ""
+    """What it needs of the demo's own application; empty when any will do."""
     seen: Callable[[Place], bool] = never
     """Whether the fault can be seen to be in force, without any record of it."""
     prepare: Callable[[Place], object] = nothing
@@ -128,4 +132,6 @@ class Fault:
         """Why it cannot be done there; empty if it can."""
         if self.machine and not site.is_local:
             return f"needs the machine below the cluster: {self.machine}"
-        return ""
+        if self.portal and not site.application.is_portal:
+            return f"needs the application of manifests/app.yaml: {self.portal}"
+        return site.application.lacks(self.workloads) if self.workloads else ""

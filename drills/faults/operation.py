@@ -28,7 +28,7 @@ def _other_mode(site: Site) -> str:
 
 def _after_switch(site: Site, _: str) -> tuple[str, ...]:
     if _other_mode(site) == "standby":
-        return (update.setting(site.stack, "activeCluster") or site.application[0],)
+        return (update.setting(site.stack, "activeCluster") or site.application_clusters[0],)
     return _weighted(_clusters(site))
 
 

@@ -1,73 +1,114 @@
-"""Signals to the Envoys of an embedded cluster, as the machine below it sees them."""
+"""Signals to processes of an embedded cluster's pods, as the machine below it sees them.
+
+A gateway's Envoys are known by what they call themselves, an application's processes by their pods'
+cgroups: whatever program it is.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from drills.faults.model import Place
 from drills.site import until
 from toolchain.errors import UserError
 
-PORTAL = "web-portal"
-"""What the portal's Envoys call themselves; a gateway's are called as their cluster."""
+_PAUSE = "pause"
+"""Name of the process that keeps a pod's network; it answers nobody."""
 
 SECONDS = 5
 """How long the kernel may take for a signal."""
 
 
-def envoys(place: Place, service: str, proc: Path = Path("/proc")) -> list[int]:
-    """Process ids of a cluster's Envoys that call themselves `service`, the oldest first."""
-    groups = [f"{node.cgroup}/" for node in place.spec.members]
-    found = []
-    for entry in proc.iterdir():
-        if not entry.name.isdigit():
-            continue
-        with contextlib.suppress(OSError):  # it has just ended
-            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            if not words[0].endswith("envoy") or "--service-cluster" not in words:
-                continue
-            named = words[words.index("--service-cluster") + 1]
-            group = (entry / "cgroup").read_text()
-            if named == service and any(path in group for path in groups):
-                found.append(int(entry.name))
-    return sorted(found)
+def envoys(place: Place, proc: Path = Path("/proc")) -> list[int]:
+    """Return the process ids of the gateway's Envoys, which call themselves as their cluster."""
+    return [pid for pid, words, _ in _in_cgroup(place, proc) if _is_gateway(words, place.cluster)]
 
 
-def kill_one(place: Place, service: str) -> None:
-    """Ends one of the Envoys at once; the kubelet starts it again. Raises UserError."""
-    pids = envoys(place, service)
-    if not pids:
-        raise UserError(f"{place.cluster}: no process of {service} runs that could be killed")
-    os.kill(pids[0], signal.SIGKILL)
-    until(lambda: pids[0] not in envoys(place, service), f"process {pids[0]} has ended", SECONDS)
+def of_pods(place: Place, uids: Iterable[str], proc: Path = Path("/proc")) -> list[int]:
+    """Return the process ids of pods, by the pods' `metadata.uid`, the oldest first."""
+    groups = [f"/pod{uid}/" for uid in uids]
+    return [
+        pid for pid, _, group in _in_cgroup(place, proc) if any(part in group for part in groups)
+    ]
 
 
-def freeze(place: Place, service: str) -> None:
-    """Stops all of the Envoys: they hold their connections and do nothing. Raises UserError."""
-    pids = envoys(place, service)
-    if not pids:
-        raise UserError(f"{place.cluster}: no process of {service} runs that could be stopped")
-    for pid in pids:
+def of_application(place: Place) -> list[list[int]]:
+    """Return the process ids of each running pod of the application. Raises UserError."""
+    known = place.site.application
+    which = ("pods", "--namespace", known.namespace, "--selector", known.label_selector)
+    found = place.site.get(place.cluster, *which, "--field-selector=status.phase=Running")["items"]
+    pids = [of_pods(place, [pod["metadata"]["uid"]]) for pod in found]
+    if not any(pids):
+        raise UserError(f"{place.cluster}: no process of {known.name} runs that could be struck")
+    return [each for each in pids if each]
+
+
+def of_other_pods(place: Place, proc: Path = Path("/proc")) -> list[int]:
+    """Return the process ids of all pods but the gateway's, without asking the API server."""
+    return [
+        pid
+        for pid, words, group in _in_cgroup(place, proc)
+        if "/pod" in group and not _is_gateway(words, place.cluster)
+    ]
+
+
+def kill(pids: Iterable[int]) -> None:
+    """End processes at once; the kubelet starts their container again. Raises UserError."""
+    ended = list(pids)
+    for pid in ended:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    what = f"processes {' '.join(map(str, ended))} have ended"
+    until(lambda: not any(_state(pid) not in ("", "Z") for pid in ended), what, SECONDS)
+
+
+def freeze(pids: Iterable[int], what: str) -> None:
+    """Stop processes: they hold their connections and do nothing. Raises UserError."""
+    stopped = list(pids)
+    for pid in stopped:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
-    until(lambda: is_frozen(place, service), f"{service} of {place.cluster} has stopped", SECONDS)
+    until(lambda: all(_state(pid) in ("", "T") for pid in stopped), f"{what} has stopped", SECONDS)
 
 
-def thaw(place: Place, service: str) -> None:
-    """Lets all of the Envoys go on. Raises UserError."""
-    for pid in envoys(place, service):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
-    what = f"{service} of {place.cluster} goes on"
-    until(lambda: not is_frozen(place, service), what, SECONDS)
+def thaw(pids: Callable[[], Iterable[int]], what: str) -> None:
+    """Let processes go on. Raises UserError."""
+    for pid in pids():
+        if _state(pid) == "T":
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+    until(lambda: not is_frozen(pids()), f"{what} goes on", SECONDS)
 
 
-def is_frozen(place: Place, service: str) -> bool:
-    """Whether any of the Envoys is stopped."""
-    return any(_state(pid) == "T" for pid in envoys(place, service))
+def is_frozen(pids: Iterable[int]) -> bool:
+    """Check whether any of the processes is stopped."""
+    return any(_state(pid) == "T" for pid in pids)
+
+
+def _in_cgroup(place: Place, proc: Path) -> Iterator[tuple[int, list[str], str]]:
+    """Return process id, command line and cgroups of all in the cluster's nodes, the oldest first.
+
+    Those that only keep a pod's network are left out.
+    """
+    groups = [f"{node.cgroup}/" for node in place.spec.members]
+    for pid in sorted(int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()):
+        with contextlib.suppress(OSError):  # it has just ended
+            group = (proc / str(pid) / "cgroup").read_text()
+            if not any(path in group for path in groups):
+                continue
+            words = (proc / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if not words[0].endswith(_PAUSE):
+                yield pid, words, group
+
+
+def _is_gateway(words: Sequence[str], cluster: str) -> bool:
+    if not words[0].endswith("envoy") or "--service-cluster" not in words:
+        return False
+    return words[words.index("--service-cluster") + 1] == cluster
 
 
 def _state(pid: int) -> str:

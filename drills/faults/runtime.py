@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from drills.application import PORTAL
 from drills.faults.model import Place
-from drills.site import PORTAL
 from toolchain.errors import UserError
 
 DELAY = "fault.http.delay.fixed_delay_percent"

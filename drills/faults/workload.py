@@ -2,47 +2,58 @@
 
 from __future__ import annotations
 
-from drills.faults import deployments, processes, runtime
+from drills.application import ROLLED_OUT, SCALABLE
+from drills.faults import deployments, fields, processes, runtime
 from drills.faults.model import Fault, Kind, Layer, Moves, Place
-from drills.site import PORTAL
 
-_SELECTOR = "app=web-portal"
+_ANSWERS = "its Envoy delays and aborts requests on demand"
 
 
 def _gone(place: Place) -> None:
-    deployments.scale_to_zero(place, PORTAL, _SELECTOR)
+    known = place.site.application
+    deployments.scale_to_zero(place, known.workload, known.label_selector)
+
+
+def _size(place: Place) -> dict[str, str]:
+    return fields.remember(place, deployments.replicas(place.site.application.workload))
 
 
 def _restore(place: Place) -> None:
-    deployments.restore(place, PORTAL)
+    deployments.restore(place, place.site.application.workload)
 
 
 def _gone_seen(place: Place) -> bool:
-    return deployments.is_gone(place, PORTAL)
+    return deployments.is_gone(place, place.site.application.workload)
 
 
 def _kill_one(place: Place) -> None:
+    known = place.site.application
     if place.site.is_local:
-        processes.kill_one(place, processes.PORTAL)
+        processes.kill(processes.of_application(place)[0])
     else:
-        deployments.delete_one_pod(place, PORTAL, _SELECTOR)
+        deployments.delete_one_pod(place, known.namespace, known.label_selector)
 
 
 def _wait(place: Place) -> None:
-    deployments.wait_ready(place, PORTAL)
+    deployments.wait_ready(place, place.site.application.workload)
+
+
+def _what(place: Place) -> str:
+    return f"{place.site.application.name} of {place.cluster}"
 
 
 def _freeze(place: Place) -> None:
-    processes.freeze(place, processes.PORTAL)
+    pids = [pid for pod in processes.of_application(place) for pid in pod]
+    processes.freeze(pids, _what(place))
 
 
 def _thaw(place: Place) -> None:
-    processes.thaw(place, processes.PORTAL)
-    deployments.wait_ready(place, PORTAL)
+    processes.thaw(lambda: processes.of_other_pods(place), _what(place))
+    _wait(place)
 
 
 def _frozen(place: Place) -> bool:
-    return processes.is_frozen(place, processes.PORTAL)
+    return processes.is_frozen(processes.of_other_pods(place))
 
 
 def _slow(place: Place) -> None:
@@ -74,19 +85,37 @@ def _good_again(place: Place) -> None:
 
 
 def _bad_image(place: Place) -> None:
-    deployments.spoil_image(place, PORTAL)
+    known = place.site.application
+    deployments.spoil_image(place, known.workload, known.label_selector)
+
+
+def _image(place: Place) -> dict[str, str]:
+    workload = place.site.application.workload
+    return fields.remember(place, deployments.image(place, workload))
 
 
 def _good_image(place: Place) -> None:
-    deployments.restore_image(place, PORTAL)
+    deployments.restore_image(place, place.site.application.workload)
 
 
 def _image_seen(place: Place) -> bool:
-    return deployments.is_spoilt(place, PORTAL)
+    return deployments.is_spoilt(place, place.site.application.workload)
 
 
 def _restart(place: Place) -> None:
-    deployments.restart(place, PORTAL)
+    deployments.restart(place, place.site.application.workload)
+
+
+def _unrestarted(place: Place) -> dict[str, str]:
+    return fields.remember(place, deployments.restarted(place.site.application.workload))
+
+
+def _roll_back(place: Place) -> None:
+    deployments.roll_back(place, place.site.application.workload)
+
+
+def _restarted(place: Place) -> bool:
+    return deployments.is_restarted(place, place.site.application.workload)
 
 
 FAULTS = (
@@ -94,16 +123,18 @@ FAULTS = (
         "workload-gone",
         Layer.WORKLOAD,
         Kind.REFUSES,
-        "Scales web-portal to no pods.",
+        "Scales the application to no pods.",
         _gone,
         _restore,
+        workloads=SCALABLE,
         seen=_gone_seen,
+        remember=_size,
     ),
     Fault(
         "pod-killed",
         Layer.WORKLOAD,
         Kind.REFUSES,
-        "Kills one pod of web-portal, without a word to anybody.",
+        "Kills one pod of the application, without a word to anybody.",
         _kill_one,
         _wait,
         moves=Moves.SOME,
@@ -122,48 +153,56 @@ FAULTS = (
         "pods-slow",
         Layer.WORKLOAD,
         Kind.WRONG,
-        "Every answer of web-portal takes two seconds longer; its readiness says well.",
+        "Every answer of the application takes two seconds longer; its readiness says well.",
         _slow,
         _good_again,
+        portal=_ANSWERS,
         seen=_slow_seen,
     ),
     Fault(
         "pods-errors-some",
         Layer.WORKLOAD,
         Kind.WRONG,
-        "One request in five to web-portal fails with 503; its readiness says well.",
+        "One request in five to the application fails with 503; its readiness says well.",
         _some_errors,
         _good_again,
         moves=Moves.SOME,
+        portal=_ANSWERS,
         seen=_some_errors_seen,
     ),
     Fault(
         "pods-errors",
         Layer.WORKLOAD,
         Kind.WRONG,
-        "Every request to web-portal fails with 503; its readiness says well.",
+        "Every request to the application fails with 503; its readiness says well.",
         _errors,
         _good_again,
+        portal=_ANSWERS,
         seen=_errors_seen,
     ),
     Fault(
         "version-bad",
         Layer.WORKLOAD,
         Kind.REFUSES,
-        "Rolls out a version of web-portal that never becomes ready.",
+        "Rolls out a version of the application that never becomes ready.",
         _bad_image,
         _good_image,
         moves=Moves.NONE,
+        workloads=("Deployment",),
         seen=_image_seen,
+        remember=_image,
     ),
     Fault(
         "version-good",
         Layer.WORKLOAD,
         Kind.REFUSES,
-        "Replaces every pod of web-portal, as a good new version does.",
+        "Replaces every pod of the application, as a good new version does, and rolls back.",
         _restart,
-        _wait,
+        _roll_back,
         moves=Moves.SOME,
+        workloads=ROLLED_OUT,
+        seen=_restarted,
+        remember=_unrestarted,
     ),
 )
 """All of this layer, in the order of a talk."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from drills import report
 from drills.traffic import record
 from toolchain import environment
+from toolchain.entry import entry
 
 REPORTS = environment.PROJECT / "reports"
 
@@ -29,15 +30,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="a folder with a record, a record, or the name of a folder in reports/",
     )
     names = parser.parse_args(words).runs
-    try:
-        if comparing:
-            report.print_comparison(_place(names[0]), _place(names[1]))
-        else:
-            folder = _place(names[0])
-            print(report.write(folder if folder.is_dir() else folder.parent))
-    except record.RecordError as error:
-        print(error, file=sys.stderr)
-        return 1
+    return entry(lambda: _run(names))
+
+
+def _run(names: Sequence[str]) -> int:
+    """Compare two runs, or write the report of the one."""
+    places = [_place(name) for name in names]
+    if len(places) > 1:
+        report.print_comparison(*places)
+    else:
+        (folder,) = places
+        print(report.write(folder if folder.is_dir() else folder.parent))
     return 0
 
 

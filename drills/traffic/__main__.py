@@ -20,11 +20,12 @@ from drills.arguments import positive
 from drills.traffic import record, summary, target, view
 from drills.traffic.accounts import ledger_of
 from drills.traffic.events import Announcements
-from drills.traffic.generator import Traffic, TrafficError
+from drills.traffic.generator import Traffic
 from drills.traffic.model import Event, Header, Lane, LanePlan, Objectives, Plan
 from drills.traffic.portal import PortalLogs
 from drills.traffic.window import Live, Second
 from toolchain import environment
+from toolchain.entry import entry
 from toolchain.errors import UserError
 
 _TICK = 0.2  # seconds between two looks at what came
@@ -34,13 +35,7 @@ _KEEP = 10.0  # seconds of samples in memory; the record has them all
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; gives its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        return _run(options)
-    except (target.TargetError, TrafficError, record.RecordError, UserError) as error:
-        print(error, file=sys.stderr)
-    except FileExistsError as error:
-        print(f"{error.filename} exists already. Name another: --record FILE", file=sys.stderr)
-    return 1
+    return entry(lambda: _run(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,7 +108,7 @@ def _run(options: argparse.Namespace) -> int:
         config_digest=target.config_digest(stack.stack) if stack else "",
         objectives=Objectives(slowest=options.slow, moved=None),
         serving=stack.serving if stack else None,
-        portal_logs=stack is not None and not options.no_duplicates,
+        portal_logs=stack is not None and stack.is_portal and not options.no_duplicates,
         environment=target.described() | ({"lbMode": stack.lb_mode} if stack else {}),
     )
     file = options.record or environment.PROJECT / "reports" / run / record.FILE
@@ -125,7 +120,10 @@ def _run(options: argparse.Namespace) -> int:
         else None
     )
     state = Live(uncounted=plan.uncounted)
-    _watch(traffic, logs, announced, _output(options.json, header, plan), state)
+    try:
+        _watch(traffic, logs, announced, _output(options.json, header, plan), state)
+    except FileExistsError as error:
+        raise UserError(f"{error.filename} exists already. Name another: --record FILE") from None
     return _finish(traffic, options.json, with_report=not options.record)
 
 

@@ -23,13 +23,14 @@ from typing import Any, Self
 from drills.traffic import record
 from drills.traffic.model import Event, Execution, Header, Plan, Sample
 from toolchain import tools
+from toolchain.errors import UserError
 
 PROGRAM = "traffic-generator"
 _FLUSH = 0.2  # seconds that a sample may take to reach the file
 _PATIENCE = 5.0  # seconds beyond the time-out that the process has to end by itself
 
 
-class TrafficError(Exception):
+class TrafficError(UserError):
     """The generator could not be started, or ended before its time; the text is for people."""
 
 

@@ -27,6 +27,7 @@ from drills.traffic.model import (
     Plan,
     Sample,
 )
+from toolchain.errors import UserError
 
 FILE = "record.jsonl"
 """Name of a record inside the folder of its run."""
@@ -34,7 +35,7 @@ FILE = "record.jsonl"
 Entry = Sample | Event | Execution
 
 
-class RecordError(Exception):
+class RecordError(UserError):
     """A file is not a record, or not readable; the text is for people."""
 
 

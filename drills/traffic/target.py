@@ -8,18 +8,19 @@ import os
 import platform
 import subprocess
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from drills.application import Application
 from toolchain import ToolMissing, environment, tools
 from toolchain.errors import UserError
 
 _SWITCHED_OFF = 0
 
 
-class TargetError(Exception):
+class TargetError(UserError):
     """It is not known where to send requests; the text is for people."""
 
 
@@ -38,6 +39,10 @@ class Target:
     """Address of the naive route, to compare with; empty where it is switched off."""
     platform: str = "envoy"
     """What moves the traffic."""
+    priorities: Sequence[Sequence[str]] = ()
+    """Groups of application clusters; the first shares all traffic while nothing fails."""
+    application: Mapping[str, Any] | None = None
+    """The first exposed Service and its workload: see `drills.application`."""
 
     @property
     def folder(self) -> Path:
@@ -48,6 +53,11 @@ class Target:
     def kubeconfig(self) -> Path:
         """The file with the contexts of the stack's clusters."""
         return environment.kubeconfig(self.stack)
+
+    @property
+    def is_portal(self) -> bool:
+        """Whether the application is the demo's own, whose log says what was executed."""
+        return self.application is None or Application.of(self.application).is_portal
 
     @property
     def serving(self) -> tuple[str, ...] | None:
@@ -83,6 +93,8 @@ def selected(stack: str | None = None) -> Target:
         weights=outputs.get("edgeWeights") or {},
         naive_url=str(outputs.get("naiveUrl", "")),
         platform=str(outputs.get("platform", "envoy")),
+        priorities=outputs.get("edgePriorities") or (),
+        application=outputs.get("application"),
     )
 
 

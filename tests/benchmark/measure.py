@@ -78,6 +78,7 @@ class FirstPage(threading.Thread):
 
 def timed_lines(demo: Checkout, *command: str) -> list[Line]:
     """Runs a command to its end; gives what it printed. Raises CommandFailed if it fails."""
+    demo.check_backends()
     begin = time.monotonic()
     lines = []
     with subprocess.Popen(

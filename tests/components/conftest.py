@@ -19,7 +19,10 @@ from tests.event_loops import closed_at_the_end
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "multi-cluster-resiliency"
 MANAGER = {"pulumi.com/patchFieldManager": "pulumi-kubernetes-multi-cluster-resiliency"}
-AT_ONCE = {"pulumi.com/deletionPropagationPolicy": "background"}
+AT_ONCE = {
+    "pulumi.com/deletionPropagationPolicy": "background",
+    "pulumi.com/patchForce": "true",
+}
 """What every object is given beside what its document says; what stays is not given the second."""
 
 

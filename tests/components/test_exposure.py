@@ -12,7 +12,7 @@ from components import inventory
 from components.backends.existing import ExistingBackend
 from components.backends.mark import ANNOTATION
 from components.backends.review import Seen
-from components.manifest import SKIP_AWAIT
+from components.waiting import SKIP_AWAIT
 from tests.components.conftest import Demo, kubeconfig, secret_value, value
 
 ALL = ("corp-edge", "east-cluster", "west-cluster")
@@ -39,12 +39,12 @@ def existing(run: Callable[..., Demo], monkeypatch: pytest.MonkeyPatch) -> Exist
 def gateways(demo: Demo) -> dict[str, dict[str, Any]]:
     """The Services of the gateways by cluster."""
     services = demo.of_type("core/v1:Service")
-    return {name: services[f"{name}-gateway"] for name in ALL}
+    return {name: services[f"{name}/tetrate-system/gateway"] for name in ALL}
 
 
 def targets(demo: Demo, cluster: str, envoy_cluster: str) -> set[tuple[str, int]]:
     """Addresses and ports of the gateways that a gateway's Envoys send to."""
-    data = demo.of_type("core/v1:ConfigMap")[f"{cluster}-gateway-config"]["data"]
+    data = demo.of_type("core/v1:ConfigMap")[f"{cluster}/tetrate-system/gateway-config"]["data"]
     found = set()
     for each in yaml.safe_load(data["envoy.yaml"])["static_resources"]["clusters"]:
         if each["name"].startswith(envoy_cluster):
@@ -96,7 +96,7 @@ def test_node_ports_are_in_the_services_and_in_every_configuration(existing: Exi
     assert targets(demo, "corp-edge", "regions_") == {("192.0.2.3", 31000), ("192.0.2.4", 31000)}
     assert targets(demo, "east-cluster", "app_") == {("192.0.2.4", 31001)}
     assert value(demo.outputs["url"]) == "https://192.0.2.2:31000/web-portal"
-    data = demo.of_type("core/v1:ConfigMap")["corp-edge-gateway-config"]["data"]
+    data = demo.of_type("core/v1:ConfigMap")["corp-edge/tetrate-system/gateway-config"]["data"]
     assert "port_redirect: 31000" in data["envoy.yaml"]
 
 

@@ -259,11 +259,11 @@ def test_only_the_edge_has_an_address_in_the_internet(up: Run) -> None:
     kind = "networking.gke.io/load-balancer-type"
     everywhere = "networking.gke.io/internal-load-balancer-allow-global-access"
     for name in APPLICATION:
-        service = services[f"{name}-gateway"]
+        service = services[f"{name}/tetrate-system/gateway"]
         assert service["spec"]["type"] == "LoadBalancer"
         notes = service["metadata"]["annotations"]
         assert (notes[kind], notes[everywhere]) == ("Internal", "true")
-    assert kind not in services["corp-edge-gateway"]["metadata"]["annotations"]
+    assert kind not in services["corp-edge/tetrate-system/gateway"]["metadata"]["annotations"]
 
 
 def test_the_edges_url_is_its_load_balancers_address_or_what_the_settings_say(up: Run) -> None:

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from components import plan
-from components.manifest import SKIP_AWAIT
+from components.routes import twin_name
+from components.waiting import SKIP_AWAIT
 from localkube import spec
 from tests.components.conftest import (
     AT_ONCE,
@@ -64,7 +65,7 @@ def test_the_application_is_not_on_the_edge_and_the_clients_certificate_only_the
 
 def test_all_that_the_application_is_made_of_is_registered_as_its_manifest_says(run: Run) -> None:
     demo = run()
-    made = demo.of_type("apps/v1:Deployment")["east-cluster-web-portal"]
+    made = demo.of_type("apps/v1:Deployment")["east-cluster/transaction-service/web-portal"]
     documents = yaml.safe_load_all((ROOT / "manifests" / "app.yaml").read_text())
     assert made == noted(next(d for d in documents if d["kind"] == "Deployment"))
 
@@ -90,7 +91,7 @@ def test_the_mode_is_on_the_services_on_the_edge_and_in_the_outputs(
     demo = run(lbMode=mode, activeCluster="west-cluster")
     services = demo.of_type("core/v1:Service")
     given = [
-        services[f"{cluster}-web-portal"]["metadata"]["annotations"][EXPOSED]
+        services[f"{cluster}/transaction-service/web-portal"]["metadata"]["annotations"][EXPOSED]
         for cluster in APPLICATION
     ]
     assert given == [east, west]
@@ -113,14 +114,16 @@ def test_a_switch_changes_the_edge_and_the_weights_only(run: Run) -> None:
     changed = {key[1] for key in before if before[key] != after[key]}
     assert changed == {
         "west-cluster",  # the component that tells people
-        "west-cluster-web-portal",
+        "west-cluster/transaction-service/web-portal",
         "corp-edge",
-        "corp-edge-gateway",
-        "corp-edge-gateway-config",
+        "corp-edge/tetrate-system/gateway",
+        "corp-edge/tetrate-system/gateway-config",
         "corp-edge-answer",
     }
     old, new = (
-        run(lbMode=mode).of_type("apps/v1:Deployment")["corp-edge-gateway"]["spec"]["template"]
+        run(lbMode=mode).of_type("apps/v1:Deployment")["corp-edge/tetrate-system/gateway"]["spec"][
+            "template"
+        ]
         for mode in ("active", "standby")
     )
     assert old["metadata"] != new["metadata"], "the edge's pods would not be rolled"
@@ -172,6 +175,14 @@ def test_outputs_are_those_that_scripts_rely_on(run: Run) -> None:
         "caCertificate": "certificate of authority",
         "lbMode": "active",
         "edgeWeights": {"east-cluster": 100, "west-cluster": 100},
+        "edgePriorities": [["east-cluster", "west-cluster"]],
+        "application": {
+            "namespace": "transaction-service",
+            "workload": {"kind": "Deployment", "name": "web-portal"},
+            "selector": {"app": "web-portal"},
+            "host": "online-banking.dynabank.com",
+            "path": "/web-portal",
+        },
     }
 
 
@@ -189,14 +200,16 @@ def test_the_naive_route_has_an_address_and_every_tier_knows_it(run: Run) -> Non
     assert demo.of_type("demo:edge:Edge")["corp-edge"]["naiveRoute"] is True
     configs = demo.of_type("core/v1:ConfigMap")
     for name in ALL:
-        text = configs[f"{name}-gateway-config"]["data"]["envoy.yaml"]
+        text = configs[f"{name}/tetrate-system/gateway-config"]["data"]["envoy.yaml"]
         assert "naive_transaction-service_web-portal" in text, name
 
 
 def test_the_naive_route_follows_the_weights(run: Run) -> None:
     def naive_places(**settings: str) -> set[str]:
         demo = run(naiveRoute="true", activeCluster="west-cluster", **settings)
-        text = demo.of_type("core/v1:ConfigMap")["corp-edge-gateway-config"]["data"]["envoy.yaml"]
+        text = demo.of_type("core/v1:ConfigMap")["corp-edge/tetrate-system/gateway-config"]["data"][
+            "envoy.yaml"
+        ]
         clusters = yaml.safe_load(text)["static_resources"]["clusters"]
         (naive,) = [c for c in clusters if c["name"].startswith("naive_")]
         return {group["locality"]["zone"] for group in naive["load_assignment"]["endpoints"]}
@@ -213,7 +226,7 @@ def test_switching_the_naive_route_on_rolls_the_gateways_and_nothing_else(run: R
     )
     assert before.keys() == after.keys()
     changed = {key[1] for key in before if before[key] != after[key]}
-    gateways = {f"{name}-gateway{part}" for name in ALL for part in ("", "-config")}
+    gateways = {f"{name}/tetrate-system/gateway{part}" for name in ALL for part in ("", "-config")}
     assert changed == gateways | {"corp-edge", "corp-edge-answer"}
 
 
@@ -221,7 +234,7 @@ def test_the_clients_certificate_covers_the_host_and_the_address_in_the_url(run:
     demo = run()
     names = demo.of_type("pki:Certificate")["corp-edge-online-banking-certs"]["names"]
     assert names == ["online-banking.dynabank.com", "127.0.0.1", "localhost"]
-    secret = demo.of_type("core/v1:Secret")["corp-edge-online-banking-certs"]
+    secret = demo.of_type("core/v1:Secret")["corp-edge/tetrate-system/online-banking-certs"]
     assert secret["type"] == "kubernetes.io/tls"
     assert secret["metadata"]["namespace"] == "tetrate-system"
     texts = {key: b64decode(text).decode() for key, text in secret_value(secret["data"]).items()}
@@ -242,8 +255,8 @@ def test_edge_and_gateways_have_certificates_of_their_own_for_one_another(run: R
 def test_the_edge_sends_to_every_cluster_and_each_gateway_to_every_other(run: Run) -> None:
     configs = run().of_type("core/v1:ConfigMap")
     address = {name: spec.node_address(i) for i, name in enumerate(ALL)}
-    edge = configs["corp-edge-gateway-config"]["data"]["envoy.yaml"]
-    east = configs["east-cluster-gateway-config"]["data"]["envoy.yaml"]
+    edge = configs["corp-edge/tetrate-system/gateway-config"]["data"]["envoy.yaml"]
+    east = configs["east-cluster/tetrate-system/gateway-config"]["data"]["envoy.yaml"]
     assert address["east-cluster"] in edge and address["west-cluster"] in edge
     assert address["west-cluster"] in east and address["east-cluster"] not in east
 
@@ -301,7 +314,9 @@ MANY = [
 
 def envoy_groups(demo: Demo, cluster: str, prefix: str) -> dict[str, tuple[int, int]]:
     """Cluster -> its priority and its share, as the Envoys of `cluster` are told."""
-    text = demo.of_type("core/v1:ConfigMap")[f"{cluster}-gateway-config"]["data"]["envoy.yaml"]
+    text = demo.of_type("core/v1:ConfigMap")[f"{cluster}/tetrate-system/gateway-config"]["data"][
+        "envoy.yaml"
+    ]
     clusters = yaml.safe_load(text)["static_resources"]["clusters"]
     (found,) = [each for each in clusters if each["name"].startswith(prefix)]
     return {
@@ -366,9 +381,16 @@ def test_another_cluster_at_the_end_changes_nothing_of_the_others_but_their_gate
     assert before.keys() < after.keys()
     changed = {name for (kind, name), inputs in before.items() if inputs != after[kind, name]}
     gateways = {
-        f"{n}-cluster-gateway{part}" for n in ("east", "east2", "west") for part in ("", "-config")
+        f"{n}-cluster/tetrate-system/gateway{part}"
+        for n in ("east", "east2", "west")
+        for part in ("", "-config")
     }
-    edge = {"corp-edge", "corp-edge-gateway", "corp-edge-gateway-config", "corp-edge-answer"}
+    edge = {
+        "corp-edge",
+        "corp-edge/tetrate-system/gateway",
+        "corp-edge/tetrate-system/gateway-config",
+        "corp-edge-answer",
+    }
     assert changed == gateways | edge | {"kubeconfig"}
 
 
@@ -408,9 +430,9 @@ def test_a_manifest_of_ones_own_is_exposed_as_the_portal_is(run: Run, tmp_path: 
     assert demo.outputs["host"] == "shop.example.com"
     names = demo.of_type("pki:Certificate")["corp-edge-shop-certs"]["names"]
     assert names == ["shop.example.com", "127.0.0.1", "localhost"]
-    assert "east-cluster-shop-pods" in demo.of_type("core/v1:Service")
-    assert "corp-edge-online-banking-certs" not in demo.of_type("core/v1:Secret")
-    info = demo.of_type("core/v1:ConfigMap")["west-cluster-cluster-info"]
+    assert f"east-cluster/shops/{twin_name('shop')}" in demo.of_type("core/v1:Service")
+    assert "corp-edge/tetrate-system/online-banking-certs" not in demo.of_type("core/v1:Secret")
+    info = demo.of_type("core/v1:ConfigMap")["west-cluster/shops/cluster-info"]
     assert info["metadata"]["namespace"] == "shops"
 
 
@@ -435,7 +457,7 @@ def test_a_certificate_of_ones_own_is_shown_to_clients_as_it_is(
 
     monkeypatch.setattr(plan.manifest, "load", with_own)
     demo = run()
-    secret = demo.of_type("core/v1:Secret")["corp-edge-online-banking-certs"]
+    secret = demo.of_type("core/v1:Secret")["corp-edge/tetrate-system/online-banking-certs"]
     assert secret_value(secret["data"]) == data
     assert "corp-edge-online-banking-certs" not in demo.of_type("pki:Certificate")
     assert value(demo.outputs["caCertificate"]) == "-----BEGIN ca.crt-----"

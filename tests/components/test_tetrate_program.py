@@ -16,6 +16,7 @@ from components import backends, plan
 from components.application import objects
 from components.backends import MadeCluster
 from components.exposure import Exposure
+from components.routes import twin_name
 from components.routing import ApplicationCluster
 from components.settings import Platform, Settings
 from tests.components.conftest import (
@@ -121,7 +122,8 @@ def test_the_mode_is_on_the_services_and_in_the_outputs(
 ) -> None:
     demo = tetrate(lbMode=mode, activeCluster="west-cluster")
     services = demo.of_type("core/v1:Service")
-    notes = [services[f"{name}-web-portal"]["metadata"]["annotations"] for name in APPLICATION]
+    names = [f"{name}/transaction-service/web-portal" for name in APPLICATION]
+    notes = [services[name]["metadata"]["annotations"] for name in names]
     assert [n[f"{NOTES}edge-clusters"] for n in notes] == [east, west]
     for given in notes:
         assert given[f"{NOTES}expose"] == "global"
@@ -140,7 +142,7 @@ def test_a_switch_changes_the_annotations_only(tetrate: Run) -> None:
     )
     assert before.keys() == after.keys()
     changed = {key for key in before if before[key] != after[key]}
-    service = ("kubernetes:core/v1:Service", "west-cluster-web-portal")
+    service = ("kubernetes:core/v1:Service", "west-cluster/transaction-service/web-portal")
     assert changed == {
         service,
         ("demo:application:Application", "west-cluster"),  # the components that tell people
@@ -161,6 +163,14 @@ def test_outputs_are_those_that_scripts_rely_on(tetrate: Run) -> None:
         "caCertificate": "certificate of authority",
         "lbMode": "active",
         "edgeWeights": {"east-cluster": 100, "west-cluster": 100},
+        "edgePriorities": [["east-cluster", "west-cluster"]],
+        "application": {
+            "namespace": "transaction-service",
+            "workload": {"kind": "Deployment", "name": "web-portal"},
+            "selector": {"app": "web-portal"},
+            "host": "online-banking.dynabank.com",
+            "path": "/web-portal",
+        },
         "platform": "tetrate",
     }
     assert not is_secret(demo.outputs["caCertificate"])
@@ -179,7 +189,7 @@ def test_an_address_of_the_edge_is_in_the_url_and_in_the_certificate(
 
 def test_an_empty_certificate_is_filled_in_and_keys_are_secret(tetrate: Run) -> None:
     demo = tetrate()
-    secret = demo.of_type("core/v1:Secret")["corp-edge-online-banking-certs"]
+    secret = demo.of_type("core/v1:Secret")["corp-edge/tetrate-system/online-banking-certs"]
     assert secret["metadata"]["namespace"] == "tetrate-system"
     certificate = b64decode(secret_value(secret["data"])["tls.crt"])
     assert certificate.startswith(b"certificate of corp-edge-online")
@@ -203,7 +213,7 @@ def test_a_certificate_of_ones_own_is_taken_as_it_is(
 
     monkeypatch.setattr(plan.manifest, "load", with_own)
     demo = tetrate()
-    secret = demo.of_type("core/v1:Secret")["corp-edge-online-banking-certs"]
+    secret = demo.of_type("core/v1:Secret")["corp-edge/tetrate-system/online-banking-certs"]
     assert secret_value(secret["data"]) == data
     assert not demo.of_type("pki:Certificate")
     assert value(demo.outputs["caCertificate"]) == "-----BEGIN ca.crt-----"
@@ -214,4 +224,4 @@ def test_the_same_documents_on_both_platforms_differ_by_twins_alone() -> None:
     place = ApplicationCluster("east-cluster", "us-east1")
     envoy = objects(documents, place, "corp-edge", 100)
     tetrate = objects(documents, place, "corp-edge", 100, Platform.TETRATE)
-    assert [d for d in envoy if d["metadata"]["name"] != "web-portal-pods"] == tetrate
+    assert [d for d in envoy if d["metadata"]["name"] != twin_name("web-portal")] == tetrate

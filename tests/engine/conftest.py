@@ -14,24 +14,27 @@ import pytest
 import yaml
 from pulumi import automation
 
+from tests import isolation
 from tests.event_loops import closed_at_the_end
+from tests.isolation import PROJECT
 from toolchain import environment, tools
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = "multi-cluster-resiliency"
-SHARED = (".venv", "components", "localkube", "toolchain", "manifests")
+SHARED = (".venv", "components", "foundation", "localkube", "toolchain", "manifests")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def engine() -> Iterator[None]:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Puts the project's own `pulumi` on PATH, and nothing of the user's Pulumi in reach."""
     if missing := tools.missing():
         pytest.skip(f"needs {', '.join(missing)}: ./demo setup")
     before = dict(os.environ)
-    base = {k: v for k, v in before.items() if not k.startswith("PULUMI_")}
-    env = environment.variables(base, "west")
+    folder = tmp_path_factory.mktemp("engine")
+    # the launcher keeps a user's kubeconfig under another name, and sets that of the stack
+    env = environment.variables(isolation.environment(before, folder), "west")
     environment.prepare(env)
-    env.pop("KUBECONFIG")  # the provider would take it for its own
+    # the provider would take it for its own; the program reads USER_KUBECONFIG, which is not there
+    env.pop("KUBECONFIG")
     env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
     os.environ.clear()
     os.environ.update(env)
@@ -62,14 +65,10 @@ class Project:
         )
 
     def select(self, stack: str) -> None:
-        """Makes a stack with the settings of the project's own file of that name.
-
-        Without the salt, which the file has while Pulumi works in the project itself.
-        """
+        """Makes a stack with the tests' own settings of that name."""
         made = self.pulumi("stack", "init", stack)
         assert made.returncode == 0, made.stdout
-        own = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())
-        self.configure(stack, own["config"])
+        self.configure(stack, isolation.config(isolation.STACKS[stack]))
 
     def configure(self, stack: str, config: dict[str, Any]) -> None:
         """Writes a stack's settings."""

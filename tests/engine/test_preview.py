@@ -45,7 +45,8 @@ def test_a_preview_shows_everything_before_a_cluster_exists(
     answer = next(s for s in steps.values() if s["type"].endswith(":Answer"))
     assert answer["inputs"]["url"] == f"https://127.0.0.1:{ports[stack]}/web-portal"
     waited = {urn.rpartition("::")[2] for urn in answer["dependencies"] if "Deployment" in urn}
-    assert waited == {f"{name}-gateway" for name in ("corp-edge", "east-cluster", "west-cluster")}
+    every = ("corp-edge", "east-cluster", "west-cluster")
+    assert waited == {f"{name}/tetrate-system/gateway" for name in every}
 
 
 def test_a_preview_says_that_the_naive_route_is_switched_on(project: Project) -> None:
@@ -138,8 +139,6 @@ def assert_nothing_was_made(project: Project) -> None:
 
 
 def test_a_preview_of_clusters_that_are_there_already_needs_none_of_them(project: Project) -> None:
-    project.env["KUBECONFIG"] = str(project.folder / "none")
-    project.env.pop("DEMO_USER_KUBECONFIG", None)
     project.select("west")
     project.pulumi("config", "set", "backend", "existing")
     done = project.pulumi("preview", "--json")

@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from preview.model import Kind, Result, read
-from tests.checkout import PROJECT, copy_files, link_environment
+from tests.checkout import copy_files, link_environment
 from tests.engine.conftest import ROOT, Project
+from tests.isolation import PROJECT
 
 pytestmark = pytest.mark.engine
 
@@ -87,7 +88,7 @@ def test_only_what_a_change_does_is_shown(clone: Clone) -> None:
             (Kind.CHANGED, kind, name)
             for kind in ("Gateway", "Deployment")
             for name in ("east-cluster", "west-cluster")
-            for name in ([f"{name}-gateway"] if kind == "Deployment" else [name])
+            for name in ([f"{name}/tetrate-system/gateway"] if kind == "Deployment" else [name])
         }
     assert markdown.count("<details>") == 1  # the same in every stack and mode
     assert "    spec.replicas: 2 -> 3" in markdown

@@ -84,10 +84,10 @@ def test_the_switch_plans_updates_only_and_names_the_mode(stack: automation.Stac
     assert summary.keys() == {"same", "update"}
     assert touched == {
         "Application west-cluster",
-        "Service west-cluster-web-portal",
+        "Service west-cluster/transaction-service/web-portal",
         "Edge corp-edge",
-        "ConfigMap corp-edge-gateway-config",
-        "Deployment corp-edge-gateway",
+        "ConfigMap corp-edge/tetrate-system/gateway-config",
+        "Deployment corp-edge/tetrate-system/gateway",
     }
 
 

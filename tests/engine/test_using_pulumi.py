@@ -19,7 +19,7 @@ pytestmark = pytest.mark.engine
 @pytest.fixture(scope="module")
 def made() -> Iterator[Checkout]:
     """A copy whose path holds a space and per cent signs."""
-    with checkout("my 100% copy%20") as copy:
+    with checkout(name="my 100% copy%20") as copy:
         yield copy
 
 

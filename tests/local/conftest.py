@@ -19,8 +19,8 @@ from localkube import LocalKubeError, preflight
 from tests.checkout import Checkout, checkout
 
 ORDER = (
-    "up", "kubernetes", "access", "switch", "failover", "damage", "breaking", "using_pulumi",
-    "two_stacks", "existing", "tetrate", "gke", "destroy", "many",
+    "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "failover", "damage",
+    "breaking", "using_pulumi", "two_stacks", "existing", "tetrate", "gke", "destroy", "many",
 )  # fmt: skip
 
 FAILED = pytest.StashKey[bool]()

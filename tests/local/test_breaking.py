@@ -17,7 +17,7 @@ from tests import lab
 from tests.checkout import Checkout, eventually, kill_session
 from tests.traffic import ask, served
 
-EAST, WEST = "east-cluster", "west-cluster"
+EAST, WEST, EDGE = CLUSTERS = "east-cluster", "west-cluster", "corp-edge"
 QUICK = ("--baseline", "2", "--hold", "4")
 DRILL_SECONDS = 120
 EACH_KIND = (
@@ -137,6 +137,115 @@ def test_elsewhere_a_region_is_cut_off_by_its_service(
     eventually(lambda: len(served(ask(outputs, 10))) == 2, "both answer", 30)
     refused = demo.demo("task", "break", "--", "cluster-power", "--elsewhere", check=False)
     assert refused.code and "needs the machine below" in refused.output
+
+
+def objects(demo: Checkout) -> dict[str, Any]:
+    """Deployments, Services and Nodes of all clusters, without what every write changes."""
+    found = {}
+    for cluster in CLUSTERS:
+        kinds = ("get", "deployments,services,nodes", "--all-namespaces")
+        said = demo.kubectl(cluster, *kinds, "--output=json", "--show-managed-fields")
+        for item in json.loads(said)["items"]:
+            metadata = item["metadata"]
+            for key in ("resourceVersion", "generation"):
+                metadata.pop(key, None)
+            metadata.get("annotations", {}).pop("deployment.kubernetes.io/revision", None)
+            item.pop("status", None)
+            for entry in metadata["managedFields"]:
+                entry.pop("time", None)
+            metadata["managedFields"].sort(key=lambda entry: json.dumps(entry, sort_keys=True))
+            name = (cluster, item["kind"], metadata.get("namespace", ""), metadata["name"])
+            found["/".join(name)] = item
+    return found
+
+
+def copied(demo: Checkout) -> str:
+    """What ReplicaSets carry of drills: their controller copies a Deployment's annotations."""
+    said = [
+        demo.kubectl(cluster, "get", "replicasets", "--all-namespaces", "--output=yaml")
+        for cluster in CLUSTERS
+    ]
+    notes = re.findall(r"^ {6}resiliency\.demo/.*$", "".join(said), re.MULTILINE)
+    return "\n".join(notes)
+
+
+WRITING = (
+    ("workload-gone",),
+    ("version-bad",),
+    ("version-good",),
+    ("gateway-gone",),
+    ("edge-restart",),
+    ("node-drain",),
+    ("region-cut", "--elsewhere"),
+    ("workload-gone", "--elsewhere"),
+    ("version-bad", "--elsewhere"),
+    ("node-drain", "--elsewhere"),
+)
+"""Faults that write to objects, by the API and by kubectl. (gateway-restart is as edge-restart.)"""
+
+
+def test_a_healed_drill_leaves_no_field_manager_and_no_annotation(demo: Checkout) -> None:
+    before = objects(demo)
+    for fault in WRITING:
+        demo.demo("task", "break", "--", *fault)
+        demo.demo("task", "fix", "--", *fault)
+        # the controller takes a node's taint off by itself
+        eventually(lambda: objects(demo) == before, f"{' '.join(fault)} has left nothing", 30)
+    assert copied(demo) == ""
+    demo.demo("task", "break", "--", "workload-gone")
+    (demo.private() / "faults.json").unlink()
+    demo.demo("task", "heal-all")
+    assert objects(demo) == before
+
+
+def test_what_was_changed_by_hand_is_named_and_mended_and_nothing_else(demo: Checkout) -> None:
+    before = objects(demo)
+    bank, gateways = ("--namespace", "transaction-service"), ("--namespace", "tetrate-system")
+    weight = "gateway.tetrate.io/edge-clusters=corp-edge:1"
+    ports = json.dumps({"spec": {"ports": [{"name": "mine", "port": 9999}]}})
+    secret = json.dumps({"data": {"mine": "c2VjcmV0"}})
+    demo.kubectl(EAST, *bank, "scale", "deployment", "web-portal", "--replicas=0")
+    demo.kubectl(EAST, *bank, "annotate", "service", "web-portal", weight, "--overwrite")
+    demo.kubectl(WEST, *bank, "rollout", "restart", "deployment", "web-portal")
+    demo.kubectl(WEST, *bank, "delete", "configmap", "cluster-info")
+    demo.kubectl(WEST, *gateways, "patch", "service", "gateway", "--patch", ports)
+    demo.kubectl(EDGE, *gateways, "patch", "secret", "online-banking-certs", "--patch", secret)
+    demo.kubectl(EDGE, *bank[:1], "default", "create", "configmap", "of-others")
+    said = broken(demo)
+    for line in (
+        f"{EAST}: Deployment transaction-service/web-portal: spec.replicas is 0",
+        f"{EAST}: Service transaction-service/web-portal: metadata.annotations"
+        "[gateway.tetrate.io/edge-clusters] is corp-edge:1, set by kubectl-annotate,"
+        " the stack's is corp-edge:100",
+        f"{WEST}: Deployment transaction-service/web-portal: spec.template.metadata.annotations",
+        f"{WEST}: ConfigMap transaction-service/cluster-info: is missing",
+        f"{WEST}: Service tetrate-system/gateway: spec.ports[9999,TCP] is ",
+        f"{EDGE}: Secret tetrate-system/online-banking-certs: data.mine is (secret)",
+        "./demo task heal-all",
+    ):
+        assert line in said
+    assert "of-others" not in said and "c2VjcmV0" not in said
+    demo.demo("task", "heal-all")
+    assert broken(demo) == ""
+    assert objects(demo) == before
+    assert demo.kubectl(EDGE, *bank[:1], "default", "get", "configmap", "of-others", "-oname")
+    demo.kubectl(EDGE, *bank[:1], "default", "delete", "configmap", "of-others")
+    assert demo.preview() == []
+    refreshed = demo.demo("pulumi", "up", "--yes", "--refresh")
+    assert "unchanged" in refreshed.output and "updated" not in refreshed.output
+
+
+def test_after_a_healed_drill_an_update_of_the_same_field_goes_through(demo: Checkout) -> None:
+    demo.demo("task", "break", "--", "gateway-gone")
+    demo.demo("task", "heal-all")
+    demo.demo("pulumi", "config", "set", "gatewayReplicas", "3")
+    try:
+        demo.demo("pulumi", "up", "--yes")
+        how = ("--namespace", "tetrate-system", "get", "deployment", "gateway")
+        assert demo.kubectl(EAST, *how, "--output=jsonpath={.spec.replicas}") == "3"
+    finally:
+        demo.demo("pulumi", "config", "rm", "gatewayReplicas")
+        demo.demo("pulumi", "up", "--yes")
 
 
 @pytest.mark.timeout(MATRIX_SECONDS)

@@ -100,7 +100,7 @@ def test_what_an_interrupted_update_did_not_note_down_is_taken_over_and_can_be_c
     demo: Checkout, outputs: dict[str, Any]
 ) -> None:
     lost = {
-        f"kubernetes:{kind}::{EAST}-web-portal"
+        f"kubernetes:{kind}::{EAST}/transaction-service/web-portal"
         for kind in ("apps/v1:Deployment", "core/v1:Service")
     }
     urns = demo.demo("pulumi", "stack", "--show-urns").output.split()

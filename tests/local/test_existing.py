@@ -15,7 +15,8 @@ import yaml
 
 from localkube.api import ApiError
 from localkube.spec import ClusterSpec, node_address
-from tests.checkout import APPLICATION, PROJECT, Checkout, checkout, eventually, free_run
+from tests.checkout import APPLICATION, Checkout, checkout, eventually, free_run
+from tests.isolation import PROJECT
 from tests.lab_clusters import apply, bare_clusters, call, kubeconfig
 from tests.local.conftest import unable
 from tests.traffic import Traffic, ask, served
@@ -117,7 +118,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         edge = kubeconfig(folder / "edge.json", {"my-edge": specs["corp-edge"]})
         rest = {c: specs[n] for c, n in CONTEXTS.items() if n != "corp-edge"}
         others = kubeconfig(folder / "others.json", rest)
-        with checkout() as copy:
+        with checkout(["existing"]) as copy:
             copy.ports["west"] = first + 3  # type: ignore[index]
             copy.environment["KUBECONFIG"] = f"{edge}:{others}:{folder / 'none.json'}"
             yield Site(copy, specs, folder)

@@ -15,10 +15,11 @@ import pytest
 import yaml
 
 from localkube import lab
-from tests.checkout import APPLICATION, PROJECT, Checkout, checkout, free_run
+from tests.checkout import APPLICATION, Checkout, checkout, free_run
 from tests.gcp import setup
 from tests.gcp.cloud import Cloud
 from tests.google import pulumi_gcp  # noqa: F401 - a fixture
+from tests.isolation import PROJECT
 from tests.local.conftest import unable
 from tests.traffic import Traffic, ask, served
 
@@ -69,7 +70,7 @@ def site(
     edge = first + len(ALL)
     setup.prepare(folder, first, {edge: 443, edge + 1: 80})
     try:
-        with checkout() as copy:
+        with checkout(["gke"]) as copy:
             path = copy.environment["PATH"]
             copy.environment |= setup.environment(folder, copy.folder, path)
             made = Site(copy, folder, edge)

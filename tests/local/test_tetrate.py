@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from localkube.spec import ClusterSpec
-from tests.checkout import APPLICATION, PROJECT, Checkout, Done, checkout, free_run
+from tests.checkout import APPLICATION, Checkout, Done, checkout, free_run
+from tests.isolation import PROJECT
 from tests.lab_clusters import apply, bare_clusters, call, kubeconfig
 from tests.local.conftest import unable
 from tests.tetrate import CRDS, NAMESPACE
@@ -79,7 +80,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     first = free_run(3)
     with bare_clusters(CLUSTERS, first, {}) as specs:
         config = kubeconfig(folder / "config.json", specs)
-        with checkout() as copy:
+        with checkout(["existing"]) as copy:
             copy.environment["KUBECONFIG"] = str(config)
             yield Site(copy, specs)
 

@@ -1,4 +1,4 @@
-"""Ways of using Pulumi on a stack that is up, on real clusters: each row of docs/using-pulumi.md."""
+"""Ways of using Pulumi on a stack that is up, on real clusters: rows of docs/using-pulumi.md."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def test_a_saved_plan_is_followed(demo: Checkout, tmp_path: Path) -> None:
 
 
 def test_a_target_and_an_exclusion(demo: Checkout) -> None:
-    edge = urn(demo, ":ConfigMap", "corp-edge-gateway-config")
+    edge = urn(demo, ":ConfigMap", "corp-edge/tetrate-system/gateway-config")
     demo.demo("pulumi", "config", "set", "gatewayReplicas", "1")
     try:
         assert summary(demo.demo(*UP, "--target", edge)).keys() == {"unchanged"}
-        gateway = urn(demo, ":Deployment", "east-cluster-gateway")
+        gateway = urn(demo, ":Deployment", "east-cluster/tetrate-system/gateway")
         done = summary(demo.demo(*UP, "--exclude", gateway))
         assert done["updated"] == 1  # west-cluster's
         assert resources(demo)[gateway]["inputs"]["spec"]["replicas"] == 2
@@ -69,7 +69,7 @@ def test_a_target_and_an_exclusion(demo: Checkout) -> None:
 
 
 def test_an_object_is_made_anew_on_demand(demo: Checkout) -> None:
-    target = urn(demo, ":PodDisruptionBudget", "east-cluster-gateway")
+    target = urn(demo, ":PodDisruptionBudget", "east-cluster/tetrate-system/gateway")
     done = demo.demo(*UP, "--replace", target, check=False)
     assert not done.code, done.output
     demo.demo(*UP)
@@ -85,7 +85,7 @@ def test_a_refresh_finds_nothing_where_nothing_was_changed(demo: Checkout) -> No
 
 
 def test_what_the_state_forgets_is_taken_up_again(demo: Checkout) -> None:
-    target = urn(demo, ":PodDisruptionBudget", "west-cluster-gateway")
+    target = urn(demo, ":PodDisruptionBudget", "west-cluster/tetrate-system/gateway")
     demo.demo("pulumi", "state", "delete", target, "--yes")
     assert target not in resources(demo)
     assert summary(demo.demo(*UP))["created"] == 1

@@ -24,7 +24,7 @@ from components.envoy.common import Listen, Paths, edge_san, gateway_san
 from components.envoy.edge import EdgeConfig, edge_files
 from components.envoy.gateway import GatewayConfig, gateway_files
 from components.profile import HttpProfile, http_profile
-from components.routes import Route, routes
+from components.routes import Route, routes, twin_name
 from components.routing import ApplicationCluster, Target, gateway_targets
 from tests.unit.envoy_process import HOST, Envoy, ask, eventually
 from tests.unit.pod_dns import PodDns
@@ -165,7 +165,7 @@ class Lab:
         self.dns[cluster.name].names[self._headless(cluster)] = addresses
 
     def _headless(self, cluster: ApplicationCluster) -> str:
-        return f"web-portal-pods.transaction-service.svc.{cluster.name}.test"
+        return f"{twin_name('web-portal')}.transaction-service.svc.{cluster.name}.test"
 
     def _add(
         self,

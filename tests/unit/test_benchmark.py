@@ -16,9 +16,12 @@ OUTPUT = [
     Line(1.6, " +  pulumi-python:dynamic/localkube:Cluster east-cluster creating (0s) "),
     Line(7.0, " +  pulumi-python:dynamic/localkube:Cluster corp-edge created (5s) "),
     Line(8.0, " +  pulumi-python:dynamic/localkube:Cluster east-cluster created (6s) "),
-    Line(9.0, " +  kubernetes:apps/v1:Deployment corp-edge-gateway creating (0s) "),
-    Line(9.5, " +  kubernetes:apps/v1:Deployment corp-edge-gateway creating (1s) Waiting for app"),
-    Line(12.0, " +  kubernetes:apps/v1:Deployment corp-edge-gateway created (3s) "),
+    Line(9.0, " +  kubernetes:apps/v1:Deployment corp-edge/tetrate-system/gateway creating (0s) "),
+    Line(
+        9.5,
+        " +  kubernetes:apps/v1:Deployment corp-edge/tetrate-system/gateway creating (1s) Waiting",
+    ),
+    Line(12.0, " +  kubernetes:apps/v1:Deployment corp-edge/tetrate-system/gateway created (3s) "),
     Line(12.5, " +  pulumi-python:dynamic:Answer corp-edge-answer created (0.5s) "),
     Line(13.0, ""),
 ]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from toolchain import ToolchainError, ToolMissing, commands, main, packages, run, venv
+from toolchain.errors import UserError
 
 DEMO = venv.PROJECT / "demo"
 
@@ -59,7 +60,7 @@ def test_the_launcher_can_be_started_and_needs_no_package() -> None:
     ],
 )
 def test_a_stack_is_one_that_has_settings(arguments: list[str], message: str) -> None:
-    with pytest.raises(ToolchainError, match=message):
+    with pytest.raises(UserError, match=message):
         commands.stack_named("up", arguments, ["east", "west"])
 
 

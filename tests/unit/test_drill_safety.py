@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ from drills.book import Book, Entry
 from drills.drill import Pace
 from drills.faults import Place, named
 from drills.faults.operation import OTHER_SETTINGS
-from drills.report.matrix import Outcome
+from drills.report.matrix import Outcome, Row
 from drills.site import EDGE, Site
+from drills.traffic.target import TargetError
 from toolchain.errors import UserError
 
 EAST, WEST = "east-cluster", "west-cluster"
@@ -25,7 +28,8 @@ EAST, WEST = "east-cluster", "west-cluster"
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     weights = {EAST: 100, WEST: 100}
-    return Site("west", tmp_path / "west", tmp_path / "kubeconfig", weights, "active")
+    folder, order = tmp_path / "west", ((EAST, WEST),)
+    return Site("west", folder, tmp_path / "kubeconfig", weights, "active", order=order)
 
 
 @pytest.fixture
@@ -118,6 +122,72 @@ def test_a_mode_that_cannot_be_had_fails_its_drills_and_no_others(
     ]
     assert {row.outcome for row in rows} == {Outcome.FAILED} and not matrix.is_good(rows)
     assert page.exists() and page.is_relative_to(tmp_path)
+
+
+def test_a_mode_that_is_not_left_fails_the_matrix_and_the_next_mode_is_tried(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although each drill of the mode was carried out and met its objectives."""
+
+    @contextlib.contextmanager
+    def other(_: Site, changes: dict[str, Any], __: Any) -> Iterator[Site]:
+        yield dataclasses.replace(site, mode=changes.get("lbMode", site.mode))
+        if changes:
+            raise UserError("the update back failed")
+
+    def met(there: Site, fault: Any, *_: Any) -> Row:
+        return Row(str(fault.layer), fault.name, there.mode, Outcome.MET)
+
+    monkeypatch.setattr(settings, "other", other)
+    monkeypatch.setattr(matrix, "_row", met)
+    monkeypatch.setattr(matrix.environment, "PROJECT", tmp_path)
+    faults = [named("gateway-gone"), named("workload-gone")]
+    rows, page = matrix.run(site, faults, ["standby", "active"], Pace(), lambda _: None)
+    assert [(row.mode, row.drill, row.outcome) for row in rows] == [
+        ("standby", "gateway-gone", Outcome.MET),
+        ("standby", "workload-gone", Outcome.MET),
+        ("standby", OTHER_SETTINGS.name, Outcome.FAILED),
+        ("active", "gateway-gone", Outcome.MET),
+        ("active", "workload-gone", Outcome.MET),
+    ]
+    assert rows[2].reason == "the update back failed"
+    assert not matrix.is_good(rows)
+    assert "the update back failed" in page.read_text()
+
+
+def test_outputs_that_cannot_be_read_for_a_moment_fail_one_mode_and_not_the_matrix(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(_: Site, changes: dict[str, Any], __: Any) -> Any:
+        raise TargetError("the outputs cannot be read")
+
+    monkeypatch.setattr(settings, "other", other)
+    monkeypatch.setattr(matrix.environment, "PROJECT", tmp_path)
+    rows, _ = matrix.run(site, [named("gateway-gone")], ["active"], Pace(), lambda _: None)
+    assert [row.reason for row in rows] == ["the outputs cannot be read"]
+
+
+def test_a_fault_of_another_version_keeps_nothing_else_from_being_mended(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book, done = Book(site.folder), []
+    book.add(Entry("of-another-version", WEST, 1.0))
+    book.add(Entry("gateway-gone", EAST, 2.0))
+    monkeypatch.setattr(action, "unrecorded", lambda _: [])
+    monkeypatch.setattr(
+        action, "mend", lambda _, fault, where, __: done.append((fault.name, where))
+    )
+    (line,) = action.heal_all(site, lambda _: None)
+    assert done == [("gateway-gone", EAST)]
+    assert line.startswith("of-another-version in west-cluster is a fault that this version does ")
+    assert str(book.file) in line
+
+
+def test_a_guard_waits_for_no_fault_of_another_version(site: Site, mended: list[Any]) -> None:
+    book = Book(site.folder)
+    book.add(Entry("of-another-version", WEST, 1.0))
+    book.add(Entry("cluster-power", EAST, 2.0))
+    assert guard._others(book) == ["cluster-power"]
 
 
 def test_a_cluster_named_for_all_drills_is_not_meant_for_those_of_the_edge(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import shutil
 import stat
 import xmlrpc.client
 from pathlib import Path
@@ -15,14 +16,16 @@ import yaml
 
 from drills import __main__ as command
 from drills import action, drill, observer, rails, update, walk
+from drills.application import Application, Workload
 from drills.book import Book, Entry
 from drills.drill import due_shares, is_back, settled
-from drills.faults import FAULTS, KNOWN, Fault, Moves, Place, named, network, operation
+from drills.faults import FAULTS, KNOWN, Fault, Moves, Place, named, network, operation, processes
 from drills.prediction import Order, predict, score, struck_by_default
-from drills.site import EDGE, Site
-from drills.traffic import Sample
+from drills.site import EDGE, GATEWAY, Site
+from drills.traffic import Sample, target
 from localkube.spec import ClusterSpec
-from toolchain import stack_file
+from tests import isolation
+from toolchain import environment, stack_file
 from toolchain.errors import UserError
 
 EAST, WEST = "east-cluster", "west-cluster"
@@ -32,9 +35,18 @@ CLUSTERS = (EAST, WEST, EDGE)
 WELL = dict.fromkeys(CLUSTERS, "")
 
 
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stacks as delivered, whatever the checkout's own settings say."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copy(environment.PROJECT / "Pulumi.yaml", folder)
+    isolation.write_settings(folder)
+    monkeypatch.setattr(environment, "PROJECT", folder)
+
+
 def site(folder: Path) -> Site:
     weights = {EAST: 100, WEST: 100}
-    return Site("west", folder, folder / "kubeconfig", weights, "active")
+    return Site("west", folder, folder / "kubeconfig", weights, "active", order=ACTIVE)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -56,6 +68,106 @@ def test_without_the_machine_below_what_needs_it_says_why(tmp_path: Path) -> Non
     assert "machine below" in named("packet-loss").unavailable(elsewhere)
     assert named("workload-gone").unavailable(elsewhere) == ""
     assert named("region-cut").unavailable(elsewhere) == ""  # a closed Service serves there
+
+
+SHOP = {
+    "namespace": "shop",
+    "workload": {"kind": "StatefulSet", "name": "web"},
+    "selector": {"app": "shop", "tier": "web"},
+    "host": "shop.example.com",
+    "path": "/",
+}
+"""The stack's output `application` for an application of a user's own."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault", "said"),
+    [
+        ("Deployment", "workload-gone", ""),
+        ("StatefulSet", "workload-gone", ""),
+        ("StatefulSet", "version-good", ""),
+        ("StatefulSet", "version-bad", "needs a Deployment, and the application's workload is"),
+        ("DaemonSet", "workload-gone", "needs a Deployment or StatefulSet, and"),
+        ("DaemonSet", "pod-killed", ""),
+        ("Deployment", "pods-errors", "needs the application of manifests/app.yaml: its Envoy"),
+        ("Deployment", "gateway-gone", ""),
+    ],
+)
+def test_with_an_application_of_ones_own_what_cannot_be_done_says_why(
+    tmp_path: Path, kind: str, fault: str, said: str
+) -> None:
+    workload = {"kind": kind, "name": "web"}
+    shop = Application.of({**SHOP, "workload": workload})
+    reason = named(fault).unavailable(dataclasses.replace(site(tmp_path), application=shop))
+    assert reason.startswith(said) and bool(reason) == bool(said)
+    assert "\n" not in reason
+
+
+def test_a_service_without_a_workload_in_the_manifest_says_so(tmp_path: Path) -> None:
+    shop = Application.of({**SHOP, "workload": None})
+    there = dataclasses.replace(site(tmp_path), application=shop)
+    assert "the manifest has none there" in named("workload-gone").unavailable(there)
+    assert named("gateway-gone").unavailable(there) == ""
+
+
+def test_an_application_is_what_the_output_says() -> None:
+    shop = Application.of(SHOP)
+    assert shop.workload == Workload("StatefulSet", "shop", "web")
+    assert shop.label_selector == "app=shop,tier=web"
+    assert not shop.is_portal and Application().is_portal
+    assert Application().workload == ("Deployment", "transaction-service", "web-portal")
+
+
+OUTPUTS: dict[str, Any] = {
+    "url": "https://127.0.0.1:8443/",
+    "host": "shop.example.com",
+    "caCertificate": "PEM",
+    "edgeWeights": {EAST: None, WEST: None},
+    "edgePriorities": [[WEST], [EAST]],
+    "application": SHOP,
+}
+
+
+def test_a_site_is_what_the_outputs_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target, "_outputs", lambda *_: OUTPUTS)
+    monkeypatch.setattr(target.environment, "stack_folder", lambda _: tmp_path)
+    found = Site.selected("west")
+    assert found.order == ((WEST,), (EAST,))
+    assert found.application == Application.of(SHOP)
+    assert found.application_clusters == (EAST, WEST)
+    assert not target.selected("west").is_portal
+
+
+@pytest.mark.parametrize("key", ["application", "edgePriorities"])
+def test_outputs_of_an_older_program_are_asked_for_in_one_line(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = {name: value for name, value in OUTPUTS.items() if name != key}
+    monkeypatch.setattr(target, "_outputs", lambda *_: left)
+    monkeypatch.setattr(target.environment, "stack_folder", lambda _: tmp_path)
+    with pytest.raises(UserError, match=r"made: ./demo up west$"):
+        Site.selected("west")
+
+
+def test_processes_are_found_by_their_pods_and_gateways_by_their_name(tmp_path: Path) -> None:
+    place = Place(local_site(tmp_path), EAST)
+    group, other = place.spec.members[0].cgroup, Place(place.site, WEST).spec.members[0].cgroup
+    running = {
+        30: ("/usr/local/bin/envoy\0--service-cluster\0east-cluster", f"{group}/x/podu-1/c"),
+        9: ("python\0app.py", f"{group}/kubepods/burstable/podu-2/c"),
+        8: ("/pause", f"{group}/kubepods/burstable/podu-2/d"),
+        7: ("containerd", f"{group}/containerd"),
+        6: ("python\0app.py", f"{other}/kubepods/burstable/podu-2/c"),
+    }
+    for pid, (line, path) in running.items():
+        (tmp_path / "proc" / str(pid)).mkdir(parents=True)
+        (tmp_path / "proc" / str(pid) / "cmdline").write_text(line)
+        (tmp_path / "proc" / str(pid) / "cgroup").write_text(f"1:cpu:{path}\n")
+    proc = tmp_path / "proc"
+    assert processes.envoys(place, proc) == [30]
+    assert processes.of_pods(place, ["u-2"], proc) == [9]
+    assert processes.of_pods(place, ["u-2", "u-1"], proc) == [9, 30]
+    assert processes.of_other_pods(place, proc) == [9]
 
 
 def test_where_kubectl_strikes_traffic_has_longer_to_move_and_nothing_more_is_lost(
@@ -139,7 +251,8 @@ def test_an_ill_stack_is_not_struck_and_unknown_clusters_are_named() -> None:
 def deployment(wanted: int, ready: int) -> dict[str, Any]:
     metadata = {"namespace": "tetrate-system", "name": "gateway"}
     status = {"readyReplicas": ready} if ready else {}
-    return {"metadata": metadata, "spec": {"replicas": wanted}, "status": status}
+    spec = {"replicas": wanted}
+    return {"kind": "Deployment", "metadata": metadata, "spec": spec, "status": status}
 
 
 @pytest.mark.parametrize(
@@ -152,7 +265,18 @@ def deployment(wanted: int, ready: int) -> dict[str, Any]:
     ],
 )
 def test_what_is_wrong_with_a_cluster_is_said(items: list[dict[str, Any]], said: str) -> None:
-    assert rails.complaint(items, [("tetrate-system", "gateway")]) == said
+    assert rails.complaint(items, [GATEWAY]) == said
+
+
+def test_a_daemon_set_is_well_when_each_node_has_its_pod() -> None:
+    wanted = Workload("DaemonSet", "shop", "shop")
+    metadata = {"namespace": "shop", "name": "shop"}
+    status = {"desiredNumberScheduled": 2, "numberReady": 1}
+    items = [{"kind": "DaemonSet", "metadata": metadata, "spec": {}, "status": status}]
+    assert rails.complaint(items, [wanted]) == "shop has 1 of 2 pods ready"
+    items[0]["status"] = {**status, "numberReady": 2}
+    assert rails.complaint(items, [wanted]) == ""
+    assert rails.complaint(items, [wanted._replace(kind="Deployment")]) == "shop is missing"
 
 
 def test_the_book_is_private_and_keeps_the_first_memory(tmp_path: Path) -> None:

@@ -282,6 +282,9 @@ def test_what_a_profile_leaves_out_is_written_out_as_tetrate_has_it() -> None:
     assert again["retry_policy"]["num_retries"] == 2
     assert again["retry_policy"]["retriable_status_codes"] == [503]
     assert "503" not in again["retry_policy"]["retry_on"]
+    # without it Envoy does not look at the statuses
+    assert "retriable-status-codes" in again["retry_policy"]["retry_on"].split(",")
+    assert "retriable-status-codes" not in once["retry_policy"]["retry_on"].split(",")
     assert "retriable_status_codes" not in once["retry_policy"]
     cluster = document["static_resources"]["clusters"][0]
     assert cluster["circuit_breakers"]["thresholds"][0]["max_connections"] == 2**32 - 1
@@ -443,3 +446,26 @@ def test_no_key_or_certificate_is_written_into_the_configuration() -> None:
     for files in (edge_files(edge()), gateway_files(gateway())):
         assert "PRIVATE KEY" not in "".join(files.values())
         assert "inline_bytes" not in "".join(files.values())
+
+
+@pytest.mark.parametrize(
+    ("retry_on", "conditions", "statuses"),
+    [
+        (("connect-failure", "409"), "connect-failure,retriable-status-codes", [409]),
+        (("409", "503"), "retriable-status-codes", [409, 503]),
+        (("retriable-status-codes", "503"), "retriable-status-codes", [503]),
+        (("connect-failure",), "connect-failure", None),
+    ],
+)
+def test_statuses_count_whatever_else_a_profile_retries_on(
+    retry_on: tuple[str, ...], conditions: str, statuses: list[int] | None
+) -> None:
+    """Envoy looks at the statuses only with the condition `retriable-status-codes`."""
+    profile = edge().profile
+    profile = replace(profile, retries=replace(profile.retries, retry_on=retry_on))
+    document = edge_bootstrap(replace(edge(), profile=profile))
+    policies = [policy for policy in nodes(document, "retry_policy") if policy["num_retries"]]
+    assert conditions in {policy["retry_on"] for policy in policies}
+    with_statuses = [p for p in policies if p.get("retriable_status_codes")]
+    assert all(p["retriable_status_codes"] == statuses for p in with_statuses)
+    assert bool(with_statuses) == bool(statuses)

@@ -114,6 +114,8 @@ def test_the_inventory_names_what_is_in_each_cluster() -> None:
         ("NetworkPolicy", "networkpolicies"),
         ("Ingress", "ingresses"),
         ("Gateway", "gateways"),
+        ("Endpoints", "endpoints"),
+        ("EndpointSlice", "endpointslices"),
     ],
 )
 def test_kinds_are_asked_for_as_the_api_calls_them(kind: str, resource: str) -> None:

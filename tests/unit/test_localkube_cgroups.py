@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from localkube import cgroups
+from localkube import LocalKubeError, cgroups
 
 
 @pytest.fixture
@@ -63,11 +64,60 @@ def test_removing_leaves_another_labs_cgroups(version1: Path) -> None:
     assert (version1 / "memory/localkube/b/node").is_dir()
 
 
-def test_removing_says_when_processes_stay(version1: Path) -> None:
+def test_removing_says_which_processes_stay(version1: Path) -> None:
     cgroups.create("/localkube/a/node")
-    (version1 / "memory/localkube/a/node/busy").touch()  # a folder that cannot be removed
-    with pytest.raises(TimeoutError, match="still holds"):
-        cgroups.remove("/localkube/a", deadline=0.1)
+    # a folder that cannot be removed, as the kernel's while processes are in it
+    (version1 / "memory/localkube/a/node/cgroup.procs").write_text(f"{os.getpid()}\n")
+    name = Path("/proc/self/comm").read_text().strip()
+    with pytest.raises(LocalKubeError) as stuck:
+        cgroups.remove("/localkube/a", patience=0.1)
+    assert f"{name} ({os.getpid()})" in str(stuck.value)
+    assert "./demo destroy" in str(stuck.value)
+
+
+def test_removing_goes_on_while_processes_end(
+    version1: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cgroups.create("/localkube/a/node")
+    file = version1 / "memory/localkube/a/node/cgroup.procs"
+    file.write_text("\n".join(map(str, range(900001, 900011))))
+    clock = [0.0]
+
+    def sleep(_: float) -> None:
+        """Lets time pass, almost as much as the patience, and one process end."""
+        clock[0] += 0.9
+        if left := file.read_text().split()[1:]:
+            file.write_text("\n".join(left))
+        else:
+            file.unlink()
+
+    monkeypatch.setattr(cgroups.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(cgroups.time, "sleep", sleep)
+    cgroups.remove("/localkube/a", patience=1)
+    assert clock[0] > 8
+    assert not (version1 / "memory/localkube").exists()
+    assert capsys.readouterr().err == (
+        "waiting for the end of processes unknown (900007), unknown (900008), unknown (900009), "
+        "unknown (900010)\n"
+    )
+
+
+def test_processes_that_keep_coming_are_no_progress(
+    version1: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cgroups.create("/localkube/a/node")
+    file = version1 / "memory/localkube/a/node/cgroup.procs"
+    file.write_text("900001")
+    clock = [0.0]
+
+    def sleep(_: float) -> None:
+        clock[0] += 0.5
+        file.write_text("900001 900002" if clock[0] % 1 else "900003")
+
+    monkeypatch.setattr(cgroups.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(cgroups.time, "sleep", sleep)
+    with pytest.raises(LocalKubeError, match="did not end"):
+        cgroups.remove("/localkube/a", patience=2)
 
 
 @pytest.mark.parametrize(("controller", "name"), [("cpu", "cpu.shares"), ("", "cpu.weight")])

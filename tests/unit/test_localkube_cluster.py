@@ -1,14 +1,18 @@
-"""When a cluster counts as started."""
+"""When a cluster counts as started, and what its state is."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from localkube import cluster
 from localkube.api import Api
 from localkube.cluster import joined
+from localkube.spec import ClusterSpec
 
 STARTED = 1_000_000.0
 NOT_READY = "node.kubernetes.io/not-ready"
@@ -70,3 +74,16 @@ def test_a_taint_of_the_users_is_not_waited_for() -> None:
 )
 def test_it_is_not_up(api: Api) -> None:
     assert not is_up(api, "a", "b")
+
+
+def test_a_running_cluster_without_its_kubeconfigs_has_a_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = ClusterSpec(str(tmp_path / "lab"), "east-cluster", 1, 1, 6443)
+    programs = {name: {"statename": "RUNNING"} for name in ("east-1", "east-cluster-relay")}
+    programs |= {node.name: {"statename": "RUNNING"} for node in spec.members}
+    supervisor = SimpleNamespace(is_up=lambda: True, states=lambda: programs)
+    monkeypatch.setattr(cluster.lab, "supervisor", lambda _: supervisor)
+    state = cluster.status(spec)
+    assert (state.running, state.api_ready, state.nodes) == (True, False, {})
+    assert not state.healthy

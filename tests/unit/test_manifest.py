@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.manifest import SKIP_AWAIT, ManifestError, load, unawaited
+from components.manifest import ManifestError, load
 
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: bank}\n"
 SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: bank}\n"
@@ -67,8 +67,9 @@ def test_a_manifest_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         load(tmp_path / "none.yaml")
 
 
-def test_not_waiting_for_an_object_changes_a_copy_only() -> None:
-    document = {"kind": "Service", "metadata": {"name": "a", "annotations": {"b": "c"}}}
-    assert unawaited(document)["metadata"]["annotations"] == {"b": "c", SKIP_AWAIT: "true"}
-    assert document["metadata"]["annotations"] == {"b": "c"}
-    assert unawaited({"metadata": {"annotations": None}})["metadata"]["annotations"]
+@pytest.mark.parametrize("given", ["''", "null", "default"])
+def test_an_object_without_a_namespace_is_the_one_in_default(tmp_path: Path, given: str) -> None:
+    one = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+    other = one.replace("{name: web}", f"{{name: web, namespace: {given}}}")
+    with pytest.raises(ManifestError, match=r"own\.yaml holds Service web default twice$"):
+        load(manifest(tmp_path, f"{one}---\n{other}"))

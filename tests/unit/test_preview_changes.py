@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import threading
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from rich.console import Console
 
 from policies.rules import SECRET, UNKNOWN, Resource
-from preview import comment, compare, engine, markdown, model, text, trees
+from preview import comment, compare, engine, markdown, model, terminal, text, trees
 from preview.matrix import outcome
 from preview.model import Change, Kind, Outcome, Plan, Property, Result
 from toolchain.errors import UserError
@@ -343,6 +346,53 @@ def test_the_base_is_where_the_branch_began_and_the_head_what_is_in_the_folder(
     assert (base.stacks, head.stacks) == (["west"], ["east"])
     assert head.title.endswith(" and changes not yet committed")
     assert trees.differing(base, head)
+
+
+def test_a_change_of_versions_is_said_to_be_not_shown(repository: Path, tmp_path: Path) -> None:
+    base, head = both(repository, tmp_path)
+    assert trees.note(base, head) == ""
+    (head.folder / "requirements.txt").write_text("pulumi==3.0.0\n")
+    note = trees.note(base, head)
+    assert note.startswith("Versions change (requirements.txt), and both trees were previewed with")
+    result = Result("a", "b", (Outcome("west", "active", 54),), note)
+    shown = markdown.render(result)
+    assert "Nothing changed" in shown
+    assert "what another version alone would change is not shown" in shown
+    assert shown == markdown.render(written_and_read(result, tmp_path))
+    screen = Console(file=io.StringIO(), width=400)
+    terminal.show(screen, result)
+    assert note in screen.file.getvalue()
+
+
+def written_and_read(result: Result, folder: Path) -> Result:
+    model.write(result, folder / "result.json")
+    return model.read([folder / "result.json"])
+
+
+def test_a_result_of_an_older_version_has_no_note(tmp_path: Path) -> None:
+    file = tmp_path / "old.json"
+    file.write_text(json.dumps({"base": "a", "head": "b", "outcomes": []}))
+    assert model.read([file]).note == ""
+
+
+def test_a_kubeconfig_that_the_stack_names_is_left_out_of_a_preview(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would lead to clusters, and a preview needs none."""
+    tree, private, said = tmp_path / "tree", tmp_path / "private", []
+    for folder in (tree, private):
+        folder.mkdir()
+    (tree / "Pulumi.yaml").write_text("name: demo\n")
+    (tree / "Pulumi.west.yaml").write_text("config:\n  'demo:kubeconfig': ~/.kube/config\n")
+
+    def pulumi(_: Path, __: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
+        if "--config-file" in arguments:
+            said.append(yaml.safe_load(Path(arguments[-1]).read_text())["config"])
+        return subprocess.CompletedProcess(["pulumi"], 0, "{}")
+
+    monkeypatch.setattr(engine, "_pulumi", pulumi)
+    assert [plan.problem for plan in engine.plans(tree, "west", ["standby"], private)] == [""]
+    assert said == [{"demo:kubeconfig": "", "demo:lbMode": "standby"}]
 
 
 def test_what_no_preview_reads_makes_no_difference(repository: Path, tmp_path: Path) -> None:

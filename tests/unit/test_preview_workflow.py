@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from components.routing import LbMode
-from preview import matrix, trees
+from preview import matrix
+from tests.isolation import STACKS
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / ".github" / "workflows" / "preview.yml"
@@ -38,6 +39,8 @@ def test_only_the_job_that_previews_nothing_may_write_and_only_comments() -> Non
     assert JOBS["preview"]["permissions"] == {"contents": "read"}
     assert JOBS["comment"]["permissions"] == {"contents": "read", "pull-requests": "write"}
     assert not any("--base" in step.get("run", "") for step in JOBS["comment"]["steps"])
+    (checkout,) = used("comment", "actions/checkout")
+    assert checkout["ref"] == "${{ github.event.pull_request.base.sha }}"
 
 
 def test_it_knows_no_secret() -> None:
@@ -58,7 +61,7 @@ def test_every_action_is_pinned_by_its_commit() -> None:
 
 def test_its_matrix_is_every_stack_in_every_mode() -> None:
     axes = JOBS["preview"]["strategy"]["matrix"]
-    assert axes["stack"] == trees.Tree(ROOT, "").stacks
+    assert axes["stack"] == sorted(STACKS)
     assert tuple(axes["mode"]) == matrix.MODES == tuple(LbMode)
     assert JOBS["preview"]["strategy"]["fail-fast"] is False
 

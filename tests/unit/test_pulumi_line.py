@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toolchain.pulumi_line import parse
-from toolchain.pulumi_use import Need, need
+from toolchain.pulumi_use import Need, need, updated
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,21 @@ def test_an_option_takes_a_value_or_none_as_its_command_says() -> None:
 )
 def test_what_a_command_needs(text: str, wanted: Need) -> None:
     assert need(parse(text.split())) is wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "stack"),
+    [
+        ("up --yes", "west"),
+        ("update -s east", "east"),
+        ("up --target urn:a", ""),
+        ("up --exclude urn:a", ""),
+        ("up --help", ""),
+        ("--cwd /elsewhere up", ""),
+        ("preview", ""),
+        ("stack up", ""),
+        ("", ""),
+    ],
+)
+def test_objects_are_looked_for_after_an_update_of_a_whole_stack(text: str, stack: str) -> None:
+    assert updated({"PULUMI_STACK": "west"}, text.split()) == stack

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from components.routes import PREFIX, Route, RouteError, headless, is_exposed, routes, with_weight
+from components.routes import (
+    PREFIX,
+    Route,
+    RouteError,
+    headless,
+    is_exposed,
+    routes,
+    twin_name,
+    with_weight,
+)
 
 
 def service(name: str = "shop", **annotations: str) -> dict[str, Any]:
@@ -172,7 +181,7 @@ def test_the_weight_is_written_on_a_copy_of_the_service(weight: int | None, text
 
 def test_the_headless_twin_selects_the_same_ready_pods_and_is_not_exposed() -> None:
     twin = headless(service())
-    assert twin["metadata"]["name"] == "shop-pods"
+    assert twin["metadata"]["name"] == twin_name("shop")
     assert twin["metadata"]["namespace"] == "retail"
     assert twin["spec"]["clusterIP"] == "None"
     assert twin["spec"]["publishNotReadyAddresses"] is False

@@ -10,9 +10,9 @@ from components.routing import (
     LbMode,
     RoutingError,
     Target,
+    edge_priorities,
     edge_targets,
     edge_weights,
-    first_choice,
     gateway_targets,
 )
 
@@ -153,7 +153,7 @@ def test_clusters_of_one_region_share_a_priority() -> None:
     weights = dict.fromkeys(["east-cluster", "west-cluster", "east-two"])
     targets = edge_targets(weights, [*BOTH, twin], {**ADDRESSES, "east-two": "x"}, "us-east1")
     assert priorities(targets) == {"east-cluster": 0, "west-cluster": 1, "east-two": 0}
-    assert first_choice(weights, [*BOTH, twin], "us-east1") == ["east-cluster", "east-two"]
+    assert edge_priorities(weights, [*BOTH, twin], "us-east1")[0] == ["east-cluster", "east-two"]
 
 
 @pytest.mark.parametrize(

@@ -155,3 +155,19 @@ def test_a_key_that_pulumi_yaml_does_not_declare_is_not_read(tmp_path: Path) -> 
     (tmp_path / "Pulumi.yaml").write_text(project.replace("  edgeReplicas:", "  renamed:"))
     with pytest.raises(SettingsError, match="unknown key edgeReplicas"):
         settings(tmp_path, edgeReplicas="2")
+
+
+@pytest.mark.parametrize(
+    "key", ["gcp:project", "kubernetes:context", "aws:region", "pulumi:tags", "a:lbMode", "x:y:z"]
+)
+def test_keys_of_other_namespaces_are_no_business_of_ours(key: str) -> None:
+    chosen = read({key: "theirs", f"{PROJECT}:lbMode": "standby"}, "west", ROOT)
+    assert chosen.lb_mode is LbMode.STANDBY
+
+
+@pytest.mark.parametrize(
+    "key", ["multi-cluster-resilency:lbMode", f"{PROJECT}:gcp:project", f"{PROJECT}:lbmode"]
+)
+def test_a_key_that_is_meant_for_the_demo_is_not_ignored(key: str) -> None:
+    with pytest.raises(SettingsError, match=r"unknown key .* in Pulumi\.west\.yaml.* remove it"):
+        read({key: "standby"}, "west", ROOT)

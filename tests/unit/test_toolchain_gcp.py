@@ -16,25 +16,6 @@ def test_the_package_is_one_version_for_all(monkeypatch: pytest.MonkeyPatch) -> 
     assert "pulumi-gcp==" not in (venv.PROJECT / "requirements.txt").read_text()
 
 
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("config:\n  multi-cluster-resiliency:backend: gke\n", True),
-        ('config:\n  "multi-cluster-resiliency:backend": "gke"\n', True),
-        ("config:\n  multi-cluster-resiliency:backend: local\n", False),
-        ("config:\n  # multi-cluster-resiliency:backend: gke\n", False),
-        ("config: {}\n", False),
-    ],
-)
-def test_only_stacks_of_backend_gke_want_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, wanted: bool
-) -> None:
-    monkeypatch.setattr(venv, "PROJECT", tmp_path)
-    (tmp_path / "Pulumi.mine.yaml").write_text(text)
-    assert gcp.is_wanted("mine") is wanted
-    assert not gcp.is_wanted("other")
-
-
 def test_a_provider_is_missing_only_where_pulumi_may_not_fetch_it(tmp_path: Path) -> None:
     home, path = tmp_path / "home", tmp_path / "bin"
     path.mkdir()

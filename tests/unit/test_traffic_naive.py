@@ -157,7 +157,12 @@ def outputs(**more: str) -> dict[str, object]:
 def test_the_stacks_output_names_the_naive_route(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weights = {"edgeWeights": {EAST: 100}}
+    service = {"namespace": "a", "workload": None, "selector": {}, "host": "h", "path": "/"}
+    weights = {
+        "edgeWeights": {EAST: 100},
+        "edgePriorities": [[EAST]],
+        "application": service,
+    }
     url = "https://127.0.0.1:1/naive"
     monkeypatch.setattr(target.environment, "stack_folder", lambda stack: tmp_path)
     for given, expected in ((outputs(), ""), (outputs(naiveUrl=url), url)):

@@ -1,4 +1,4 @@
-"""The relay into the lab and the proxy out of it."""
+"""The relay into the lab."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from localkube import egress
 from localkube.relay import Entry, Pipe, listen, serve
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -175,40 +174,3 @@ def test_a_burst_of_new_connections_waits_in_line_and_is_not_dropped() -> None:
 def test_the_relay_listens_on_loopback_only() -> None:
     with listen(0) as entry:
         assert entry.getsockname()[0] == "127.0.0.1"
-
-
-def test_egress_takes_connect_to_a_registrys_ports() -> None:
-    assert egress.target(b"CONNECT images.example:443 HTTP/1.1\r\n\r\n") == ("images.example", 443)
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"GET http://images.example/ HTTP/1.1\r\n\r\n",
-        b"CONNECT images.example:22 HTTP/1.1\r\n\r\n",
-        b"CONNECT :443 HTTP/1.1\r\n\r\n",
-        b"CONNECT images.example:https HTTP/1.1\r\n\r\n",
-    ],
-)
-def test_egress_refuses_everything_else(head: bytes) -> None:
-    with pytest.raises(ValueError):
-        egress.target(head)
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "169.254.169.254", "0.0.0.0", "::1"])
-def test_egress_does_not_lead_to_the_host_or_its_metadata(host: str) -> None:
-    with pytest.raises(ValueError, match="no address outside"):
-        asyncio.run(egress.outside_address(host, 443))
-
-
-def test_egress_leads_to_a_companys_own_registry() -> None:
-    assert asyncio.run(egress.outside_address("10.1.2.3", 443)) == "10.1.2.3"
-
-
-def test_egress_goes_through_the_hosts_own_proxy() -> None:
-    assert egress.upstream_proxy({"HTTPS_PROXY": "http://proxy.example:8080"}) == (
-        "proxy.example",
-        8080,
-    )
-    assert egress.upstream_proxy({"https_proxy": "proxy.example"}) == ("proxy.example", 3128)
-    assert egress.upstream_proxy({}) is None

@@ -1,0 +1,81 @@
+"""What kubectl's commands have set in the stack's objects, said in a preview.
+
+An update of an object removes what kubectl added to it and sets the stack's values again; Pulumi's
+own preview compares with the stack's state and shows none of that. Objects that an update leaves
+alone keep it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from components import kubectl
+from foundation.identity import identity_of
+from foundation.managed_fields import is_kubectls, paths, written
+
+Document = Mapping[str, Any]
+
+
+def warn(kubeconfig: Path, objects: Mapping[str, Sequence[Document]]) -> None:
+    """Warn of fields that kubectl has set in objects, given by their cluster; all at once.
+
+    `kubeconfig` is the stack's file with a context for each cluster. Without the file nothing is up
+    yet; a cluster that does not answer is left out, for the update will say so itself.
+    """
+    if not objects or not kubeconfig.exists():
+        return
+    with ThreadPoolExecutor(max_workers=len(objects)) as pool:
+        looks = [pool.submit(_look, kubeconfig, name, own) for name, own in objects.items()]
+    for line in (line for each in looks for line in each.result()):
+        pulumi.log.warn(line)
+
+
+def lines(cluster: str, live: Iterable[Document]) -> Iterator[str]:
+    """Return a line for each live object with fields that kubectl's commands have set."""
+    for each in live:
+        managed = each["metadata"].get("managedFields") or []
+        found = [
+            f"{written(path)} by {entry['manager']}"
+            for entry in managed
+            if is_kubectls(entry)
+            for path in paths(entry.get("fieldsV1") or {})
+        ]
+        if found:
+            yield (
+                f"{cluster}: {identity_of(each)} has {', '.join(found)}; an update that changes "
+                "this object removes it or sets the stack's value. Now: ./demo task heal-all"
+            )
+
+
+def _look(kubeconfig: Path, cluster: str, documents: Sequence[Document]) -> list[str]:
+    references = [
+        {
+            "apiVersion": document["apiVersion"],
+            "kind": document["kind"],
+            "metadata": {
+                key: value
+                for key, value in document["metadata"].items()
+                if key in ("name", "namespace") and value
+            },
+        }
+        for document in documents
+        if document["kind"] != "Secret"  # its values stay where they are
+    ]
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": references})
+    how = ("--ignore-not-found", "--show-managed-fields", "--output=json", "--filename=-")
+    where = (f"--kubeconfig={kubeconfig}", f"--context={cluster}")
+    limit = f"--request-timeout={kubectl.CONNECT_SECONDS}s"
+    try:
+        said = kubectl.run((*where, limit, "get", *how), given=text)
+    except kubectl.NoAnswer:
+        return []
+    if not said.strip():
+        return []
+    found: Document = json.loads(said)
+    return list(lines(cluster, found["items"] if found["kind"] == "List" else [found]))

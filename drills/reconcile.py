@@ -1,0 +1,210 @@
+"""The stack's own objects in its clusters: what drifts, and what is applied again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from drills import drift, stack_objects
+from drills.application import ROLLED_OUT
+from drills.drift import Drift
+from drills.site import Conflict, Site
+from drills.stack_objects import StackObject, as_list, by_identity, shown
+from foundation import managed_fields
+from foundation.identity import Identity
+from toolchain.errors import UserError
+
+SECONDS = 60
+"""How long a look at all objects of a cluster, or their application, may take."""
+
+READY_SECONDS = 120
+"""How long pods of what was applied again may take to get ready."""
+
+TRIES = 5
+"""How often an owner is written back if others change the object at the same time."""
+
+_REQUEST = "--request-timeout=10s"
+
+_LOOKS = 4
+"""How many objects of a cluster are looked at at once, where they cannot be looked at together."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found in all clusters."""
+
+    drifts: Sequence[Drift] = ()
+    silent: Mapping[str, str] = field(default_factory=dict)
+    """Clusters that could not be looked at, and why."""
+
+
+def look(site: Site) -> Look:
+    """Compare every object of the stack with its cluster, all clusters at once.
+
+    A cluster that does not answer is named, and the others are looked at. Raises UserError if the
+    stack's state cannot be read.
+    """
+    objects = stack_objects.load(site.stack)
+    clusters = list(dict.fromkeys(each.cluster for each in objects))
+
+    def one(cluster: str) -> tuple[list[Drift], str]:
+        try:
+            return _drifts(site, cluster, [o for o in objects if o.cluster == cluster]), ""
+        except UserError as error:
+            return [], str(error).removeprefix(f"{cluster}: ")
+
+    with ThreadPoolExecutor(max_workers=max(1, len(clusters))) as pool:
+        found = dict(zip(clusters, pool.map(one, clusters), strict=True))
+    return Look(
+        [each for drifts, _ in found.values() for each in drifts],
+        {cluster: problem for cluster, (_, problem) in found.items() if problem},
+    )
+
+
+def mend(site: Site, drifts: Iterable[Drift], say: Callable[[str], None]) -> list[str]:
+    """Apply drifted objects again as the stack does, and wait for their pods.
+
+    Says what was done. Returns what could not be done, a line each. No object of others is touched.
+    """
+    failed: list[str] = []
+    by_cluster: dict[str, list[Drift]] = {}
+    for each in drifts:
+        by_cluster.setdefault(each.object.cluster, []).append(each)
+    for cluster, found in by_cluster.items():
+        for each in found:  # in the stack's order: a namespace before what is in it
+            what = shown(each.object.identity)
+            try:
+                _mend(site, each)
+            except UserError as error:
+                failed.append(f"{cluster}: {what} is not mended: {error}")
+                continue
+            if each.is_missing:
+                say(f"{cluster}: {what} is made again")
+            else:
+                names = ", ".join(managed_fields.written(change.path) for change in each.changes)
+                say(f"{cluster}: {what} is applied again ({names})")
+        for each in found:
+            try:
+                _wait(site, each.object)
+            except UserError as error:
+                failed.append(str(error))
+    return failed
+
+
+def _drifts(site: Site, cluster: str, wanted: Sequence[StackObject]) -> list[Drift]:
+    live = _live(site, cluster, wanted)
+    there = [each for each in wanted if each.identity in live]
+    applied, problems = _applied(site, cluster, there, live)
+    found: list[Drift | None] = []
+    for each in wanted:
+        known = each.identity
+        if known not in live:
+            found.append(drift.missing(each))
+        elif known in problems:
+            found.append(Drift(each, problem=f"cannot be compared: {problems[known]}"))
+        else:
+            found.append(drift.compare(each, live[known], applied[known]))
+    return [each for each in found if each is not None]
+
+
+def _live(
+    site: Site, cluster: str, wanted: Sequence[StackObject]
+) -> dict[Identity, dict[str, Any]]:
+    """Return those of the objects that are in the cluster, as they are. Raises UserError."""
+    if not wanted:
+        return {}
+    how = ("--ignore-not-found", "--show-managed-fields", "--output=json", _REQUEST)
+    documents = as_list(each.document for each in wanted)
+    said = site.kubectl(cluster, "get", "--filename=-", *how, seconds=SECONDS, stdin=documents)
+    return by_identity(said)
+
+
+def _applied(
+    site: Site,
+    cluster: str,
+    there: Sequence[StackObject],
+    live: Mapping[Identity, Mapping[str, Any]],
+) -> tuple[dict[Identity, dict[str, Any]], dict[Identity, str]]:
+    """Return what the objects would be after an apply, and why it would be refused.
+
+    All are sent at once. If one is refused kubectl tells of none, and each is sent alone.
+    """
+    found: dict[Identity, dict[str, Any]] = {}
+    problems: dict[Identity, str] = {}
+    for manager in dict.fromkeys(each.manager for each in there):
+        chosen = [each for each in there if each.manager == manager]
+        try:
+            found.update(_apply(site, chosen, live, dry_run=True))
+        except UserError:
+
+            def alone(each: StackObject) -> dict[Identity, dict[str, Any]] | str:
+                try:
+                    return _apply(site, [each], live, dry_run=True)
+                except UserError as error:
+                    return str(error).removeprefix(f"{cluster}: ")
+
+            with ThreadPoolExecutor(max_workers=_LOOKS) as pool:
+                for each, answer in zip(chosen, pool.map(alone, chosen), strict=True):
+                    if isinstance(answer, str):
+                        problems[each.identity] = answer
+                    else:
+                        found.update(answer)
+    return found, problems
+
+
+def _apply(
+    site: Site,
+    wanted: Sequence[StackObject],
+    live: Mapping[Identity, Mapping[str, Any]],
+    dry_run: bool = False,
+) -> dict[Identity, dict[str, Any]]:
+    """Apply objects of one cluster and one field manager as the stack does. Raises UserError."""
+    documents = as_list(drift.to_apply(each, live.get(each.identity)) for each in wanted)
+    manager = f"--field-manager={wanted[0].manager}"
+    how = ("--server-side", "--force-conflicts", manager, "--validate=ignore", _REQUEST)
+    more = ("--show-managed-fields", "--output=json", "--filename=-")
+    dry = ("--dry-run=server",) if dry_run else ()
+    said = site.kubectl(
+        wanted[0].cluster, "apply", *how, *dry, *more, seconds=SECONDS, stdin=documents
+    )
+    return by_identity(said)
+
+
+def _mend(site: Site, found: Drift) -> None:
+    """Apply one object again. Raises UserError."""
+    wanted = found.object
+    for _ in range(TRIES):
+        live = _live(site, wanted.cluster, [wanted])
+        there = live.get(wanted.identity)
+        managed = there["metadata"].get("managedFields") or [] if there else []
+        # what kubectl added is the stack's first, so that its apply removes it
+        taken = managed_fields.taken_over(managed, wanted.manager, wanted.document["apiVersion"])
+        try:
+            if there and taken != managed:
+                _set_owners(site, wanted, there, taken)
+                continue  # what it owns now decides what is sent
+        except Conflict:
+            continue
+        _apply(site, [wanted], live)
+        return
+    raise UserError("it is changed all the time by others. Again: ./demo task heal-all")
+
+
+def _set_owners(
+    site: Site, wanted: StackObject, live: Mapping[str, Any], managed: Sequence[Any]
+) -> None:
+    change, document = managed_fields.replaced(live, managed), json.dumps(wanted.document)
+    site.kubectl_patch(wanted.cluster, ["--filename=-"], change, "json", stdin=document)
+
+
+def _wait(site: Site, wanted: StackObject) -> None:
+    """Wait until the pods of a workload are ready. Raises UserError."""
+    group, kind, namespace, name = wanted.identity
+    if group == "apps" and kind in ROLLED_OUT:
+        which = (f"{kind.lower()}/{name}", "--namespace", namespace)
+        limit = f"--timeout={READY_SECONDS}s"
+        seconds = READY_SECONDS + 10
+        site.kubectl(wanted.cluster, "rollout", "status", *which, limit, seconds=seconds)

@@ -1,0 +1,154 @@
+"""The Kubernetes objects that a stack has made, as its own state holds them.
+
+They are what the clusters should hold: the program is not run, so that they are known in a second
+and whatever the settings say by now.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from foundation.identity import Identity, autoscaled, identity_of
+from foundation.managed_fields import Path
+from toolchain import environment
+from toolchain.errors import UserError
+
+_TYPE = "kubernetes:"
+_FIELD_MANAGER = "pulumi.com/patchFieldManager"
+_APART = "4dabf18193072939515e22adb298388d"
+"""Key of a value that Pulumi keeps apart: https://www.pulumi.com/docs, "special keys" in state."""
+
+REPLICAS: Path = ("spec", "replicas")
+
+
+@dataclass(frozen=True)
+class StackObject:
+    """One object of the stack."""
+
+    cluster: str
+    document: Mapping[str, Any]
+    """What the stack applies: `apiVersion`, `kind`, `metadata` with namespace, and the rest."""
+    manager: str
+    """Field manager in whose name the stack applies it; empty if the state does not say."""
+    ignored: tuple[Path, ...] = ()
+    """Fields that the stack leaves to others, an autoscaler say."""
+
+    @property
+    def identity(self) -> Identity:
+        """What the API server knows it by; the API's version is not part of it."""
+        return identity_of(self.document)
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether its values must not be shown."""
+        return self.document["kind"] == "Secret"
+
+
+def shown(known: Identity) -> str:
+    """Return an object's kind and name as kubectl's users write them."""
+    _, kind, namespace, name = known
+    return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+
+
+def as_list(documents: Iterable[Mapping[str, Any]]) -> str:
+    """Return documents as the text of one that kubectl reads."""
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(documents)})
+
+
+def by_identity(said: str) -> dict[Identity, dict[str, Any]]:
+    """Return the objects that kubectl has printed as JSON: none, one, or a list."""
+    if not said.strip():
+        return {}
+    parsed = json.loads(said)
+    items = parsed["items"] if parsed["kind"] == "List" else [parsed]
+    return {identity_of(item): item for item in items}
+
+
+def load(stack: str, secrets: bool = True) -> list[StackObject]:
+    """Read the stack's objects from its state. Raises UserError.
+
+    Values of Secrets are decrypted in memory; without `secrets` they are not to be used.
+    """
+    command = ["pulumi", "stack", "export", "--non-interactive", "--stack", stack]
+    command += ["--show-secrets"] if secrets else []
+    try:
+        done = subprocess.run(
+            command,
+            cwd=environment.PROJECT,
+            env=environment.variables(os.environ, stack),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        raise UserError("pulumi is not on PATH. Run this by: ./demo task ...") from None
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise UserError(f"The state of stack {stack} cannot be read: {said}")
+    return of_state(json.loads(done.stdout))
+
+
+def of_state(exported: Mapping[str, Any]) -> list[StackObject]:
+    """Return the objects of an exported state, in the order in which the stack makes them.
+
+    `exported` is what `pulumi stack export` prints. Objects that the stack only reads, and old ones
+    that are still to be deleted, are none of its own.
+    """
+    found = [
+        _of(resource)
+        for resource in exported["deployment"].get("resources") or []
+        if resource["type"].startswith(_TYPE)
+        and not resource.get("delete")
+        and not resource.get("external")
+        and "kind" in resource.get("inputs", {})
+    ]
+    by_cluster: dict[str, list[Mapping[str, Any]]] = {}
+    for each in found:
+        by_cluster.setdefault(each.cluster, []).append(each.document)
+    scaled = {name: autoscaled(documents) for name, documents in by_cluster.items()}
+    return [
+        StackObject(each.cluster, each.document, each.manager, (*each.ignored, REPLICAS))
+        if each.identity in scaled[each.cluster] and REPLICAS not in each.ignored
+        else each
+        for each in found
+    ]
+
+
+def find(objects: Iterable[StackObject], cluster: str, known: Identity) -> StackObject | None:
+    """Return the stack's object of this identity in a cluster; None if there is none."""
+    return next((o for o in objects if (o.cluster, o.identity) == (cluster, known)), None)
+
+
+def _of(resource: Mapping[str, Any]) -> StackObject:
+    inputs, outputs = _plain(resource["inputs"]), resource.get("outputs") or {}
+    document = {key: value for key, value in inputs.items() if not key.startswith("__")}
+    metadata = document["metadata"]
+    namespace, _, _ = resource["id"].rpartition("/")
+    if namespace:
+        metadata["namespace"] = namespace
+    note = (metadata.get("annotations") or {}).get(_FIELD_MANAGER, "")
+    ignored = tuple(tuple(path.split(".")) for path in resource.get("ignoreChanges") or [])
+    manager = note or str(outputs.get("__fieldManager", ""))
+    return StackObject(_cluster(resource["provider"]), document, manager, ignored)
+
+
+def _cluster(provider: str) -> str:
+    """Return the name of a provider, which is that of its cluster: `urn:...::<name>::<id>`."""
+    urn = provider.rpartition("::")[0]
+    return urn.rpartition("::")[2]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of the state as the API server gets it, secrets in plain text."""
+    if isinstance(value, dict):
+        if _APART in value and "plaintext" in value:
+            return json.loads(value["plaintext"])
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,1 @@
+"""What all other packages stand on: what identifies an object, and who owns its fields."""

@@ -1,0 +1,158 @@
+"""A manifest that grows and changes: what it holds is what clusters hold, and nothing else moves.
+
+The tests follow one another: an application of a user's own is appended to the delivered one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.checkout import APPLICATION, Checkout, eventually
+from tests.shop import scaler, shop, text
+
+EAST = "east-cluster"
+IN_SHOP = ("--namespace", "shop")
+FILE = "own.yaml"
+
+
+class Manifest:
+    """The delivered manifest with further documents, in force after `up`."""
+
+    def __init__(self, demo: Checkout) -> None:
+        self.demo = demo
+        self.delivered = (demo.folder / "manifests" / "app.yaml").read_text()
+        self.documents: list[dict[str, Any]] = []
+
+    def write(self, *documents: dict[str, Any]) -> None:
+        """Append exactly these documents to the delivered manifest."""
+        self.documents = list(documents)
+        rest = f"\n---\n{text(self.documents)}" if documents else ""
+        (self.demo.folder / FILE).write_text(self.delivered + rest)
+
+    def up(self, *documents: dict[str, Any], check: bool = True) -> str:
+        """Write the documents and bring them up; gives what was printed."""
+        self.write(*documents)
+        return self.demo.demo("up", check=check).output
+
+
+@pytest.fixture(scope="module")
+def manifest(copy: Checkout, up: str) -> Iterator[Manifest]:
+    copy.demo("pulumi", "config", "set", "manifest", FILE)
+    made = Manifest(copy)
+    yield made
+    copy.demo("pulumi", "config", "rm", "manifest")
+    copy.demo("up")
+
+
+def found(demo: Checkout, cluster: str, *kinds: str) -> dict[tuple[str, str, str], str]:
+    """Return the uid of each object of these kinds, by kind, namespace and name."""
+    items = json.loads(
+        demo.kubectl(cluster, "get", ",".join(kinds), "--all-namespaces", "--output=json")
+    )["items"]
+    return {
+        (i["kind"], i["metadata"]["namespace"], i["metadata"]["name"]): i["metadata"]["uid"]
+        for i in items
+        if not i["metadata"]["namespace"].startswith("kube-")
+    }
+
+
+KINDS = ("configmap", "service", "deployment", "horizontalpodautoscaler")
+
+
+def kept(demo: Checkout, change: Callable[[], object]) -> None:
+    """Assert that a change leaves each object there, and the same one."""
+    before = {cluster: found(demo, cluster, *KINDS) for cluster in APPLICATION}
+    change()
+    for cluster in APPLICATION:
+        after = found(demo, cluster, *KINDS)
+        assert {key: after.get(key) for key in before[cluster]} == before[cluster]
+
+
+def replicas(demo: Checkout, cluster: str = EAST) -> str:
+    what = ("get", "deployment", "shop", "--output=jsonpath={.spec.replicas}")
+    return demo.kubectl(cluster, *IN_SHOP, *what).strip()
+
+
+def test_a_second_application_leaves_the_first_alone(manifest: Manifest) -> None:
+    demo = manifest.demo
+    kept(demo, lambda: manifest.up(*shop()))
+    for cluster in APPLICATION:
+        objects = found(demo, cluster, *KINDS)
+        assert ("ConfigMap", "transaction-service", "cluster-info") in objects
+        assert ("ConfigMap", "shop", "cluster-info") in objects
+    assert "all is well" in demo.demo("task", "status").output
+
+
+def test_a_third_one_of_the_same_names_leaves_the_second_alone(manifest: Manifest) -> None:
+    demo = manifest.demo
+    kept(demo, lambda: manifest.up(*shop(), *shop("shop-b", exposed=False)))
+    assert ("Deployment", "shop-b", "shop") in found(demo, EAST, "deployment")
+
+
+def test_an_object_of_another_version_is_updated_in_place(manifest: Manifest) -> None:
+    demo = manifest.demo
+    manifest.up(*shop(), scaler("autoscaling/v1"))
+    assert "shop-b" not in demo.kubectl(EAST, "get", "namespaces", "--output=name")
+    manifest.write(*shop(), scaler("autoscaling/v2"))
+    assert {operation for operation, _ in demo.preview()} == {"update"}
+    kept(demo, lambda: manifest.up(*manifest.documents))
+    eventually(lambda: replicas(demo) == "2", "the autoscaler has two pods made", 60)
+
+
+def test_an_autoscaler_keeps_its_replicas_through_a_change(manifest: Manifest) -> None:
+    demo = manifest.demo
+    eventually(lambda: replicas(demo) == "2", "the autoscaler has two pods made", 60)
+    documents = [*shop(), scaler("autoscaling/v2")]
+    documents[3]["spec"]["template"]["metadata"]["annotations"] = {"changed": "yes"}
+    manifest.up(*documents)
+    assert replicas(demo) == "2"
+    manifest.up(*shop(), scaler("autoscaling/v2"))
+
+
+def test_what_was_scaled_by_hand_is_named_and_mended_by_one_command(manifest: Manifest) -> None:
+    demo = manifest.demo
+    manifest.up(*shop())
+    demo.kubectl(EAST, *IN_SHOP, "scale", "deployment", "shop", "--replicas=0")
+    status = demo.demo("task", "status", check=False)
+    assert status.code and "spec.replicas is 0" in status.output
+    demo.demo("task", "heal-all")
+    assert replicas(demo) == "1"
+
+
+def test_what_kubectl_added_is_named_by_the_preview(manifest: Manifest) -> None:
+    demo = manifest.demo
+    manifest.up(*shop())
+    demo.kubectl(EAST, *IN_SHOP, "rollout", "restart", "deployment/shop")
+    said = demo.demo("pulumi", "preview", "--stack", "west").output
+    assert "east-cluster: Deployment shop in namespace shop has" in said
+    assert "restartedAt] by kubectl-rollout" in said
+    demo.demo("task", "heal-all")
+    assert "restartedAt" not in demo.demo("pulumi", "preview", "--stack", "west").output
+
+
+def test_an_update_fails_when_an_object_is_not_there(manifest: Manifest) -> None:
+    demo = manifest.demo
+    manifest.up(*shop())
+    demo.kubectl(EAST, *IN_SHOP, "delete", "configmap", "cluster-info")
+    done = demo.demo("up", check=False)
+    assert done.code == 1
+    assert "east-cluster: ConfigMap shop/cluster-info is missing" in done.output
+    demo.demo("task", "heal-all")
+    demo.demo("up")
+
+
+def test_a_failed_update_says_why_pods_are_not_ready(manifest: Manifest) -> None:
+    documents = shop()
+    deployment = documents[3]
+    deployment["metadata"]["annotations"] = {"pulumi.com/timeoutSeconds": "5"}
+    volumes = deployment["spec"]["template"]["spec"]["volumes"]
+    volumes[0]["configMap"]["name"] = "not-there"
+    deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 0
+    said = manifest.up(*documents, check=False)
+    assert "east-cluster: pod shop/shop-" in said
+    assert 'is not ready: FailedMount: MountVolume.SetUp failed for volume "configuration"' in said
+    manifest.up(*shop())

@@ -1,0 +1,433 @@
+"""Volumes for claims: what is decided, and what a provisioner does by it."""
+
+from __future__ import annotations
+
+import copy
+import os
+import stat
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from localkube import LocalKubeError, folders, volumes
+from localkube.addons import addons
+from localkube.api import Api, ApiError
+from localkube.provisioner import CLAIMS, CLASSES, VOLUMES, Provisioner
+from localkube.spec import ClusterSpec
+from localkube.volumes import FINALIZER, PROVISIONER, Plan, decide, node_of, volume_for
+
+NODES = ["east-1", "east-2"]
+UID = "0f0f0f0f-1111-2222-3333-444444444444"
+NAME = f"pvc-{UID}"
+
+
+def a_class(**fields: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "standard"},
+        "provisioner": PROVISIONER,
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "WaitForFirstConsumer",
+        **fields,
+    }
+
+
+def a_claim(uid: str = UID, node: str | None = "east-2", **fields: Any) -> dict[str, Any]:
+    annotations = {volumes.WANTED_BY: PROVISIONER}
+    if node:
+        annotations[volumes.SELECTED_NODE] = node
+    return {
+        "metadata": {"namespace": "shop", "name": "data", "uid": uid, "annotations": annotations},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+            "storageClassName": "standard",
+            "volumeMode": "Filesystem",
+            **fields,
+        },
+    }
+
+
+def a_volume(phase: str, policy: str = "Delete", going: bool = False) -> dict[str, Any]:
+    volume = volume_for(a_claim(), a_class(reclaimPolicy=policy), "east-2")
+    volume["status"] = {"phase": phase}
+    if going:
+        volume["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    return volume
+
+
+def planned(*claims: dict[str, Any], of: dict[str, Any] | None = None) -> Plan:
+    return decide(claims, [], [of or a_class()], NODES)
+
+
+def test_a_claim_gets_a_volume_on_the_node_that_was_chosen_for_its_pod() -> None:
+    plan = planned(a_claim())
+    assert [node_of(volume) for volume in plan.make] == ["east-2"]
+    volume = plan.make[0]
+    assert volume["metadata"]["name"] == NAME
+    assert volume["spec"]["capacity"] == {"storage": "1Gi"}
+    assert volume["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert volume["spec"]["claimRef"]["uid"] == UID
+    assert volume["spec"]["local"] == {"path": f"{volumes.FOLDER}/{NAME}"}
+    assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Delete"
+
+
+def test_a_claim_without_a_pod_waits() -> None:
+    assert planned(a_claim(node=None)) == Plan()
+
+
+def test_a_class_that_binds_at_once_does_not_wait() -> None:
+    plan = planned(a_claim(node=None), of=a_class(volumeBindingMode="Immediate"))
+    assert [node_of(volume) for volume in plan.make] == ["east-1"]
+
+
+def test_a_class_may_keep_volumes() -> None:
+    plan = planned(a_claim(), of=a_class(reclaimPolicy="Retain"))
+    assert plan.make[0]["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
+
+
+def test_other_classes_claims_are_left_alone() -> None:
+    assert planned(a_claim(), of=a_class(provisioner="example.com/other")) == Plan()
+    assert planned(a_claim(storageClassName="other")) == Plan()
+    other = a_claim()
+    other["metadata"]["annotations"][volumes.WANTED_BY] = "example.com/other"
+    assert planned(other) == Plan()
+    static = a_claim()
+    del static["spec"]["storageClassName"]
+    assert planned(static) == Plan()
+
+
+def test_a_claim_that_is_bound_or_going_gets_nothing() -> None:
+    assert planned(a_claim(volumeName="mine")) == Plan()
+    going = a_claim()
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert planned(going) == Plan()
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"accessModes": ["ReadWriteMany"]}, "ReadWriteMany needs shared storage"),
+        ({"accessModes": ["ReadWriteOnce", "ReadOnlyMany"]}, "ReadOnlyMany needs shared storage"),
+        ({"volumeMode": "Block"}, "volumeMode Block"),
+        ({"selector": {"matchLabels": {"a": "b"}}}, "selector"),
+        ({"dataSource": {"kind": "VolumeSnapshot", "name": "a"}}, "dataSource"),
+        ({"dataSourceRef": {"kind": "PersistentVolumeClaim", "name": "a"}}, "dataSource"),
+    ],
+)
+def test_what_a_folder_cannot_be_is_refused_with_the_reason(
+    fields: dict[str, Any], reason: str
+) -> None:
+    plan = planned(a_claim(**fields))
+    assert plan.make == []
+    assert plan.refuse[0][1].startswith(reason)
+
+
+@pytest.mark.parametrize("node", ["../../etc", "west-1", ""])
+def test_only_nodes_of_the_cluster_have_volumes(node: str) -> None:
+    claim = a_claim()
+    claim["metadata"]["annotations"][volumes.SELECTED_NODE] = node
+    plan = planned(claim)
+    assert plan.make == [] and len(plan.refuse) == 1
+
+
+@pytest.mark.parametrize(
+    ("volume", "todo"),
+    [
+        (a_volume("Pending"), None),
+        (a_volume("Available"), None),
+        (a_volume("Bound"), None),
+        (a_volume("Bound", going=True), None),  # its claim's pods still use it
+        (a_volume("Released"), "remove"),
+        (a_volume("Released", going=True), "remove"),
+        (a_volume("Available", going=True), "remove"),
+        (a_volume("Released", policy="Retain"), None),
+        (a_volume("Bound", policy="Retain", going=True), None),
+        (a_volume("Released", policy="Retain", going=True), "release"),
+    ],
+)
+def test_a_volume_goes_when_its_claim_has_gone(volume: dict[str, Any], todo: str | None) -> None:
+    plan = decide([], [volume], [], NODES)
+    assert plan == Plan(**({todo: [volume]} if todo else {}))
+
+
+@pytest.mark.parametrize("name", ["..", "pvc-..", f"../{NAME}", "data", f"{NAME}/.."])
+def test_a_folder_that_is_no_volumes_is_never_removed(name: str) -> None:
+    volume = a_volume("Released", going=True)
+    volume["metadata"]["name"] = name
+    assert decide([], [volume], [], NODES) == Plan()
+
+
+def test_another_provisioners_volume_is_left_alone() -> None:
+    volume = a_volume("Released")
+    volume["metadata"]["annotations"][volumes.MADE_BY] = "example.com/other"
+    assert decide([], [volume], [], NODES) == Plan()
+
+
+def test_the_class_is_the_default_and_ours() -> None:
+    found = [each for each in addons(0) if each["kind"] == "StorageClass"]
+    assert [each["metadata"]["name"] for each in found] == ["standard"]
+    key = "storageclass.kubernetes.io/is-default-class"
+    assert found[0]["metadata"]["annotations"][key] == "true"
+    assert planned(a_claim(), of=found[0]).make
+
+
+class Server:
+    """An API server that keeps volumes and claims as Kubernetes does."""
+
+    def __init__(self) -> None:
+        self.claims: list[dict[str, Any]] = []
+        self.volumes: dict[str, dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []
+        self.fails = False
+
+    def call(self, method: str, path: str, body: Any = None, _: str = "") -> Any:
+        lists: dict[str, Any] = {
+            CLAIMS: self.claims, VOLUMES: list(self.volumes.values()), CLASSES: [a_class()],
+        }  # fmt: skip
+        if method == "GET":
+            return {"items": copy.deepcopy(lists[path])}
+        if path.endswith("/events"):
+            self.events.append(body)
+            return body
+        if method == "POST":
+            if self.fails:
+                raise ApiError(503, "not now")
+            volume = {**copy.deepcopy(body), "status": {"phase": "Bound"}}
+            volume["metadata"]["uid"] = "u"
+            self.volumes[body["metadata"]["name"]] = volume
+            return volume
+        name = path.removeprefix(f"{VOLUMES}/")
+        if name not in self.volumes:
+            raise ApiError(404, "gone")
+        volume = self.volumes[name]
+        if method == "DELETE":
+            volume["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        else:
+            gone = body["metadata"]["$deleteFromPrimitiveList/finalizers"]
+            left = [each for each in volume["metadata"]["finalizers"] if each not in gone]
+            volume["metadata"]["finalizers"] = left
+        if "deletionTimestamp" in volume["metadata"] and not volume["metadata"]["finalizers"]:
+            del self.volumes[name]
+        return copy.deepcopy(volume)
+
+    def drop(self, claim: dict[str, Any]) -> None:
+        """Deletes a claim; its volume is released, as Kubernetes' own controller does."""
+        self.claims.remove(claim)
+        if volume := self.volumes.get(volumes.name_for(claim)):
+            volume["status"]["phase"] = "Released"
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> ClusterSpec:
+    return ClusterSpec(lab=str(tmp_path), name="east", index=0, nodes=2, api_port=1)
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def provisioner(spec: ClusterSpec, server: Server) -> Provisioner:
+    api = Api.__new__(Api)
+    api.call = server.call  # type: ignore[method-assign]
+    return Provisioner(api, spec)
+
+
+def folder(spec: ClusterSpec, node: int = 2) -> Path:
+    return spec.members[node - 1].folder / "volumes" / NAME
+
+
+def test_pods_of_any_user_may_write_into_a_volume(
+    spec: ClusterSpec, server: Server, provisioner: Provisioner
+) -> None:
+    server.claims.append(a_claim())
+    provisioner.reconcile()
+    assert stat.S_IMODE(folder(spec).stat().st_mode) == 0o777
+    assert not folder(spec, 1).exists()
+    assert list(server.volumes) == [NAME]
+
+
+def test_data_stay_as_long_as_the_claim_and_go_with_it(
+    spec: ClusterSpec, server: Server, provisioner: Provisioner
+) -> None:
+    claim = a_claim()
+    server.claims.append(claim)
+    provisioner.reconcile()
+    (folder(spec) / "data").write_text("kept")
+    provisioner.reconcile()
+    assert (folder(spec) / "data").read_text() == "kept"
+    server.drop(claim)
+    provisioner.reconcile()
+    assert not folder(spec).exists() and server.volumes == {}
+
+
+def test_a_volume_deleted_by_hand_takes_its_folder_with_it_when_the_claim_goes(
+    spec: ClusterSpec, server: Server, provisioner: Provisioner
+) -> None:
+    claim = a_claim()
+    server.claims.append(claim)
+    provisioner.reconcile()
+    server.call("DELETE", f"{VOLUMES}/{NAME}")
+    provisioner.reconcile()
+    assert folder(spec).exists()
+    server.drop(claim)
+    provisioner.reconcile()
+    assert not folder(spec).exists() and server.volumes == {}
+
+
+def test_a_volume_that_is_to_be_kept_keeps_its_folder(
+    spec: ClusterSpec, server: Server, provisioner: Provisioner
+) -> None:
+    claim = a_claim()
+    server.claims.append(claim)
+    provisioner.reconcile()
+    server.volumes[NAME]["spec"]["persistentVolumeReclaimPolicy"] = "Retain"
+    server.drop(claim)
+    provisioner.reconcile()
+    assert list(server.volumes) == [NAME]
+    server.call("DELETE", f"{VOLUMES}/{NAME}")
+    provisioner.reconcile()
+    assert folder(spec).exists() and server.volumes == {}
+
+
+def test_what_a_link_in_a_volume_leads_to_is_not_deleted(
+    spec: ClusterSpec, server: Server, provisioner: Provisioner, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("mine")
+    claim = a_claim()
+    server.claims.append(claim)
+    provisioner.reconcile()
+    (folder(spec) / "link").symlink_to(outside)
+    (folder(spec) / "file").symlink_to(outside / "file")
+    server.drop(claim)
+    provisioner.reconcile()
+    assert not folder(spec).exists()
+    assert (outside / "file").read_text() == "mine"
+
+
+def test_a_volume_that_is_itself_a_link_is_not_followed(
+    spec: ClusterSpec, server: Server, provisioner: Provisioner, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("mine")
+    claim = a_claim()
+    server.claims.append(claim)
+    provisioner.reconcile()
+    folder(spec).rmdir()
+    folder(spec).symlink_to(outside)
+    server.drop(claim)
+    provisioner.reconcile()
+    assert (outside / "file").read_text() == "mine"
+    assert not folder(spec).is_symlink()
+
+
+def test_a_refusal_leaves_no_folder_behind(
+    spec: ClusterSpec, server: Server, provisioner: Provisioner
+) -> None:
+    server.claims.append(a_claim())
+    server.fails = True
+    with pytest.raises(ApiError):
+        provisioner.reconcile()
+    assert not folder(spec).exists()
+
+
+def test_a_claim_is_told_once_why_it_waits(server: Server, provisioner: Provisioner) -> None:
+    server.claims.append(a_claim(accessModes=["ReadWriteMany"]))
+    provisioner.reconcile()
+    provisioner.reconcile()
+    (event,) = server.events
+    assert event["reason"] == "ProvisioningFailed" and "ReadWriteMany" in event["message"]
+    assert event["involvedObject"]["kind"] == "PersistentVolumeClaim"
+
+
+def test_a_folder_that_cannot_be_removed_is_told_and_does_not_stop_the_rest(
+    server: Server, provisioner: Provisioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, other = a_claim(), a_claim(uid=str(uuid.uuid4()))
+    server.claims += [claim]
+    provisioner.reconcile()
+    server.drop(claim)
+    server.claims += [other]
+
+    def refuse(_: Path) -> None:
+        raise LocalKubeError("it cannot be removed: device busy")
+
+    monkeypatch.setattr(folders, "remove", refuse)
+    provisioner.reconcile()
+    assert [event["reason"] for event in server.events] == ["VolumeFailedDelete"]
+    assert set(server.volumes) == {NAME, volumes.name_for(other)}
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["add", "drop", "delete", "keep", "pass"]), st.integers(0, 3))
+    )
+)
+def test_in_the_end_there_is_a_volume_and_a_folder_for_each_claim_and_no_other(
+    steps: list[tuple[str, int]],
+) -> None:
+    with tempfile.TemporaryDirectory() as lab:
+        spec = ClusterSpec(lab=lab, name="east", index=0, nodes=2, api_port=1)
+        server, api = Server(), Api.__new__(Api)
+        api.call = server.call  # type: ignore[method-assign]
+        provisioner = Provisioner(api, spec)
+        kept: set[str] = set()
+        for step, which in steps:
+            claim = a_claim(uid=str(uuid.UUID(int=which)), node=NODES[which % 2])
+            name = volumes.name_for(claim)
+            known = next((each for each in server.claims if volumes.name_for(each) == name), None)
+            if step == "add" and known is None and name not in server.volumes:
+                server.claims.append(claim)
+            elif step == "drop" and known:
+                server.drop(known)
+            elif step == "delete" and name in server.volumes:
+                server.call("DELETE", f"{VOLUMES}/{name}")
+            elif step == "keep" and name in server.volumes:
+                server.volumes[name]["spec"]["persistentVolumeReclaimPolicy"] = "Retain"
+                kept.add(name)
+            elif step == "pass":
+                provisioner.reconcile()
+        provisioner.reconcile()
+        wanted = {volumes.name_for(claim) for claim in server.claims}
+        there = {each.name for node in spec.members for each in node.folder.glob("volumes/*")}
+        assert wanted - set(server.volumes) == set()
+        assert wanted <= there <= wanted | kept
+        before = copy.deepcopy(server.volumes)
+        provisioner.reconcile()
+        assert server.volumes == before
+
+
+def test_a_volume_of_ours_has_the_finalizer_that_it_is_known_by() -> None:
+    volume = a_volume("Released")
+    volume["metadata"]["finalizers"] = []
+    assert FINALIZER not in volume["metadata"]["finalizers"]
+    assert decide([], [volume], [], NODES) == Plan()
+
+
+def test_a_folder_nested_deeper_than_pythons_stack_is_removed(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    top.mkdir()
+    here = os.open(top, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("a", dir_fd=here)
+        deeper = os.open("a", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = deeper
+    os.close(here)
+    folders.remove(top)
+    assert not top.exists()
+    folders.remove(top)  # again: not missed
+
+
+def test_what_cannot_be_removed_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LocalKubeError, match=r"cannot be removed: rm: .* too long"):
+        folders.remove(tmp_path / ("x" * 300))

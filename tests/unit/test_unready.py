@@ -1,0 +1,67 @@
+"""Why pods are not ready, as the end of an update that failed says it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drills.unready import lines
+
+SHOP = {"namespace": "shop", "name": "shop-1"}
+
+
+def pod(ready: bool, **status: Any) -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": str(ready)}]
+    status = {"phase": "Pending", "conditions": conditions, **status}
+    return {"kind": "Pod", "metadata": SHOP, "status": status}
+
+
+def event(reason: str, at: str, kind: str = "Pod", name: str = "shop-1", **more: Any) -> Any:
+    about = {"kind": kind, "namespace": "shop", "name": name}
+    said = {"reason": reason, "message": f"of {reason}", "lastTimestamp": at, "type": "Warning"}
+    return {"kind": "Event", "involvedObject": about, **said, **more}
+
+
+def test_a_pod_that_is_not_ready_is_named_with_its_last_warning() -> None:
+    found = lines(
+        "east-cluster",
+        [
+            event("FailedMount", "2026-01-01T00:00:02Z"),
+            pod(ready=False),
+            event("FailedScheduling", "2026-01-01T00:00:01Z"),
+            event("Pulled", "2026-01-01T00:00:03Z", type="Normal"),
+            event("OfAnother", "2026-01-01T00:00:09Z", name="shop-2"),
+        ],
+    )
+    assert found == [
+        "east-cluster: pod shop/shop-1 is not ready: FailedMount: of FailedMount",
+    ]
+
+
+def test_times_of_both_kinds_of_events_count() -> None:
+    newer = event("Newer", "", eventTime="2026-01-01T00:00:01Z", lastTimestamp=None)
+    newer["series"] = {"lastObservedTime": "2026-01-01T00:00:05Z"}
+    found = lines("east", [pod(ready=False), newer, event("Older", "2026-01-01T00:00:02Z")])
+    assert found == ["east: pod shop/shop-1 is not ready: Newer: of Newer"]
+
+
+def test_without_an_event_the_container_says_why() -> None:
+    waiting = {"state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}}
+    (line,) = lines("east", [pod(ready=False, containerStatuses=[waiting])])
+    assert line.endswith("is not ready: CrashLoopBackOff: back-off 10s")
+
+
+def test_pods_that_are_ready_or_have_ended_are_not_named() -> None:
+    leaving = pod(ready=False) | {"metadata": {**SHOP, "deletionTimestamp": "now"}}
+    every = [pod(ready=True), pod(ready=False, phase="Succeeded"), leaving]
+    assert lines("east", [*every, event("Unhealthy", "2026-01-01T00:00:02Z")]) == []
+
+
+def test_pods_that_could_not_be_made_are_told_by_what_makes_them() -> None:
+    found = lines(
+        "east",
+        [
+            event("FailedCreate", "2026-01-01T00:00:02Z", "ReplicaSet", "shop-7d"),
+            event("FailedCreate", "2026-01-01T00:00:01Z", "ReplicaSet", "shop-7d", message="old"),
+        ],
+    )
+    assert found == ["east: ReplicaSet shop/shop-7d makes no pod: of FailedCreate"]
