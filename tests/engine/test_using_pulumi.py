@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.checkout import PROJECT, Checkout, Done, checkout
+from tests.checkout import Checkout, Done, checkout
+from tests.isolation import PROJECT
 
 pytestmark = pytest.mark.engine
 
@@ -141,7 +142,7 @@ def test_a_list_that_plain_pulumi_begins_is_refused_or_warned_of(copy: Checkout)
     plain(copy, "pulumi config set --path 'clusters[0].name' west-cluster")
     plain(copy, "pulumi config set --path 'clusters[0].region' us-west1")
     done = copy.demo("pulumi", "preview")
-    assert "west-cluster is the only application cluster, so nothing can fail over" in done.output
+    assert "there is one application cluster and nothing to fail over to" in done.output
 
 
 def test_watch_without_its_program_is_refused(copy: Checkout) -> None:
