@@ -40,6 +40,12 @@ _REGION = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _CLUSTER_KEYS = ("name", "region", "weight", *existing_settings.CLUSTER_KEYS)
 
 
+_WHOLE_LIST = (
+    "a list in a stack's file holds nothing of the default: write name and region of every cluster "
+    "there, or go back to the default: ./demo pulumi config rm clusters"
+)
+
+
 class Backend(StrEnum):
     """Where clusters come from (config key `backend`)."""
 
@@ -249,15 +255,20 @@ def _clusters(values: Values, entries: Sequence[object]) -> tuple[ApplicationClu
 
 
 def _cluster(values: Values, where: str, entry: object) -> ApplicationCluster:
+    if entry is None:  # what `config set --path` pads a list with that it begins itself
+        raise SettingsError(f"{where} in {values.file} is empty; {_WHOLE_LIST}")
     if not isinstance(entry, dict):
-        raise values.refusal(where, entry, "use an object with name and region")
+        raise values.refusal(where, entry, f"use an object with name and region; {_WHOLE_LIST}")
     for key in entry:
         if key not in _CLUSTER_KEYS:
             raise SettingsError(
                 f"unknown key {where}.{key} in {values.file}"
                 f"{did_you_mean(key, _CLUSTER_KEYS)}; a cluster has {', '.join(_CLUSTER_KEYS)}"
             )
-    name, region = entry.get("name", ""), entry.get("region", "")
+    for key in ("name", "region"):
+        if key not in entry:
+            raise SettingsError(f"{where} in {values.file} has no {key}; {_WHOLE_LIST}")
+    name, region = entry["name"], entry["region"]
     if not isinstance(name, str) or not _CLUSTER_NAME.fullmatch(name):
         raise values.refusal(
             f"{where}.name", name, "use 1 to 40 small letters, digits and -, a letter first"

@@ -32,20 +32,24 @@ class ClusterProvider(BaseProvider):
         An input is known in a preview, where the outputs of an update are not: were it an output,
         each preview of a mended cluster would announce the replacement of all that is in it.
         """
-        import uuid
-
         from localkube import health
+        from toolchain.pulumi_process import seed_of_check
 
         kept = olds.get("identity")
         if not kept or health.identity(spec_of(news)) != kept:
-            kept = uuid.uuid4().hex
+            kept = seed_of_check().hex()  # a saved plan gives its own again
         return CheckResult({**news, "identity": kept}, [])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Starts a cluster from nothing; returns when its nodes are Ready."""
+        import os
+        from pathlib import Path
+
         from localkube import cluster
+        from toolchain import owner
 
         spec = spec_of(props)
+        owner.note(Path(spec.lab), os.environ)
         cluster.create(spec, props["identity"])
         return CreateResult(id_=f"{spec.lab}#{spec.name}", outs=outputs(props))
 
@@ -81,11 +85,15 @@ class ClusterProvider(BaseProvider):
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         """Removes the cluster, unless `create` has put another one in its place."""
+        from pathlib import Path
+
         from localkube import cluster, health
+        from toolchain import owner
 
         spec = spec_of(props)
         if health.identity(spec) in ("", props["identity"]):
             cluster.delete(spec)
+        owner.forget(Path(spec.lab))
 
 
 def spec_of(props: dict[str, Any]) -> ClusterSpec:

@@ -76,7 +76,7 @@ def ensure(lab: Path) -> Supervisor:
     for name in ("groups", "log"):
         (lab / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     egress = Program("egress", python("localkube.egress"))
-    text = configuration(lab / "log", [egress], include=str(lab / "groups" / "*.conf"))
+    text = configuration(lab / "log", [egress], include="groups/*.conf")
     config_file(lab).write_text(text)
     namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     with (lab / "log" / "lab.log").open("w") as log:

@@ -47,9 +47,27 @@ def check(ports: Sequence[int], folder: Path) -> None:
     if not cgroups.hierarchies():
         raise LocalKubeError(f"no cgroups at {cgroups.ROOT}: mount them, as systemd does")
     check_disk(folder)
-    for port in ports:
-        if port not in held:
-            check_port(port)
+    wanted = [port for port in ports if port not in held]
+    check_siblings(wanted, folder)
+    for port in wanted:
+        check_port(port)
+
+
+def check_siblings(ports: Sequence[int], folder: Path) -> None:
+    """Raises `LocalKubeError` where the lab of another stack of this checkout holds a port.
+
+    That may be this stack's own under its former name: `pulumi stack rename` moves the settings.
+    """
+    for lab in sorted(folder.parent.parent.glob("*/lab")):
+        taken = relayed(lab) if lab != folder else set()
+        if port := next((port for port in ports if port in taken), None):
+            other, own = lab.parent.name, folder.parent.name
+            raise LocalKubeError(
+                f"port {port} of 127.0.0.1 is held by stack {other} of this checkout: take that"
+                f" down (./demo destroy {other}), choose other ports (./demo pulumi config set"
+                f" localPort PORT), or, if {other} was renamed to {own}: pulumi stack rename"
+                f" {other}"
+            )
 
 
 def relayed(folder: Path) -> set[int]:

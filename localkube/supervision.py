@@ -48,12 +48,15 @@ def supervisord(config: Path) -> list[str]:
 
 
 def configuration(logs: Path, programs: list[Program], include: str = "") -> str:
-    """Text of supervisord.conf with these programs; `include` is a pattern of further files."""
+    """Text of supervisord.conf with these programs; `include` is a pattern of further files.
+
+    That is relative to the configuration's folder: supervisor splits it at spaces.
+    """
     main = [
         "[supervisord]",
         "nodaemon = true",
         "user = root",
-        f"logfile = {logs / 'supervisord.log'}",
+        f"logfile = {escape(str(logs / 'supervisord.log'))}",
         f"logfile_maxbytes = {LOG_BYTES}",
         "logfile_backups = 1",
         "pidfile = /run/supervisord.pid",
@@ -89,7 +92,8 @@ def sections(logs: Path, programs: list[Program], group: str = "") -> str:
             f"startsecs = {0 if program.once else 1}",
             f"stopsignal = {'KILL' if program.kill else 'TERM'}",
             "redirect_stderr = true",
-            f"stdout_logfile = {logs / program.name}.log",
+            # expanded twice (processes_from_section in options.py of 4.3)
+            f"stdout_logfile = {escape(escape(str(logs / program.name)))}.log",
             f"stdout_logfile_maxbytes = {LOG_BYTES}",
             "stdout_logfile_backups = 1",
         ]

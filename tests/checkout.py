@@ -173,15 +173,17 @@ def kill_session(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def checkout(backends: Iterable[str] = (), provider: Path | None = None) -> Iterator[Checkout]:
-    """Makes a copy; at the end takes its stacks down and removes it, whatever happened.
+def checkout(
+    backends: Iterable[str] = (), provider: Path | None = None, name: str = "copy"
+) -> Iterator[Checkout]:
+    """Make a copy in a folder of this name; at the end take its stacks down and remove it.
 
     `backends`: beside the tests' own, those whose clusters the test makes itself. `provider`: the
     folder of the Kubernetes provider to use; None: that of PROVIDER, or the one asked for.
     """
     sweep_abandoned()
-    with tempfile.TemporaryDirectory(prefix="demo-") as name:  # short: it is part of socket paths
-        folder = Path(name).resolve() / "copy"
+    with tempfile.TemporaryDirectory(prefix="demo-") as parent:  # short, for socket paths
+        folder = Path(parent).resolve() / name
         own(folder.parent)
         copy_files(SOURCE, folder)
         link_environment(folder)
@@ -215,9 +217,8 @@ def sweep_abandoned() -> None:
     """Ends the labs of tests that were killed outright, and removes their folders."""
     for owner in Path(tempfile.gettempdir()).glob(f"demo-*/{_OWNER}"):
         if not Path("/proc", owner.read_text()).exists():
-            copy = owner.parent.resolve() / "copy"
-            for stack in copy.glob("Pulumi.*.yaml"):
-                destroy(copy / ".demo" / stack.name.split(".")[1] / "lab")
+            for stack in owner.parent.resolve().glob("*/Pulumi.*.yaml"):
+                destroy(stack.parent / ".demo" / stack.name.split(".")[1] / "lab")
             destroy(owner.parent.resolve() / "lab")  # bare clusters, see tests/lab_clusters.py
             shutil.rmtree(owner.parent)
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from toolchain import (
     ToolchainError,
     environment,
     gcp,
     leftovers,
+    owner,
+    pulumi_use,
     run,
     setup,
+    stacks,
     state,
     tools,
 )
@@ -71,29 +71,23 @@ def _setup(arguments: list[str]) -> int:
 
 
 def _up(env: Mapping[str, str], stack: str) -> int:
+    _check_owner(env, stack)
     with state.kept(env) as env:
-        if environment.selected_stack(env) != stack or not _exists(env, stack):
-            code = _pulumi_itself(env, "stack", "select", "--create", stack)
-            if code:
-                return code
+        stacks.select(env, stack)
         code = _pulumi_itself(env, "up", "--yes", "--skip-preview", "--stack", stack)
-        if code:
-            _say_unready(env, stack)
-            return code
-        code = _look_for_objects(env, stack)
+        code = _look_after(env, stack, code)
         if code == 0:
-            _say_url(_answer(env, "stack", "output", "--json", "--stack", stack), stack)
+            _say_url(stacks.answer(env, "stack", "output", "--json", "--stack", stack), stack)
         return code
 
 
-def _look_for_objects(env: Mapping[str, str], stack: str) -> int:
-    """Look for each object of the stack; returns 1, with words, if a cluster lacks one."""
-    return run.foreground(["python", "-m", "drills.presence", "--stack", stack], env, PROJECT)
+def _look_after(env: Mapping[str, str], stack: str, code: int) -> int:
+    """End an update, whose exit code is given: look for each object, or say why pods are not ready.
 
-
-def _say_unready(env: Mapping[str, str], stack: str) -> None:
-    """Say which pods are not ready after an update that failed, and why."""
-    run.foreground(["python", "-m", "drills.unready", "--stack", stack], env, PROJECT)
+    Returns the exit code, 1 if a cluster lacks an object.
+    """
+    what = "drills.unready" if code else "drills.presence"
+    return run.foreground(["python", "-m", what, "--stack", stack], env, PROJECT) or code
 
 
 def _say_url(outputs: dict[str, object], stack: str) -> None:
@@ -108,13 +102,20 @@ def _say_url(outputs: dict[str, object], stack: str) -> None:
 
 
 def _destroy(env: Mapping[str, str], stack: str) -> int:
+    _check_owner(env, stack)
     if environment.setting(stack, "backend") == "local":
         # a cluster that is gone already must not keep its objects in the state; in one of others
         # they would stay for ever
         env = {"PULUMI_K8S_DELETE_UNREACHABLE": "true", **env}
-    with state.kept(env) as env:
-        exists = _exists(env, stack)
+    with state.kept(pulumi_use.with_program(env, stack)) as env:
+        exists = stacks.exists(env, stack)
         if exists and (code := _pulumi_itself(env, "destroy", *_YES, "--stack", stack)):
+            if pulumi_use.RUN_PROGRAM in env:
+                print(
+                    "Should the settings not fit any more what is up, use the state alone:"
+                    f" {pulumi_use.RUN_PROGRAM}=false ./demo destroy {stack}",
+                    file=sys.stderr,
+                )
             print(
                 f"Should this state be beyond repair, end the clusters without Pulumi:"
                 f" ./demo local sweep .demo/{stack}/lab;"
@@ -138,23 +139,11 @@ def _destroy(env: Mapping[str, str], stack: str) -> int:
 _YES = ("--yes", "--skip-preview")
 
 
-def _exists(env: Mapping[str, str], stack: str) -> bool:
-    """Whether the state backend knows `stack`. In our own a file tells, which is quicker."""
-    if environment.uses_own_state(env):
-        folder = environment.state_folder() / ".pulumi" / "stacks"
-        if any(folder.glob(f"*/{stack}.json")):
-            return True
-    names = (entry["name"] for entry in _answer(env, "stack", "ls", "--json"))
-    return stack in {name.rsplit("/", 1)[-1] for name in names}
-
-
-def _answer(env: Mapping[str, str], *arguments: str) -> Any:
-    done = subprocess.run(
-        ["pulumi", *arguments], cwd=PROJECT, env=env, stdout=subprocess.PIPE, check=False
-    )
-    if done.returncode:
-        raise ToolchainError(f"`./demo pulumi {' '.join(arguments)}` failed: see above.")
-    return json.loads(done.stdout)
+def _check_owner(env: Mapping[str, str], stack: str) -> None:
+    """Refuse a stack whose lab is in the state of another backend. Raises ToolchainError."""
+    lab = environment.stack_folder(stack) / "lab"
+    if text := owner.refusal(lab, env):
+        raise ToolchainError(text)
 
 
 def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
@@ -163,7 +152,10 @@ def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
 
 def _pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
     with state.kept(env) as env:
-        return _pulumi_itself(env, *arguments)
+        env = pulumi_use.prepare(env, arguments)
+        code = _pulumi_itself(env, *arguments)
+        stack = pulumi_use.updated(env, arguments)
+        return _look_after(env, stack, code) if stack else code
 
 
 def _task(env: Mapping[str, str], arguments: list[str]) -> int:
@@ -191,7 +183,8 @@ def _shell(env: Mapping[str, str], arguments: list[str]) -> int:
     if arguments:
         raise UsageError("usage: ./demo shell")
     print("A shell with the demo's tools and state; `exit` leaves it.", flush=True)
-    with state.kept(env) as env:
+    stack = environment.selected_stack(env) or environment.DEFAULT_STACK
+    with state.kept(pulumi_use.with_program(env, stack)) as env:
         return run.foreground([env.get("SHELL") or "/bin/sh"], env, Path.cwd())
 
 

@@ -39,8 +39,8 @@ def state_folder() -> Path:
 
 
 def state_url() -> str:
-    """That folder as Pulumi's backend URL."""
-    return f"file://{state_folder()}"
+    """That folder as Pulumi's backend URL, in which a space or % in its path is quoted."""
+    return state_folder().as_uri()
 
 
 def passphrase_file() -> Path:

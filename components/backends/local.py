@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pulumi
 
 from components.backends import MadeCluster
 from components.exposure import Exposure
 from components.settings import EDGE_CLUSTER, Settings
-from localkube import dynamic, preflight, spec
+from localkube import LocalKubeError, dynamic, preflight, spec
+from toolchain import owner
 
 
 class LocalBackend:
@@ -27,6 +30,8 @@ class LocalBackend:
 
     def check(self) -> None:
         """Raises LocalKubeError when this machine cannot run the clusters."""
+        if text := owner.refusal(self._lab, os.environ):
+            raise LocalKubeError(text)
         preflight.check(self._settings.local_ports.all, self._lab)
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:

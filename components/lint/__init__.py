@@ -180,7 +180,8 @@ def _repeated_post(profile: HttpProfile, place: Place) -> Iterator[Trap]:
 def _weights(profile: HttpProfile, place: Place) -> Iterator[Trap]:
     if place.clusters == 1:
         why = "there is one application cluster and nothing to fail over to"
-        yield place.setting("weights", "clusters", "1", why, "a second one, in another region")
+        fix = "a second one, in another region, or the default: ./demo pulumi config rm clusters"
+        yield place.setting("weights", "clusters", "1", why, fix)
     elif not place.own_envoys and place.lb_mode is not LbMode.LOCALITY:
         why = (
             "it writes weights on the Services, and Tetrate splits a weighted list strictly, "

@@ -20,8 +20,8 @@ from tests.checkout import Checkout, checkout
 
 ORDER = (
     "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "drift", "failover",
-    "damage", "breaking", "two_stacks", "existing", "tetrate", "gke", "destroy", "oldest_provider",
-    "many",
+    "damage", "breaking", "using_pulumi", "two_stacks", "existing", "tetrate", "gke", "destroy",
+    "oldest_provider", "many",
 )  # fmt: skip
 
 FAILED = pytest.StashKey[bool]()

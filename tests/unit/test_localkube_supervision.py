@@ -35,6 +35,15 @@ def test_a_command_and_its_environment_arrive_unchanged(config: Path, tmp_path: 
     assert known.environment["KEY"] == "50%,a b"
 
 
+def test_a_folder_with_spaces_and_per_cent_signs_is_taken_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "100% of it, c%20d"
+    (folder / "groups").mkdir(parents=True)
+    (folder / "groups" / "east.conf").write_text(sections(folder, [Program("one", ["x"])]))
+    config = folder / "supervisord.conf"
+    config.write_text(configuration(folder, [], include="groups/*.conf"))
+    assert read(config)["one"].stdout_logfile == f"{folder}/one.log"  # type: ignore[attr-defined]
+
+
 def test_a_deferred_program_waits_and_a_single_run_is_repeated_only_on_failure(
     config: Path, tmp_path: Path
 ) -> None:
@@ -56,7 +65,7 @@ def test_the_programs_of_a_group_are_found_by_the_include(config: Path, tmp_path
     (tmp_path / "groups").mkdir()
     text = sections(tmp_path, [Program("a", ["x"]), Program("b", ["y"])], group="east-cluster")
     (tmp_path / "groups" / "east.conf").write_text(text)
-    config.write_text(configuration(tmp_path, [], include=str(tmp_path / "groups" / "*.conf")))
+    config.write_text(configuration(tmp_path, [], include="groups/*.conf"))
     options = ServerOptions()
     options.realize(["-c", str(config)], doc="")
     assert [group.name for group in options.process_group_configs] == ["east-cluster"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from toolchain import commands, environment, leftovers, run, salt, stack_file
+from toolchain import commands, environment, leftovers, run, salt, stack_file, stacks
 
 PROJECT = 'name: "demo"  # quoted\nconfig:\n  backend: {type: string, default: local}\n'
 
@@ -77,7 +77,8 @@ def test_destroy_forgets_objects_of_embedded_clusters_only(
 
     (folder / "Pulumi.west.yaml").write_text(text)
     monkeypatch.setattr(run, "foreground", foreground)
-    monkeypatch.setattr(commands, "_exists", lambda env, stack: True)
+    monkeypatch.setattr(stacks, "exists", lambda env, stack: True)
+    monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: True)
     monkeypatch.setattr(environment, "stack_folder", lambda stack: folder / "private")
     monkeypatch.setattr(leftovers, "forget_torn_states", lambda *_: None)
     env = {"PATH": "/nowhere", "PULUMI_BACKEND_URL": "none://"}

@@ -167,6 +167,13 @@ def test_the_environment_of_a_stack(clone: Path) -> None:
     assert again == env
 
 
+def test_the_state_of_a_checkout_whose_path_holds_signs_is_named_as_a_url_has_it(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(venv, "PRIVATE", Path("/my demo/100%/.demo"))
+    assert environment.state_url() == "file:///my%20demo/100%25/.demo/pulumi"
+
+
 def test_what_the_user_has_chosen_stays(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "is_built", lambda name: False)
     users = {
