@@ -9,10 +9,11 @@ import copy
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from components import workload
+from components.transport import Transport, is_told, transport
 from foundation.identity import DEFAULT_NAMESPACE
 from toolchain.errors import UserError
 
@@ -77,6 +78,7 @@ class Route:
     protocol: str
     tls_secret: str | None
     health_path: str
+    transport: Transport = field(default_factory=Transport)
 
     @property
     def host(self) -> str:
@@ -248,7 +250,15 @@ def _route(
         protocol=protocol,
         tls_secret=secret if protocol == "HTTPS" else None,
         health_path=workload.readiness_path(pod, target, port) or path,
+        transport=_transport(port, service, notes),
     )
+
+
+def _transport(port: Mapping[str, Any], service: Document, notes: _Notes) -> Transport:
+    try:
+        return transport(port, _annotations(service))
+    except UserError as error:
+        raise RouteError(f"{notes.where}: {error}") from None
 
 
 def _hosts(notes: _Notes) -> tuple[str, ...]:
@@ -281,7 +291,10 @@ def _check_edge(notes: _Notes, edge_cluster: str) -> None:
 
 
 def _service_port(service: Document, notes: _Notes) -> Mapping[str, Any]:
-    """Gives the exposed port: the one called `http`, or else the only one."""
+    """Return the exposed port: the one called `http`, or else the only one.
+
+    Of several ports without one called so, it is the only one whose name tells a protocol of HTTP.
+    """
     spec = service.get("spec") or {}
     if not spec.get("selector"):
         raise RouteError(f"{notes.where} has no selector, so its pods are unknown; add one")
@@ -289,9 +302,10 @@ def _service_port(service: Document, notes: _Notes) -> Mapping[str, Any]:
     named = [port for port in ports if port.get("name") == "http"]
     if named:
         return named[0]
-    if len(ports) != 1:
+    told = [port for port in ports if is_told(port)]
+    if len(ports) != 1 and len(told) != 1:
         raise RouteError(f"{notes.where} has {len(ports)} ports; name the one to be exposed 'http'")
-    return ports[0]
+    return (told if len(told) == 1 else ports)[0]
 
 
 def _annotations(document: Document) -> Mapping[str, Any]:
