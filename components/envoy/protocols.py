@@ -7,6 +7,8 @@ from typing import Any
 from components.envoy.common import seconds
 from components.transport import Protocol
 
+HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
 #: Seconds that an idle connection is kept. Towards gateways below their own 300 s; towards an
 #: application's pods below the 2 s and more after which servers close, so that no request is sent
 #: on a connection that is just being closed.

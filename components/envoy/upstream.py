@@ -17,11 +17,11 @@ from components.envoy.common import (
     gateway_san,
     seconds,
 )
+from components.envoy.protocols import HTTP_OPTIONS
 from components.envoy.tls import mesh_client
 from components.profile import HttpProfile
 from components.routing import Target
 
-_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _DNS = "envoy.extensions.clusters.dns.v3.DnsCluster"
 _SOCKET_MATCH = "envoy.transport_socket_match"
 
@@ -42,9 +42,8 @@ def cluster(
 ) -> dict[str, Any]:
     """Gives an Envoy cluster with the given groups of endpoints.
 
-    `protocol` is what the endpoints speak, see `components.envoy.protocols`. `targets` are those among the
-    endpoints that are reached by mutual TLS, `pods_tls` says that the others speak TLS.
-    `overprovisioning`
+    `protocol` is what the endpoints speak, see `components.envoy.protocols`. `targets` are those
+    that are reached by mutual TLS, `pods_tls` says that the others speak TLS. `overprovisioning`
     says how few healthy hosts a priority needs to keep everything: 200 means that half of them
     will do.
     """
@@ -98,7 +97,7 @@ def cluster(
                 "keepalive_interval": limits.keepalive_interval,
             }
         },
-        "typed_extension_protocol_options": {_HTTP: any_type(_HTTP, **protocol)},
+        "typed_extension_protocol_options": {HTTP_OPTIONS: any_type(HTTP_OPTIONS, **protocol)},
         "load_assignment": {
             "cluster_name": name,
             "policy": {"overprovisioning_factor": overprovisioning},
