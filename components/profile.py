@@ -34,6 +34,10 @@ RETRY_CONDITIONS = (
 #: The largest number that Envoy's circuit breakers know: no limit.
 UNLIMITED = 2**32 - 1
 
+#: Annotation of the Profile for what Tetrate's have no key for, and its default in seconds.
+IDLE_TIMEOUT = "resiliency.demo/idle-timeout"
+IDLE_SECONDS = 300.0
+
 _STATUS = re.compile(r"[1-5]\d\d")
 _SETTINGS = "spec.defaults.traffic.outbound.upstreamTrafficSettings"
 
@@ -83,7 +87,8 @@ class Limits:
 class HttpProfile:
     """All that `http-profile.yaml` sets; `request_timeout` in seconds, 0 is none.
 
-    `left_out` names the keys of DEFAULTS that the file leaves out.
+    `request_timeout` is the longest time to the first byte of an answer, `idle_timeout` the longest
+    in which nothing moves. `left_out` names the keys of DEFAULTS that the file leaves out.
     """
 
     request_timeout: float
@@ -91,6 +96,7 @@ class HttpProfile:
     outlier_detection: OutlierDetection
     limits: Limits
     left_out: tuple[str, ...] = ()
+    idle_timeout: float = IDLE_SECONDS
 
 
 def http_profile(document: Mapping[str, Any], *, source: str = "http-profile.yaml") -> HttpProfile:
@@ -105,6 +111,8 @@ def http_profile(document: Mapping[str, Any], *, source: str = "http-profile.yam
             f"{source}: this is no profile; the file needs a document with "
             "'apiVersion: profile.tsb.tetrate.io/v2' and 'kind: Profile'"
         )
+    notes = (document.get("metadata") or {}).get("annotations") or {}
+    annotations = Section(notes, "metadata.annotations", source)
     resilience, left_out = _resilience(top, source)
     sensitivity = resilience.take("circuitBreakerSensitivity")
     if sensitivity not in (None, "CUSTOM"):
@@ -125,6 +133,7 @@ def http_profile(document: Mapping[str, Any], *, source: str = "http-profile.yam
         outlier_detection=detection,
         limits=_limits(http, tcp),
         left_out=left_out,
+        idle_timeout=annotations.duration(IDLE_TIMEOUT, IDLE_SECONDS),
     )
     for section in (resilience, pool, http, tcp):
         section.end()

@@ -6,7 +6,7 @@ Pure functions over the parsed documents of a Kubernetes manifest; nothing is re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from components import workload
@@ -22,7 +22,9 @@ from components.gateway_annotations import (
     hosts,
     name_of,
 )
+from components.transport import Transport, is_told, transport
 from foundation.identity import DEFAULT_NAMESPACE
+from toolchain.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Route:
     protocol: str
     tls_secret: str | None
     health_path: str
+    transport: Transport = field(default_factory=Transport)
 
     @property
     def host(self) -> str:
@@ -139,11 +142,22 @@ def _route(
         protocol=protocol,
         tls_secret=secret if protocol == "HTTPS" else None,
         health_path=workload.readiness_path(pod, target) or path,
+        transport=_transport(port, service, notes),
     )
 
 
+def _transport(port: Mapping[str, Any], service: Document, notes: Notes) -> Transport:
+    try:
+        return transport(port, annotations_of(service))
+    except UserError as error:
+        raise RouteError(f"{notes.where}: {error}") from None
+
+
 def _service_port(service: Document, notes: Notes) -> Mapping[str, Any]:
-    """Gives the exposed port: the one called `http`, or else the only one."""
+    """Return the exposed port: the one called `http`, or else the only one.
+
+    Of several ports without one called so, it is the only one whose name tells a protocol of HTTP.
+    """
     spec = service.get("spec")
     spec = spec if isinstance(spec, Mapping) else {}
     if not isinstance(spec.get("selector"), Mapping) or not spec["selector"]:
@@ -156,6 +170,7 @@ def _service_port(service: Document, notes: Notes) -> Mapping[str, Any]:
     named = [port for port in ports if port.get("name") == "http"]
     if named:
         return named[0]
-    if len(ports) != 1:
+    told = [port for port in ports if is_told(port)]
+    if len(ports) != 1 and len(told) != 1:
         raise RouteError(f"{notes.where} has {len(ports)} ports; name the one to be exposed 'http'")
-    return ports[0]
+    return (told if len(told) == 1 else ports)[0]

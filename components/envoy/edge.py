@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from components.envoy import forwarding, http, naive, server, tls, upstream
+from components.envoy import forwarding, health, http, naive, protocols, server, tls, upstream
 from components.envoy.common import Listen, Paths, cluster_name, health_host, render
 from components.profile import HttpProfile
 from components.routes import Route
@@ -83,13 +83,13 @@ def _regions(route: Route, config: EdgeConfig) -> dict[str, Any]:
         cluster_name("regions", route),
         upstream.target_endpoints(config.targets),
         config.profile,
-        health_check=upstream.http_check(
-            health_host(route), route.health_path, reuse_connection=False
+        health_check=health.http_check(
+            health_host(route), route, reuse_connection=False, through_gateway=True
         ),
         # One healthy gateway is enough for a priority to keep everything: a standby is used only
         # when nobody before it is left.
         overprovisioning=100 * max(2, len(config.targets)),
-        idle_timeout=upstream.IDLE_TO_GATEWAY,
+        protocol=protocols.http2(protocols.IDLE_TO_GATEWAY),
         targets=config.targets,
         paths=config.paths,
     )
@@ -123,7 +123,7 @@ def _https_listener(config: EdgeConfig) -> dict[str, Any]:
             "name": secret,
             "transport_socket": tls.edge_server(secret, config.paths),
             "transport_socket_connect_timeout": "10s",
-            "filters": [http.connection_manager("https", hosts, served_by=config.name, edge=True)],
+            "filters": [http.connection_manager("https", hosts, _http_options(config))],
         }
         if index:
             chain["filter_chain_match"] = {"server_names": names}
@@ -144,7 +144,7 @@ def _https_listener(config: EdgeConfig) -> dict[str, Any]:
 def _http_listener(config: EdgeConfig) -> dict[str, Any]:
     """Gives the listener without TLS: serves routes of protocol HTTP, sends all else to https."""
     route_config = _route_config("http", _hosts(config.routes, config, redirect=True), config)
-    manager = http.connection_manager("http", route_config, served_by=config.name, edge=True)
+    manager = http.connection_manager("http", route_config, _http_options(config))
     return server.listener(
         "http", config.listen.address, config.listen.http, [{"filters": [manager]}]
     )
@@ -185,14 +185,16 @@ def _own_host(first: dict[str, Any], domains: Sequence[str]) -> dict[str, Any]:
 
 
 def _forward(route: Route, config: EdgeConfig) -> list[dict[str, Any]]:
+    retries = config.profile.retries
+    tries = forwarding.Tries(retries.retry_on, retries.attempts, config.profile.request_timeout)
     return forwarding.forwarding_routes(
-        route.path,
-        cluster_name("regions", route),
-        config.profile,
-        timeout=config.profile.request_timeout,
-        per_try_timeout=config.profile.retries.per_try_timeout,
-        attempts=config.profile.retries.attempts,
+        route, cluster_name("regions", route), config.profile, tries
     )
+
+
+def _http_options(config: EdgeConfig) -> http.Options:
+    idle = http.stream_idle(config.profile)
+    return http.Options(served_by=config.name, idle_timeout=idle, edge=True)
 
 
 def _to_https(config: EdgeConfig) -> dict[str, Any]:

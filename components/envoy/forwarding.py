@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from components.envoy.common import any_type, seconds
 from components.profile import HttpProfile
+from components.routes import Route
+from components.transport import SAFE_METHODS
 
 #: Conditions under which a request was surely not executed by any backend.
-_NOT_EXECUTED = ("connect-failure", "refused-stream", "reset-before-request")
+NOT_EXECUTED = ("connect-failure", "refused-stream", "reset-before-request")
+
+#: What Envoy's conditions for whole families of statuses stand for, without 504.
+_SUMS = {"gateway-error": ("502", "503"), "5xx": ("500", "501", "502", "503", "505")}
+_BROKEN_OFF = ("connect-failure", "refused-stream", "reset")
 
 _PREVIOUS_HOSTS = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 _PREVIOUS_PRIORITIES = (
@@ -27,44 +34,73 @@ _PREVIOUS_HOSTS_PREDICATE = {
 HEALTH_ROUTE_TIMEOUT = "0.7s"
 
 
-def forwarding_routes(
-    path: str,
-    cluster: str,
-    profile: HttpProfile,
-    *,
-    timeout: float,
-    per_try_timeout: float,
-    attempts: int,
-) -> list[dict[str, Any]]:
-    """Gives the routes that send requests below `path` to the Envoy cluster.
+@dataclass(frozen=True)
+class Tries:
+    """How often and when a tier tries a request again; times in seconds, 0 for none."""
 
-    Requests are retried on the profile's conditions, elsewhere first, and hedged: a try that takes
-    longer than `per_try_timeout` goes on beside the next one, and the first good answer counts.
-    POST and PATCH without an Idempotency-Key are retried only if they were surely not executed,
-    and never hedged, because the backend cannot tell a second try from a second order. Times are
-    in seconds; 0 is none.
+    conditions: tuple[str, ...]
+    attempts: int
+    first_byte: float
+    """Longest time to the first byte of an answer."""
+    hedge_after: float = 0.0
+    """Time after which a second try starts beside one that is silent."""
+
+
+def forwarding_routes(
+    route: Route, cluster: str, profile: HttpProfile, tries: Tries
+) -> list[dict[str, Any]]:
+    """Return the routes that send requests below the route's path to the Envoy cluster.
+
+    Safe methods, those that the Service's annotation names, and requests with an Idempotency-Key
+    are tried again on the conditions of `tries`, elsewhere first and one try after another; a
+    second try beside the first is only made where the annotation asks for it. Any other request is
+    tried again only if it was surely not executed, for the backend cannot tell a second try from a
+    second order.
     """
-    match = below(path)
-    target: dict[str, Any] = {"cluster": cluster, "timeout": seconds(timeout)}
-    cautious = [c for c in profile.retries.retry_on if c in _NOT_EXECUTED]
+    match = below(route.path)
+    repeatable = "|".join((*SAFE_METHODS, *route.transport.repeatable))
     not_repeatable = [
-        {"name": ":method", "string_match": {"safe_regex": {"regex": "POST|PATCH"}}},
+        {
+            "name": ":method",
+            "string_match": {"safe_regex": {"regex": repeatable}},
+            "invert_match": True,
+        },
         {"name": "idempotency-key", "present_match": False},
     ]
-    once = dict(target)
-    if cautious and attempts:
-        once["retry_policy"] = _retry_policy(profile, cautious, attempts)
-    again = dict(target)
-    if profile.retries.retry_on and attempts:
-        again["retry_policy"] = {
-            **_retry_policy(profile, profile.retries.retry_on, attempts),
-            "per_try_timeout": seconds(per_try_timeout),
-        }
-        again["hedge_policy"] = {"hedge_on_per_try_timeout": True}
+    cautious = [each for each in tries.conditions if each in NOT_EXECUTED]
     return [
-        {"match": {**match, "headers": not_repeatable}, "route": once},
-        {"match": match, "route": again},
+        {
+            "match": {**match, "headers": not_repeatable},
+            "route": _action(cluster, profile, tries, cautious),
+        },
+        {
+            "match": match,
+            "route": _action(cluster, profile, tries, tries.conditions, tries.hedge_after),
+        },
     ]
+
+
+def _action(
+    cluster: str,
+    profile: HttpProfile,
+    tries: Tries,
+    conditions: Sequence[str],
+    hedge_after: float = 0.0,
+) -> dict[str, Any]:
+    """Return where a request goes, and its tries.
+
+    What ends a request is that nothing moves, so the route has no time-out of its own. Envoy's
+    per-try time-out begins when the request has been sent and no longer counts when the answer has
+    begun (UpstreamRequest::onPerTryTimeout): it is the time to the first byte.
+    """
+    policy = _retry_policy(profile, conditions, tries.attempts if conditions else 0)
+    action: dict[str, Any] = {"cluster": cluster, "timeout": "0s", "retry_policy": policy}
+    if hedge_after and tries.attempts:
+        action["hedge_policy"] = {"hedge_on_per_try_timeout": True}
+        policy["per_try_timeout"] = seconds(hedge_after)
+    elif tries.first_byte:
+        policy["per_try_timeout"] = seconds(tries.first_byte)
+    return action
 
 
 def below(path: str) -> dict[str, Any]:
@@ -72,12 +108,12 @@ def below(path: str) -> dict[str, Any]:
     return {"prefix": "/"} if path == "/" else {"path_separated_prefix": path}
 
 
-def health_route(cluster: str, host: str) -> dict[str, Any]:
+def health_route(cluster: str, host: str, headers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Gives the route of a health check that goes through to the Envoy cluster.
 
     It asks for what the cluster as a whole can do: a second host of the same priority if the
     first does not answer, and another region only if no host here is left. `host` is the name
-    that the application knows.
+    that the application knows, `headers` are those that it needs.
     """
     retry = {
         "retry_on": "connect-failure,reset,gateway-error",
@@ -89,6 +125,7 @@ def health_route(cluster: str, host: str) -> dict[str, Any]:
     }
     return {
         "match": {"prefix": "/"},
+        **({"request_headers_to_add": list(headers)} if headers else {}),
         "route": {
             "cluster": cluster,
             "timeout": HEALTH_ROUTE_TIMEOUT,
@@ -116,7 +153,16 @@ def not_found() -> dict[str, Any]:
     }
 
 
+def _without_late_answers(conditions: Sequence[str]) -> list[str]:
+    """Return conditions that leave 504 out: a page that takes too long is not asked for again."""
+    found: list[str] = []
+    for condition in conditions:
+        found += [*_BROKEN_OFF, *_SUMS[condition]] if condition in _SUMS else [condition]
+    return list(dict.fromkeys(found))
+
+
 def _retry_policy(profile: HttpProfile, conditions: Sequence[str], attempts: int) -> dict[str, Any]:
+    conditions = _without_late_answers(conditions)
     statuses = [int(c) for c in conditions if c.isdigit()]
     named = [c for c in conditions if not c.isdigit()]
     if statuses and _BY_STATUS not in named:  # Envoy looks at the statuses only with it

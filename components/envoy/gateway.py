@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.envoy import forwarding, http, naive, server, tls, upstream
+from components.envoy import forwarding, health, http, naive, protocols, server, tls, upstream
 from components.envoy.common import (
     HEALTH_DOMAIN,
     Listen,
@@ -22,13 +22,13 @@ from components.exposed_services import twin_name
 from components.profile import HttpProfile
 from components.routes import Route
 from components.routing import Target
+from components.transport import Protocol
 
 #: Each tier gives up before the one in front of it does, so that the answer still gets through.
 _INGRESS_SHARE = 0.9
 _PEER_SHARE = 0.8
-#: A gateway gives its pods half of the time that the edge gives the gateway.
-_PER_TRY_SHARE = 0.5
-#: Retries multiply from tier to tier: the edge has the profile's, a gateway this one.
+#: Retries multiply from tier to tier. So the edge alone repeats what may have been executed; a
+#: gateway tries once more what surely was not, or hedges once where the Service asks for it.
 _ATTEMPTS = 1
 
 
@@ -94,7 +94,8 @@ def _app(route: Route, config: GatewayConfig) -> dict[str, Any]:
         health_check=_pod_check(route),
         # One of two pods may go without traffic leaving the region, or all peers there but one.
         overprovisioning=100 * max(2, _most_of_one_priority(config.peers)),
-        idle_timeout=upstream.IDLE_TO_PODS,
+        protocol=protocols.to_pods(route.transport.protocol),
+        pods_tls=route.transport.protocol is Protocol.HTTPS,
         targets=config.peers,
         paths=config.paths,
     )
@@ -112,7 +113,8 @@ def _local(route: Route, config: GatewayConfig) -> dict[str, Any]:
         config.profile,
         health_check=_pod_check(route),
         overprovisioning=200,
-        idle_timeout=upstream.IDLE_TO_PODS,
+        protocol=protocols.to_pods(route.transport.protocol),
+        pods_tls=route.transport.protocol is Protocol.HTTPS,
     )
 
 
@@ -127,7 +129,7 @@ def _pod_check(route: Route) -> dict[str, Any]:
     DNS holds ready pods only, but learns of a dead or frozen one when the kubelet does, seconds
     later; and a connection alone would not show a frozen one, whose kernel still accepts.
     """
-    return upstream.http_check(route.host, route.health_path, reuse_connection=True)
+    return health.http_check(route.host, route, reuse_connection=True)
 
 
 def _ingress_listener(config: GatewayConfig) -> dict[str, Any]:
@@ -206,7 +208,8 @@ def _mesh_listener(
             forwarding.virtual_host("unknown", ["*"], [forwarding.not_found()]),
         ],
     }
-    manager = http.connection_manager(name, route_config, served_by=config.cluster, filters=filters)
+    options = http.Options(config.cluster, http.stream_idle(config.profile), tuple(filters))
+    manager = http.connection_manager(name, route_config, options)
     return server.listener(
         name,
         config.listen.address,
@@ -238,7 +241,11 @@ def _health_hosts(config: GatewayConfig) -> list[dict[str, Any]]:
         forwarding.virtual_host(
             health_host(route),
             [health_host(route)],
-            [forwarding.health_route(cluster_name("app", route), route.host)],
+            [
+                forwarding.health_route(
+                    cluster_name("app", route), route.host, health.check_headers(route)
+                )
+            ],
         )
         for route in config.routes
     ]
@@ -247,14 +254,13 @@ def _health_hosts(config: GatewayConfig) -> list[dict[str, Any]]:
 def _forward(route: Route, config: GatewayConfig, role: str, share: float) -> list[dict[str, Any]]:
     profile = config.profile
     timeout = profile.request_timeout * share
-    entries = forwarding.forwarding_routes(
-        route.path,
-        cluster_name(role, route),
-        profile,
-        timeout=timeout,
-        per_try_timeout=profile.retries.per_try_timeout * _PER_TRY_SHARE,
-        attempts=min(_ATTEMPTS, profile.retries.attempts),
+    tries = forwarding.Tries(
+        forwarding.NOT_EXECUTED,
+        min(_ATTEMPTS, profile.retries.attempts),
+        timeout,
+        route.transport.hedge_after,
     )
+    entries = forwarding.forwarding_routes(route, cluster_name(role, route), profile, tries)
     if role == "app" and _is_naive(route, config):
         entries.insert(0, naive.gateway_route(route, cluster_name("naive", route), timeout))
     return entries

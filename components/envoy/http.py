@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from components.envoy.common import ENDPOINT_METADATA, any_type
+from components.envoy.common import ENDPOINT_METADATA, any_type, seconds
+from components.profile import HttpProfile
 
 CLUSTER_HEADER = "x-served-by-cluster"
 POD_HEADER = "x-served-by-pod"
@@ -21,6 +22,15 @@ _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnecti
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 _STDOUT = "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
 
+#: Host of an HTTP/1.0 request that names none: a name that no Service has.
+DEFAULT_HOST = "unnamed.invalid"
+
+_GRPC = {
+    "header_filter": {
+        "header": {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+    }
+}
+
 _UNAVAILABLE_PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Temporarily unavailable</title>
 <meta name="viewport" content="width=device-width">
@@ -32,26 +42,42 @@ an order, look whether it has arrived before you send it again.</p></body></html
 """
 
 
-def connection_manager(
-    stat_prefix: str,
-    route_config: dict[str, Any],
-    *,
-    served_by: str,
-    filters: Sequence[dict[str, Any]] = (),
-    edge: bool = False,
-) -> dict[str, Any]:
-    """Gives the network filter that speaks HTTP on a listener.
+@dataclass(frozen=True)
+class Options:
+    """How a listener differs from others.
 
-    `served_by` is the cluster that replies of this Envoy itself name. The edge takes its clients
-    for strangers: it sets forwarding headers anew and drops theirs; a gateway's clients are other
-    Envoys with certificates, whose request ids and forwarding headers it keeps.
+    `served_by` is the cluster that replies of this Envoy itself name, `idle_timeout` the seconds
+    after which a stream in which nothing moves is ended. The edge takes its clients for strangers:
+    it sets forwarding headers anew and drops theirs; a gateway's clients are other Envoys with
+    certificates, whose request ids and forwarding headers it keeps.
     """
+
+    served_by: str
+    idle_timeout: float
+    filters: tuple[dict[str, Any], ...] = ()
+    edge: bool = False
+
+
+def stream_idle(profile: HttpProfile) -> float:
+    """Return the idle time-out of a stream: to wait for the first byte does not count as idle."""
+    return max(profile.idle_timeout, 1.1 * profile.request_timeout)
+
+
+def connection_manager(
+    stat_prefix: str, route_config: dict[str, Any], options: Options
+) -> dict[str, Any]:
+    """Return the network filter that speaks HTTP/1.0, 1.1 and 2 on a listener.
+
+    A request ends when nothing moves, never because it takes long: bodies of either direction may
+    take any time. WebSockets pass, over HTTP/2 as well.
+    """
+    edge = options.edge
     manager = any_type(
         _HCM,
         stat_prefix=stat_prefix,
         route_config=route_config,
         http_filters=[
-            *filters,
+            *options.filters,
             {
                 "name": "envoy.filters.http.router",
                 "typed_config": any_type(_ROUTER, suppress_envoy_headers=True),
@@ -62,22 +88,27 @@ def connection_manager(
         preserve_external_request_id=not edge,
         normalize_path=True,
         merge_slashes=True,
-        path_with_escaped_slashes_action="UNESCAPE_AND_REDIRECT" if edge else "KEEP_UNCHANGED",
+        path_with_escaped_slashes_action="KEEP_UNCHANGED",  # an application's own affair
         common_http_protocol_options={
             "idle_timeout": "300s",
-            "headers_with_underscores_action": "REJECT_REQUEST",
             "max_headers_count": 100,
         },
         max_request_headers_kb=32,
         request_headers_timeout="10s",
-        request_timeout="30s",
-        stream_idle_timeout="60s",
+        stream_idle_timeout=seconds(options.idle_timeout),
+        upgrade_configs=[{"upgrade_type": "websocket"}],
+        http_protocol_options={
+            "accept_http_10": True,
+            "default_host_for_http_10": DEFAULT_HOST,
+            "enable_trailers": True,
+        },
         http2_protocol_options={
+            "allow_connect": True,  # WebSocket over HTTP/2: RFC 8441
             "max_concurrent_streams": 100,
             "initial_stream_window_size": 65536,
             "initial_connection_window_size": 1048576,
         },
-        local_reply_config=_local_replies(served_by),
+        local_reply_config=_local_replies(options.served_by),
         access_log=[_access_log()],
     )
     return {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
@@ -104,8 +135,15 @@ def _local_replies(cluster: str) -> dict[str, Any]:
             "content_type": "text/html; charset=utf-8",
         },
     }
+    grpc = {
+        "filter": {"and_filter": {"filters": [unavailable["filter"], _GRPC]}},
+        "headers_to_add": headers,
+        "body_format_override": {
+            "text_format_source": {"inline_string": "temporarily unavailable"},
+        },
+    }
     others = {"filter": _status_filter("GE", 100, "any_from"), "headers_to_add": headers}
-    return {"mappers": [unavailable, others]}
+    return {"mappers": [grpc, unavailable, others]}
 
 
 def _status_filter(op: str, status: int, key: str) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.envoy.common import seconds
+from components.envoy.common import any_type, seconds
 from components.envoy.forwarding import below
+from components.envoy.protocols import HTTP_OPTIONS, IDLE_TO_GATEWAY, http1
 from components.routes import Route
 
 #: What the path of a request for the naive route begins with; it is not forwarded.
@@ -38,9 +39,11 @@ def is_shadowed(route: Route) -> bool:
 def cluster(name: str, resilient: dict[str, Any]) -> dict[str, Any]:
     """Gives the plain twin of an Envoy cluster whose endpoints have one priority."""
     kept = {key: value for key, value in resilient.items() if key not in _RESILIENCE}
+    plain = any_type(HTTP_OPTIONS, **http1(IDLE_TO_GATEWAY))  # no pings
     return {
         **kept,
         "name": name,
+        "typed_extension_protocol_options": {HTTP_OPTIONS: plain},
         "load_assignment": {**resilient["load_assignment"], "cluster_name": name},
     }
 

@@ -21,6 +21,11 @@ def mesh_client(san: str, paths: Paths) -> dict[str, Any]:
     return _socket("UpstreamTlsContext", sni=san, common_tls_context=_mesh_context([san], paths))
 
 
+def any_server() -> dict[str, Any]:
+    """Return the transport socket towards pods that speak TLS with whatever certificate."""
+    return _socket("UpstreamTlsContext", common_tls_context={})
+
+
 def mesh_server(sans: Sequence[str], paths: Paths) -> dict[str, Any]:
     """Gives the transport socket of a listener that only clients with one of `sans` may use."""
     return _socket(

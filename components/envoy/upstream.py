@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from components.envoy import tls
 from components.envoy.common import (
     ENDPOINT_METADATA,
     Paths,
@@ -16,22 +17,15 @@ from components.envoy.common import (
     gateway_san,
     seconds,
 )
+from components.envoy.protocols import HTTP_OPTIONS
 from components.envoy.tls import mesh_client
 from components.profile import HttpProfile
 from components.routing import Target
 
-_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _DNS = "envoy.extensions.clusters.dns.v3.DnsCluster"
 _SOCKET_MATCH = "envoy.transport_socket_match"
 
-#: Seconds that an idle connection is kept. Towards gateways below their own 300 s; towards an
-#: application's pods below the 5 s after which common servers close, so that no request is sent
-#: on a connection that is just being closed.
-IDLE_TO_GATEWAY = 60.0
-IDLE_TO_PODS = 4.0
-
 _DNS_REFRESH = "0.5s"
-_HEALTH_INTERVAL = "0.5s"
 
 
 def cluster(
@@ -41,13 +35,15 @@ def cluster(
     *,
     health_check: dict[str, Any],
     overprovisioning: int,
-    idle_timeout: float,
+    protocol: dict[str, Any],
+    pods_tls: bool = False,
     targets: Sequence[Target] = (),
     paths: Paths | None = None,
 ) -> dict[str, Any]:
     """Gives an Envoy cluster with the given groups of endpoints.
 
-    `targets` are those among the endpoints that are reached by mutual TLS. `overprovisioning`
+    `protocol` is what the endpoints speak, see `components.envoy.protocols`. `targets` are those
+    that are reached by mutual TLS, `pods_tls` says that the others speak TLS. `overprovisioning`
     says how few healthy hosts a priority needs to keep everything: 200 means that half of them
     will do.
     """
@@ -101,21 +97,15 @@ def cluster(
                 "keepalive_interval": limits.keepalive_interval,
             }
         },
-        "typed_extension_protocol_options": {
-            # HTTP/1.1: many connections spread over the pods behind one Service address, where a
-            # single HTTP/2 connection would tie all requests to one of them.
-            _HTTP: any_type(
-                _HTTP,
-                common_http_protocol_options={"idle_timeout": seconds(idle_timeout)},
-                explicit_http_config={"http_protocol_options": {}},
-            )
-        },
+        "typed_extension_protocol_options": {HTTP_OPTIONS: any_type(HTTP_OPTIONS, **protocol)},
         "load_assignment": {
             "cluster_name": name,
             "policy": {"overprovisioning_factor": overprovisioning},
             "endpoints": list(endpoints),
         },
     }
+    if pods_tls:
+        result["transport_socket"] = tls.any_server()
     if targets:
         # One socket per cluster, chosen by the endpoint's metadata: each gateway must show the
         # certificate of its own cluster, not just that of any gateway. Health checks use the same.
@@ -152,31 +142,6 @@ def pod_endpoints(address: str, port: int, cluster_name: str, region: str) -> di
                 "metadata": _metadata(cluster_name, region, mesh=False),
             }
         ],
-    }
-
-
-def http_check(host: str, path: str, *, reuse_connection: bool) -> dict[str, Any]:
-    """Gives an active health check: every answer below 500 in time is healthy.
-
-    An application that wants a login (401, 302) or knows no such page (404) is there and answers;
-    what it answers is its own affair. `reuse_connection` False meets what a new connection would
-    meet, which tells about a Service address with several pods behind it.
-    """
-    return {
-        "interval": _HEALTH_INTERVAL,
-        # Requests have their own, shorter time-outs; a machine short of CPU is not a dead one.
-        "timeout": "0.8s",
-        "unhealthy_threshold": 2,  # counts time-outs; a bad answer fails at once
-        "healthy_threshold": 2,
-        "no_traffic_interval": _HEALTH_INTERVAL,  # standbys see no traffic until they are needed
-        "unhealthy_interval": _HEALTH_INTERVAL,
-        "interval_jitter_percent": 10,
-        "reuse_connection": reuse_connection,
-        "http_health_check": {
-            "host": host,
-            "path": path,
-            "expected_statuses": [{"start": 200, "end": 500}],
-        },
     }
 
 

@@ -31,10 +31,11 @@ def traps(profile: HttpProfile, place: Place) -> list[Trap]:
 
 def _per_try_timeout(profile: HttpProfile, place: Place) -> Iterator[Trap]:
     # Envoy's router (FilterUtility::finalTimeout) drops a per-try time-out that is not below the
-    # route's; without one, neither retry nor hedge starts while a backend is silent.
+    # route's; without one, no retry starts while a backend is silent. Our own Envoys learn by pings
+    # that a gateway hangs.
     request, retries = profile.request_timeout, profile.retries
     per_try, tries = retries.per_try_timeout, 1 + retries.attempts
-    if tries == 1 or (per_try and (not request or per_try < request)):
+    if place.own_envoys or tries == 1 or (per_try and (not request or per_try < request)):
         return
     ignored = "Envoy ignores it unless it is below requestTimeout" if per_try else "no try ends"
     held = f"for all its {request:g}s and gets 504" if request else "until its client gives up"
@@ -46,16 +47,16 @@ def _per_try_timeout(profile: HttpProfile, place: Place) -> Iterator[Trap]:
         "elsewhere",
         f"a time of which {tries} fit into requestTimeout, about {request / tries:.2g}s at most"
         if request
-        else "a time, such as 0.25s",
+        else "a time, such as 2s",
     )
 
 
 def _connect_timeout(profile: HttpProfile, place: Place) -> Iterator[Trap]:
-    # Envoy (UpstreamRequest::onPoolReady) starts the per-try time when it has a connection, of
-    # which the TLS handshake is a part.
+    # Envoy (UpstreamRequest::onPoolReady) starts the time of a try when it has a connection, of
+    # which the TLS handshake is a part. Our own Envoys ping from the first packet on.
     request, connect = profile.request_timeout, profile.limits.connect_timeout
     key = f"{_TCP}.connectTimeout"
-    if request and connect >= request:
+    if not place.own_envoys and request and connect >= request:
         yield place.trap(
             "connect-timeout",
             key,

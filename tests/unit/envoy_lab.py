@@ -166,7 +166,7 @@ class Lab:
         self.dns[cluster.name].names[self._headless(cluster)] = addresses
 
     def _headless(self, cluster: ApplicationCluster) -> str:
-        return f"{twin_name('web-portal')}.transaction-service.svc.{cluster.name}.test"
+        return f"{twin_name(self.route.service)}.{self.route.namespace}.svc.{cluster.name}.test"
 
     def _add(
         self,

@@ -25,6 +25,7 @@ from components.routing import (
     gateway_targets,
     naive_targets,
 )
+from components.transport import Protocol, Transport
 from tests.unit.envoy_lab import CLUSTERS, portal_route, read_profile, shipped_profile
 from tests.unit.envoy_process import envoy_binary
 
@@ -36,6 +37,7 @@ PLAIN = Route("news", "retail", 80, 8080, ("news.example.com",), "/n", "HTTP", N
 SOUTH = ApplicationCluster("south-cluster", "us-south1", 0)
 ADDRESSES = {"east-cluster": "10.89.0.27", "west-cluster": "10.89.0.43", "south-cluster": "gw.test"}
 PROFILE = shipped_profile()
+NOT_EXECUTED = {"connect-failure", "refused-stream", "reset-before-request"}
 EARLIER = read_profile(Path(__file__).parent / "profiles" / "earlier-demo.yaml")
 SILENT = read_profile(Path(__file__).parent / "profiles" / "nothing-written.yaml")
 
@@ -230,44 +232,74 @@ def test_the_admin_port_is_for_the_pod_only(config: EdgeConfig | GatewayConfig) 
     assert document["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
 
 
-def test_the_profiles_values_reach_the_edge_and_smaller_ones_the_gateway() -> None:
-    at_edge = next(nodes(edge_bootstrap(edge()), "routes"))
-    at_gateway = next(nodes(gateway_bootstrap(gateway()), "routes"))
-    for routes, timeout, per_try, retries in (
-        (at_edge, "10s", "0.25s", 3),
-        (at_gateway, "9s", "0.125s", 1),
-    ):
+def test_only_the_edge_repeats_what_may_have_been_executed() -> None:
+    plain = replace(PORTAL, transport=Transport())
+    at_edge = next(nodes(edge_bootstrap(edge(routes=(plain,))), "routes"))
+    at_gateway = next(nodes(gateway_bootstrap(replace(gateway(), routes=(plain,))), "routes"))
+    for routes, first_byte, retries in ((at_edge, "60s", 3), (at_gateway, "54s", 1)):
         cautious, normal = routes[0], routes[1]
-        assert normal["route"]["timeout"] == timeout
-        assert normal["route"]["retry_policy"]["per_try_timeout"] == per_try
-        assert normal["route"]["retry_policy"]["num_retries"] == retries
-        assert normal["route"]["hedge_policy"] == {"hedge_on_per_try_timeout": True}
-        assert cautious["match"]["headers"][0]["string_match"]["safe_regex"]["regex"] == (
-            "POST|PATCH"
-        )
-        assert set(cautious["route"]["retry_policy"]["retry_on"].split(",")) == {
-            "connect-failure",
-            "refused-stream",
-            "reset-before-request",
-        }
+        for entry in (cautious, normal):
+            assert entry["route"]["timeout"] == "0s", "an answer may take any time"
+            assert entry["route"]["retry_policy"]["per_try_timeout"] == first_byte
+            assert entry["route"]["retry_policy"]["num_retries"] == retries
+            assert "hedge_policy" not in entry["route"]
+        method = cautious["match"]["headers"][0]
+        assert method["invert_match"] is True
+        assert method["string_match"]["safe_regex"]["regex"] == "GET|HEAD|OPTIONS|TRACE"
+        assert set(cautious["route"]["retry_policy"]["retry_on"].split(",")) == NOT_EXECUTED
+    policy = at_edge[1]["route"]["retry_policy"]
+    assert set(policy["retry_on"].split(",")) == {*NOT_EXECUTED, "reset", "retriable-status-codes"}
+    assert policy["retriable_status_codes"] == [502, 503], "504 says that a page takes too long"
+    assert set(at_gateway[1]["route"]["retry_policy"]["retry_on"].split(",")) == NOT_EXECUTED
+
+
+def test_a_gateway_hedges_where_the_service_asks_for_it_and_the_edge_never() -> None:
+    hedged = replace(PORTAL, transport=Transport(hedge_after=0.25, repeatable=("PUT",)))
+    for document, hedges in (
+        (gateway_bootstrap(replace(gateway(), routes=(hedged,))), True),
+        (edge_bootstrap(replace(edge(), routes=(hedged,))), False),
+    ):
+        cautious, normal = next(nodes(document, "routes"))[:2]
+        regex = cautious["match"]["headers"][0]["string_match"]["safe_regex"]["regex"]
+        assert regex == "GET|HEAD|OPTIONS|TRACE|PUT"
         assert "hedge_policy" not in cautious["route"]
-        assert "per_try_timeout" not in cautious["route"]["retry_policy"]
+        assert ("hedge_policy" in normal["route"]) is hedges
+    policy = next(nodes(gateway_bootstrap(replace(gateway(), routes=(hedged,))), "routes"))[1]
+    assert policy["route"]["retry_policy"]["per_try_timeout"] == "0.25s"
 
 
-def test_a_profile_without_retries_renders_none() -> None:
+def test_a_profile_without_retries_tries_once() -> None:
     silent = replace(PROFILE, retries=replace(PROFILE.retries, attempts=0))
     document = edge_bootstrap(replace(edge(), profile=silent))
-    assert list(nodes(document, "retry_policy")) == []
+    policies = list(nodes(document, "retry_policy"))
+    assert {policy["num_retries"] for policy in policies} == {0}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "speaks"),
+    [
+        (Protocol.HTTP1, "http_protocol_options"),
+        (Protocol.HTTPS, "http_protocol_options"),
+        (Protocol.HTTP2, "http2_protocol_options"),
+        (Protocol.GRPC, "http2_protocol_options"),
+    ],
+)
+def test_pods_are_spoken_to_as_their_port_says(protocol: Protocol, speaks: str) -> None:
+    told = replace(PORTAL, transport=Transport(protocol))
+    document = gateway_bootstrap(replace(gateway(), routes=(told,)))
+    for cluster in document["static_resources"]["clusters"]:
+        (options,) = cluster["typed_extension_protocol_options"].values()
+        assert list(options["explicit_http_config"]) == [speaks]
+        assert ("transport_socket" in cluster) is (protocol is Protocol.HTTPS)
 
 
 def test_traps_are_rendered_as_they_are() -> None:
-    for document, timeout, per_try in (
-        (edge_bootstrap(replace(edge(), profile=EARLIER)), "3s", "10s"),
-        (gateway_bootstrap(replace(gateway(), profile=EARLIER)), "2.7s", "5s"),
+    for document, first_byte in (
+        (edge_bootstrap(replace(edge(), profile=EARLIER)), "3s"),
+        (gateway_bootstrap(replace(gateway(), profile=EARLIER)), "2.7s"),
     ):
-        route = next(nodes(document, "routes"))[1]["route"]
-        assert route["timeout"] == timeout
-        assert route["retry_policy"]["per_try_timeout"] == per_try
+        route = next(nodes(document, "routes"))[0]["route"]
+        assert route["retry_policy"]["per_try_timeout"] == first_byte
         cluster = document["static_resources"]["clusters"][0]
         assert cluster["connect_timeout"] == "10s"
         assert cluster["outlier_detection"]["enforcing_consecutive_5xx"] == 0
@@ -278,7 +310,7 @@ def test_traps_are_rendered_as_they_are() -> None:
 def test_what_a_profile_leaves_out_is_written_out_as_tetrate_has_it() -> None:
     document = edge_bootstrap(replace(edge(), profile=SILENT))
     once, again = (entry["route"] for entry in next(nodes(document, "routes"))[:2])
-    assert again["timeout"] == again["retry_policy"]["per_try_timeout"] == "0s"  # no limit
+    assert "per_try_timeout" not in again["retry_policy"]  # no limit
     assert again["retry_policy"]["num_retries"] == 2
     assert again["retry_policy"]["retriable_status_codes"] == [503]
     assert "503" not in again["retry_policy"]["retry_on"]
@@ -413,12 +445,14 @@ def test_a_naive_balancer_knows_no_health_and_sends_once(tier: str) -> None:
     for cluster in clusters:
         assert cluster["lb_policy"] == "ROUND_ROBIN"
         assert not {"health_checks", "outlier_detection"} & cluster.keys()
+        (options,) = cluster["typed_extension_protocol_options"].values()
+        assert list(options["explicit_http_config"]) == ["http_protocol_options"], "no pings"
         assert cluster["load_assignment"]["cluster_name"] == cluster["name"]
     sending = [r for rs in nodes(NAIVE[tier], "routes") for r in rs if is_naive(r)]
     assert {r["route"]["cluster"] for r in sending} == set(names)
     for route in sending:
         assert not {"retry_policy", "hedge_policy"} & route["route"].keys()
-        assert route["route"]["timeout"] == {"edge": "10s", "gateway": "9s"}[tier]
+        assert route["route"]["timeout"] == {"edge": "60s", "gateway": "54s"}[tier]
 
 
 def test_a_gateway_sends_naive_requests_to_its_own_pods_only_and_none_of_its_peers() -> None:

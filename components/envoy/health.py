@@ -1,0 +1,60 @@
+"""Active health checks of Envoy clusters: what is asked, and which answers are healthy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.routes import Route
+from components.transport import Protocol
+
+_INTERVAL = "0.5s"
+
+#: A gRPC server of any kind answers this, if only that it does not know the method.
+_GRPC_PATH = "/grpc.health.v1.Health/Check"
+_GRPC_HEADERS = {"content-type": "application/grpc", "te": "trailers"}
+
+
+def http_check(
+    host: str, route: Route, *, reuse_connection: bool, through_gateway: bool = False
+) -> dict[str, Any]:
+    """Return an active health check: every answer below 500 in time is healthy.
+
+    An application that wants a login (401, 302) or knows no such page (404) is there and answers;
+    what it answers is its own affair. `reuse_connection` False meets what a new connection would
+    meet, which tells about a Service address with several pods behind it. A check that goes
+    `through_gateway` gets there the headers that the pods need.
+    """
+    protocol = route.transport.protocol
+    is_grpc = protocol is Protocol.GRPC
+    check: dict[str, Any] = {
+        "host": host,
+        "path": _GRPC_PATH if is_grpc else route.health_path,
+        "expected_statuses": [{"start": 200, "end": 500}],
+    }
+    if is_grpc:
+        check["method"] = "POST"
+    if not through_gateway and protocol in (Protocol.HTTP2, Protocol.GRPC):
+        check["codec_client_type"] = "HTTP2"
+        check["request_headers_to_add"] = check_headers(route)
+    return {
+        "interval": _INTERVAL,
+        # Requests have their own, shorter time-outs; a machine short of CPU is not a dead one.
+        "timeout": "0.8s",
+        "unhealthy_threshold": 2,  # counts time-outs; a bad answer fails at once
+        "healthy_threshold": 2,
+        "no_traffic_interval": _INTERVAL,  # standbys see no traffic until they are needed
+        "unhealthy_interval": _INTERVAL,
+        "interval_jitter_percent": 10,
+        "reuse_connection": reuse_connection,
+        "http_health_check": {key: value for key, value in check.items() if value},
+    }
+
+
+def check_headers(route: Route) -> list[dict[str, Any]]:
+    """Return the headers without which the application's pods take no check, for Envoy to add."""
+    if route.transport.protocol is not Protocol.GRPC:
+        return []
+    return [
+        {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+        for key, value in _GRPC_HEADERS.items()
+    ]

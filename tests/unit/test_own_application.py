@@ -1,0 +1,247 @@
+"""What the data path carries for an application of a user's own, by real Envoys on loopback."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from http.client import HTTPConnection
+from pathlib import Path
+
+import grpc
+import pytest
+
+from components.routing import LbMode, edge_targets, edge_weights
+from components.transport import Protocol, Transport
+from tests.unit.envoy_lab import CLUSTERS, WEST, Lab, lab, portal_route
+from tests.unit.envoy_process import HOST, eventually
+from tests.unit.own_server import Executions, GrpcServer, OwnServer
+
+PORT = 8080
+EDGE = "standby"
+
+
+@contextmanager
+def running(folder: Path, transport: Transport, server: type, **more: object) -> Iterator[Lab]:
+    """A lab with two pods of the application in each cluster, and an edge in mode standby."""
+    portal = portal_route()
+    route = replace(
+        portal, service="shop", namespace="shop", path="/", port=80, target_port=PORT,
+        health_path="/healthz", transport=transport,
+    )  # fmt: skip
+    with lab(folder) as made:
+        made.route = route
+        servers = []
+        for cluster in CLUSTERS:
+            addresses = [made.address(), made.address()]
+            servers += [server(address, PORT, **more) for address in addresses]
+            made.show_pods(cluster, addresses)
+            made.add_gateway(cluster)
+        made.start()
+        weights = edge_weights(LbMode.STANDBY, CLUSTERS, WEST.name)
+        made.add_edge(EDGE, edge_targets(weights, CLUSTERS, made.gateways, "us-east1"))
+        made.start(EDGE)
+        for name, hosts in {EDGE: 2, "gateway-west-cluster": 3}.items():
+            eventually(
+                lambda name=name, hosts=hosts: (
+                    len(found := made.hosts(name)) == hosts and not any(found.values())
+                ),
+                f"{name} knows all its hosts",
+                15,
+            )
+        try:
+            yield made
+        finally:
+            for each in servers:
+                each.stop()
+
+
+EXECUTIONS = Executions()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("shop")
+    with running(folder, Transport(), OwnServer, executions=EXECUTIONS) as made:
+        yield made
+
+
+@contextmanager
+def connected(shop: Lab) -> Iterator[ssl.SSLSocket]:
+    plain = socket.create_connection((shop.envoys[EDGE].address, 8443), timeout=30)
+    with closing(shop.client_context().wrap_socket(plain, server_hostname=HOST)) as secure:
+        yield secure
+
+
+def ask(shop: Lab, method: str, path: str, body: object = None, **headers: str) -> tuple[int, str]:
+    with connected(shop) as secure:
+        connection = HTTPConnection(HOST)
+        connection.sock = secure
+        names = {key.replace("__", "-"): value for key, value in headers.items()}
+        chunked = body is not None and not isinstance(body, bytes)
+        connection.request(method, path, body, names, encode_chunked=chunked)  # type: ignore[arg-type]
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+def test_a_request_that_takes_long_is_executed_once(shop: Lab, method: str) -> None:
+    def one(number: int) -> int:
+        path = f"/slow/2/{method}/{number}"
+        assert ask(shop, method, path)[0] == 200
+        return EXECUTIONS.of(path)
+
+    with ThreadPoolExecutor(20) as pool:
+        assert set(pool.map(one, range(20))) == {1}
+
+
+def test_a_request_that_takes_long_survives_the_loss_of_its_gateway(shop: Lab) -> None:
+    gateway = shop.envoys["gateway-west-cluster"]
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(ask, shop, "GET", f"/slow/2/lost/{n}") for n in range(20)]
+        eventually(lambda: EXECUTIONS.of("/slow/2/lost/19") == 1, "all have arrived")
+        gateway.kill()
+        try:
+            assert {each.result()[0] for each in asked} == {200}
+        finally:
+            shop.start(gateway.name)
+    assert {EXECUTIONS.of(f"/slow/2/lost/{n}") for n in range(20)} == {2}
+    eventually(lambda: not any(shop.hosts(EDGE).values()), "west is back", 15)
+
+
+def test_a_gateway_that_hangs_is_told_from_a_page_that_takes_long(shop: Lab) -> None:
+    gateway = shop.envoys["gateway-west-cluster"]
+    assert ask(shop, "GET", "/warm")[0] == 200
+    gateway.signal(signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        assert ask(shop, "GET", "/hangs") == (200, "/hangs")
+        took = time.monotonic() - begun
+    finally:
+        gateway.signal(signal.SIGCONT)
+    assert took < 2, "not the time to the first byte, nor that of the health checks"
+    eventually(lambda: not any(shop.hosts(EDGE).values()), "west is back", 15)
+
+
+def test_an_answer_that_takes_long_flows_to_its_end_with_its_trailers(shop: Lab) -> None:
+    with connected(shop) as secure:
+        secure.sendall(f"GET /events/6 HTTP/1.1\r\nHost: {HOST}\r\nTE: trailers\r\n\r\n".encode())
+        text = b""
+        while b"\r\n0\r\n" not in text or not text.endswith(b"\r\n\r\n"):
+            text += secure.recv(65536)
+    assert text.count(b"data: ") == 6
+    assert b"x-events: 6" in text
+
+
+def test_an_upload_takes_its_time(shop: Lab) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(8):
+            yield bytes(200_000)
+            time.sleep(0.25)
+
+    status, size = ask(shop, "POST", "/size", pieces(), Transfer__Encoding="chunked")
+    assert (status, size) == (200, "1600000")
+
+
+def test_a_websocket_is_carried_and_stays_open(shop: Lab) -> None:
+    key = base64.b64encode(os.urandom(16)).decode()
+    with connected(shop) as secure:
+        secure.sendall(
+            f"GET /chat HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
+        )
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += secure.recv(4096)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        for number in range(3):
+            secure.sendall(f"message {number}".encode())
+            assert secure.recv(4096) == f"message {number}".encode()
+            time.sleep(0.5)
+
+
+def test_http_1_0_and_expect_are_answered(shop: Lab) -> None:
+    with connected(shop) as secure:
+        secure.sendall(f"GET /old HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode())
+        assert b" 200 " in secure.recv(65536)
+    with connected(shop) as secure:
+        secure.sendall(
+            f"POST /size HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 5\r\n"
+            "Expect: 100-continue\r\n\r\n".encode()
+        )
+        assert secure.recv(65536).startswith(b"HTTP/1.1 100 ")
+        secure.sendall(b"12345")
+        assert b" 200 " in secure.recv(65536)
+
+
+def test_names_of_headers_and_slashes_of_paths_arrive_as_they_were_sent(shop: Lab) -> None:
+    assert ask(shop, "GET", "/a/b%2Fc") == (200, "/a/b%2Fc")
+    assert "client_id: 7" in ask(shop, "GET", "/headers", client_id="7")[1]
+
+
+def test_a_pod_that_closes_idle_connections_loses_no_order(tmp_path: Path) -> None:
+    executions = Executions()
+    with running(tmp_path, Transport(), OwnServer, executions=executions, idle=2) as shop:
+
+        def order(number: int) -> int:
+            time.sleep(2 * number + 0.05 * (number % 5))
+            return ask(shop, "POST", f"/order/{number}", b"one")[0]
+
+        with ThreadPoolExecutor(10) as pool:
+            assert set(pool.map(order, range(8))) == {200}
+
+
+@pytest.fixture(scope="module")
+def grpc_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, grpc.Channel]]:
+    transport = Transport(Protocol.GRPC)
+    with running(tmp_path_factory.mktemp("grpc"), transport, GrpcServer) as made:
+        credentials = grpc.ssl_channel_credentials(made.clients.certificate.encode())
+        options = (("grpc.ssl_target_name_override", HOST), ("grpc.default_authority", HOST))
+        target = f"{made.envoys[EDGE].address}:8443"
+        with grpc.secure_channel(target, credentials, options) as channel:
+            yield made, channel
+
+
+def test_grpc_is_carried_in_all_its_four_kinds(grpc_shop: tuple[Lab, grpc.Channel]) -> None:
+    _, channel = grpc_shop
+    assert channel.unary_unary("/shop.Shop/Get")(b"x", timeout=10) == b"got x"
+    assert list(channel.unary_stream("/shop.Shop/Watch")(b"", timeout=10)) == [b"0", b"1", b"2"]
+    assert channel.stream_unary("/shop.Shop/Upload")(iter([b"ab", b"c"]), timeout=10) == b"3"
+    said = channel.stream_stream("/shop.Shop/Chat")(iter([b"a", b"b"]), timeout=10)
+    assert list(said) == [b"re a", b"re b"]
+
+
+def test_grpc_gets_its_own_status_and_ours_in_its_own_form(
+    grpc_shop: tuple[Lab, grpc.Channel],
+) -> None:
+    made, channel = grpc_shop
+    with pytest.raises(grpc.RpcError) as refused:
+        channel.unary_unary("/shop.Shop/Refuse")(b"", timeout=10)
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert refused.value.details() == "not now"
+    for cluster in CLUSTERS:
+        made.envoys[f"gateway-{cluster.name}"].kill()
+    try:
+        with pytest.raises(grpc.RpcError) as lost:
+            channel.unary_unary("/shop.Shop/Get")(b"", timeout=10)
+    finally:
+        made.start(*(f"gateway-{cluster.name}" for cluster in CLUSTERS))
+    assert lost.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "<" not in (lost.value.details() or "")
+
+
+def test_the_ports_word_decides_what_pods_are_spoken_to(
+    grpc_shop: tuple[Lab, grpc.Channel],
+) -> None:
+    made, _ = grpc_shop
+    config = (made.envoys["gateway-west-cluster"].folder / "config" / "envoy.yaml").read_text()
+    assert "codec_client_type: HTTP2" in config
+    assert json.dumps("application/grpc")[1:-1] in config
