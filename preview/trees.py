@@ -7,12 +7,12 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from toolchain import venv
+from toolchain import stack_file, venv
 from toolchain.errors import UserError
 
 _NO_PART = {".github", ".ci", "docs", "drills", "policies", "preview", "tests", "Taskfile.yml"}
@@ -39,9 +39,12 @@ class Tree:
 
 
 def head(project: Path, folder: Path) -> Tree:
-    """The working tree: what git has or would take, changes not yet committed included."""
+    """Return the working tree: what git has or would take, changes not yet committed included.
+
+    Files that a stack's settings name are part of it even where git ignores them.
+    """
     listed = _git(project, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    for name in filter(None, listed.decode().split("\0")):
+    for name in {*filter(None, listed.decode().split("\0")), *_named_by_settings(project)}:
         source, target = project / name, folder / name
         if source.is_file():  # not one that was deleted and is not yet committed so
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +52,28 @@ def head(project: Path, folder: Path) -> Tree:
     dirty = _git(project, "status", "--porcelain").strip()
     commit = _title(project, "HEAD")
     return Tree(_ready(folder), f"{commit} and changes not yet committed" if dirty else commit)
+
+
+def _named_by_settings(project: Path) -> Iterator[str]:
+    """Yield the files of the project that its stacks' settings name, folders' files included."""
+    for file in project.glob("Pulumi.*.yaml"):
+        try:
+            settings = stack_file.mapping(file.read_text()).get("config") or {}
+        except (OSError, ValueError, stack_file.Unreadable):
+            continue  # its preview says what is wrong with it
+        values = settings.values() if isinstance(settings, dict) else ()
+        for value in values:
+            for text in value if isinstance(value, list) else (value,):
+                if isinstance(text, str) and text:
+                    yield from _files(project, project / text)
+
+
+def _files(project: Path, named: Path) -> Iterator[str]:
+    if not named.resolve().is_relative_to(project.resolve()) or named == project:
+        return
+    for file in named.rglob("*") if named.is_dir() else (named,):
+        if file.is_file():
+            yield str(file.relative_to(project))
 
 
 def base(project: Path, folder: Path, reference: str | None) -> Tree:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -106,8 +107,25 @@ def test_every_line_is_run_here_or_elsewhere(page: str, block: list[str]) -> Non
 
 @pytest.fixture(scope="module")
 def copy() -> Iterator[Checkout]:
-    with checkout() as made:
+    # Previews change nothing, and no kubeconfig of the user's is in reach.
+    with checkout(backends=("existing", "gke")) as made:
         yield made
+
+
+def write_readers_files(folder: Path) -> None:
+    """Write the files that the pages take for the reader's own."""
+    application = (folder / "manifests" / "app.yaml").read_text()
+    other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: database}\n"
+    overlay = "resources: [app.yaml]\n"
+    for name, text in {
+        "my-app.yaml": application,
+        "deploy/shop.yaml": application,
+        "deploy/database.yaml": other,
+        "deploy/overlays/demo/app.yaml": application,
+        "deploy/overlays/demo/kustomization.yaml": overlay,
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
 
 
 CHEAP = [(page, block) for page, block in SHOWN if any(begins(line, RUN_HERE) for line in block)]
@@ -120,6 +138,7 @@ def test_what_needs_no_cluster_works_as_it_stands_there(
     copy.run("git", "checkout", "-q", ".")
     copy.run("git", "clean", "-q", "-f", "-e", ".demo")
     copy.demo("pulumi", "stack", "select", "--create", "west")
+    write_readers_files(copy.folder)
     cheap = [line for line in block if begins(line, RUN_HERE)]
     for line in cheap:
         copy.demo(*shlex.split(line)[1:])
@@ -145,3 +164,17 @@ def test_a_line_that_nobody_runs_is_noticed() -> None:
     assert begins("./demo task drill:all", known) == "task drill"
     assert begins("./demo pulumi logs", known) == ""
     assert begins("./demo task unheard-of", known) == ""
+
+
+ROW = re.compile(r"^\|.*\| `(?P<file>tests/[\w/]+\.py)`, (?P<test>test_\w+) \|$")
+WAYS = (venv.PROJECT / "docs" / "using-pulumi.md").read_text().splitlines()
+
+
+def test_each_way_of_using_pulumi_names_the_test_that_tries_it() -> None:
+    rows = [line for line in WAYS if line.startswith("| ") and "tried by" not in line]
+    assert len(rows) > 15
+    for row in rows:
+        match = ROW.match(row)
+        assert match, f"no test is named: {row}"
+        text = (venv.PROJECT / match["file"]).read_text()
+        assert f"def {match['test']}(" in text, row

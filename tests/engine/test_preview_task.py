@@ -133,6 +133,18 @@ def test_a_head_that_fails_says_why(clone: Clone) -> None:
     assert "Traceback" not in markdown
 
 
+def test_a_manifest_that_git_ignores_is_previewed(clone: Clone) -> None:
+    own = clone.folder / "own" / "app.yaml"
+    own.parent.mkdir()
+    own.write_text((clone.folder / "manifests" / "app.yaml").read_text())
+    (clone.folder / ".git" / "info" / "exclude").write_text("own/\n")
+    stack = clone.folder / "Pulumi.west.yaml"
+    stack.write_text(f"{stack.read_text()}  {PROJECT}:manifest: own\n")
+    _, result = clone.preview(*ONE)
+    assert not result.outcomes[0].head_problem
+    assert result.outcomes[0].resources > 50
+
+
 def test_an_unknown_stack_is_one_clear_line(clone: Clone) -> None:
     done = clone.run(sys.executable, "-m", "preview", "--stack", "north")
     assert done.returncode == 2
