@@ -135,7 +135,7 @@ class OwnServer(ThreadingHTTPServer):
 
 
 class GrpcServer:
-    """One pod that speaks gRPC: `/shop.Shop/Get` once, `/shop.Shop/Watch` as a stream of three."""
+    """One pod that speaks gRPC in all kinds of calls; `/shop.Shop/Wait` is silent in the middle."""
 
     def __init__(self, address: str, port: int) -> None:
         self._pool = ThreadPoolExecutor(8)
@@ -150,6 +150,7 @@ class GrpcServer:
                 lambda requests, _: (b"re " + request for request in requests)
             ),
             "Refuse": grpc.unary_unary_rpc_method_handler(self._refuse),
+            "Wait": grpc.unary_stream_rpc_method_handler(self._wait),
         }
         handler = grpc.method_handlers_generic_handler("shop.Shop", handlers)
         self._server.add_generic_rpc_handlers((handler,))
@@ -161,6 +162,12 @@ class GrpcServer:
         for number in range(3):
             yield str(number).encode()
             time.sleep(0.2)
+
+    @staticmethod
+    def _wait(request: bytes, _: grpc.ServicerContext) -> Iterator[bytes]:
+        yield b"begun"
+        time.sleep(float(request))
+        yield b"ended"
 
     @staticmethod
     def _refuse(request: bytes, context: grpc.ServicerContext) -> bytes:

@@ -107,7 +107,9 @@ def test_a_request_that_takes_long_survives_the_loss_of_its_gateway(shop: Lab) -
     gateway = shop.envoys["gateway-west-cluster"]
     with ThreadPoolExecutor(20) as pool:
         asked = [pool.submit(ask, shop, "GET", f"/slow/2/lost/{n}") for n in range(20)]
-        eventually(lambda: EXECUTIONS.of("/slow/2/lost/19") == 1, "all have arrived")
+        eventually(
+            lambda: all(EXECUTIONS.of(f"/slow/2/lost/{n}") for n in range(20)), "all have arrived"
+        )
         gateway.kill()
         try:
             assert {each.result()[0] for each in asked} == {200}
@@ -129,6 +131,34 @@ def test_a_gateway_that_hangs_is_told_from_a_page_that_takes_long(shop: Lab) -> 
         gateway.signal(signal.SIGCONT)
     assert took < 2, "not the time to the first byte, nor that of the health checks"
     eventually(lambda: not any(shop.hosts(EDGE).values()), "west is back", 15)
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+def test_a_gateway_that_stands_still_for_a_moment_loses_no_order(shop: Lab, method: str) -> None:
+    gateway = shop.envoys["gateway-west-cluster"]
+    paths = [f"/slow/1/moment/{method}/{number}" for number in range(10)]
+    with ThreadPoolExecutor(10) as pool:
+        asked = [pool.submit(ask, shop, method, path) for path in paths]
+        eventually(lambda: all(EXECUTIONS.of(path) for path in paths), "all have arrived")
+        gateway.signal(signal.SIGSTOP)
+        time.sleep(0.8)
+        gateway.signal(signal.SIGCONT)
+        assert {each.result()[0] for each in asked} == {200}
+    assert {EXECUTIONS.of(path) for path in paths} == {1}
+    eventually(lambda: not any(shop.hosts(EDGE).values()), "west is well", 15)
+
+
+def test_an_edge_that_stands_still_for_a_moment_blames_nobody(shop: Lab) -> None:
+    edge = shop.envoys[EDGE]
+    paths = [f"/slow/2/edge/{method}/{n}" for method in ("GET", "PUT") for n in range(10)]
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(ask, shop, path.split("/")[4], path) for path in paths]
+        eventually(lambda: all(EXECUTIONS.of(path) for path in paths), "all have arrived")
+        edge.signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        edge.signal(signal.SIGCONT)
+        assert {each.result()[0] for each in asked} == {200}
+    assert {EXECUTIONS.of(path) for path in paths} == {1}
 
 
 def test_an_answer_that_takes_long_flows_to_its_end_with_its_trailers(shop: Lab) -> None:
@@ -217,6 +247,15 @@ def test_grpc_is_carried_in_all_its_four_kinds(grpc_shop: tuple[Lab, grpc.Channe
     assert channel.stream_unary("/shop.Shop/Upload")(iter([b"ab", b"c"]), timeout=10) == b"3"
     said = channel.stream_stream("/shop.Shop/Chat")(iter([b"a", b"b"]), timeout=10)
     assert list(said) == [b"re a", b"re b"]
+
+
+def test_a_silent_grpc_stream_stays_open(grpc_shop: tuple[Lab, grpc.Channel]) -> None:
+    """Servers of gRPC end a connection that is pinged often: see gRPC's proposal A8."""
+    _, channel = grpc_shop
+    wait = channel.unary_stream("/shop.Shop/Wait")
+    with ThreadPoolExecutor(8) as pool:
+        streams = list(pool.map(lambda _: list(wait(b"6", timeout=20)), range(8)))
+    assert streams == [[b"begun", b"ended"]] * 8
 
 
 def test_grpc_gets_its_own_status_and_ours_in_its_own_form(
