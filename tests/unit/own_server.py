@@ -18,9 +18,10 @@ _WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # of RFC 6455
 
 
 class Executions:
-    """How often each request was executed, by its path."""
+    """How often each request was executed, by its path; `unwell` are addresses of sick servers."""
 
     def __init__(self) -> None:
+        self.unwell: set[str] = set()
         self._counted: Counter[str] = Counter()
         self._lock = Lock()
 
@@ -41,6 +42,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         kind, _, rest = self.path.strip("/").partition("/")
+        if kind == "healthz" and self.server.server_address[0] in self.server.executions.unwell:
+            self.send_error(503)
+            return
         if kind != "healthz":
             self.server.executions.note(self.path)
         if self.headers.get("Upgrade", "").lower() == "websocket":

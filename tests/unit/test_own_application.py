@@ -75,14 +75,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @contextmanager
-def connected(shop: Lab) -> Iterator[ssl.SSLSocket]:
-    plain = socket.create_connection((shop.envoys[EDGE].address, 8443), timeout=30)
+def connected(shop: Lab, edge: str = EDGE) -> Iterator[ssl.SSLSocket]:
+    plain = socket.create_connection((shop.envoys[edge].address, 8443), timeout=30)
     with closing(shop.client_context().wrap_socket(plain, server_hostname=HOST)) as secure:
         yield secure
 
 
-def ask(shop: Lab, method: str, path: str, body: object = None, **headers: str) -> tuple[int, str]:
-    with connected(shop) as secure:
+def ask(
+    shop: Lab, method: str, path: str, body: object = None, edge: str = EDGE, **headers: str
+) -> tuple[int, str]:
+    with connected(shop, edge) as secure:
         connection = HTTPConnection(HOST)
         connection.sock = secure
         names = {key.replace("__", "-"): value for key, value in headers.items()}
@@ -182,8 +184,43 @@ def test_an_upload_takes_its_time(shop: Lab) -> None:
 
 
 def test_a_websocket_is_carried_and_stays_open(shop: Lab) -> None:
+    say_something(shop)
+
+
+def test_websockets_and_long_answers_pass_a_region_whose_pods_are_unwell(shop: Lab) -> None:
+    """They go by its gateway to the peer's, for the edge cannot reach that one itself."""
+    alone = edge_targets(
+        edge_weights(LbMode.STANDBY, CLUSTERS, WEST.name), CLUSTERS, shop.gateways, "us-east1"
+    )
+    nowhere = shop.address()
+    alone = [
+        each if each.cluster == WEST.name else replace(each, address=nowhere) for each in alone
+    ]
+    edge = shop.add_edge("alone", alone)
+    shop.start(edge.name)
+    EXECUTIONS.unwell.update(shop.shown_pods(WEST))
+    try:
+        eventually(lambda: served_by_peer(shop, edge.name), "west's gateway sends to east's", 15)
+        say_something(shop, edge.name)
+        assert ask(shop, "GET", "/slow/2/peer", edge=edge.name)[0] == 200
+        assert EXECUTIONS.of("/slow/2/peer") == 1
+    finally:
+        EXECUTIONS.unwell.clear()
+        edge.kill()
+    eventually(
+        lambda: not any(shop.hosts("gateway-west-cluster").values()), "west has its pods", 15
+    )
+
+
+def served_by_peer(shop: Lab, edge: str) -> bool:
+    ask(shop, "GET", "/who", edge=edge)
+    lines = [line for line in shop.envoys["gateway-west-cluster"].log() if line["path"] == "/who"]
+    return bool(lines) and lines[-1]["upstream_cluster"] == "east-cluster"
+
+
+def say_something(shop: Lab, edge: str = EDGE) -> None:
     key = base64.b64encode(os.urandom(16)).decode()
-    with connected(shop) as secure:
+    with connected(shop, edge) as secure:
         secure.sendall(
             f"GET /chat HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
@@ -213,7 +250,8 @@ def test_http_1_0_and_expect_are_answered(shop: Lab) -> None:
 
 
 def test_names_of_headers_and_slashes_of_paths_arrive_as_they_were_sent(shop: Lab) -> None:
-    assert ask(shop, "GET", "/a/b%2Fc") == (200, "/a/b%2Fc")
+    for path in ("/a/b%2Fc", "/a//b", "/at/https://example.com/", "/a%20b?c=d%2Fe"):
+        assert ask(shop, "GET", path) == (200, path)
     assert "client_id: 7" in ask(shop, "GET", "/headers", client_id="7")[1]
 
 
