@@ -56,7 +56,11 @@ def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
         listeners.insert(0, _https_listener(config))
     return server.bootstrap(
         listeners,
-        [*(_regions(route, config) for route in config.routes), *_naive_regions(config)],
+        [
+            *(_regions(route, config) for route in config.routes),
+            *(_regions(route, config, is_sent_once=True) for route in config.routes),
+            *_naive_regions(config),
+        ],
         listen=config.listen,
         memory_mib=config.memory_mib,
         dns_server=config.dns_server,
@@ -73,23 +77,28 @@ def _secrets(config: EdgeConfig) -> list[str]:
     return list(dict.fromkeys(r.tls_secret for r in config.routes if r.tls_secret))
 
 
-def _regions(route: Route, config: EdgeConfig) -> dict[str, Any]:
-    """Gives the Envoy cluster of one Service: the gateways of all application clusters.
+def _regions(route: Route, config: EdgeConfig, *, is_sent_once: bool = False) -> dict[str, Any]:
+    """Return the Envoy cluster of one Service: the gateways of all application clusters.
 
     The health check goes through each gateway to the Service's pods, so that a gateway without
-    pods of its own is known as degraded before a request meets it.
+    pods of its own is known as degraded before a request meets it. Requests that are sent once
+    have connections of their own, which a gateway short of CPU keeps longer.
     """
     return upstream.cluster(
-        cluster_name("regions", route),
+        cluster_name("once" if is_sent_once else "regions", route),
         upstream.target_endpoints(config.targets),
         config.profile,
         health_check=health.http_check(
-            health_host(route), route, reuse_connection=False, through_gateway=True
+            # A handshake for each check is dear, so only one of the two makes it.
+            health_host(route),
+            route,
+            reuse_connection=is_sent_once,
+            through_gateway=True,
         ),
         # One healthy gateway is enough for a priority to keep everything: a standby is used only
         # when nobody before it is left.
         overprovisioning=100 * max(2, len(config.targets)),
-        protocol=protocols.http2(protocols.IDLE_TO_GATEWAY),
+        protocol=protocols.to_gateways(protocols.PATIENT if is_sent_once else protocols.QUICK),
         targets=config.targets,
         paths=config.paths,
     )
@@ -188,7 +197,11 @@ def _forward(route: Route, config: EdgeConfig) -> list[dict[str, Any]]:
     retries = config.profile.retries
     tries = forwarding.Tries(retries.retry_on, retries.attempts, config.profile.request_timeout)
     return forwarding.forwarding_routes(
-        route, cluster_name("regions", route), config.profile, tries
+        route,
+        cluster_name("regions", route),
+        config.profile,
+        tries,
+        sent_once=cluster_name("once", route),
     )
 
 

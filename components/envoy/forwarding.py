@@ -47,7 +47,7 @@ class Tries:
 
 
 def forwarding_routes(
-    route: Route, cluster: str, profile: HttpProfile, tries: Tries
+    route: Route, cluster: str, profile: HttpProfile, tries: Tries, *, sent_once: str = ""
 ) -> list[dict[str, Any]]:
     """Return the routes that send requests below the route's path to the Envoy cluster.
 
@@ -55,7 +55,7 @@ def forwarding_routes(
     are tried again on the conditions of `tries`, elsewhere first and one try after another; a
     second try beside the first is only made where the annotation asks for it. Any other request is
     tried again only if it was surely not executed, for the backend cannot tell a second try from a
-    second order.
+    second order; it goes to the Envoy cluster `sent_once`, where there is one.
     """
     match = below(route.path)
     repeatable = "|".join((*SAFE_METHODS, *route.transport.repeatable))
@@ -71,7 +71,7 @@ def forwarding_routes(
     return [
         {
             "match": {**match, "headers": not_repeatable},
-            "route": _action(cluster, profile, tries, cautious),
+            "route": _action(sent_once or cluster, profile, tries, cautious),
         },
         {
             "match": match,

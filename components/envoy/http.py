@@ -87,7 +87,6 @@ def connection_manager(
         always_set_request_id_in_response=edge,
         preserve_external_request_id=not edge,
         normalize_path=True,
-        merge_slashes=True,
         path_with_escaped_slashes_action="KEEP_UNCHANGED",  # an application's own affair
         common_http_protocol_options={
             "idle_timeout": "300s",

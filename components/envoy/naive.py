@@ -9,11 +9,12 @@ does. The edge sets the mark on this route and takes it off everywhere else, so 
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
-from components.envoy.common import any_type, seconds
+from components.envoy.common import seconds
 from components.envoy.forwarding import below
-from components.envoy.protocols import HTTP_OPTIONS, IDLE_TO_GATEWAY, http1
+from components.envoy.protocols import HTTP_OPTIONS
 from components.routes import Route
 
 #: What the path of a request for the naive route begins with; it is not forwarded.
@@ -39,11 +40,14 @@ def is_shadowed(route: Route) -> bool:
 def cluster(name: str, resilient: dict[str, Any]) -> dict[str, Any]:
     """Gives the plain twin of an Envoy cluster whose endpoints have one priority."""
     kept = {key: value for key, value in resilient.items() if key not in _RESILIENCE}
-    plain = any_type(HTTP_OPTIONS, **http1(IDLE_TO_GATEWAY))  # no pings
+    options = copy.deepcopy(resilient["typed_extension_protocol_options"])
+    options[HTTP_OPTIONS]["explicit_http_config"].get("http2_protocol_options", {}).pop(
+        "connection_keepalive", None
+    )
     return {
         **kept,
         "name": name,
-        "typed_extension_protocol_options": {HTTP_OPTIONS: plain},
+        "typed_extension_protocol_options": options,
         "load_assignment": {**resilient["load_assignment"], "cluster_name": name},
     }
 

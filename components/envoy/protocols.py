@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from components.envoy.common import seconds
@@ -15,8 +16,27 @@ HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 IDLE_TO_GATEWAY = 60.0
 IDLE_TO_PODS = 1.0
 
-_PING = "0.25s"
-_STREAMS = 4
+#: Streams on one connection to a gateway: few, for they spread over the pods behind its address.
+_GATEWAY_STREAMS = 4
+_POD_STREAMS = 100
+
+
+@dataclass(frozen=True)
+class Pings:
+    """Pings of an HTTP/2 connection; times in seconds.
+
+    A side that hangs is known after `interval` and `timeout` at the latest. One that is short of
+    CPU, or stands still for less than `timeout`, keeps its connection and what is on it.
+    """
+
+    interval: float
+    timeout: float
+
+
+#: For requests that may be sent again: it costs one try to take a busy gateway for one that hangs.
+QUICK = Pings(0.1, 0.4)
+#: For requests that may not: to take a busy gateway for one that hangs would lose them.
+PATIENT = Pings(0.5, 1.2)
 
 
 def http1(idle_timeout: float) -> dict[str, Any]:
@@ -27,33 +47,40 @@ def http1(idle_timeout: float) -> dict[str, Any]:
     }
 
 
-def http2(idle_timeout: float) -> dict[str, Any]:
-    """Return the options of HTTP/2 that finds out within half a second that the other side hangs.
+def to_gateways(pings: Pings) -> dict[str, Any]:
+    """Return the options of HTTP/2 for gateways, which finds out by pings that one hangs.
 
     Pings tell a process that hangs, or a network that drops, from an application that takes its
-    time: nothing has to be executed twice to learn it. Few streams on each connection spread
-    requests over the pods behind one Service address.
+    time: nothing has to be executed twice to learn it.
     """
-    return {
-        "common_http_protocol_options": {"idle_timeout": seconds(idle_timeout)},
-        "explicit_http_config": {
-            "http2_protocol_options": {
-                "allow_connect": True,
-                "max_concurrent_streams": _STREAMS,
-                "initial_stream_window_size": 65536,
-                "initial_connection_window_size": 1048576,
-                "connection_keepalive": {
-                    "interval": _PING,
-                    "interval_jitter": {"value": 0},
-                    "timeout": _PING,
-                },
-            }
-        },
+    keepalive = {
+        "interval": seconds(pings.interval),
+        "interval_jitter": {"value": 0},
+        "timeout": seconds(pings.timeout),
     }
+    return _http2(IDLE_TO_GATEWAY, _GATEWAY_STREAMS, {"connection_keepalive": keepalive})
 
 
 def to_pods(protocol: Protocol) -> dict[str, Any]:
-    """Return the options for an application's own pods."""
+    """Return the options for an application's own pods.
+
+    They are not pinged: servers of gRPC end a connection with more than two pings in five minutes.
+    Source: https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md.
+    """
     if protocol in (Protocol.HTTP2, Protocol.GRPC):
-        return http2(IDLE_TO_PODS)
+        return _http2(IDLE_TO_PODS, _POD_STREAMS, {})
     return http1(IDLE_TO_PODS)
+
+
+def _http2(idle_timeout: float, streams: int, more: dict[str, Any]) -> dict[str, Any]:
+    options = {
+        "allow_connect": True,
+        "max_concurrent_streams": streams,
+        "initial_stream_window_size": 65536,
+        "initial_connection_window_size": 1048576,
+        **more,
+    }
+    return {
+        "common_http_protocol_options": {"idle_timeout": seconds(idle_timeout)},
+        "explicit_http_config": {"http2_protocol_options": options},
+    }

@@ -18,9 +18,10 @@ _WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # of RFC 6455
 
 
 class Executions:
-    """How often each request was executed, by its path."""
+    """How often each request was executed, by its path; `unwell` are addresses of sick servers."""
 
     def __init__(self) -> None:
+        self.unwell: set[str] = set()
         self._counted: Counter[str] = Counter()
         self._lock = Lock()
 
@@ -41,6 +42,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         kind, _, rest = self.path.strip("/").partition("/")
+        if kind == "healthz" and self.server.server_address[0] in self.server.executions.unwell:
+            self.send_error(503)
+            return
         if kind != "healthz":
             self.server.executions.note(self.path)
         if self.headers.get("Upgrade", "").lower() == "websocket":
@@ -135,7 +139,7 @@ class OwnServer(ThreadingHTTPServer):
 
 
 class GrpcServer:
-    """One pod that speaks gRPC: `/shop.Shop/Get` once, `/shop.Shop/Watch` as a stream of three."""
+    """One pod that speaks gRPC in all kinds of calls; `/shop.Shop/Wait` is silent in the middle."""
 
     def __init__(self, address: str, port: int) -> None:
         self._pool = ThreadPoolExecutor(8)
@@ -150,6 +154,7 @@ class GrpcServer:
                 lambda requests, _: (b"re " + request for request in requests)
             ),
             "Refuse": grpc.unary_unary_rpc_method_handler(self._refuse),
+            "Wait": grpc.unary_stream_rpc_method_handler(self._wait),
         }
         handler = grpc.method_handlers_generic_handler("shop.Shop", handlers)
         self._server.add_generic_rpc_handlers((handler,))
@@ -161,6 +166,12 @@ class GrpcServer:
         for number in range(3):
             yield str(number).encode()
             time.sleep(0.2)
+
+    @staticmethod
+    def _wait(request: bytes, _: grpc.ServicerContext) -> Iterator[bytes]:
+        yield b"begun"
+        time.sleep(float(request))
+        yield b"ended"
 
     @staticmethod
     def _refuse(request: bytes, context: grpc.ServicerContext) -> bytes:

@@ -339,7 +339,8 @@ def test_services_of_protocol_http_are_served_without_tls_and_others_redirected(
     https, http, _ = document["listeners"]
     hosts = {h["name"]: h["routes"] for h in next(nodes(http, "virtual_hosts"))}
     assert "redirect" in hosts["online-banking.dynabank.com"][0]
-    assert hosts["news.example.com"][0]["route"]["cluster"] == "regions_retail_news"
+    clusters = [entry["route"]["cluster"] for entry in hosts["news.example.com"][:2]]
+    assert clusters == ["once_retail_news", "regions_retail_news"]
     assert "news.example.com" not in {h["name"] for h in next(nodes(https, "virtual_hosts"))}
 
 
@@ -358,6 +359,37 @@ def test_the_redirect_names_the_port_only_if_it_is_not_the_usual_one(
 ) -> None:
     found = list(nodes(edge_bootstrap(edge(https_port=port)), "redirect"))
     assert found == [redirect]
+
+
+def test_what_is_sent_once_goes_the_same_ways_as_all_else_and_waits_longer() -> None:
+    def ways(cluster: dict[str, Any]) -> Any:
+        return {**cluster["load_assignment"], "cluster_name": None}
+
+    for mode in LbMode:
+        again, once = edge_bootstrap(edge(mode))["static_resources"]["clusters"]
+        assert ways(again) == ways(once)
+        assert again["transport_socket_matches"] == once["transport_socket_matches"]
+        quick, patient = (next(nodes(each, "connection_keepalive")) for each in (again, once))
+        for key in ("interval", "timeout"):
+            assert float(quick[key].rstrip("s")) < float(patient[key].rstrip("s"))
+
+
+@pytest.mark.parametrize("protocol", Protocol)
+def test_pods_are_not_pinged_whatever_they_speak(protocol: Protocol) -> None:
+    route = replace(PORTAL, transport=Transport(protocol))
+    document = gateway_bootstrap(replace(gateway((route,)), naive_route=True))
+    assert not list(nodes(document, "connection_keepalive"))
+
+
+@pytest.mark.parametrize("protocol", Protocol)
+def test_the_naive_route_speaks_to_pods_as_the_other_does(protocol: Protocol) -> None:
+    route = replace(PORTAL, transport=Transport(protocol))
+    document = gateway_bootstrap(replace(gateway((route,)), naive_route=True))
+    spoken = [
+        next(nodes(cluster, "explicit_http_config"))
+        for cluster in document["static_resources"]["clusters"]
+    ]
+    assert all(each == spoken[0] for each in spoken)
 
 
 def test_a_longer_path_is_looked_at_first() -> None:
@@ -446,7 +478,7 @@ def test_a_naive_balancer_knows_no_health_and_sends_once(tier: str) -> None:
         assert cluster["lb_policy"] == "ROUND_ROBIN"
         assert not {"health_checks", "outlier_detection"} & cluster.keys()
         (options,) = cluster["typed_extension_protocol_options"].values()
-        assert list(options["explicit_http_config"]) == ["http_protocol_options"], "no pings"
+        assert not list(nodes(options, "connection_keepalive")), "no pings"
         assert cluster["load_assignment"]["cluster_name"] == cluster["name"]
     sending = [r for rs in nodes(NAIVE[tier], "routes") for r in rs if is_naive(r)]
     assert {r["route"]["cluster"] for r in sending} == set(names)

@@ -322,6 +322,19 @@ def test_a_pod_that_fails_while_it_looks_well_costs_reads_nothing(world: Lab) ->
     assert {answer.status for answer in answers} == {200}
 
 
+def test_a_pod_that_hangs_costs_little_where_the_service_may_be_asked_twice(world: Lab) -> None:
+    pod = world.envoys["pod-west-cluster-1"]
+    pod.signal(signal.SIGSTOP)
+    try:
+        begin = time.monotonic()
+        answers = [get(world, "standby") for _ in range(6)]
+        took = time.monotonic() - begin
+    finally:
+        pod.signal(signal.SIGCONT)
+    assert {answer.status for answer in answers} == {200}
+    assert took < world.profile.request_timeout / 2
+
+
 def test_an_order_that_failed_is_not_sent_again_unless_it_can_be_told_apart(world: Lab) -> None:
     pods = [world.envoys[f"pod-west-cluster-{number}"] for number in (1, 2)]
     for pod in pods:

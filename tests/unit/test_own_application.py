@@ -75,14 +75,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @contextmanager
-def connected(shop: Lab) -> Iterator[ssl.SSLSocket]:
-    plain = socket.create_connection((shop.envoys[EDGE].address, 8443), timeout=30)
+def connected(shop: Lab, edge: str = EDGE) -> Iterator[ssl.SSLSocket]:
+    plain = socket.create_connection((shop.envoys[edge].address, 8443), timeout=30)
     with closing(shop.client_context().wrap_socket(plain, server_hostname=HOST)) as secure:
         yield secure
 
 
-def ask(shop: Lab, method: str, path: str, body: object = None, **headers: str) -> tuple[int, str]:
-    with connected(shop) as secure:
+def ask(
+    shop: Lab, method: str, path: str, body: object = None, edge: str = EDGE, **headers: str
+) -> tuple[int, str]:
+    with connected(shop, edge) as secure:
         connection = HTTPConnection(HOST)
         connection.sock = secure
         names = {key.replace("__", "-"): value for key, value in headers.items()}
@@ -107,7 +109,9 @@ def test_a_request_that_takes_long_survives_the_loss_of_its_gateway(shop: Lab) -
     gateway = shop.envoys["gateway-west-cluster"]
     with ThreadPoolExecutor(20) as pool:
         asked = [pool.submit(ask, shop, "GET", f"/slow/2/lost/{n}") for n in range(20)]
-        eventually(lambda: EXECUTIONS.of("/slow/2/lost/19") == 1, "all have arrived")
+        eventually(
+            lambda: all(EXECUTIONS.of(f"/slow/2/lost/{n}") for n in range(20)), "all have arrived"
+        )
         gateway.kill()
         try:
             assert {each.result()[0] for each in asked} == {200}
@@ -131,6 +135,34 @@ def test_a_gateway_that_hangs_is_told_from_a_page_that_takes_long(shop: Lab) -> 
     eventually(lambda: not any(shop.hosts(EDGE).values()), "west is back", 15)
 
 
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+def test_a_gateway_that_stands_still_for_a_moment_loses_no_order(shop: Lab, method: str) -> None:
+    gateway = shop.envoys["gateway-west-cluster"]
+    paths = [f"/slow/1/moment/{method}/{number}" for number in range(10)]
+    with ThreadPoolExecutor(10) as pool:
+        asked = [pool.submit(ask, shop, method, path) for path in paths]
+        eventually(lambda: all(EXECUTIONS.of(path) for path in paths), "all have arrived")
+        gateway.signal(signal.SIGSTOP)
+        time.sleep(0.8)
+        gateway.signal(signal.SIGCONT)
+        assert {each.result()[0] for each in asked} == {200}
+    assert {EXECUTIONS.of(path) for path in paths} == {1}
+    eventually(lambda: not any(shop.hosts(EDGE).values()), "west is well", 15)
+
+
+def test_an_edge_that_stands_still_for_a_moment_blames_nobody(shop: Lab) -> None:
+    edge = shop.envoys[EDGE]
+    paths = [f"/slow/2/edge/{method}/{n}" for method in ("GET", "PUT") for n in range(10)]
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(ask, shop, path.split("/")[4], path) for path in paths]
+        eventually(lambda: all(EXECUTIONS.of(path) for path in paths), "all have arrived")
+        edge.signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        edge.signal(signal.SIGCONT)
+        assert {each.result()[0] for each in asked} == {200}
+    assert {EXECUTIONS.of(path) for path in paths} == {1}
+
+
 def test_an_answer_that_takes_long_flows_to_its_end_with_its_trailers(shop: Lab) -> None:
     with connected(shop) as secure:
         secure.sendall(f"GET /events/6 HTTP/1.1\r\nHost: {HOST}\r\nTE: trailers\r\n\r\n".encode())
@@ -152,8 +184,43 @@ def test_an_upload_takes_its_time(shop: Lab) -> None:
 
 
 def test_a_websocket_is_carried_and_stays_open(shop: Lab) -> None:
+    say_something(shop)
+
+
+def test_websockets_and_long_answers_pass_a_region_whose_pods_are_unwell(shop: Lab) -> None:
+    """They go by its gateway to the peer's, for the edge cannot reach that one itself."""
+    alone = edge_targets(
+        edge_weights(LbMode.STANDBY, CLUSTERS, WEST.name), CLUSTERS, shop.gateways, "us-east1"
+    )
+    nowhere = shop.address()
+    alone = [
+        each if each.cluster == WEST.name else replace(each, address=nowhere) for each in alone
+    ]
+    edge = shop.add_edge("alone", alone)
+    shop.start(edge.name)
+    EXECUTIONS.unwell.update(shop.shown_pods(WEST))
+    try:
+        eventually(lambda: served_by_peer(shop, edge.name), "west's gateway sends to east's", 15)
+        say_something(shop, edge.name)
+        assert ask(shop, "GET", "/slow/2/peer", edge=edge.name)[0] == 200
+        assert EXECUTIONS.of("/slow/2/peer") == 1
+    finally:
+        EXECUTIONS.unwell.clear()
+        edge.kill()
+    eventually(
+        lambda: not any(shop.hosts("gateway-west-cluster").values()), "west has its pods", 15
+    )
+
+
+def served_by_peer(shop: Lab, edge: str) -> bool:
+    ask(shop, "GET", "/who", edge=edge)
+    lines = [line for line in shop.envoys["gateway-west-cluster"].log() if line["path"] == "/who"]
+    return bool(lines) and lines[-1]["upstream_cluster"] == "east-cluster"
+
+
+def say_something(shop: Lab, edge: str = EDGE) -> None:
     key = base64.b64encode(os.urandom(16)).decode()
-    with connected(shop) as secure:
+    with connected(shop, edge) as secure:
         secure.sendall(
             f"GET /chat HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
@@ -183,7 +250,8 @@ def test_http_1_0_and_expect_are_answered(shop: Lab) -> None:
 
 
 def test_names_of_headers_and_slashes_of_paths_arrive_as_they_were_sent(shop: Lab) -> None:
-    assert ask(shop, "GET", "/a/b%2Fc") == (200, "/a/b%2Fc")
+    for path in ("/a/b%2Fc", "/a//b", "/at/https://example.com/", "/a%20b?c=d%2Fe"):
+        assert ask(shop, "GET", path) == (200, path)
     assert "client_id: 7" in ask(shop, "GET", "/headers", client_id="7")[1]
 
 
@@ -217,6 +285,15 @@ def test_grpc_is_carried_in_all_its_four_kinds(grpc_shop: tuple[Lab, grpc.Channe
     assert channel.stream_unary("/shop.Shop/Upload")(iter([b"ab", b"c"]), timeout=10) == b"3"
     said = channel.stream_stream("/shop.Shop/Chat")(iter([b"a", b"b"]), timeout=10)
     assert list(said) == [b"re a", b"re b"]
+
+
+def test_a_silent_grpc_stream_stays_open(grpc_shop: tuple[Lab, grpc.Channel]) -> None:
+    """Servers of gRPC end a connection that is pinged often: see gRPC's proposal A8."""
+    _, channel = grpc_shop
+    wait = channel.unary_stream("/shop.Shop/Wait")
+    with ThreadPoolExecutor(8) as pool:
+        streams = list(pool.map(lambda _: list(wait(b"6", timeout=20)), range(8)))
+    assert streams == [[b"begun", b"ended"]] * 8
 
 
 def test_grpc_gets_its_own_status_and_ours_in_its_own_form(
