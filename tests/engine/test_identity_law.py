@@ -27,7 +27,7 @@ from tests.components.conftest import kubeconfig
 from tests.engine.conftest import new_stack
 from tests.engine.object_store import ObjectStore, key_of, serving
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
 CLUSTERS = 25
 UPDATES = 5
