@@ -58,7 +58,7 @@ def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
         listeners,
         [
             *(_regions(route, config) for route in config.routes),
-            *(_regions(route, config, is_sent_once=True) for route in config.routes),
+            *(_regions(route, config, is_patient=True) for route in config.routes),
             *_naive_regions(config),
         ],
         listen=config.listen,
@@ -77,28 +77,28 @@ def _secrets(config: EdgeConfig) -> list[str]:
     return list(dict.fromkeys(r.tls_secret for r in config.routes if r.tls_secret))
 
 
-def _regions(route: Route, config: EdgeConfig, *, is_sent_once: bool = False) -> dict[str, Any]:
+def _regions(route: Route, config: EdgeConfig, *, is_patient: bool = False) -> dict[str, Any]:
     """Return the Envoy cluster of one Service: the gateways of all application clusters.
 
     The health check goes through each gateway to the Service's pods, so that a gateway without
-    pods of its own is known as degraded before a request meets it. Requests that are sent once
-    have connections of their own, which a gateway short of CPU keeps longer.
+    pods of its own is known as degraded before a request meets it. Requests that are sent once, and
+    streams, have connections of their own, which a gateway short of CPU keeps longer.
     """
     return upstream.cluster(
-        cluster_name("once" if is_sent_once else "regions", route),
+        cluster_name("patient" if is_patient else "regions", route),
         upstream.target_endpoints(config.targets),
         config.profile,
         health_check=health.http_check(
             # A handshake for each check is dear, so only one of the two makes it.
             health_host(route),
             route,
-            reuse_connection=is_sent_once,
+            reuse_connection=is_patient,
             through_gateway=True,
         ),
         # One healthy gateway is enough for a priority to keep everything: a standby is used only
         # when nobody before it is left.
         overprovisioning=100 * max(2, len(config.targets)),
-        protocol=protocols.to_gateways(protocols.PATIENT if is_sent_once else protocols.QUICK),
+        protocol=protocols.to_gateways(protocols.PATIENT if is_patient else protocols.QUICK),
         targets=config.targets,
         paths=config.paths,
     )
@@ -201,7 +201,7 @@ def _forward(route: Route, config: EdgeConfig) -> list[dict[str, Any]]:
         cluster_name("regions", route),
         config.profile,
         tries,
-        sent_once=cluster_name("once", route),
+        patient=cluster_name("patient", route),
     )
 
 

@@ -30,6 +30,17 @@ _PREVIOUS_HOSTS_PREDICATE = {
     "typed_config": any_type(_PREVIOUS_HOSTS),
 }
 
+#: Headers of a request that begins neither a WebSocket nor server-sent events.
+_NO_STREAM = [
+    {"name": "upgrade", "present_match": False},
+    {
+        "name": "accept",
+        "string_match": {"contains": "text/event-stream"},
+        "invert_match": True,
+        "treat_missing_header_as_empty": True,
+    },
+]
+
 #: Below the time-out of a health check, so that the gateway's own verdict arrives.
 HEALTH_ROUTE_TIMEOUT = "0.7s"
 
@@ -47,7 +58,7 @@ class Tries:
 
 
 def forwarding_routes(
-    route: Route, cluster: str, profile: HttpProfile, tries: Tries, *, sent_once: str = ""
+    route: Route, cluster: str, profile: HttpProfile, tries: Tries, *, patient: str = ""
 ) -> list[dict[str, Any]]:
     """Return the routes that send requests below the route's path to the Envoy cluster.
 
@@ -55,7 +66,8 @@ def forwarding_routes(
     are tried again on the conditions of `tries`, elsewhere first and one try after another; a
     second try beside the first is only made where the annotation asks for it. Any other request is
     tried again only if it was surely not executed, for the backend cannot tell a second try from a
-    second order; it goes to the Envoy cluster `sent_once`, where there is one.
+    second order. Such requests, WebSockets and server-sent events go to the Envoy cluster
+    `patient`, where there is one.
     """
     match = below(route.path)
     repeatable = "|".join((*SAFE_METHODS, *route.transport.repeatable))
@@ -68,15 +80,16 @@ def forwarding_routes(
         {"name": "idempotency-key", "present_match": False},
     ]
     cautious = [each for each in tries.conditions if each in NOT_EXECUTED]
+    again = _action(cluster, profile, tries, tries.conditions, tries.hedge_after)
+    once = _action(patient or cluster, profile, tries, cautious)
+    routes = [{"match": {**match, "headers": not_repeatable}, "route": once}]
+    if not patient:
+        return [*routes, {"match": match, "route": again}]
+    stream = {**again, "cluster": patient}
     return [
-        {
-            "match": {**match, "headers": not_repeatable},
-            "route": _action(sent_once or cluster, profile, tries, cautious),
-        },
-        {
-            "match": match,
-            "route": _action(cluster, profile, tries, tries.conditions, tries.hedge_after),
-        },
+        *routes,
+        {"match": {**match, "headers": _NO_STREAM}, "route": again},
+        {"match": match, "route": stream},
     ]
 
 

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from components.envoy import forwarding, health, http, naive, protocols, server, tls, upstream
+from components.envoy import forwarding, gateway_clusters, health, http, naive, server, tls
 from components.envoy.common import (
     HEALTH_DOMAIN,
-    Listen,
-    Paths,
     cluster_name,
     edge_san,
     gateway_san,
     health_host,
     render,
 )
-from components.exposed_services import twin_name
-from components.profile import HttpProfile
+from components.envoy.gateway_clusters import GatewayConfig as GatewayConfig
 from components.routes import Route
-from components.routing import Target
-from components.transport import Protocol
 
 #: Each tier gives up before the one in front of it does, so that the answer still gets through.
 _INGRESS_SHARE = 0.9
@@ -32,39 +24,15 @@ _PEER_SHARE = 0.8
 _ATTEMPTS = 1
 
 
-@dataclass(frozen=True)
-class GatewayConfig:
-    """What a regional gateway's configuration is computed from.
-
-    `peers` is what `gateway_targets` gave for `cluster`; `edge` is the name of the edge's
-    cluster. `memory_mib` is the limit of the container. `dns_server` resolves the names of the
-    pods: an address and a UDP port, None for the pod's own. `naive_route` says whether the edge has
-    a naive route, whose requests go to the own pods in turn.
-    """
-
-    cluster: str
-    region: str
-    routes: tuple[Route, ...]
-    peers: tuple[Target, ...]
-    profile: HttpProfile
-    edge: str = "corp-edge"
-    cluster_domain: str = "cluster.local"
-    memory_mib: int = 256
-    listen: Listen = field(default_factory=Listen)
-    paths: Paths = field(default_factory=Paths)
-    dns_server: tuple[str, int] | None = None
-    naive_route: bool = False
-
-
 def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
     """Gives the gateway's whole static bootstrap."""
     listeners = [_ingress_listener(config)]
-    clusters = [_app(route, config) for route in config.routes]
+    clusters = [gateway_clusters.app(route, config) for route in config.routes]
     if config.peers:
         listeners.append(_peer_listener(config))
-        clusters += [_local(route, config) for route in config.routes]
+        clusters += [gateway_clusters.local(route, config) for route in config.routes]
     clusters += [
-        naive.cluster(cluster_name("naive", route), _local(route, config))
+        naive.cluster(cluster_name("naive", route), gateway_clusters.local(route, config))
         for route in config.routes
         if _is_naive(route, config)
     ]
@@ -80,56 +48,6 @@ def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
 def gateway_files(config: GatewayConfig) -> dict[str, str]:
     """Gives the data of the gateway's ConfigMap."""
     return {"envoy.yaml": render(gateway_bootstrap(config))}
-
-
-def _app(route: Route, config: GatewayConfig) -> dict[str, Any]:
-    """Gives the Envoy cluster of one Service as the edge sees it: own pods, then the peers."""
-    return upstream.cluster(
-        cluster_name("app", route),
-        [
-            _pods(route, config),
-            *upstream.target_endpoints(config.peers, health_host(route)),
-        ],
-        config.profile,
-        health_check=_pod_check(route),
-        # One of two pods may go without traffic leaving the region, or all peers there but one.
-        overprovisioning=100 * max(2, _most_of_one_priority(config.peers)),
-        protocol=protocols.to_pods(route.transport.protocol),
-        pods_tls=route.transport.protocol is Protocol.HTTPS,
-        targets=config.peers,
-        paths=config.paths,
-    )
-
-
-def _most_of_one_priority(peers: Sequence[Target]) -> int:
-    return max(Counter(peer.priority for peer in peers).values(), default=0)
-
-
-def _local(route: Route, config: GatewayConfig) -> dict[str, Any]:
-    """Gives the Envoy cluster of one Service as the peers see it: own pods only."""
-    return upstream.cluster(
-        cluster_name("local", route),
-        [_pods(route, config)],
-        config.profile,
-        health_check=_pod_check(route),
-        overprovisioning=200,
-        protocol=protocols.to_pods(route.transport.protocol),
-        pods_tls=route.transport.protocol is Protocol.HTTPS,
-    )
-
-
-def _pods(route: Route, config: GatewayConfig) -> dict[str, Any]:
-    name = f"{twin_name(route.service)}.{route.namespace}.svc.{config.cluster_domain}"
-    return upstream.pod_endpoints(name, route.target_port, config.cluster, config.region)
-
-
-def _pod_check(route: Route) -> dict[str, Any]:
-    """Gives the check of a pod, by the path of its own readiness probe if it has one.
-
-    DNS holds ready pods only, but learns of a dead or frozen one when the kubelet does, seconds
-    later; and a connection alone would not show a frozen one, whose kernel still accepts.
-    """
-    return health.http_check(route.host, route, reuse_connection=True)
 
 
 def _ingress_listener(config: GatewayConfig) -> dict[str, Any]:

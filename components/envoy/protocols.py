@@ -35,7 +35,8 @@ class Pings:
 
 #: For requests that may be sent again: it costs one try to take a busy gateway for one that hangs.
 QUICK = Pings(0.1, 0.4)
-#: For requests that may not: to take a busy gateway for one that hangs would lose them.
+#: For requests that may not, and for streams: to take a busy gateway for one that hangs would lose
+#: or cut them.
 PATIENT = Pings(0.5, 1.2)
 
 

@@ -340,7 +340,7 @@ def test_services_of_protocol_http_are_served_without_tls_and_others_redirected(
     hosts = {h["name"]: h["routes"] for h in next(nodes(http, "virtual_hosts"))}
     assert "redirect" in hosts["online-banking.dynabank.com"][0]
     clusters = [entry["route"]["cluster"] for entry in hosts["news.example.com"][:2]]
-    assert clusters == ["once_retail_news", "regions_retail_news"]
+    assert clusters == ["patient_retail_news", "regions_retail_news"]
     assert "news.example.com" not in {h["name"] for h in next(nodes(https, "virtual_hosts"))}
 
 
@@ -361,7 +361,7 @@ def test_the_redirect_names_the_port_only_if_it_is_not_the_usual_one(
     assert found == [redirect]
 
 
-def test_what_is_sent_once_goes_the_same_ways_as_all_else_and_waits_longer() -> None:
+def test_what_waits_longer_for_a_gateway_goes_the_same_ways_as_all_else() -> None:
     def ways(cluster: dict[str, Any]) -> Any:
         return {**cluster["load_assignment"], "cluster_name": None}
 

@@ -19,9 +19,10 @@ from pathlib import Path
 import grpc
 import pytest
 
+from components.profile import HttpProfile
 from components.routing import LbMode, edge_targets, edge_weights
 from components.transport import Protocol, Transport
-from tests.unit.envoy_lab import CLUSTERS, WEST, Lab, lab, portal_route
+from tests.unit.envoy_lab import CLUSTERS, WEST, Lab, forgiving_profile, lab, portal_route
 from tests.unit.envoy_process import HOST, eventually
 from tests.unit.own_server import Executions, GrpcServer, OwnServer
 
@@ -30,7 +31,13 @@ EDGE = "standby"
 
 
 @contextmanager
-def running(folder: Path, transport: Transport, server: type, **more: object) -> Iterator[Lab]:
+def running(
+    folder: Path,
+    transport: Transport,
+    server: type,
+    profile: HttpProfile | None = None,
+    **more: object,
+) -> Iterator[Lab]:
     """A lab with two pods of the application in each cluster, and an edge in mode standby."""
     portal = portal_route()
     route = replace(
@@ -39,6 +46,7 @@ def running(folder: Path, transport: Transport, server: type, **more: object) ->
     )  # fmt: skip
     with lab(folder) as made:
         made.route = route
+        made.profile = profile or made.profile
         servers = []
         for cluster in CLUSTERS:
             addresses = [made.address(), made.address()]
@@ -150,6 +158,26 @@ def test_a_gateway_that_stands_still_for_a_moment_loses_no_order(shop: Lab, meth
     eventually(lambda: not any(shop.hosts(EDGE).values()), "west is well", 15)
 
 
+def test_a_gateway_that_stands_still_for_a_moment_cuts_no_stream(shop: Lab) -> None:
+    gateway = shop.envoys["gateway-west-cluster"]
+    with connected(shop) as socket_, connected(shop) as events:
+        open_websocket(socket_)
+        events.sendall(
+            f"GET /events/5 HTTP/1.1\r\nHost: {HOST}\r\nAccept: text/event-stream\r\n\r\n".encode()
+        )
+        text = b""
+        while b"data: 0" not in text:
+            text += events.recv(65536)
+        gateway.signal(signal.SIGSTOP)
+        time.sleep(0.8)
+        gateway.signal(signal.SIGCONT)
+        socket_.sendall(b"still there")
+        assert socket_.recv(4096) == b"still there"
+        while b"data: 4" not in text and (more := events.recv(65536)):
+            text += more
+    assert text.count(b"data: ") == 5
+
+
 def test_an_edge_that_stands_still_for_a_moment_blames_nobody(shop: Lab) -> None:
     edge = shop.envoys[EDGE]
     paths = [f"/slow/2/edge/{method}/{n}" for method in ("GET", "PUT") for n in range(10)]
@@ -219,26 +247,33 @@ def served_by_peer(shop: Lab, edge: str) -> bool:
 
 
 def say_something(shop: Lab, edge: str = EDGE) -> None:
-    key = base64.b64encode(os.urandom(16)).decode()
     with connected(shop, edge) as secure:
-        secure.sendall(
-            f"GET /chat HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
-        )
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += secure.recv(4096)
-        assert head.startswith(b"HTTP/1.1 101 ")
+        open_websocket(secure)
         for number in range(3):
             secure.sendall(f"message {number}".encode())
             assert secure.recv(4096) == f"message {number}".encode()
             time.sleep(0.5)
 
 
+def open_websocket(secure: ssl.SSLSocket) -> None:
+    key = base64.b64encode(os.urandom(16)).decode()
+    secure.sendall(
+        f"GET /chat HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
+    )
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += secure.recv(4096)
+    assert head.startswith(b"HTTP/1.1 101 ")
+
+
 def test_http_1_0_and_expect_are_answered(shop: Lab) -> None:
     with connected(shop) as secure:
         secure.sendall(f"GET /old HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode())
         assert b" 200 " in secure.recv(65536)
+    with connected(shop) as secure:
+        secure.sendall(b"GET /old HTTP/1.0\r\n\r\n")
+        assert b" 404 " in secure.recv(65536), "it names no host"
     with connected(shop) as secure:
         secure.sendall(
             f"POST /size HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 5\r\n"
@@ -253,6 +288,23 @@ def test_names_of_headers_and_slashes_of_paths_arrive_as_they_were_sent(shop: La
     for path in ("/a/b%2Fc", "/a//b", "/at/https://example.com/", "/a%20b?c=d%2Fe"):
         assert ask(shop, "GET", path) == (200, path)
     assert "client_id: 7" in ask(shop, "GET", "/headers", client_id="7")[1]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_only_the_first_byte_and_silence_have_a_limit(tmp_path: Path, method: str) -> None:
+    executions = Executions()
+    short = replace(forgiving_profile(), request_timeout=1.0, idle_timeout=2.0)
+    with running(tmp_path, Transport(), OwnServer, short, executions=executions) as shop:
+        path = f"/slow/4/{method}"
+        assert ask(shop, method, path)[0] == 504
+        assert executions.of(path) == 1, "a page that takes too long is not asked for again"
+        status, events = ask(shop, method, "/events/8")
+        assert (status, events.count("data: ")) == (200, 8)
+        with connected(shop) as secure:
+            open_websocket(secure)
+            secure.sendall(b"said")
+            assert secure.recv(4096) == b"said"
+            assert secure.recv(4096) == b"", "ended, because nothing moved"
 
 
 def test_a_pod_that_closes_idle_connections_loses_no_order(tmp_path: Path) -> None:
