@@ -19,9 +19,9 @@ from localkube import LocalKubeError, preflight
 from tests.checkout import Checkout, checkout
 
 ORDER = (
-    "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "drift", "failover",
-    "damage", "breaking", "using_pulumi", "two_stacks", "existing", "tetrate", "gke", "destroy",
-    "oldest_provider", "many",
+    "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "changed_by_hand",
+    "failover", "damage", "breaking", "pulumi_ways", "two_stacks", "existing", "tetrate", "gke",
+    "destroy", "oldest_provider", "many",
 )  # fmt: skip
 
 FAILED = pytest.StashKey[bool]()

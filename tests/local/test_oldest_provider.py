@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.checkout import Checkout, checkout
-from tests.local import test_destroy, test_drift, test_switch
+from tests.local import test_destroy, test_changed_by_hand, test_switch
 from toolchain import setup
 
 NAME = "pulumi-resource-kubernetes"
@@ -50,9 +50,9 @@ def test_after_the_first_update_there_is_nothing_to_do(demo: Checkout, started: 
 test_to_standby = test_switch.test_to_standby_all_requests_go_to_the_active_cluster
 test_the_weight_in_standby = test_switch.test_the_weight_is_on_the_service
 test_back_to_active = test_switch.test_back_to_active_both_answer
-test_a_patched_annotation = test_drift.test_an_annotation_patched_by_hand_is_set_back
-test_a_scaled_deployment = test_drift.test_a_deployment_scaled_by_hand_is_set_back
-test_a_deleted_object = test_drift.test_a_deleted_object_is_made_again
+test_a_patched_annotation = test_changed_by_hand.test_an_annotation_patched_by_hand_is_set_back
+test_a_scaled_deployment = test_changed_by_hand.test_a_deployment_scaled_by_hand_is_set_back
+test_a_deleted_object = test_changed_by_hand.test_a_deleted_object_is_made_again
 
 
 def test_destroy_leaves_nothing(demo: Checkout) -> None:
