@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.checkout import Checkout, checkout
-from tests.local import test_destroy, test_changed_by_hand, test_switch
+from tests.local import test_changed_by_hand, test_destroy, test_switch
 from toolchain import setup
 
 NAME = "pulumi-resource-kubernetes"
