@@ -35,7 +35,12 @@ def main(arguments: list[str]) -> int:
             command.add_argument("program", nargs="?", default="*", help="for example kubelet")
             command.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
     sweep = commands.add_parser("sweep", help="end a lab and remove all that is left of it")
-    sweep.add_argument("folder", type=Path, help="the lab's state folder, .demo/STACK/lab")
+    sweep.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        help="the lab's state folder, .demo/STACK/lab; without it, each lab whose folder is gone",
+    )
     chosen = parser.parse_args(arguments)
     return entry(lambda: run(chosen))
 
@@ -45,6 +50,10 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.command == "status":
         return show_status()
     if chosen.command == "sweep":
+        if chosen.folder is None:
+            for ended in lab.end_abandoned():
+                print(f"ended the clusters of {ended}, which is gone")
+            return 0
         folder = chosen.folder.resolve()
         with lab.locked(folder):
             lab.destroy(folder)

@@ -62,6 +62,11 @@ def _make(hierarchy: Path, cgroup: str) -> Path:
     return here
 
 
+def exists(cgroup: str) -> bool:
+    """Check whether the cgroup is there, in any hierarchy."""
+    return any((hierarchy / cgroup.lstrip("/")).exists() for hierarchy in hierarchies())
+
+
 def join(cgroup: str) -> None:
     """Moves this process into a cgroup below TOP, as far as the processor is concerned."""
     for hierarchy in hierarchies():

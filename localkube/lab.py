@@ -22,7 +22,15 @@ from localkube.mounts import cover, mount
 from localkube.node import needed
 from localkube.preflight import INOTIFY_INSTANCES, INOTIFY_LIMIT
 from localkube.spec import lab_cgroup
-from localkube.supervision import PROJECT, Program, configuration, find, python, supervisord
+from localkube.supervision import (
+    PROJECT,
+    Program,
+    configuration,
+    find,
+    python,
+    supervisord,
+    supervisords,
+)
 from toolchain.pulumi_process import GO_SETTINGS
 
 if TYPE_CHECKING:
@@ -71,6 +79,8 @@ def ensure(lab: Path) -> Supervisor:
     if running and running.is_up():
         return running
     kill(lab)
+    for other in end_abandoned():
+        print(f"ended the clusters of {other}, which is gone", flush=True)
     if int(INOTIFY_LIMIT.read_text()) < INOTIFY_INSTANCES:
         INOTIFY_LIMIT.write_text(str(INOTIFY_INSTANCES))
     for name in ("groups", "log"):
@@ -119,6 +129,26 @@ def destroy(lab: Path) -> None:
     kill(lab)
     cgroups.remove(lab_cgroup(lab))
     folders.remove(lab)
+
+
+def end_abandoned() -> list[Path]:
+    """End labs whose folder is gone, with all that is left of them; gives these folders.
+
+    That is what stays when somebody removes a checkout while its clusters run. The cgroup tells a
+    lab's first process from any other supervisord. A lab that another mount namespace can still
+    see is left alone.
+    """
+    found = [
+        config.parent
+        for pid, config in supervisords()
+        if config == config_file(config.parent)
+        and not Path(f"/proc/{pid}/root{config}").exists()
+        and not config.exists()
+        and cgroups.exists(lab_cgroup(config.parent))
+    ]
+    for lab in found:
+        destroy(lab)
+    return found
 
 
 def main(lab: Path) -> None:

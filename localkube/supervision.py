@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -116,13 +116,17 @@ def find(config: Path) -> int | None:
     The process table is asked, not a file, so that the answer is true after any crash and even
     when the state folder was deleted.
     """
-    wanted = os.fsencode(str(config))
+    return next((pid for pid, known in supervisords() if known == config), None)
+
+
+def supervisords() -> Iterator[tuple[int, Path]]:
+    """Yield process id and configuration of each supervisord that this module's command started."""
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             try:
                 words = (process / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue  # it has just ended
-            if b"supervisor.supervisord" in words and wanted in words:
-                return int(process.name)
-    return None
+            if b"supervisor.supervisord" in words and b"--configuration" in words[:-1]:
+                config = words[words.index(b"--configuration") + 1]
+                yield int(process.name), Path(os.fsdecode(config))

@@ -24,7 +24,7 @@ from typing import Any
 
 import yaml
 
-from localkube.lab import destroy
+from localkube.lab import destroy, end_abandoned
 from tests import isolation
 from toolchain import gcp, venv
 
@@ -214,7 +214,8 @@ def own(folder: Path) -> None:
 
 
 def sweep_abandoned() -> None:
-    """Ends the labs of tests that were killed outright, and removes their folders."""
+    """End the labs of tests that were killed outright, and remove their folders."""
+    end_abandoned()
     for owner in Path(tempfile.gettempdir()).glob(f"demo-*/{_OWNER}"):
         if not Path("/proc", owner.read_text()).exists():
             for stack in owner.parent.resolve().glob("*/Pulumi.*.yaml"):
