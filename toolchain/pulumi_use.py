@@ -41,6 +41,21 @@ _NEEDS_OF_STACK = {
 }
 
 
+_REFUSED = {
+    ("import",): (
+        "The program registers what the manifest holds, so the next update would delete what was"
+        " imported.\nPut the object's document into the manifest instead: ./demo pulumi config set"
+        " manifest FILE"
+    ),
+    ("state", "move"): (
+        "The program registers the same objects in every stack, each in clusters of its own, so an"
+        " object that was moved would be made anew.\nWhat the state should forget:"
+        " ./demo pulumi state delete URN"
+    ),
+}
+"""Commands by their first words, and why the project refuses them, with what to do instead."""
+
+
 def need(line: Line) -> Need:
     """Return what a command line needs. Pure."""
     if line.runs_elsewhere:
@@ -61,6 +76,9 @@ def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, st
     what = need(line)
     if what is Need.NOTHING:
         return env
+    for words, text in _REFUSED.items():
+        if line.words[: len(words)] == words:
+            raise ToolchainError(text)
     stack = line.stack or environment.selected_stack(env) or environment.DEFAULT_STACK
     known = stacks.exists(env, stack)
     if line.words[0] == "watch" and not shutil.which("pulumi-watch", path=env.get("PATH")):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from toolchain import ToolchainError, environment, stacks
 from toolchain.pulumi_line import parse
-from toolchain.pulumi_use import Need, need, updated
+from toolchain.pulumi_use import RUN_PROGRAM, Need, need, prepare, updated, with_program
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,27 @@ def test_what_a_command_needs(text: str, wanted: Need) -> None:
 )
 def test_objects_are_looked_for_after_an_update_of_a_whole_stack(text: str, stack: str) -> None:
     assert updated({"PULUMI_STACK": "west"}, text.split()) == stack
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("import kubernetes:core/v1:ConfigMap a shop/a", "config set manifest FILE"),
+        ("state move --source west --dest east urn:a", "state delete URN"),
+    ],
+)
+def test_what_the_next_update_would_undo_is_refused(text: str, instead: str) -> None:
+    with pytest.raises(ToolchainError, match=f"(?s).*{instead}"):
+        prepare({"PULUMI_STACK": "west"}, text.split())
+    assert prepare({}, [*text.split(), "--help"]) == {}
+
+
+@pytest.mark.parametrize(("backend", "runs"), [("existing", True), ("local", False)])
+def test_what_clusters_of_others_need_is_read_again_before_they_are_cleaned_up(
+    monkeypatch: pytest.MonkeyPatch, backend: str, runs: bool
+) -> None:
+    """A token in the state may have expired since; the program reads the kubeconfig anew."""
+    monkeypatch.setattr(environment, "setting", lambda stack, key: backend)
+    monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: True)
+    assert (with_program({}, "west").get(RUN_PROGRAM) == "true") is runs
+    assert with_program({RUN_PROGRAM: "false"}, "west") == {RUN_PROGRAM: "false"}
