@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
-from components.cluster_info import cluster_colours
 from drills.report.frame import INK, LEFT, RED, RIGHT, ROW, WIDTH, Axis, chart, horizontal
 from drills.report.markup import e
 from drills.report.series import LOST, Series
 from drills.traffic.model import Event
+from foundation.colours import cluster_colours
 
 
 def colours(run: Series) -> dict[str, str]:

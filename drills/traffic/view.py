@@ -10,10 +10,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from components.cluster_info import cluster_colours
 from drills.traffic.figures import Latency
 from drills.traffic.model import Event, EventKind, lane_name
 from drills.traffic.window import Live, Second
+from foundation.colours import cluster_colours
 
 _STEPS = " ▁▂▃▄▅▆▇█"
 _BAR = 40

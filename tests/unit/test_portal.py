@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from components.cluster_info import cluster_colours, cluster_info, region_colour
+from components.cluster_info import cluster_info
 from components.envoy.drain import drain_command
+from foundation.colours import cluster_colours, region_colour
 from tests.unit.envoy_lab import WEST, lab, portal_documents
 from tests.unit.envoy_process import Answer, Envoy, ask, eventually
 

@@ -104,3 +104,17 @@ def test_the_summary_is_written_even_when_a_policy_is_violated() -> None:
     for name in ("Write the summary", "Write the comment"):
         assert JOBS["comment"]["steps"][names.index(name)]["if"] == "always()"
         assert names.index(name) > names.index("Gather the results")
+
+
+CHECKS = (FILE.parent / "checks.yml").read_text()
+
+
+def test_the_workflow_of_checks_may_read_only_and_runs_what_the_terminal_runs() -> None:
+    workflow = yaml.safe_load(CHECKS)
+    (job,) = workflow["jobs"].values()
+    assert (workflow["permissions"], job["permissions"]) == ({}, {"contents": "read"})
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert any(command.endswith("task lint") for command in commands)
+    assert any(command.endswith("pytest tests/unit tests/components") for command in commands)
+    used_here = [step["uses"] for step in job["steps"] if "uses" in step]
+    assert set(used_here) <= {step["uses"] for _, step in STEPS if "uses" in step}, "pinned alike"
