@@ -55,13 +55,11 @@ def local_time(moment: float) -> str:
 def _head(run: Run) -> Element:
     header, book = run.header, run.ledger
     where = f" · stack {header.stack}" if header.stack else ""
-    missed = run.missed
-    verdict = "All objectives were met." if not missed else f"Missed: {'; '.join(missed)}."
     return e(
         "header",
         e("p", f"{header.title or header.run}{where} · {local_time(header.started)}"),
         e("h1", run.headline, class_="bad" if book.total.lost else "good"),
-        e("p", verdict, class_="bad" if missed else "good"),
+        e("p", run.verdict, class_="bad" if run.missed else "good"),
         [e("p", text) for text in comparisons(book)],
         [e("p", f"Expected: {text}") for text in expectations(run)],
         e("ul", [e("li", e("span", name), e("b", value)) for name, value in _cards(run)],

@@ -45,6 +45,23 @@ class Run:
         return missed + self.unexpected
 
     @property
+    def verdict(self) -> str:
+        """What came of the objectives, and which lost requests none of them covers, and why."""
+        if self.missed:
+            return f"Missed: {'; '.join(self.missed)}."
+        words = ["All objectives were met."]
+        total, promised = self.ledger.total, self.ledger.promised
+        if apart := total.lost - promised.lost:
+            what = "requests are POSTs" if apart > 1 else "request is a POST"
+            words.append(
+                f"{apart:,} lost {what} without an Idempotency-Key, which no objective covers: a "
+                "proxy that sent one again might execute an order twice."
+            )
+        if promised.lost:
+            words.append(f"The objective allows {self.ledger.objectives.lost:,} lost requests.")
+        return " ".join(words)
+
+    @property
     def unexpected(self) -> list[str]:
         """What did not come as it was predicted: the texts of notes called UNEXPECTED."""
         return [e.text for e in self.events if (e.kind, e.name) == (EventKind.NOTE, UNEXPECTED)]

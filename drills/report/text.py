@@ -23,8 +23,7 @@ def markdown(run: Run) -> str:
     lines = [f"# {header.title or header.run}", "", f"**{run.headline}.**", ""]
     lines += [f"- {text}" for text in comparisons(run.ledger)]
     lines += [f"- Expected: {text}" for text in expectations(run)]
-    missed = run.missed
-    lines.append(f"- Objectives: {'missed: ' + '; '.join(missed) if missed else 'all met'}")
+    lines.append(f"- {run.verdict}")
     facts = {"Run": header.run, "Stack": header.stack, "Configuration": header.config_digest}
     lines += [f"- {name}: {value}" for name, value in facts.items() if value]
     lines += [f"- {name}: {value}" for name, value in header.environment.items()]

@@ -34,14 +34,16 @@ EAST, WEST = "east-cluster", "west-cluster"
 HOSTILE = "<script>alert('x')</script> & \"quotes\""
 
 
-def sample(n: int, cluster: str, lane: str = "kept", error: ErrorKind | None = None) -> Sample:
+def sample(
+    n: int, cluster: str, lane: str = "kept", error: ErrorKind | None = None, method: str = "GET"
+) -> Sample:
     return Sample(
         id=f"r-{n}",
         due=T0 + n / 100,
         started=T0 + n / 100,
         duration=0.004 + n % 10 / 1000,
         lane=lane,
-        method="GET",
+        method=method,
         protocol="h1" if n % 2 else "h2",
         status=None if error else 200,
         error=error,
@@ -49,7 +51,9 @@ def sample(n: int, cluster: str, lane: str = "kept", error: ErrorKind | None = N
     )
 
 
-def write(folder: Path, *, lost: int = 0, seconds: int = 20, title: str = "gone") -> Path:
+def write(
+    folder: Path, *, lost: int = 0, seconds: int = 20, title: str = "gone", method: str = "GET"
+) -> Path:
     """Writes the record of a run in which east is left at second 10, and `lost` are lost then."""
     plan = Plan.to("https://localhost/", rate=100)
     header = Header(
@@ -69,7 +73,8 @@ def write(folder: Path, *, lost: int = 0, seconds: int = 20, title: str = "gone"
         for n in range(seconds * 100):
             failed = ErrorKind.TIMEOUT if 1000 <= n < 1000 + lost else None
             side = WEST if n % 3 or 1020 <= n < 1600 else EAST
-            writer.write(sample(n, side, "new" if n % 4 > 1 else "kept", failed))
+            how = method if failed else "GET"
+            writer.write(sample(n, side, "new" if n % 4 > 1 else "kept", failed, how))
     return folder
 
 
@@ -134,6 +139,22 @@ def test_a_run_without_loss_says_so(tmp_path: Path) -> None:
     words = " ".join(Page(page).words)
     assert "No request was lost, of 2,000" in words
     assert "All objectives were met." in words
+
+
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [
+        (1, "1 lost request is a POST without an Idempotency-Key, which no objective covers"),
+        (2, "2 lost requests are POSTs without an Idempotency-Key, which no objective covers"),
+    ],
+)
+def test_a_verdict_says_why_no_objective_covers_what_was_lost(
+    tmp_path: Path, lost: int, words: str
+) -> None:
+    folder = write(tmp_path / "run-1", lost=lost, method="POST")
+    said = " ".join(Page(report.write(folder).read_text()).words)
+    assert f"All objectives were met. {words}" in said
+    assert words in (folder / "report.md").read_text()
 
 
 def test_the_page_needs_no_network_and_runs_no_script(tmp_path: Path) -> None:
