@@ -52,6 +52,7 @@ ELSEWHERE = {
     "task status": "local/test_breaking.py",
     "task heal-all": "local/test_breaking.py",
     "task generate-traffic": "local/test_breaking.py",
+    "task topology": "local/test_topology_page.py",
     "task preview": "engine/test_preview_task.py",
     "task lint": "unit/test_lint.py",
     "task bench": "unit/test_benchmark.py",

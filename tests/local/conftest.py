@@ -20,7 +20,7 @@ from tests.checkout import Checkout, checkout
 
 ORDER = (
     "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "changed_by_hand",
-    "failover", "damage", "breaking", "pulumi_ways", "two_stacks", "existing", "tetrate", "gke",
+    "topology_page", "failover", "damage", "breaking", "pulumi_ways", "two_stacks", "existing", "tetrate", "gke",
     "destroy", "oldest_provider", "many",
 )  # fmt: skip
 

@@ -18,7 +18,16 @@ from toolchain import venv
 from toolchain.entry import entry
 from toolchain.errors import UsageError, UserError
 
-PACKAGES = ("components", "drills", "foundation", "localkube", "policies", "preview", "toolchain")
+PACKAGES = (
+    "components",
+    "drills",
+    "foundation",
+    "localkube",
+    "policies",
+    "preview",
+    "toolchain",
+    "topology",
+)
 EXTRA = {"pulumi_gcp"}
 """Packages that are installed only where they are used."""
 

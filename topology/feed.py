@@ -1,0 +1,163 @@
+"""What the proxies say, several times a second: by kubectl, and by bash in their pods.
+
+kubectl reaches pods of every backend. In a pod nothing is needed but bash, and nothing stays in it:
+the loop there ends with its standard input, which ends with this process, however that ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from topology import admin
+from topology.picture import Proxy
+
+EDGE = "corp-edge"
+NAMESPACE = "tetrate-system"
+SELECTOR = "app.kubernetes.io/name=gateway"
+
+PERIOD = 0.25
+"""Seconds between two questions to a proxy."""
+
+_END = b"\x1e\n"
+_AGAIN = 1.0
+"""Seconds after which a command that has ended is started again."""
+
+_LOOP = f"""
+while :; do
+  if exec 3<>/dev/tcp/127.0.0.1/9901; then
+    printf 'GET /clusters HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3
+    while IFS= read -r line <&3; do printf '%s\\n' "$line"; done
+    exec 3>&-
+    printf '\\x1e\\n'
+  fi
+  IFS= read -rt {PERIOD} _
+  [ $? -gt 128 ] || exit 0
+done
+"""
+"""Above 128 is a time-out of `read`; its standard input has ended otherwise."""
+
+
+class Feed:
+    """All proxies of a stack; threads keep them up to date until `stop`."""
+
+    def __init__(self, kubeconfig: Path, clusters: Sequence[str]) -> None:
+        self._kubectl = ["kubectl", f"--kubeconfig={kubeconfig}"]
+        self._clusters = clusters
+        self._proxies: dict[tuple[str, str], Proxy] = {}
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._running: set[subprocess.Popen[bytes]] = set()
+
+    def start(self) -> None:
+        """Begin to watch the pods of all clusters."""
+        for cluster in self._clusters:
+            self._spawn(self._watch, cluster)
+
+    def stop(self) -> None:
+        """End all commands."""
+        self._stopped.set()
+        with self._lock:
+            for process in self._running:
+                process.kill()
+
+    def read(self, use: Callable[[list[Proxy]], Any]) -> Any:
+        """Return what `use` makes of the proxies, while none of them changes."""
+        with self._lock:
+            return use(list(self._proxies.values()))
+
+    def _spawn(self, target: Callable[..., None], *arguments: Any) -> None:
+        threading.Thread(target=target, args=arguments, daemon=True).start()
+
+    def _watch(self, cluster: str) -> None:
+        """Follow the proxies' pods of a cluster, and listen to each."""
+        what = ("get", "pods", f"--namespace={NAMESPACE}", f"--selector={SELECTOR}")
+        how = ("--watch", "--output-watch-events", "--output=json")
+        while not self._stopped.is_set():
+            with self._command(cluster, *what, *how) as output:
+                for event in documents(output):
+                    self._note(cluster, event["type"], event["object"])
+            self._stopped.wait(_AGAIN)
+
+    def _note(self, cluster: str, kind: str, pod: dict[str, Any]) -> None:
+        name = pod["metadata"]["name"]
+        conditions = pod.get("status", {}).get("conditions") or []
+        with self._lock:
+            is_new = (cluster, name) not in self._proxies
+            proxy = self._proxies.setdefault(
+                (cluster, name), Proxy(name, cluster, is_edge=cluster == EDGE)
+            )
+            proxy.ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+            proxy.leaving = "deletionTimestamp" in pod["metadata"]
+            if kind == "DELETED" and proxy.gone_at is None:
+                proxy.gone_at = time.time()
+        if is_new:
+            self._spawn(self._listen, proxy)
+
+    def _listen(self, proxy: Proxy) -> None:
+        """Take what a proxy says until its pod is gone."""
+        where = (f"--namespace={NAMESPACE}", proxy.name)
+        while not self._stopped.is_set() and proxy.gone_at is None:
+            command = ("exec", "-i", *where, "--", "bash", "-c", _LOOP)
+            with self._command(proxy.cluster, *command) as output:
+                for answer in answers(output):
+                    with contextlib.suppress(ValueError):  # cut off: the next one is not
+                        hosts = admin.hosts(admin.body(answer))
+                        with self._lock:
+                            proxy.hear(time.time(), hosts)
+            self._stopped.wait(_AGAIN)
+
+    @contextlib.contextmanager
+    def _command(self, cluster: str, *arguments: str) -> Iterator[IO[bytes]]:
+        """Run kubectl and give its output; it ends with the block, or with `stop`."""
+        process = subprocess.Popen(
+            [*self._kubectl, f"--context={cluster}", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert process.stdout and process.stdin
+        with self._lock:
+            self._running.add(process)
+        try:
+            yield process.stdout
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            process.stdin.close()
+            with self._lock:
+                self._running.discard(process)
+
+
+def answers(output: IO[bytes]) -> Iterator[bytes]:
+    """Yield each answer of a proxy, as `_LOOP` prints them."""
+    whole: list[bytes] = []
+    for line in output:
+        if line == _END:
+            yield b"".join(whole)
+            whole = []
+        else:
+            whole.append(line)
+
+
+def documents(output: IO[bytes]) -> Iterator[Any]:
+    """Yield JSON documents that follow one another, each as soon as it is complete."""
+    decoder, text = json.JSONDecoder(), ""
+    for line in output:
+        text += line.decode()
+        if not line.startswith(b"}"):  # kubectl indents what is inside
+            continue
+        while text := text.lstrip():
+            try:
+                document, end = decoder.raw_decode(text)
+            except ValueError:
+                break
+            yield document
+            text = text[end:]

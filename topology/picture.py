@@ -1,0 +1,221 @@
+"""The picture: states of edge, gateways and pods, and how much goes where. Pure functions.
+
+Nothing disappears: whoever was seen once stays in the picture with what is last known of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from topology.admin import Host
+
+WINDOW = 1.0
+"""Seconds over which rates are counted."""
+
+SILENT = 2.0
+"""Seconds without a word from a proxy after which it counts as silent."""
+
+
+class State(StrEnum):
+    """What a part of the path does, in one word."""
+
+    SERVING = "serving"
+    STANDBY = "standby"
+    DEGRADED = "degraded"
+    """Has no pods of its own that are well, and passes on to a peer."""
+    EJECTED = "ejected"
+    """Left out for a while because of its answers."""
+    DRAINING = "draining"
+    UNREACHABLE = "unreachable"
+    SILENT = "silent"
+    GONE = "gone"
+    UNKNOWN = "not known"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one proxy has counted towards one address."""
+
+    total: int
+    bad: int
+
+
+@dataclass
+class Proxy:
+    """One Envoy pod, and what it said last."""
+
+    name: str
+    cluster: str
+    is_edge: bool
+    ready: bool = False
+    leaving: bool = False
+    gone_at: float | None = None
+    heard_at: float | None = None
+    hosts: Sequence[Host] = ()
+    history: list[tuple[float, dict[str, Counts]]] = field(default_factory=list)
+    """Moments and counts by address, oldest first."""
+
+    def hear(self, at: float, hosts: Sequence[Host]) -> None:
+        """Take what the proxy says at a moment."""
+        self.heard_at, self.hosts = at, hosts
+        counts = {host.address: Counts(host.total, host.bad) for host in hosts}
+        self.history.append((at, counts))
+        while len(self.history) > 2 and self.history[1][0] <= at - WINDOW:
+            self.history.pop(0)
+
+    def rates(self, address: str) -> tuple[float, float]:
+        """Return requests and failures a second towards an address; none after a restart."""
+        if len(self.history) < 2:
+            return 0.0, 0.0
+        (before, old), (now, new) = self.history[0], self.history[-1]
+        if address not in old or address not in new or now <= before:
+            return 0.0, 0.0
+        total = max(0, new[address].total - old[address].total)
+        bad = max(0, new[address].bad - old[address].bad)
+        return total / (now - before), bad / (now - before)
+
+    def state(self, now: float) -> State:
+        """Return what Kubernetes and its own silence say of it."""
+        if self.gone_at is not None:
+            return State.GONE
+        if self.leaving:
+            return State.DRAINING
+        if self.heard_at is None:
+            return State.UNKNOWN
+        if now - self.heard_at > SILENT:
+            return State.SILENT
+        return State.SERVING if self.ready else State.UNREACHABLE
+
+
+def host_state(flags: Iterable[str], rate: float) -> State:
+    """Return the state of an address, by Envoy's health flags and what goes to it."""
+    known = set(flags)
+    if "excluded_via_immediate_hc_fail" in known:
+        return State.DRAINING
+    if "failed_active_hc" in known:
+        return State.UNREACHABLE
+    if "failed_outlier_check" in known:
+        return State.EJECTED
+    if known & {"degraded_active_hc", "failed_active_degraded_check", "degraded_outlier_detection"}:
+        return State.DEGRADED
+    return State.SERVING if rate > 0 else State.STANDBY
+
+
+def due_shares(edges: Iterable[Proxy]) -> dict[str, float]:
+    """Return the share of each application cluster while nothing fails, from 0 to 1.
+
+    The edge's own configuration says it: the first priority shares all by its weights. Clusters
+    that only a silent or former edge pod knew stay, with what that one said last.
+    """
+    known: dict[str, Host] = {}
+    for proxy in sorted(edges, key=lambda proxy: proxy.heard_at or 0.0):
+        known.update({host.zone: host for host in proxy.hosts})
+    first = min((host.priority for host in known.values()), default=0)
+    whole = sum(host.weight for host in known.values() if host.priority == first) or 1
+    return {
+        name: host.weight / whole if host.priority == first else 0.0
+        for name, host in sorted(known.items())
+    }
+
+
+def picture(proxies: Iterable[Proxy], now: float) -> dict[str, Any]:
+    """Return the whole picture as JSON has it: edge pods, and each application cluster."""
+    known = list(proxies)
+    edges = [proxy for proxy in known if proxy.is_edge]
+    due = due_shares(edges)
+    clusters = [_cluster(name, edges, known, due[name], now) for name in due]
+    total = sum(cluster["rate"] for cluster in clusters)
+    for cluster in clusters:
+        cluster["share"] = cluster["rate"] / total if total else 0.0
+    return {
+        "at": now,
+        "rate": total,
+        "edge": [
+            {
+                "name": proxy.name,
+                "state": proxy.state(now),
+                "silent": _silence(proxy, now),
+                "links": [
+                    {"to": name, "rate": rate, "bad": bad}
+                    for name in due
+                    for rate, bad in [_towards(proxy, name)]
+                ],
+            }
+            for proxy in edges
+        ],
+        "clusters": clusters,
+    }
+
+
+def _cluster(
+    name: str, edges: Sequence[Proxy], known: Sequence[Proxy], due: float, now: float
+) -> dict[str, Any]:
+    rates = [_towards(edge, name) for edge in edges]
+    heard = [edge for edge in edges if edge.state(now) is State.SERVING]
+    flags = {
+        flag for edge in heard for host in edge.hosts if host.zone == name for flag in host.flags
+    }
+    rate, bad = sum(r for r, _ in rates), sum(b for _, b in rates)
+    gateways = [proxy for proxy in known if not proxy.is_edge and proxy.cluster == name]
+    return {
+        "name": name,
+        "state": host_state(flags, rate) if heard else State.UNKNOWN,
+        "due": due,
+        "rate": rate,
+        "bad": bad,
+        "gateways": [_gateway(proxy, now) for proxy in gateways],
+        "pods": _pods(name, gateways, now),
+    }
+
+
+def _gateway(proxy: Proxy, now: float) -> dict[str, Any]:
+    links = [(host, *proxy.rates(host.address)) for host in proxy.hosts]
+    peers: dict[str, float] = {}
+    for host, rate, _ in links:
+        if host.zone != proxy.cluster:
+            peers[host.zone] = peers.get(host.zone, 0.0) + rate
+    return {
+        "name": proxy.name,
+        "state": proxy.state(now),
+        "silent": _silence(proxy, now),
+        "links": [
+            {"to": host.address, "rate": rate, "bad": bad}
+            for host, rate, bad in links
+            if host.zone == proxy.cluster
+        ],
+        "peers": [{"to": name, "rate": rate} for name, rate in sorted(peers.items())],
+    }
+
+
+def _pods(name: str, gateways: Sequence[Proxy], now: float) -> list[dict[str, Any]]:
+    """Return the application's pods of a cluster, as its gateways see them."""
+    flags: dict[str, set[str]] = {}
+    rates: dict[str, float] = {}
+    for proxy in gateways:
+        for host in proxy.hosts:
+            if host.zone == name:
+                flags.setdefault(host.address, set()).update(host.flags)
+                rate = rates.get(host.address, 0.0) + proxy.rates(host.address)[0]
+                rates[host.address] = rate
+    is_heard = any(proxy.state(now) is State.SERVING for proxy in gateways)
+    return [
+        {
+            "address": address,
+            "state": host_state(flags[address], rates[address]) if is_heard else State.UNKNOWN,
+            "rate": rates[address],
+        }
+        for address in sorted(flags)
+    ]
+
+
+def _towards(proxy: Proxy, zone: str) -> tuple[float, float]:
+    """Return requests and failures a second from an edge pod to a cluster."""
+    rates = [proxy.rates(host.address) for host in proxy.hosts if host.zone == zone]
+    return sum(rate for rate, _ in rates), sum(bad for _, bad in rates)
+
+
+def _silence(proxy: Proxy, now: float) -> float | None:
+    return None if proxy.heard_at is None else max(0.0, now - proxy.heard_at)
