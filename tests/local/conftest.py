@@ -20,8 +20,8 @@ from tests.checkout import Checkout, checkout
 
 ORDER = (
     "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "changed_by_hand",
-    "topology_page", "failover", "damage", "breaking", "pulumi_ways", "two_stacks", "existing", "tetrate", "gke",
-    "destroy", "oldest_provider", "many",
+    "topology_page", "failover", "damage", "breaking", "pulumi_ways", "two_stacks", "existing",
+    "tetrate", "gke", "destroy", "oldest_provider", "many",
 )  # fmt: skip
 
 FAILED = pytest.StashKey[bool]()
