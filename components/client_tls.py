@@ -11,7 +11,7 @@ from components import envoys
 from components.entrance import NAMESPACE
 from components.pki import Certificate, CertificateAuthority
 from components.routes import Route
-from components.secrets import is_filled, issuer_of
+from components.secrets import AUTHORITY, CERTIFICATE, is_filled, issuer_of
 
 
 def client_secrets(
@@ -41,8 +41,13 @@ def client_secrets(
 
 
 def issuer(secret: Mapping[str, Any]) -> pulumi.Output[str]:
-    """Gives the PEM of the certificate by which clients verify that of a Secret."""
-    return pulumi.Output.from_input(secret["data"]).apply(issuer_of)
+    """Return the PEM of the certificate by which clients verify that of a Secret.
+
+    The key is left out: what is computed from a secret value is secret as well, and the stack's
+    output of it would be hidden.
+    """
+    public = {key: secret["data"][key] for key in (AUTHORITY, CERTIFICATE) if key in secret["data"]}
+    return pulumi.Output.from_input(public).apply(issuer_of)
 
 
 def certificate_names(

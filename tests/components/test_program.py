@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 
-from components import plan
+from components import client_tls, plan
 from components.exposed_services import twin_name
 from components.waiting import SKIP_AWAIT
 from localkube import spec
@@ -465,3 +466,14 @@ def test_a_certificate_of_ones_own_is_shown_to_clients_as_it_is(
     assert secret_value(secret["data"]) == data
     assert "corp-edge-online-banking-certs" not in demo.of_type("pki:Certificate")
     assert value(demo.outputs["caCertificate"]) == texts["ca.crt"]
+
+
+def test_the_authority_that_clients_need_is_public_though_the_key_is_secret() -> None:
+    data = {
+        "tls.key": pulumi.Output.secret("key"),
+        "tls.crt": b64encode(b"certificate").decode(),
+        "ca.crt": b64encode(b"authority").decode(),
+    }
+    issuer = client_tls.issuer({"data": data})
+    assert value(issuer) == "authority"
+    assert not is_secret(issuer)
