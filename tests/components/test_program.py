@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -469,11 +470,13 @@ def test_a_certificate_of_ones_own_is_shown_to_clients_as_it_is(
 
 
 def test_the_authority_that_clients_need_is_public_though_the_key_is_secret() -> None:
-    data = {
-        "tls.key": pulumi.Output.secret("key"),
-        "tls.crt": b64encode(b"certificate").decode(),
-        "ca.crt": b64encode(b"authority").decode(),
-    }
-    issuer = client_tls.issuer({"data": data})
-    assert value(issuer) == "authority"
-    assert not is_secret(issuer)
+    async def look() -> tuple[str, bool]:
+        data = {
+            "tls.key": pulumi.Output.secret("key"),
+            "tls.crt": b64encode(b"certificate").decode(),
+            "ca.crt": b64encode(b"authority").decode(),
+        }
+        issuer = client_tls.issuer({"data": data})
+        return str(await issuer.future()), await issuer.is_secret()
+
+    assert asyncio.run(look()) == ("authority", False)
