@@ -13,12 +13,22 @@ from pathlib import Path
 
 from rich.table import Table
 
-from drills import action, drill, matrix, prediction, rails, reconcile, report, settings, walk
+from drills import (
+    action,
+    drill,
+    matrix,
+    preconditions,
+    prediction,
+    presentation,
+    reconcile,
+    report,
+    settings,
+)
 from drills.arguments import parser
-from drills.book import Book
 from drills.faults import FAULTS, KNOWN, Fault, named
+from drills.journal import Journal
 from drills.report.matrix import Row, headline
-from drills.site import EDGE, Site
+from drills.stack import EDGE, Stack
 from drills.traffic import summary, target, view
 from toolchain.entry import entry
 from toolchain.errors import UserError
@@ -43,47 +53,47 @@ def _run(chosen: argparse.Namespace) -> int:
             raise UserError("--profile compares two runs of one drill in one mode; name one")
         if not profile.is_file():
             raise UserError(f"There is no profile {profile}")
-    site = Site.selected(chosen.stack, chosen.elsewhere)
-    if site.platform != "envoy" and chosen.command in ("run", "demo"):
+    stack = Stack.selected(chosen.stack, chosen.elsewhere)
+    if stack.platform != "envoy" and chosen.command in ("run", "demo"):
         raise UserError(
-            f"Stack {site.stack} is on platform {site.platform}, and drills judge by what our own "
+            f"Stack {stack.name} is on platform {stack.platform}, and drills judge by what our own "
             "Envoys promise. Break and count by hand: ./demo task break, fix, generate-traffic"
         )
     match chosen.command:
         case "list":
-            return _list(site)
+            return _list(stack)
         case "status":
-            return _status(site)
+            return _status(stack)
         case "heal-all":
-            return _heal(site)
+            return _heal(stack)
         case "run":
-            return _drill(site, faults, chosen)
+            return _drill(stack, faults, chosen)
         case "demo":
-            return _walk(site, chosen)
+            return _walk(stack, chosen)
     fault = faults[0]
-    cluster = chosen.cluster or (_where(site, fault) if chosen.command == "fix" else "")
-    cluster = cluster or prediction.struck_by_default(fault, site.order, EDGE)
+    cluster = chosen.cluster or (_where(stack, fault) if chosen.command == "fix" else "")
+    cluster = cluster or prediction.struck_by_default(fault, stack.order, EDGE)
     if chosen.command == "fix":
-        return _fix(site, fault, cluster)
-    matrix.check(site, fault, cluster, chosen.force)
-    return _break(site, fault, cluster)
+        return _fix(stack, fault, cluster)
+    matrix.check(stack, fault, cluster, chosen.force)
+    return _break(stack, fault, cluster)
 
 
-def _drill(site: Site, faults: Sequence[Fault], chosen: argparse.Namespace) -> int:
+def _drill(stack: Stack, faults: Sequence[Fault], chosen: argparse.Namespace) -> int:
     """Runs what was chosen: one drill, one by two profiles, or many as a matrix."""
     pace = _pace(chosen)
-    modes = chosen.mode or (["active", "standby"] if faults is FAULTS else [site.mode])
+    modes = chosen.mode or (["active", "standby"] if faults is FAULTS else [stack.mode])
     if pace.naive:
-        target.naive_address(site.stack, site.naive_url)
+        target.naive_address(stack.name, stack.naive_url)
     if len(faults) > 1 or len(modes) > 1:
-        return _recap(*matrix.run(site, faults, modes, pace, _say, chosen.cluster, chosen.force))
+        return _recap(*matrix.run(stack, faults, modes, pace, _say, chosen.cluster, chosen.force))
 
-    struck = chosen.cluster or prediction.struck_by_default(faults[0], site.order, EDGE)
-    matrix.check(site, faults[0], struck, chosen.force)  # before anything is changed for it
-    changes = {} if modes == [site.mode] else {"lbMode": modes[0]}
+    struck = chosen.cluster or prediction.struck_by_default(faults[0], stack.order, EDGE)
+    matrix.check(stack, faults[0], struck, chosen.force)  # before anything is changed for it
+    changes = {} if modes == [stack.mode] else {"lbMode": modes[0]}
     ways = [changes]
     if chosen.profile:
-        here = ["--clusters", str(len(site.application_clusters)), "--mode", modes[0]]
+        here = ["--clusters", str(len(stack.application_clusters)), "--mode", modes[0]]
         # a program of its own: drills know the stack by its outputs, not by its program
         lint = [sys.executable, "-m", "components.lint", str(chosen.profile), *here]
         if subprocess.run(lint, check=False).returncode > 1:
@@ -91,7 +101,7 @@ def _drill(site: Site, faults: Sequence[Fault], chosen: argparse.Namespace) -> i
         ways.append({**changes, "httpProfile": str(chosen.profile.resolve())})
     outcomes = []
     for way in ways:
-        with settings.other(site, way, _say) as there:
+        with settings.other(stack, way, _say) as there:
             outcomes.append(matrix.one(there, faults[0], chosen.cluster, pace, _say, chosen.force))
             _show(outcomes[-1])
     if chosen.profile:
@@ -99,56 +109,56 @@ def _drill(site: Site, faults: Sequence[Fault], chosen: argparse.Namespace) -> i
     return 1 if any(outcome.missed for outcome in outcomes) else 0
 
 
-def _where(site: Site, fault: Fault) -> str:
+def _where(stack: Stack, fault: Fault) -> str:
     """The cluster where a fault is in force, if it was written down."""
-    return next((e.cluster for e in Book(site.folder).entries() if e.fault == fault.name), "")
+    return next((e.cluster for e in Journal(stack.folder).entries() if e.fault == fault.name), "")
 
 
-def _break(site: Site, fault: Fault, cluster: str) -> int:
+def _break(stack: Stack, fault: Fault, cluster: str) -> int:
     print(f"{fault.name} strikes {cluster}. {fault.what}", flush=True)
-    place = action.write_down(site, fault, cluster)
-    tell = action.announcer(site)
+    strike = action.write_down(stack, fault, cluster)
+    tell = action.announcer(stack)
     try:
         with action.interruptible():
-            action.strike(fault, place, tell)
+            action.make(fault, strike, tell)
     except KeyboardInterrupt:
-        action.mend(site, fault, cluster, tell)
+        action.mend(stack, fault, cluster, tell)
         raise
-    way = " --elsewhere" if site.elsewhere else ""
+    way = " --elsewhere" if stack.elsewhere else ""
     print(
         f"In force. Its fix: ./demo task fix -- {fault.name} --cluster {cluster}"
-        f" --stack {site.stack}{way}"
+        f" --stack {stack.name}{way}"
     )
     return 0
 
 
-def _fix(site: Site, fault: Fault, cluster: str) -> int:
-    if reason := fault.unavailable(site):
-        raise UserError(f"{fault.name} is not available on stack {site.stack}: it {reason}")
-    if cluster not in site.clusters:
-        known = ", ".join(site.clusters)
+def _fix(stack: Stack, fault: Fault, cluster: str) -> int:
+    if reason := fault.unavailable(stack):
+        raise UserError(f"{fault.name} is not available on stack {stack.name}: it {reason}")
+    if cluster not in stack.clusters:
+        known = ", ".join(stack.clusters)
         raise UserError(f"There is no cluster {cluster!r}; there are: {known}")
-    action.mend(site, fault, cluster, action.announcer(site))
+    action.mend(stack, fault, cluster, action.announcer(stack))
     print(f"{fault.name} in {cluster} is mended.")
     return 0
 
 
-def _list(site: Site) -> int:
+def _list(stack: Stack) -> int:
     table = Table("layer", "fault", "what it does", box=None)
     for fault in FAULTS:
-        reason = fault.unavailable(site)
+        reason = fault.unavailable(stack)
         table.add_row(fault.layer, fault.name, fault.what + (f" Not here: {reason}" * bool(reason)))
     view.console().print(table)
     return 0
 
 
-def _status(site: Site) -> int:
-    entries = Book(site.folder).entries()
+def _status(stack: Stack) -> int:
+    entries = Journal(stack.folder).entries()
     recorded = {(e.fault, e.cluster) for e in entries}
     with ThreadPoolExecutor() as pool:
-        seen = pool.submit(action.unrecorded, site)
-        looked = pool.submit(rails.look, site)
-        compared = pool.submit(reconcile.look, site)
+        seen = pool.submit(action.unrecorded, stack)
+        looked = pool.submit(preconditions.look, stack)
+        compared = pool.submit(reconcile.look, stack)
     for known in entries:
         print(f"{known.cluster}: {known.fault}, for {time.time() - known.since:.0f} s")
     others = [(f.name, c) for f, c in seen.result() if (f.name, c) not in recorded]
@@ -166,19 +176,19 @@ def _status(site: Site) -> int:
     if entries or others or problems or found.drifts or found.silent:
         print("Mend everything: ./demo task heal-all")
         return 1
-    print(f"Nothing is broken in stack {site.stack}; all is well.")
+    print(f"Nothing is broken in stack {stack.name}; all is well.")
     return 0
 
 
-def _heal(site: Site) -> int:
-    failed = action.heal_all(site, print)
-    failed += reconcile.mend(site, reconcile.look(site).drifts, print)
+def _heal(stack: Stack) -> int:
+    failed = action.heal_all(stack, print)
+    failed += reconcile.mend(stack, reconcile.look(stack).drifts, print)
     for line in failed:
         print(f"error: {line}", file=sys.stderr)
-    return 1 if failed else _status(site)
+    return 1 if failed else _status(stack)
 
 
-def _walk(site: Site, chosen: argparse.Namespace) -> int:
+def _walk(stack: Stack, chosen: argparse.Namespace) -> int:
     """Walks through the talk; without a terminal nobody can be waited for."""
 
     def pause(text: str) -> None:
@@ -186,7 +196,7 @@ def _walk(site: Site, chosen: argparse.Namespace) -> int:
             with contextlib.suppress(EOFError):
                 input(f"{text} ")
 
-    return _recap(*walk.run(site, _pace(chosen), _say, pause))
+    return _recap(*presentation.run(stack, _pace(chosen), _say, pause))
 
 
 def _recap(rows: Sequence[Row], page: Path) -> int:

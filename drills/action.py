@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from drills.book import Book, Entry
-from drills.faults import FAULTS, KNOWN, Fault, Layer, Place, named
-from drills.site import EDGE, Site
+from drills.faults import FAULTS, KNOWN, Fault, Layer, Strike, named
+from drills.journal import Entry, Journal
+from drills.stack import EDGE, Stack
 from drills.traffic import Event, EventKind, events
 from toolchain.errors import UserError
 
@@ -60,86 +60,86 @@ def undisturbed() -> Iterator[None]:
             signal.raise_signal(came[0])
 
 
-def write_down(site: Site, fault: Fault, cluster: str) -> Place:
-    """Writes the fault down; gives the place that `strike` and `mend` need."""
-    memory = fault.remember(Place(site, cluster))
-    entry = Book(site.folder).add(Entry(fault.name, cluster, time.time(), memory))
-    return Place(site, cluster, entry.memory)
+def write_down(stack: Stack, fault: Fault, cluster: str) -> Strike:
+    """Writes the fault down; gives the strike that `make` and `mend` need."""
+    memory = fault.remember(Strike(stack, cluster))
+    entry = Journal(stack.folder).add(Entry(fault.name, cluster, time.time(), memory))
+    return Strike(stack, cluster, entry.memory)
 
 
-def strike(fault: Fault, place: Place, tell: Callable[[Event], None]) -> None:
+def make(fault: Fault, strike: Strike, tell: Callable[[Event], None]) -> None:
     """Makes a fault that was written down. Raises UserError if it does not take effect."""
-    fault.prepare(place)
-    tell(Event(time.time(), EventKind.FAULT, fault.name, place.cluster, fault.what))
-    fault.break_(place)
+    fault.prepare(strike)
+    tell(Event(time.time(), EventKind.FAULT, fault.name, strike.cluster, fault.what))
+    fault.break_(strike)
 
 
-def mend(site: Site, fault: Fault, cluster: str, tell: Callable[[Event], None]) -> None:
+def mend(stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]) -> None:
     """Mends a fault, known or not, and crosses it out. Raises UserError if it does not heal."""
-    book = Book(site.folder)
+    journal = Journal(stack.folder)
     with undisturbed():
-        known = [e for e in book.entries() if (e.fault, e.cluster) == (fault.name, cluster)]
+        known = [e for e in journal.entries() if (e.fault, e.cluster) == (fault.name, cluster)]
         with contextlib.suppress(OSError):  # a full disk must not keep anything broken
             tell(Event(time.time(), EventKind.FIX, fault.name, cluster))
         try:
-            fault.mend(Place(site, cluster, known[0].memory if known else {}))
+            fault.mend(Strike(stack, cluster, known[0].memory if known else {}))
         except _UNANSWERED as error:  # what runs the node's programs does not answer, say
             raise UserError(
                 f"{fault.name} in {cluster} is not mended: {error}. Again: ./demo task heal-all"
             ) from None
-        book.remove(fault.name, cluster)
+        journal.remove(fault.name, cluster)
 
 
-def announcer(site: Site) -> Callable[[Event], None]:
+def announcer(stack: Stack) -> Callable[[Event], None]:
     """Tells the generators that run in other terminals."""
-    return lambda event: events.announce(site.folder, event)
+    return lambda event: events.announce(stack.folder, event)
 
 
-def unrecorded(site: Site) -> list[tuple[Fault, str]]:
+def unrecorded(stack: Stack) -> list[tuple[Fault, str]]:
     """Faults that can be seen in the clusters, whether or not anybody wrote them down."""
 
     def one(cluster: str) -> list[tuple[Fault, str]]:
         found = []
         for fault in FAULTS:
-            if fault.edge != (cluster == EDGE) or fault.unavailable(site):
+            if fault.edge != (cluster == EDGE) or fault.unavailable(stack):
                 continue
             with contextlib.suppress(UserError, *_UNANSWERED):  # who is silent shows nothing
-                if fault.seen(Place(site, cluster)):
+                if fault.seen(Strike(stack, cluster)):
                     found.append((fault, cluster))
         return found
 
-    with ThreadPoolExecutor(max_workers=len(site.clusters)) as pool:
-        return [each for found in pool.map(one, site.clusters) for each in found]
+    with ThreadPoolExecutor(max_workers=len(stack.clusters)) as pool:
+        return [each for found in pool.map(one, stack.clusters) for each in found]
 
 
-def heal_all(site: Site, say: Callable[[str], None]) -> list[str]:
+def heal_all(stack: Stack, say: Callable[[str], None]) -> list[str]:
     """Mends all that is broken; gives what could not be mended, a line each.
 
     Clusters go first: without power or control plane nothing else heals. Updates by Pulumi come
     last: they need all clusters. What shows only when something else is mended is mended too.
     """
-    tell = announcer(site)
+    tell = announcer(stack)
     failed: list[str] = []
     done: set[tuple[str, str]] = set()
     names = {fault.name for fault in KNOWN}
-    entries = Book(site.folder).entries()
+    entries = Journal(stack.folder).entries()
     for entry in entries:
         if entry.fault not in names:
             failed.append(
                 f"{entry.fault} in {entry.cluster} is a fault that this version does not know; fix "
-                f"it with the version that made it, or delete it from {Book(site.folder).file}"
+                f"it with the version that made it, or delete it from {Journal(stack.folder).file}"
             )
     broken = [(named(e.fault, KNOWN), e.cluster) for e in entries if e.fault in names]
-    broken = broken or unrecorded(site)
+    broken = broken or unrecorded(stack)
     while broken:
         for fault, cluster in sorted(broken, key=lambda each: _turn(each[0])):
             done.add((fault.name, cluster))
             say(f"mending {fault.name} in {cluster}")
             try:
-                mend(site, fault, cluster, tell)
+                mend(stack, fault, cluster, tell)
             except UserError as error:
                 failed.append(f"{fault.name} in {cluster} is not mended: {error}")
-        broken = [each for each in unrecorded(site) if (each[0].name, each[1]) not in done]
+        broken = [each for each in unrecorded(stack) if (each[0].name, each[1]) not in done]
     return failed
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drills import action, guard, prediction, report
+from drills.cpu_steal import CpuSteal
 from drills.faults import Fault, Moves
 from drills.observer import Observer
 from drills.prediction import Order, Prediction
 from drills.report.run import UNEXPECTED
-from drills.site import Site, Weights, until
-from drills.steal import Steal
+from drills.stack import Stack, Weights, until
 from drills.traffic import Event, EventKind, Header, Plan, Sample, events, target
 from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic
@@ -79,40 +79,40 @@ class Outcome:
         return found + list(self.wrong)
 
 
-def run(site: Site, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome:
+def run(stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome:
     """Runs a drill. Raises UserError or TrafficError; whatever happens, the fault is mended."""
-    during = fault.during(site, cluster) if fault.during else None
-    predicted = prediction.predict(fault, cluster, site.order, during)
-    naive_url = target.naive_address(site.stack, site.naive_url) if pace.naive else ""
+    during = fault.during(stack, cluster) if fault.during else None
+    predicted = prediction.predict(fault, cluster, stack.order, during)
+    naive_url = target.naive_address(stack.name, stack.naive_url) if pace.naive else ""
     say(f"{fault.name} strikes {cluster}. {fault.what}")
     say(f"Predicted: {predicted.text}")
-    folder, header = _header(site, fault, cluster)
-    authority = str(site.ca_file or "")
-    plan = Plan.to(site.url, naive_url=naive_url, rate=pace.rate, ca_file=authority)
+    folder, header = _header(stack, fault, cluster)
+    authority = str(stack.ca_file or "")
+    plan = Plan.to(stack.url, naive_url=naive_url, rate=pace.rate, ca_file=authority)
     traffic = Traffic(plan, header, folder)
-    logs = _logs(site, traffic, say)
+    logs = _logs(stack, traffic, say)
     watch = Watch(traffic, header.title, plan.uncounted)
-    tell = _teller(site, traffic, watch)
+    tell = _teller(stack, traffic, watch)
     answered: set[str] = set()
     wrong: list[str] = []
-    observer = Observer(site, fault, cluster, tell)
+    observer = Observer(stack, fault, cluster, tell)
     with (
         action.interruptible(),
         traffic,
         logs or contextlib.nullcontext(),
         watch,
         observer,
-        Steal(tell),
+        CpuSteal(tell),
     ):
         tell(Event(time.time(), EventKind.NOTE, "expected", text=predicted.text))
         tell(Event(time.time(), EventKind.PHASE, "baseline"))
         traffic.wait(pace.baseline)
-        before = settled(site, traffic, pace.baseline, say)
+        before = settled(stack, traffic, pace.baseline, say)
         if not traffic.running:
             traffic.stop()  # says why it has ended
             raise UserError("The traffic has ended before its time; nothing was broken")
-        with _mended(site, fault, cluster, tell) as strike:
-            strike(predicted)
+        with _mended(stack, fault, cluster, tell) as make:
+            make(predicted)
             held = time.time() + pace.hold
             say(f"In force; held for {pace.hold:g} s.")
             traffic.wait(max(0.0, held - time.time()))
@@ -139,23 +139,23 @@ def run(site: Site, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome
 
 @contextlib.contextmanager
 def _mended(
-    site: Site, fault: Fault, cluster: str, tell: Callable[[Event], None]
+    stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]
 ) -> Iterator[Callable[[Prediction], None]]:
     """Writes the fault down, hands out what makes it, and mends it however the block ends."""
 
-    everyone = tuple(itertools.chain(*site.order))
+    everyone = tuple(itertools.chain(*stack.order))
 
-    def strike(predicted: Prediction) -> None:
+    def make(predicted: Prediction) -> None:
         gone = fault.moves is Moves.ALL and not fault.edge and not fault.update
         # while an update goes on, or where nobody can say, all may answer
         open_ = fault.update or predicted.during is None
         serving = predicted.during if gone else everyone if open_ else None
-        within = fault.objectives_at(site).moved or 0.0
+        within = fault.objectives_at(stack).moved or 0.0
 
         def told(event: Event) -> None:
             tell(dataclasses.replace(event, serving=serving, within=within))
 
-        action.strike(fault, place, told)
+        action.make(fault, strike, told)
         if fault.update:
             text = "The update has returned."
             at, kind = time.time(), EventKind.SWITCH
@@ -164,17 +164,17 @@ def _mended(
     def fixed(event: Event) -> None:
         tell(dataclasses.replace(event, serving=everyone))
 
-    with guard.standing(site, fault, cluster):
+    with guard.standing(stack, fault, cluster):
         try:
-            place = action.write_down(site, fault, cluster)
-            yield strike
+            strike = action.write_down(stack, fault, cluster)
+            yield make
         finally:
-            action.mend(site, fault, cluster, fixed)
+            action.mend(stack, fault, cluster, fixed)
 
 
-def settled(site: Site, traffic: Traffic, seconds: float, say: Say) -> dict[str, float]:
+def settled(stack: Stack, traffic: Traffic, seconds: float, say: Say) -> dict[str, float]:
     """The shares of the last `seconds`, once these are as due, or as they are in the end."""
-    due, what = due_shares(site.weights, site.order), "The traffic is shared as the weights say"
+    due, what = due_shares(stack.weights, stack.order), "The traffic is shared as the weights say"
 
     def over() -> bool:
         return is_back(traffic.recent(seconds), due) or not traffic.running
@@ -208,39 +208,39 @@ def is_back(samples: Sequence[Sample], before: Mapping[str, float]) -> bool:
     return whole and all(now.get(name, 0.0) >= _BACK * share for name, share in before.items())
 
 
-def _logs(site: Site, traffic: Traffic, say: Say) -> PortalLogs | None:
+def _logs(stack: Stack, traffic: Traffic, say: Say) -> PortalLogs | None:
     """Return what reads the portal's log of executions; None for another application."""
-    if site.application.is_portal:
-        return PortalLogs(site.kubeconfig, site.application_clusters, traffic.add)
+    if stack.application.is_portal:
+        return PortalLogs(stack.kubeconfig, stack.application_clusters, traffic.add)
     say(
-        f"{site.application.name} is not the demo's own application: no log says what it"
+        f"{stack.application.name} is not the demo's own application: no log says what it"
         " executed, so duplicates are not known."
     )
     return None
 
 
-def _teller(site: Site, traffic: Traffic, watch: Watch) -> Callable[[Event], None]:
+def _teller(stack: Stack, traffic: Traffic, watch: Watch) -> Callable[[Event], None]:
     def tell(event: Event) -> None:
         watch.event(event)
         with contextlib.suppress(ValueError):  # its record is closed already
             traffic.mark(event)
-        events.announce(site.folder, event)
+        events.announce(stack.folder, event)
 
     return tell
 
 
-def _header(site: Site, fault: Fault, cluster: str) -> tuple[Path, Header]:
+def _header(stack: Stack, fault: Fault, cluster: str) -> tuple[Path, Header]:
     now = time.time()
-    name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{fault.name}-{site.mode}"
+    name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{fault.name}-{stack.mode}"
     header = Header(
         run=name,
         started=now,
-        title=f"{fault.name} in {cluster}, {site.mode}",
-        stack=site.stack,
-        config_digest=target.config_digest(site.stack, site.changes),
-        objectives=fault.objectives_at(site),
-        serving=target.serving(site.weights),
-        portal_logs=site.application.is_portal,
-        environment=target.described() | {"lbMode": site.mode, "layer": str(fault.layer)},
+        title=f"{fault.name} in {cluster}, {stack.mode}",
+        stack=stack.name,
+        config_digest=target.config_digest(stack.name, stack.changes),
+        objectives=fault.objectives_at(stack),
+        serving=target.serving(stack.weights),
+        portal_logs=stack.application.is_portal,
+        environment=target.described() | {"lbMode": stack.mode, "layer": str(fault.layer)},
     )
     return environment.PROJECT / "reports" / name, header

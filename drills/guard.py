@@ -15,9 +15,9 @@ import sys
 from collections.abc import Iterator
 
 from drills import action
-from drills.book import Book
 from drills.faults import KNOWN, Fault, named
-from drills.site import Site, until
+from drills.journal import Journal
+from drills.stack import Stack, until
 from toolchain import environment
 
 SECONDS = 600
@@ -25,11 +25,11 @@ SECONDS = 600
 
 
 @contextlib.contextmanager
-def standing(site: Site, fault: Fault, cluster: str) -> Iterator[None]:
+def standing(stack: Stack, fault: Fault, cluster: str) -> Iterator[None]:
     """Has a fault mended even if this process is killed inside the block."""
-    command = [sys.executable, "-m", "drills.guard", site.stack, fault.name, cluster]
+    command = [sys.executable, "-m", "drills.guard", stack.name, fault.name, cluster]
     with subprocess.Popen(
-        [*command, "elsewhere"] if site.elsewhere else command,
+        [*command, "elsewhere"] if stack.elsewhere else command,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -39,39 +39,39 @@ def standing(site: Site, fault: Fault, cluster: str) -> Iterator[None]:
         yield
 
 
-def main(stack: str, fault: str, cluster: str, *elsewhere: str) -> int:
+def main(name: str, fault: str, cluster: str, *elsewhere: str) -> int:
     """Waits for the end of standard input; then mends what is still written down."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.read()
     guarded = named(fault, KNOWN)
-    book = Book(environment.stack_folder(stack))
+    journal = Journal(environment.stack_folder(name))
     try:
         if guarded.update:  # Pulumi needs clusters that are well: other guards' work
-            until(lambda: not _others(book), "all but updates is mended", SECONDS, pause=1.0)
-        with _turn(stack) if guarded.update else contextlib.nullcontext():
-            if (fault, cluster) in _entries(book):
-                site = Site.selected(stack, bool(elsewhere))
-                action.mend(site, guarded, cluster, action.announcer(site))
+            until(lambda: not _others(journal), "all but updates is mended", SECONDS, pause=1.0)
+        with _turn(name) if guarded.update else contextlib.nullcontext():
+            if (fault, cluster) in _entries(journal):
+                stack = Stack.selected(name, bool(elsewhere))
+                action.mend(stack, guarded, cluster, action.announcer(stack))
     except Exception:  # nobody listens; it stays written down, for `status` and `heal-all`
         return 1
     return 0
 
 
-def _entries(book: Book) -> list[tuple[str, str]]:
-    return [(entry.fault, entry.cluster) for entry in book.entries()]
+def _entries(journal: Journal) -> list[tuple[str, str]]:
+    return [(entry.fault, entry.cluster) for entry in journal.entries()]
 
 
-def _others(book: Book) -> list[str]:
+def _others(journal: Journal) -> list[str]:
     """What is written down, is known here and is not mended by an update."""
     known = {fault.name for fault in KNOWN if not fault.update}
-    return [fault for fault, _ in _entries(book) if fault in known]
+    return [fault for fault, _ in _entries(journal) if fault in known]
 
 
 @contextlib.contextmanager
-def _turn(stack: str) -> Iterator[None]:
+def _turn(name: str) -> Iterator[None]:
     """Has guards that update the stack take turns."""
-    with (environment.PROJECT / f"Pulumi.{stack}.yaml").open() as file:
+    with (environment.PROJECT / f"Pulumi.{name}.yaml").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from drills import action, drill, prediction, rails, settings
-from drills.book import Book
+from drills import action, drill, preconditions, prediction, settings
 from drills.drill import Outcome, Pace, Say
 from drills.faults import Fault
 from drills.faults.operation import OTHER_SETTINGS
+from drills.journal import Journal
 from drills.report import write_matrix
 from drills.report.matrix import Outcome as Word
 from drills.report.matrix import Row
-from drills.site import EDGE, Site, until
+from drills.stack import EDGE, Stack, until
 from toolchain import environment
 from toolchain.errors import UserError
 
@@ -27,7 +27,7 @@ WELL_SECONDS = 90
 
 
 def run(
-    site: Site,
+    stack: Stack,
     faults: Sequence[Fault],
     modes: Sequence[str],
     pace: Pace,
@@ -40,15 +40,15 @@ def run(
     What cannot be carried out is a row that says why; the others go on. Interrupted, the page
     holds what was done until then.
     """
-    place = folder("matrix")
+    made = folder("matrix")
     rows: list[Row] = []
     count = len(faults) * len(modes)
     try:
         for mode in modes:
             left = list(faults)
-            changes = {} if mode == site.mode else {"lbMode": mode}
+            changes = {} if mode == stack.mode else {"lbMode": mode}
             try:
-                with settings.other(site, changes, say) as there:
+                with settings.other(stack, changes, say) as there:
                     while left:
                         say(f"\n{len(rows) + 1} of {count}, {mode}: {left[0].name}")
                         rows.append(_row(there, left[0], pace, say, cluster, force))
@@ -60,22 +60,22 @@ def run(
                 failed = left or [OTHER_SETTINGS]
                 rows += [Row(str(f.layer), f.name, mode, Word.FAILED, str(error)) for f in failed]
     finally:
-        page = write_matrix(place, f"Drills of stack {site.stack}", rows)
+        page = write_matrix(made, f"Drills of stack {stack.name}", rows)
     return rows, page
 
 
-def _row(site: Site, fault: Fault, pace: Pace, say: Say, cluster: str | None, force: bool) -> Row:
-    row = Row(str(fault.layer), fault.name, site.mode, Word.UNAVAILABLE)
-    if reason := fault.unavailable(site):
+def _row(stack: Stack, fault: Fault, pace: Pace, say: Say, cluster: str | None, force: bool) -> Row:
+    row = Row(str(fault.layer), fault.name, stack.mode, Word.UNAVAILABLE)
+    if reason := fault.unavailable(stack):
         return _with(row, Word.UNAVAILABLE, reason)
     try:
         struck = None if fault.edge else cluster
-        outcome = one(site, fault, struck, pace, say, force, patience=WELL_SECONDS)
+        outcome = one(stack, fault, struck, pace, say, force, patience=WELL_SECONDS)
     except UserError as error:
-        if Book(site.folder).entries() and not site.changes:
-            action.heal_all(site, say)  # else the next ones wait in vain
+        if Journal(stack.folder).entries() and not stack.changes:
+            action.heal_all(stack, say)  # else the next ones wait in vain
         return _with(row, Word.FAILED, str(error))
-    return of(outcome, site.mode)
+    return of(outcome, stack.mode)
 
 
 def of(outcome: Outcome, mode: str) -> Row:
@@ -127,7 +127,7 @@ def _with(row: Row, word: Word, reason: str) -> Row:
 
 
 def one(
-    site: Site,
+    stack: Stack,
     fault: Fault,
     cluster: str | None,
     pace: Pace,
@@ -135,26 +135,26 @@ def one(
     force: bool = False,
     patience: float = 0.0,
 ) -> Outcome:
-    """Runs one drill, if the rails let it. `patience`: seconds to wait for a well stack.
+    """Runs one drill, if its preconditions hold. `patience`: seconds to wait for a well stack.
 
     Raises UserError.
     """
-    struck = cluster or prediction.struck_by_default(fault, site.order, EDGE)
+    struck = cluster or prediction.struck_by_default(fault, stack.order, EDGE)
     if patience and not force:
         what = "The stack is well"
-        until(lambda: not any(rails.look(site).values()), what, patience, pause=1.0)
-    check(site, fault, struck, force)
-    return drill.run(site, fault, struck, pace, say)
+        until(lambda: not any(preconditions.look(stack).values()), what, patience, pause=1.0)
+    check(stack, fault, struck, force)
+    return drill.run(stack, fault, struck, pace, say)
 
 
-def check(site: Site, fault: Fault, cluster: str, force: bool) -> None:
+def check(stack: Stack, fault: Fault, cluster: str, force: bool) -> None:
     """Raises UserError if a fault must not, or cannot, be made now."""
-    if reason := fault.unavailable(site):
-        raise UserError(f"{fault.name} is not available on stack {site.stack}: it {reason}")
-    entries = Book(site.folder).entries()
-    if site.changes:  # they are in force on purpose
+    if reason := fault.unavailable(stack):
+        raise UserError(f"{fault.name} is not available on stack {stack.name}: it {reason}")
+    entries = Journal(stack.folder).entries()
+    if stack.changes:  # they are in force on purpose
         entries = [entry for entry in entries if entry.fault != OTHER_SETTINGS.name]
-    known = {} if force else rails.look(site)
+    known = {} if force else preconditions.look(stack)
     in_force = [] if force else entries
-    if refused := rails.refusal(fault, cluster, site.clusters, known, in_force):
+    if refused := preconditions.refusal(fault, cluster, stack.clusters, known, in_force):
         raise UserError(refused)

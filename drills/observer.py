@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 from drills.faults import Fault
-from drills.site import EDGE, GATEWAY, GATEWAY_SELECTOR, Site
+from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR, Stack
 from drills.traffic import Event, EventKind
 from toolchain.errors import UserError
 
@@ -54,10 +54,10 @@ class Observer:
     """Watches the edge's pods while a drill runs and tells of each change as an event."""
 
     def __init__(
-        self, site: Site, fault: Fault, cluster: str, tell: Callable[[Event], None]
+        self, stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]
     ) -> None:
         """Nothing happens yet. `cluster` is the struck one, which the events are told of."""
-        self._site, self._fault, self._cluster, self._tell = site, fault, cluster, tell
+        self._site, self._fault, self._cluster, self._tell = stack, fault, cluster, tell
         self._processes: list[subprocess.Popen[str]] = []
         self._threads: list[threading.Thread] = []
 

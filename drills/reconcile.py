@@ -11,7 +11,7 @@ from typing import Any
 from drills import drift, stack_objects
 from drills.application import ROLLED_OUT
 from drills.drift import Drift
-from drills.site import Conflict, Site
+from drills.stack import Conflict, Stack
 from drills.stack_objects import StackObject, as_list, by_identity, shown
 from foundation import managed_fields
 from foundation.identity import Identity
@@ -41,18 +41,18 @@ class Look:
     """Clusters that could not be looked at, and why."""
 
 
-def look(site: Site) -> Look:
+def look(stack: Stack) -> Look:
     """Compare every object of the stack with its cluster, all clusters at once.
 
     A cluster that does not answer is named, and the others are looked at. Raises UserError if the
     stack's state cannot be read.
     """
-    objects = stack_objects.load(site.stack)
+    objects = stack_objects.load(stack.name)
     clusters = list(dict.fromkeys(each.cluster for each in objects))
 
     def one(cluster: str) -> tuple[list[Drift], str]:
         try:
-            return _drifts(site, cluster, [o for o in objects if o.cluster == cluster]), ""
+            return _drifts(stack, cluster, [o for o in objects if o.cluster == cluster]), ""
         except UserError as error:
             return [], str(error).removeprefix(f"{cluster}: ")
 
@@ -64,7 +64,7 @@ def look(site: Site) -> Look:
     )
 
 
-def mend(site: Site, drifts: Iterable[Drift], say: Callable[[str], None]) -> list[str]:
+def mend(stack: Stack, drifts: Iterable[Drift], say: Callable[[str], None]) -> list[str]:
     """Apply drifted objects again as the stack does, and wait for their pods.
 
     Says what was done. Returns what could not be done, a line each. No object of others is touched.
@@ -77,7 +77,7 @@ def mend(site: Site, drifts: Iterable[Drift], say: Callable[[str], None]) -> lis
         for each in found:  # in the stack's order: a namespace before what is in it
             what = shown(each.object.identity)
             try:
-                _mend(site, each)
+                _mend(stack, each)
             except UserError as error:
                 failed.append(f"{cluster}: {what} is not mended: {error}")
                 continue
@@ -88,16 +88,16 @@ def mend(site: Site, drifts: Iterable[Drift], say: Callable[[str], None]) -> lis
                 say(f"{cluster}: {what} is applied again ({names})")
         for each in found:
             try:
-                _wait(site, each.object)
+                _wait(stack, each.object)
             except UserError as error:
                 failed.append(str(error))
     return failed
 
 
-def _drifts(site: Site, cluster: str, wanted: Sequence[StackObject]) -> list[Drift]:
-    live = _live(site, cluster, wanted)
+def _drifts(stack: Stack, cluster: str, wanted: Sequence[StackObject]) -> list[Drift]:
+    live = _live(stack, cluster, wanted)
     there = [each for each in wanted if each.identity in live]
-    applied, problems = _applied(site, cluster, there, live)
+    applied, problems = _applied(stack, cluster, there, live)
     found: list[Drift | None] = []
     for each in wanted:
         known = each.identity
@@ -111,19 +111,19 @@ def _drifts(site: Site, cluster: str, wanted: Sequence[StackObject]) -> list[Dri
 
 
 def _live(
-    site: Site, cluster: str, wanted: Sequence[StackObject]
+    stack: Stack, cluster: str, wanted: Sequence[StackObject]
 ) -> dict[Identity, dict[str, Any]]:
     """Return those of the objects that are in the cluster, as they are. Raises UserError."""
     if not wanted:
         return {}
     how = ("--ignore-not-found", "--show-managed-fields", "--output=json", _REQUEST)
     documents = as_list(each.document for each in wanted)
-    said = site.kubectl(cluster, "get", "--filename=-", *how, seconds=SECONDS, stdin=documents)
+    said = stack.kubectl(cluster, "get", "--filename=-", *how, seconds=SECONDS, stdin=documents)
     return by_identity(said)
 
 
 def _applied(
-    site: Site,
+    stack: Stack,
     cluster: str,
     there: Sequence[StackObject],
     live: Mapping[Identity, Mapping[str, Any]],
@@ -137,12 +137,12 @@ def _applied(
     for manager in dict.fromkeys(each.manager for each in there):
         chosen = [each for each in there if each.manager == manager]
         try:
-            found.update(_apply(site, chosen, live, dry_run=True))
+            found.update(_apply(stack, chosen, live, dry_run=True))
         except UserError:
 
             def alone(each: StackObject) -> dict[Identity, dict[str, Any]] | str:
                 try:
-                    return _apply(site, [each], live, dry_run=True)
+                    return _apply(stack, [each], live, dry_run=True)
                 except UserError as error:
                     return str(error).removeprefix(f"{cluster}: ")
 
@@ -156,7 +156,7 @@ def _applied(
 
 
 def _apply(
-    site: Site,
+    stack: Stack,
     wanted: Sequence[StackObject],
     live: Mapping[Identity, Mapping[str, Any]],
     dry_run: bool = False,
@@ -167,44 +167,44 @@ def _apply(
     how = ("--server-side", "--force-conflicts", manager, "--validate=ignore", _REQUEST)
     more = ("--show-managed-fields", "--output=json", "--filename=-")
     dry = ("--dry-run=server",) if dry_run else ()
-    said = site.kubectl(
+    said = stack.kubectl(
         wanted[0].cluster, "apply", *how, *dry, *more, seconds=SECONDS, stdin=documents
     )
     return by_identity(said)
 
 
-def _mend(site: Site, found: Drift) -> None:
+def _mend(stack: Stack, found: Drift) -> None:
     """Apply one object again. Raises UserError."""
     wanted = found.object
     for _ in range(TRIES):
-        live = _live(site, wanted.cluster, [wanted])
+        live = _live(stack, wanted.cluster, [wanted])
         there = live.get(wanted.identity)
         managed = there["metadata"].get("managedFields") or [] if there else []
         # what kubectl added is the stack's first, so that its apply removes it
         taken = managed_fields.taken_over(managed, wanted.manager, wanted.document["apiVersion"])
         try:
             if there and taken != managed:
-                _set_owners(site, wanted, there, taken)
+                _set_owners(stack, wanted, there, taken)
                 continue  # what it owns now decides what is sent
         except Conflict:
             continue
-        _apply(site, [wanted], live)
+        _apply(stack, [wanted], live)
         return
     raise UserError("it is changed all the time by others. Again: ./demo task heal-all")
 
 
 def _set_owners(
-    site: Site, wanted: StackObject, live: Mapping[str, Any], managed: Sequence[Any]
+    stack: Stack, wanted: StackObject, live: Mapping[str, Any], managed: Sequence[Any]
 ) -> None:
     change, document = managed_fields.replaced(live, managed), json.dumps(wanted.document)
-    site.kubectl_patch(wanted.cluster, ["--filename=-"], change, "json", stdin=document)
+    stack.kubectl_patch(wanted.cluster, ["--filename=-"], change, "json", stdin=document)
 
 
-def _wait(site: Site, wanted: StackObject) -> None:
+def _wait(stack: Stack, wanted: StackObject) -> None:
     """Wait until the pods of a workload are ready. Raises UserError."""
     group, kind, namespace, name = wanted.identity
     if group == "apps" and kind in ROLLED_OUT:
         which = (f"{kind.lower()}/{name}", "--namespace", namespace)
         limit = f"--timeout={READY_SECONDS}s"
         seconds = READY_SECONDS + 10
-        site.kubectl(wanted.cluster, "rollout", "status", *which, limit, seconds=seconds)
+        stack.kubectl(wanted.cluster, "rollout", "status", *which, limit, seconds=seconds)

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from drills.site import Site
+from drills.stack import Stack
 from toolchain import environment, run, state
 from toolchain.errors import UserError
 from toolchain.stack_file import Changes, changed
@@ -28,16 +28,16 @@ _OPTIONS = ("--yes", "--skip-preview", "--non-interactive", "--color=never", "--
 _NOISE = ("error: update failed", "error: preview failed")
 
 
-def up(site: Site, changes: Changes | None = None, replace: str = "") -> None:
+def up(stack: Stack, changes: Changes | None = None, replace: str = "") -> None:
     """Updates the stack to its own settings, `changes` apart; returns when they are in force.
 
     `replace`: URNs, with wildcards, of resources that are made anew. Interrupted, it lets Pulumi
     end in order. Raises UserError with Pulumi's own reason.
     """
     again = ["--replace", replace] if replace else []
-    known = environment.variables(os.environ, site.stack)
-    with state.kept(known) as env, _settings(site, changes or {}) as file:
-        command = ["pulumi", "up", *_OPTIONS, "--stack", site.stack, *again, *file]
+    known = environment.variables(os.environ, stack.name)
+    with state.kept(known) as env, _settings(stack, changes or {}) as file:
+        command = ["pulumi", "up", *_OPTIONS, "--stack", stack.name, *again, *file]
         try:
             process = subprocess.Popen(
                 run.tied(command),
@@ -52,7 +52,7 @@ def up(site: Site, changes: Changes | None = None, replace: str = "") -> None:
             raise UserError("pulumi is not on PATH. Run this by: ./demo task ...") from None
         said = _end(process)
     if process.returncode:
-        raise UserError(f"The update of stack {site.stack} failed: {reason(said)}")
+        raise UserError(f"The update of stack {stack.name} failed: {reason(said)}")
 
 
 def setting(stack: str, key: str) -> Any:
@@ -75,14 +75,14 @@ def reason(said: str) -> str:
 
 
 @contextlib.contextmanager
-def _settings(site: Site, changes: Changes) -> Iterator[list[str]]:
+def _settings(stack: Stack, changes: Changes) -> Iterator[list[str]]:
     """The options that name the settings: none for the stack's own, else a private copy."""
     if not changes:
         yield []
         return
     project = yaml.safe_load((environment.PROJECT / "Pulumi.yaml").read_text())["name"]
-    own = (environment.PROJECT / f"Pulumi.{site.stack}.yaml").read_text()
-    file = site.folder / "drill.yaml"
+    own = (environment.PROJECT / f"Pulumi.{stack.name}.yaml").read_text()
+    file = stack.folder / "drill.yaml"
     try:
         file.touch(mode=0o600)
         file.write_text(changed(own, project, changes))

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drills.site import Conflict
+from drills.stack import Conflict
 from foundation import managed_fields
 from foundation.managed_fields import MANAGER, Path, value_at
 
@@ -56,7 +56,7 @@ def canonical(managed: Sequence[Mapping[str, Any]]) -> list[Any]:
 
 
 class Server:
-    """Holds one object; stands for a `Site` that has it in its cluster."""
+    """Holds one object; stands for a `Stack` that has it in its cluster."""
 
     def __init__(self, found: Mapping[str, Any]) -> None:
         self.object: dict[str, Any] = copy.deepcopy(dict(found))

@@ -7,8 +7,8 @@ from typing import Any
 
 from drills.faults import deployments, fields
 from drills.faults.fields import Field
-from drills.faults.model import Fault, Kind, Layer, Moves, Place
-from drills.site import GATEWAY, until
+from drills.faults.model import Fault, Kind, Layer, Moves, Strike
+from drills.stack import GATEWAY, until
 from localkube import cluster as embedded
 from localkube.node import config_file
 from localkube.supervision import find
@@ -22,81 +22,81 @@ READY_SECONDS = 120
 """How long an API server may take to answer again."""
 
 
-def _ready(place: Place) -> None:
+def _ready(strike: Strike) -> None:
     """Waits until the application and the gateway have all their pods."""
-    deployments.wait_ready(place, place.site.application.workload)
-    deployments.wait_ready(place, GATEWAY)
+    deployments.wait_ready(strike, strike.stack.application.workload)
+    deployments.wait_ready(strike, GATEWAY)
 
 
-def _power_off(place: Place) -> None:
-    embedded.stop(place.spec)
-    what = f"{place.cluster} has lost its power"
-    until(lambda: not any(embedded.has_power(node) for node in place.spec.members), what, 20)
+def _power_off(strike: Strike) -> None:
+    embedded.stop(strike.spec)
+    what = f"{strike.cluster} has lost its power"
+    until(lambda: not any(embedded.has_power(node) for node in strike.spec.members), what, 20)
 
 
-def _power_on(place: Place) -> None:
-    if _has_no_power(place):
-        embedded.start(place.spec)
-    if not _is_drained(place):  # that is another fault, with a fix of its own
-        _ready(place)
+def _power_on(strike: Strike) -> None:
+    if _has_no_power(strike):
+        embedded.start(strike.spec)
+    if not _is_drained(strike):  # that is another fault, with a fix of its own
+        _ready(strike)
 
 
-def _has_no_power(place: Place) -> bool:
-    return not all(embedded.has_power(node) for node in place.spec.members)
+def _has_no_power(strike: Strike) -> bool:
+    return not all(embedded.has_power(node) for node in strike.spec.members)
 
 
-def _node(place: Place) -> Supervisor | None:
+def _node(strike: Strike) -> Supervisor | None:
     """What runs the programs of the first node; None without power."""
-    pid = find(config_file(place.spec.members[0]))
+    pid = find(config_file(strike.spec.members[0]))
     return None if pid is None else Supervisor(pid)
 
 
-def _control_off(place: Place) -> None:
-    if node := _node(place):
+def _control_off(strike: Strike) -> None:
+    if node := _node(strike):
         for program in CONTROL_PLANE:
             node.stop(program)
 
 
-def _control_on(place: Place) -> None:
-    if node := _node(place):
+def _control_on(strike: Strike) -> None:
+    if node := _node(strike):
         for program in reversed(CONTROL_PLANE):
             node.start(program)
 
     def answers() -> bool:
-        return place.kubectl("get", "--raw", "/readyz", seconds=5).strip() == "ok"
+        return strike.kubectl("get", "--raw", "/readyz", seconds=5).strip() == "ok"
 
-    until(answers, f"the API server of {place.cluster} answers", READY_SECONDS, pause=0.5)
-    run_a_pod(place)
+    until(answers, f"the API server of {strike.cluster} answers", READY_SECONDS, pause=0.5)
+    run_a_pod(strike)
 
 
-def run_a_pod(place: Place) -> None:
+def run_a_pod(strike: Strike) -> None:
     """Waits until a new pod runs to its end: until then kubelets may not have found back.
 
     They ask a lost API server again after up to half a minute, and do nothing new meanwhile.
     """
     name, namespace = "control-plane-check", GATEWAY.namespace
     where = ("--namespace", namespace)
-    image = deployments.read(place, GATEWAY)["spec"]["template"]["spec"]["containers"][0]["image"]
+    image = deployments.read(strike, GATEWAY)["spec"]["template"]["spec"]["containers"][0]["image"]
     remove = ("delete", "pod", name, *where, "--ignore-not-found", "--grace-period=0", "--force")
-    place.kubectl(*remove)
+    strike.kubectl(*remove)
     try:
         command = ("--restart=Never", "--command", "--", "/bin/bash", "-c", "true")
-        place.kubectl("run", name, *where, f"--image={image}", *command)
+        strike.kubectl("run", name, *where, f"--image={image}", *command)
         over = "--for=jsonpath={.status.phase}=Succeeded"
         limit = f"--timeout={READY_SECONDS}s"
-        place.kubectl("wait", over, limit, f"pod/{name}", *where, seconds=READY_SECONDS + 10)
+        strike.kubectl("wait", over, limit, f"pod/{name}", *where, seconds=READY_SECONDS + 10)
     finally:
-        place.kubectl(*remove)
+        strike.kubectl(*remove)
 
 
-def _control_is_off(place: Place) -> bool:
-    node = _node(place)
+def _control_is_off(strike: Strike) -> bool:
+    node = _node(strike)
     states = node.states() if node else {}
     return any(states.get(name, {}).get("statename") == "STOPPED" for name in CONTROL_PLANE)
 
 
-def _nodes(place: Place) -> list[str]:
-    items = place.site.get(place.cluster, "nodes")["items"]
+def _nodes(strike: Strike) -> list[str]:
+    items = strike.stack.get(strike.cluster, "nodes")["items"]
     return [item["metadata"]["name"] for item in items]
 
 
@@ -105,30 +105,30 @@ def _closed(node: str) -> Field:
     return Field("Node", "", node, ("spec", "unschedulable"), is_added=True)
 
 
-def _cordon(place: Place) -> None:
-    for node in place.memory.get("nodes", "").split():
-        fields.put(place, _closed(node), True)
+def _cordon(strike: Strike) -> None:
+    for node in strike.memory.get("nodes", "").split():
+        fields.put(strike, _closed(node), True)
 
 
-def _drain(place: Place) -> None:
+def _drain(strike: Strike) -> None:
     """Ends every pod of the cordoned nodes, as `kubectl drain --disable-eviction` does.
 
     Eviction would wait for ever: a disruption budget keeps one gateway pod, and with every node
     drained there is no place for another.
     """
-    pods = place.site.ask(place.cluster, "GET", "/api/v1/pods")["items"]
+    pods = strike.stack.ask(strike.cluster, "GET", "/api/v1/pods")["items"]
     ending = [pod["metadata"] for pod in pods if _comes_back(pod)]
     for pod in ending:
         path = f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}"
         with contextlib.suppress(UserError):  # it has gone by itself; if not, `are_gone` tells
-            place.site.ask(place.cluster, "DELETE", path)
+            strike.stack.ask(strike.cluster, "DELETE", path)
     names = {pod["uid"] for pod in ending}
 
     def are_gone() -> bool:
-        left = place.site.ask(place.cluster, "GET", "/api/v1/pods")["items"]
+        left = strike.stack.ask(strike.cluster, "GET", "/api/v1/pods")["items"]
         return not names & {pod["metadata"]["uid"] for pod in left}
 
-    what = f"the pods of {place.cluster} have ended"
+    what = f"the pods of {strike.cluster} have ended"
     until(are_gone, what, deployments.GONE_SECONDS, pause=0.5)
 
 
@@ -138,37 +138,37 @@ def _comes_back(pod: dict[str, Any]) -> bool:
     return any(owner["kind"] not in ("DaemonSet", "Node") for owner in owners)
 
 
-def _open_nodes(place: Place) -> dict[str, str]:
+def _open_nodes(strike: Strike) -> dict[str, str]:
     """Remembers which nodes took pods: those that their owner has cordoned stay so."""
-    items = place.site.get(place.cluster, "nodes")["items"]
+    items = strike.stack.get(strike.cluster, "nodes")["items"]
     names = [i["metadata"]["name"] for i in items if not i["spec"].get("unschedulable")]
     return {"nodes": " ".join(names)}
 
 
-def _undrain(place: Place) -> None:
-    nodes = _nodes(place)
-    ours = [node for node in nodes if fields.is_put(place, _closed(node))]
+def _undrain(strike: Strike) -> None:
+    nodes = _nodes(strike)
+    ours = [node for node in nodes if fields.is_put(strike, _closed(node))]
     for node in ours:
-        fields.give_back(place, _closed(node))
-    if not ours and not place.memory and _is_drained(place):  # by hand
-        place.kubectl("uncordon", *nodes)
-    _ready(place)
+        fields.give_back(strike, _closed(node))
+    if not ours and not strike.memory and _is_drained(strike):  # by hand
+        strike.kubectl("uncordon", *nodes)
+    _ready(strike)
 
 
-def _is_drained(place: Place) -> bool:
-    items = place.site.get(place.cluster, "nodes")["items"]
+def _is_drained(strike: Strike) -> bool:
+    items = strike.stack.get(strike.cluster, "nodes")["items"]
     return all(item["spec"].get("unschedulable") for item in items)
 
 
-def _shut_down(place: Place) -> None:
-    if not _has_no_power(place):
-        _drain(place)
-        _power_off(place)
+def _shut_down(strike: Strike) -> None:
+    if not _has_no_power(strike):
+        _drain(strike)
+        _power_off(strike)
 
 
-def _start_up(place: Place) -> None:
-    embedded.start(place.spec)
-    _undrain(place)
+def _start_up(strike: Strike) -> None:
+    embedded.start(strike.spec)
+    _undrain(strike)
 
 
 FAULTS = (

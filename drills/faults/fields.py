@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from drills.application import Workload
-from drills.faults.model import Place
-from drills.site import Conflict
+from drills.faults.model import Strike
+from drills.stack import Conflict
 from foundation import managed_fields
 from foundation.managed_fields import Path, value_at
 from toolchain.errors import UserError
@@ -47,17 +47,17 @@ def of_workload(workload: Workload, path: Path, is_added: bool = False) -> Field
     return Field(workload.kind, workload.namespace, workload.name, path, is_added=is_added)
 
 
-def read(place: Place, field: Field) -> dict[str, Any]:
+def read(strike: Strike, field: Field) -> dict[str, Any]:
     """Return the object that has the field. Raises UserError."""
-    return place.site.read(place.cluster, field.kind, field.namespace, field.name)
+    return strike.stack.read(strike.cluster, field.kind, field.namespace, field.name)
 
 
-def remember(place: Place, field: Field) -> dict[str, str]:
+def remember(strike: Strike, field: Field) -> dict[str, str]:
     """Return what `give_back` has to know: the field's value and owners.
 
     Returns nothing if a drill has set it already: then the stack's state tells.
     """
-    found = read(place, field)
+    found = read(strike, field)
     managed = _managed(found)
     if managed_fields.is_drilled(managed, field.owner_path):
         return {}
@@ -68,18 +68,18 @@ def remember(place: Place, field: Field) -> dict[str, str]:
     return {"former": json.dumps(former)}
 
 
-def put(place: Place, field: Field, value: Any) -> None:
+def put(strike: Strike, field: Field, value: Any) -> None:
     """Set the field in the drills' name; None removes it. Raises UserError."""
     change = _change(field.path, value)
-    place.site.patch(place.cluster, field.kind, field.namespace, field.name, change)
+    strike.stack.patch(strike.cluster, field.kind, field.namespace, field.name, change)
 
 
-def is_put(place: Place, field: Field) -> bool:
+def is_put(strike: Strike, field: Field) -> bool:
     """Check whether a drill has set the field, and nobody has since."""
-    return managed_fields.is_drilled(_managed(read(place, field)), field.owner_path)
+    return managed_fields.is_drilled(_managed(read(strike, field)), field.owner_path)
 
 
-def give_back(place: Place, field: Field) -> None:
+def give_back(strike: Strike, field: Field) -> None:
     """Restore the field's value and its owners; what others have set since stays.
 
     Value and owners take two requests: the API server makes whoever changes a value its owner. The
@@ -87,34 +87,34 @@ def give_back(place: Place, field: Field) -> None:
     Raises UserError.
     """
     for _ in range(TRIES):
-        found = read(place, field)
+        found = read(strike, field)
         managed = _managed(found)
         if not managed_fields.is_drilled(managed, field.owner_path):
             return
-        value, owners = _former(place, field)
+        value, owners = _former(strike, field)
         try:
             if value_at(found, field.path) != value:
-                put(place, field, value)
+                put(strike, field, value)
                 continue
             rest = managed_fields.returned(managed, field.owner_path, owners)
-            place.site.set_owners(
-                place.cluster, field.kind, field.namespace, field.name, found, rest
+            strike.stack.set_owners(
+                strike.cluster, field.kind, field.namespace, field.name, found, rest
             )
         except Conflict:
             continue
         return
     raise UserError(
-        f"{place.cluster}: {field.kind} {field.name} is changed all the time by others."
+        f"{strike.cluster}: {field.kind} {field.name} is changed all the time by others."
         " Again: ./demo task heal-all"
     )
 
 
-def _former(place: Place, field: Field) -> tuple[Any, list[dict[str, Any]]]:
+def _former(strike: Strike, field: Field) -> tuple[Any, list[dict[str, Any]]]:
     """Return value and owners of before, from the memory or else from the stack's state."""
-    if "former" in place.memory:
-        former = json.loads(place.memory["former"])
+    if "former" in strike.memory:
+        former = json.loads(strike.memory["former"])
         return former["value"], former["owners"]
-    desired = place.site.stack_object(place.cluster, field.kind, field.namespace, field.name)
+    desired = strike.stack.stack_object(strike.cluster, field.kind, field.namespace, field.name)
     owners = []
     if desired is not None and desired.manager and field.owner_path not in desired.ignored:
         version = desired.document["apiVersion"]
@@ -131,9 +131,9 @@ def _former(place: Place, field: Field) -> tuple[Any, list[dict[str, Any]]]:
     value = None if desired is None else value_at(desired.document, field.path)
     if value is None and not field.is_added:
         raise UserError(
-            f"{place.cluster}: nobody has written down what {field.kind} {field.name} had before;"
+            f"{strike.cluster}: nobody has written down what {field.kind} {field.name} had before;"
             " set it by hand: ./demo kubectl"
-            f" --context {place.cluster} -n {field.namespace} edit {field.kind} {field.name}"
+            f" --context {strike.cluster} -n {field.namespace} edit {field.kind} {field.name}"
         )
     return value, owners
 

@@ -3,73 +3,73 @@
 from __future__ import annotations
 
 from drills.faults import deployments, fields, processes
-from drills.faults.model import Fault, Kind, Layer, Moves, Place
-from drills.site import GATEWAY, GATEWAY_SELECTOR
+from drills.faults.model import Fault, Kind, Layer, Moves, Strike
+from drills.stack import GATEWAY, GATEWAY_SELECTOR
 from toolchain.errors import UserError
 
 
-def _gone(place: Place) -> None:
-    deployments.scale_to_zero(place, GATEWAY, GATEWAY_SELECTOR)
+def _gone(strike: Strike) -> None:
+    deployments.scale_to_zero(strike, GATEWAY, GATEWAY_SELECTOR)
 
 
-def _size(place: Place) -> dict[str, str]:
-    return fields.remember(place, deployments.replicas(GATEWAY))
+def _size(strike: Strike) -> dict[str, str]:
+    return fields.remember(strike, deployments.replicas(GATEWAY))
 
 
-def _restore(place: Place) -> None:
-    deployments.restore(place, GATEWAY)
+def _restore(strike: Strike) -> None:
+    deployments.restore(strike, GATEWAY)
 
 
-def _gone_seen(place: Place) -> bool:
-    return deployments.is_gone(place, GATEWAY)
+def _gone_seen(strike: Strike) -> bool:
+    return deployments.is_gone(strike, GATEWAY)
 
 
-def _envoys(place: Place) -> list[int]:
-    pids = processes.envoys(place)
+def _envoys(strike: Strike) -> list[int]:
+    pids = processes.envoys(strike)
     if not pids:
-        raise UserError(f"{place.cluster}: no process of the gateway runs that could be struck")
+        raise UserError(f"{strike.cluster}: no process of the gateway runs that could be struck")
     return pids
 
 
-def _kill_one(place: Place) -> None:
-    if place.site.is_local:
-        processes.kill(_envoys(place)[:1])
+def _kill_one(strike: Strike) -> None:
+    if strike.stack.is_local:
+        processes.kill(_envoys(strike)[:1])
     else:
-        deployments.delete_one_pod(place, GATEWAY.namespace, GATEWAY_SELECTOR)
+        deployments.delete_one_pod(strike, GATEWAY.namespace, GATEWAY_SELECTOR)
 
 
-def _wait(place: Place) -> None:
-    deployments.wait_ready(place, GATEWAY)
+def _wait(strike: Strike) -> None:
+    deployments.wait_ready(strike, GATEWAY)
 
 
-def _restart(place: Place) -> None:
-    deployments.restart(place, GATEWAY)
+def _restart(strike: Strike) -> None:
+    deployments.restart(strike, GATEWAY)
 
 
-def _unrestarted(place: Place) -> dict[str, str]:
-    return fields.remember(place, deployments.restarted(GATEWAY))
+def _unrestarted(strike: Strike) -> dict[str, str]:
+    return fields.remember(strike, deployments.restarted(GATEWAY))
 
 
-def _roll_back(place: Place) -> None:
-    deployments.roll_back(place, GATEWAY)
+def _roll_back(strike: Strike) -> None:
+    deployments.roll_back(strike, GATEWAY)
 
 
-def _restarted(place: Place) -> bool:
-    return deployments.is_restarted(place, GATEWAY)
+def _restarted(strike: Strike) -> bool:
+    return deployments.is_restarted(strike, GATEWAY)
 
 
-def _freeze(place: Place) -> None:
-    processes.freeze(_envoys(place), f"the gateway of {place.cluster}")
+def _freeze(strike: Strike) -> None:
+    processes.freeze(_envoys(strike), f"the gateway of {strike.cluster}")
 
 
-def _thaw(place: Place) -> None:
-    what = f"the gateway of {place.cluster}"
-    processes.thaw(lambda: processes.envoys(place), what)
-    deployments.wait_ready(place, GATEWAY)
+def _thaw(strike: Strike) -> None:
+    what = f"the gateway of {strike.cluster}"
+    processes.thaw(lambda: processes.envoys(strike), what)
+    deployments.wait_ready(strike, GATEWAY)
 
 
-def _frozen(place: Place) -> bool:
-    return processes.is_frozen(processes.envoys(place))
+def _frozen(strike: Strike) -> bool:
+    return processes.is_frozen(processes.envoys(strike))
 
 
 IN_FLIGHT = 5

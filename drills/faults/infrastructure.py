@@ -6,8 +6,8 @@ import dataclasses
 
 from drills.faults import fields, network, services
 from drills.faults.cluster import run_a_pod
-from drills.faults.model import Fault, Kind, Layer, Moves, Place
-from drills.site import EDGE, GATEWAY
+from drills.faults.model import Fault, Kind, Layer, Moves, Strike
+from drills.stack import EDGE, GATEWAY
 
 LOSS = 0.05
 """Share of packets that one in twenty is."""
@@ -15,70 +15,70 @@ LOSS = 0.05
 _PACKETS = "packets are dropped on the nodes"
 
 
-def _cut(place: Place) -> None:
-    if place.site.is_local:
-        network.apply(place, "region-cut", network.between(place, place.site.clusters))
+def _cut(strike: Strike) -> None:
+    if strike.stack.is_local:
+        network.apply(strike, "region-cut", network.between(strike, strike.stack.clusters))
     else:
-        services.close(place, GATEWAY.namespace, GATEWAY.name)
+        services.close(strike, GATEWAY.namespace, GATEWAY.name)
 
 
-def _selector(place: Place) -> dict[str, str]:
+def _selector(strike: Strike) -> dict[str, str]:
     """Remembers the selector's owner, where the Service is going to be closed."""
-    if place.site.is_local:
+    if strike.stack.is_local:
         return {}
-    return fields.remember(place, services.closed(GATEWAY.namespace, GATEWAY.name))
+    return fields.remember(strike, services.closed(GATEWAY.namespace, GATEWAY.name))
 
 
-def _uncut(place: Place) -> None:
-    here = dataclasses.replace(place, site=dataclasses.replace(place.site, elsewhere=False))
-    if here.site.is_local:  # however it was cut off
+def _uncut(strike: Strike) -> None:
+    here = dataclasses.replace(strike, stack=dataclasses.replace(strike.stack, elsewhere=False))
+    if here.stack.is_local:  # however it was cut off
         network.mend(here, "region-cut")
-    if services.is_closed(place, GATEWAY.namespace, GATEWAY.name):
-        services.open_again(place, GATEWAY.namespace, GATEWAY.name)
+    if services.is_closed(strike, GATEWAY.namespace, GATEWAY.name):
+        services.open_again(strike, GATEWAY.namespace, GATEWAY.name)
 
 
-def _cut_seen(place: Place) -> bool:
-    if place.site.is_local and network.is_there(place, "region-cut"):
+def _cut_seen(strike: Strike) -> bool:
+    if strike.stack.is_local and network.is_there(strike, "region-cut"):
         return True
-    return services.is_closed(place, GATEWAY.namespace, GATEWAY.name)
+    return services.is_closed(strike, GATEWAY.namespace, GATEWAY.name)
 
 
-def _cut_link(place: Place) -> None:
-    others = [name for name in place.site.clusters if name != EDGE]
-    network.apply(place, "link-cut", network.between(place, others))
+def _cut_link(strike: Strike) -> None:
+    others = [name for name in strike.stack.clusters if name != EDGE]
+    network.apply(strike, "link-cut", network.between(strike, others))
 
 
-def _uncut_link(place: Place) -> None:
-    network.mend(place, "link-cut")
+def _uncut_link(strike: Strike) -> None:
+    network.mend(strike, "link-cut")
 
 
-def _link_seen(place: Place) -> bool:
-    return network.is_there(place, "link-cut")
+def _link_seen(strike: Strike) -> bool:
+    return network.is_there(strike, "link-cut")
 
 
-def _lose(place: Place) -> None:
-    network.apply(place, "packet-loss", network.between(place, place.site.clusters, LOSS))
+def _lose(strike: Strike) -> None:
+    network.apply(strike, "packet-loss", network.between(strike, strike.stack.clusters, LOSS))
 
 
-def _lose_no_more(place: Place) -> None:
-    network.mend(place, "packet-loss")
+def _lose_no_more(strike: Strike) -> None:
+    network.mend(strike, "packet-loss")
 
 
-def _loss_seen(place: Place) -> bool:
-    return network.is_there(place, "packet-loss")
+def _loss_seen(strike: Strike) -> bool:
+    return network.is_there(strike, "packet-loss")
 
 
-def _cut_control(place: Place) -> None:
-    network.apply(place, "edge-control-cut", network.to_api_server(place))
+def _cut_control(strike: Strike) -> None:
+    network.apply(strike, "edge-control-cut", network.to_api_server(strike))
 
 
-def _uncut_control(place: Place) -> None:
-    network.mend(place, "edge-control-cut")
-    run_a_pod(place)  # connections of before may hang for as long again
+def _uncut_control(strike: Strike) -> None:
+    network.mend(strike, "edge-control-cut")
+    run_a_pod(strike)  # connections of before may hang for as long again
 
 
-def _control_cut_seen(place: Place) -> bool:
-    return network.is_there(place, "edge-control-cut")
+def _control_cut_seen(strike: Strike) -> bool:
+    return network.is_there(strike, "edge-control-cut")
 
 
 FAULTS = (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from drills.site import Site
+from drills.stack import Stack
 from drills.traffic import Objectives
 from localkube.spec import ClusterSpec
 
@@ -53,29 +53,29 @@ class Moves(StrEnum):
 
 
 @dataclass(frozen=True)
-class Place:
+class Strike:
     """Where a fault strikes, and what it has to remember of the time before."""
 
-    site: Site
+    stack: Stack
     cluster: str
     memory: Mapping[str, str] = field(default_factory=dict)
 
     def kubectl(self, *arguments: str, seconds: float = 20, check: bool = True) -> str:
-        """What kubectl prints about this cluster. Raises UserError (see `Site.kubectl`)."""
-        return self.site.kubectl(self.cluster, *arguments, seconds=seconds, check=check)
+        """What kubectl prints about this cluster. Raises UserError (see `Stack.kubectl`)."""
+        return self.stack.kubectl(self.cluster, *arguments, seconds=seconds, check=check)
 
     @property
     def spec(self) -> ClusterSpec:
         """The embedded cluster. Raises UserError where the cluster is none of ours."""
-        return self.site.spec(self.cluster)
+        return self.stack.spec(self.cluster)
 
 
-def nothing(_: Place) -> dict[str, str]:
+def nothing(_: Strike) -> dict[str, str]:
     """Does nothing, and has nothing to remember."""
     return {}
 
 
-def never(_: Place) -> bool:
+def never(_: Strike) -> bool:
     """The fault leaves nothing that could be seen, or heals by itself."""
     return False
 
@@ -92,8 +92,8 @@ class Fault:
     kind: Kind
     what: str
     """What it does, in one sentence."""
-    break_: Callable[[Place], None]
-    mend: Callable[[Place], None]
+    break_: Callable[[Strike], None]
+    mend: Callable[[Strike], None]
     moves: Moves = Moves.ALL
     edge: bool = False
     """Whether it strikes the edge instead of an application cluster."""
@@ -103,13 +103,13 @@ class Fault:
     """Kinds of the application's workload that it can be made in; empty: it does not matter."""
     portal: str = ""
     """What it needs of the demo's own application; empty when any will do."""
-    seen: Callable[[Place], bool] = never
+    seen: Callable[[Strike], bool] = never
     """Whether the fault can be seen to be in force, without any record of it."""
-    prepare: Callable[[Place], object] = nothing
+    prepare: Callable[[Strike], object] = nothing
     """What costs no client anything and is done before the fault counts as begun."""
-    remember: Callable[[Place], dict[str, str]] = nothing
+    remember: Callable[[Strike], dict[str, str]] = nothing
     """What `mend` has to know of the time before; recorded before `break_` is called."""
-    during: Callable[[Site, str], tuple[str, ...]] | None = None
+    during: Callable[[Stack, str], tuple[str, ...]] | None = None
     """Which clusters answer while it is in force, where `moves` cannot say."""
     in_flight: int = 0
     """Requests that may be lost, because nobody is left to send them again."""
@@ -121,17 +121,17 @@ class Fault:
         """What is promised to clients while it is in force."""
         return dataclasses.replace(OBJECTIVES[self.kind], lost=self.in_flight)
 
-    def objectives_at(self, site: Site) -> Objectives:
-        """The same at a site: where kubectl strikes, traffic has that much longer to move."""
+    def objectives_at(self, stack: Stack) -> Objectives:
+        """The same for a stack: where kubectl strikes, traffic has that much longer to move."""
         found = self.objectives
-        if site.is_local or found.moved is None:
+        if stack.is_local or found.moved is None:
             return found
         return dataclasses.replace(found, moved=found.moved + KUBECTL_SECONDS)
 
-    def unavailable(self, site: Site) -> str:
+    def unavailable(self, stack: Stack) -> str:
         """Why it cannot be done there; empty if it can."""
-        if self.machine and not site.is_local:
+        if self.machine and not stack.is_local:
             return f"needs the machine below the cluster: {self.machine}"
-        if self.portal and not site.application.is_portal:
+        if self.portal and not stack.application.is_portal:
             return f"needs the application of manifests/app.yaml: {self.portal}"
-        return site.application.lacks(self.workloads) if self.workloads else ""
+        return stack.application.lacks(self.workloads) if self.workloads else ""

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from drills.faults.model import Place
+from drills.faults.model import Strike
 from localkube.node import config_file
 from localkube.spec import API_PORT, Node, node_range, pod_range
 from localkube.supervision import find
@@ -41,35 +41,35 @@ def rules(name: str, drops: Drops) -> str:
     return "\n".join(["*mangle", f":{chain} - [0:0]", *lines, *jumps, "COMMIT", ""])
 
 
-def between(place: Place, clusters: Iterable[str], share: float = 1.0) -> Drops:
+def between(strike: Strike, clusters: Iterable[str], share: float = 1.0) -> Drops:
     """All packets between the struck cluster and the other ones, or a share of them."""
-    indexes = [place.site.spec(name).index for name in clusters if name != place.cluster]
+    indexes = [strike.stack.spec(name).index for name in clusters if name != strike.cluster]
     others = [cidr for index in indexes for cidr in (node_range(index), pod_range(index))]
     some = "" if share >= 1 else f" -m statistic --mode random --probability {share}"
     matches = [f"{side} {cidr}{some}" for cidr in others for side in ("-s", "-d")]
     return Drops(matches, ("PREROUTING -i eth0", "POSTROUTING -o eth0"))
 
 
-def to_api_server(place: Place) -> Drops:
+def to_api_server(strike: Strike) -> Drops:
     """All packets from the struck cluster's own nodes and pods to its API server."""
-    index = place.spec.index
+    index = strike.spec.index
     own = (node_range(index), pod_range(index))
     return Drops([f"-s {cidr} -p tcp --dport {API_PORT}" for cidr in own], ("INPUT",))
 
 
-def apply(place: Place, name: str, drops: Drops) -> None:
+def apply(strike: Strike, name: str, drops: Drops) -> None:
     """Lets packets vanish on all nodes of the struck cluster. Raises UserError."""
-    mend(place, name)
-    for node in place.spec.members:
+    mend(strike, name)
+    for node in strike.spec.members:
         _inside(node, "iptables-restore", "--wait", "--noflush", text=rules(name, drops))
         if not has(node, name):
             raise UserError(f"{node.name}: the rules of {name} are not there")
 
 
-def mend(place: Place, name: str) -> None:
+def mend(strike: Strike, name: str) -> None:
     """Takes the rules away; a node that is down has none."""
     chain = PREFIX + name
-    for node in place.spec.members:
+    for node in strike.spec.members:
         if not has(node, name):
             continue
         for rule in _inside(node, *_MANGLE, "-S").stdout.splitlines():
@@ -79,9 +79,9 @@ def mend(place: Place, name: str) -> None:
             _inside(node, *_MANGLE, action, chain)
 
 
-def is_there(place: Place, name: str) -> bool:
+def is_there(strike: Strike, name: str) -> bool:
     """Whether any node of the cluster has the rules."""
-    return any(has(node, name) for node in place.spec.members)
+    return any(has(node, name) for node in strike.spec.members)
 
 
 def has(node: Node, name: str) -> bool:

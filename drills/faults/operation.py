@@ -7,34 +7,34 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drills import update
-from drills.faults.model import Fault, Kind, Layer, Moves, Place
-from drills.site import Site
+from drills.faults.model import Fault, Kind, Layer, Moves, Strike
+from drills.stack import Stack
 
 CERTIFICATES = "**:Certificate::**"
 """URNs of the stack's certificates; not of its authority, whose type ends otherwise."""
 
 
-def _switch(place: Place) -> None:
-    update.up(place.site, {**place.site.changes, "lbMode": _other_mode(place.site)})
+def _switch(strike: Strike) -> None:
+    update.up(strike.stack, {**strike.stack.changes, "lbMode": _other_mode(strike.stack)})
 
 
-def _back(place: Place) -> None:
-    update.up(place.site, place.site.changes)
+def _back(strike: Strike) -> None:
+    update.up(strike.stack, strike.stack.changes)
 
 
-def _other_mode(site: Site) -> str:
-    return "standby" if site.mode == "active" else "active"
+def _other_mode(stack: Stack) -> str:
+    return "standby" if stack.mode == "active" else "active"
 
 
-def _after_switch(site: Site, _: str) -> tuple[str, ...]:
-    if _other_mode(site) == "standby":
-        return (update.setting(site.stack, "activeCluster") or site.application_clusters[0],)
-    return _weighted(_clusters(site))
+def _after_switch(stack: Stack, _: str) -> tuple[str, ...]:
+    if _other_mode(stack) == "standby":
+        return (update.setting(stack.name, "activeCluster") or stack.application_clusters[0],)
+    return _weighted(_clusters(stack))
 
 
-def _clusters(site: Site) -> list[dict[str, Any]]:
+def _clusters(stack: Stack) -> list[dict[str, Any]]:
     """The application clusters of the settings, which may be text as well."""
-    known = update.setting(site.stack, "clusters")
+    known = update.setting(stack.name, "clusters")
     return list(json.loads(known) if isinstance(known, str) else known)
 
 
@@ -42,31 +42,31 @@ def _weighted(clusters: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(each["name"] for each in clusters if int(each.get("weight", 100)))
 
 
-def _renew(place: Place) -> None:
-    update.up(place.site, place.site.changes, replace=CERTIFICATES)
+def _renew(strike: Strike) -> None:
+    update.up(strike.stack, strike.stack.changes, replace=CERTIFICATES)
 
 
-def _evacuate(place: Place) -> None:
-    update.up(place.site, evacuated(place.site, place.cluster))
+def _evacuate(strike: Strike) -> None:
+    update.up(strike.stack, evacuated(strike.stack, strike.cluster))
 
 
-def evacuated(site: Site, cluster: str) -> update.Changes:
+def evacuated(stack: Stack, cluster: str) -> update.Changes:
     """The settings that take all traffic from one cluster and leave it as a standby."""
-    known = _clusters(site)
+    known = _clusters(stack)
     clusters = [{**each, "weight": 0} if each["name"] == cluster else each for each in known]
-    return {**site.changes, "lbMode": "active", "clusters": clusters}
+    return {**stack.changes, "lbMode": "active", "clusters": clusters}
 
 
-def _others(site: Site, cluster: str) -> tuple[str, ...]:
-    return _weighted(evacuated(site, cluster)["clusters"])
+def _others(stack: Stack, cluster: str) -> tuple[str, ...]:
+    return _weighted(evacuated(stack, cluster)["clusters"])
 
 
-def _set(place: Place) -> None:
-    update.up(place.site, json.loads(place.memory["changes"]))
+def _set(strike: Strike) -> None:
+    update.up(strike.stack, json.loads(strike.memory["changes"]))
 
 
-def _own(place: Place) -> None:
-    update.up(place.site)
+def _own(strike: Strike) -> None:
+    update.up(strike.stack)
 
 
 OTHER_SETTINGS = Fault(

@@ -12,8 +12,8 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from drills.faults.model import Place
-from drills.site import until
+from drills.faults.model import Strike
+from drills.stack import until
 from toolchain.errors import UserError
 
 _PAUSE = "pause"
@@ -23,36 +23,38 @@ SECONDS = 5
 """How long the kernel may take for a signal."""
 
 
-def envoys(place: Place, proc: Path = Path("/proc")) -> list[int]:
+def envoys(strike: Strike, proc: Path = Path("/proc")) -> list[int]:
     """Return the process ids of the gateway's Envoys, which call themselves as their cluster."""
-    return [pid for pid, words, _ in _in_cgroup(place, proc) if _is_gateway(words, place.cluster)]
+    return [pid for pid, words, _ in _in_cgroup(strike, proc) if _is_gateway(words, strike.cluster)]
 
 
-def of_pods(place: Place, uids: Iterable[str], proc: Path = Path("/proc")) -> list[int]:
+def of_pods(strike: Strike, uids: Iterable[str], proc: Path = Path("/proc")) -> list[int]:
     """Return the process ids of pods, by the pods' `metadata.uid`, the oldest first."""
     groups = [f"/pod{uid}/" for uid in uids]
     return [
-        pid for pid, _, group in _in_cgroup(place, proc) if any(part in group for part in groups)
+        pid for pid, _, group in _in_cgroup(strike, proc) if any(part in group for part in groups)
     ]
 
 
-def of_application(place: Place) -> list[list[int]]:
+def of_application(strike: Strike) -> list[list[int]]:
     """Return the process ids of each running pod of the application. Raises UserError."""
-    known = place.site.application
+    known = strike.stack.application
     which = ("pods", "--namespace", known.namespace, "--selector", known.label_selector)
-    found = place.site.get(place.cluster, *which, "--field-selector=status.phase=Running")["items"]
-    pids = [of_pods(place, [pod["metadata"]["uid"]]) for pod in found]
+    found = strike.stack.get(strike.cluster, *which, "--field-selector=status.phase=Running")[
+        "items"
+    ]
+    pids = [of_pods(strike, [pod["metadata"]["uid"]]) for pod in found]
     if not any(pids):
-        raise UserError(f"{place.cluster}: no process of {known.name} runs that could be struck")
+        raise UserError(f"{strike.cluster}: no process of {known.name} runs that could be struck")
     return [each for each in pids if each]
 
 
-def of_other_pods(place: Place, proc: Path = Path("/proc")) -> list[int]:
+def of_other_pods(strike: Strike, proc: Path = Path("/proc")) -> list[int]:
     """Return the process ids of all pods but the gateway's, without asking the API server."""
     return [
         pid
-        for pid, words, group in _in_cgroup(place, proc)
-        if "/pod" in group and not _is_gateway(words, place.cluster)
+        for pid, words, group in _in_cgroup(strike, proc)
+        if "/pod" in group and not _is_gateway(words, strike.cluster)
     ]
 
 
@@ -89,12 +91,12 @@ def is_frozen(pids: Iterable[int]) -> bool:
     return any(_state(pid) == "T" for pid in pids)
 
 
-def _in_cgroup(place: Place, proc: Path) -> Iterator[tuple[int, list[str], str]]:
+def _in_cgroup(strike: Strike, proc: Path) -> Iterator[tuple[int, list[str], str]]:
     """Return process id, command line and cgroups of all in the cluster's nodes, the oldest first.
 
     Those that only keep a pod's network are left out.
     """
-    groups = [f"{node.cgroup}/" for node in place.spec.members]
+    groups = [f"{node.cgroup}/" for node in strike.spec.members]
     for pid in sorted(int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()):
         with contextlib.suppress(OSError):  # it has just ended
             group = (proc / str(pid) / "cgroup").read_text()

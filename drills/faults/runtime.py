@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from drills.application import PORTAL
-from drills.faults.model import Place
+from drills.faults.model import Strike
 from toolchain.errors import UserError
 
 DELAY = "fault.http.delay.fixed_delay_percent"
@@ -26,37 +26,39 @@ while read -r line <&3; do echo "$line"; done
 """
 
 
-def set_all(place: Place, values: Mapping[str, int | None]) -> None:
+def set_all(strike: Strike, values: Mapping[str, int | None]) -> None:
     """Sets percentages in every pod; None takes the setting back. Raises UserError."""
     query = "&".join(f"{key}={'' if value is None else value}" for key, value in values.items())
-    answers = _ask(place, "POST", f"/runtime_modify?{query}")
+    answers = _ask(strike, "POST", f"/runtime_modify?{query}")
     for pod, answer in answers.items():
         if not answer.startswith("HTTP/1.1 200"):
             said = (answer.splitlines() or ["nothing"])[0]
-            raise UserError(f"{place.cluster}: {pod} does not take the setting: {said}")
+            raise UserError(f"{strike.cluster}: {pod} does not take the setting: {said}")
     if not answers and any(value is not None for value in values.values()):
-        raise UserError(f"{place.cluster}: web-portal has no running pod to strike")
+        raise UserError(f"{strike.cluster}: web-portal has no running pod to strike")
 
 
-def is_set(place: Place, key: str, value: int) -> bool:
+def is_set(strike: Strike, key: str, value: int) -> bool:
     """Whether any pod has this percentage."""
     entry = re.compile(rf'"{re.escape(key)}":.*?"final_value": *"(\d+)"', re.DOTALL)
-    found = map(entry.search, _ask(place, "GET", "/runtime").values())
+    found = map(entry.search, _ask(strike, "GET", "/runtime").values())
     return any(match and int(match[1]) == value for match in found)
 
 
-def _ask(place: Place, method: str, path: str) -> dict[str, str]:
+def _ask(strike: Strike, method: str, path: str) -> dict[str, str]:
     """What the admin port of each running pod answers, asked all at the same time."""
     namespace, name = PORTAL
     which = ("pods", "--namespace", namespace, "--selector", f"app={name}")
-    found = place.site.get(place.cluster, *which, "--field-selector=status.phase=Running")["items"]
+    found = strike.stack.get(strike.cluster, *which, "--field-selector=status.phase=Running")[
+        "items"
+    ]
     pods = [
         pod["metadata"]["name"] for pod in found if not pod["metadata"].get("deletionTimestamp")
     ]
 
     def ask(pod: str) -> str:
         where = (pod, "--namespace", namespace, "--container", name)
-        return place.kubectl("exec", *where, "--", "/bin/bash", "-c", _ASK, method, path)
+        return strike.kubectl("exec", *where, "--", "/bin/bash", "-c", _ASK, method, path)
 
     with ThreadPoolExecutor(max_workers=max(1, len(pods))) as pool:
         return dict(zip(pods, pool.map(ask, pods), strict=True))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from drills.faults import fields
 from drills.faults.fields import Field
-from drills.faults.model import Place
-from drills.site import until
+from drills.faults.model import Strike
+from drills.stack import until
 
 CLOSED = "resiliency.demo/closed"
 """Label in the selector of a Service that is closed: no pod has it."""
@@ -20,29 +20,29 @@ def closed(namespace: str, name: str) -> Field:
     return Field("Service", namespace, name, path, owned=path[:-1], is_added=True)
 
 
-def close(place: Place, namespace: str, name: str) -> None:
+def close(strike: Strike, namespace: str, name: str) -> None:
     """Leads a Service to no pod; returns when its endpoints are gone."""
-    fields.put(place, closed(namespace, name), "true")
-    what = f"Service {name} of {place.cluster} has no endpoints"
-    until(lambda: not endpoints(place, namespace, name), what, SECONDS)
+    fields.put(strike, closed(namespace, name), "true")
+    what = f"Service {name} of {strike.cluster} has no endpoints"
+    until(lambda: not endpoints(strike, namespace, name), what, SECONDS)
 
 
-def open_again(place: Place, namespace: str, name: str) -> None:
+def open_again(strike: Strike, namespace: str, name: str) -> None:
     """Leads a Service to its pods again; returns when it has endpoints."""
-    fields.give_back(place, closed(namespace, name))
-    what = f"Service {name} of {place.cluster} leads to pods"
-    until(lambda: endpoints(place, namespace, name) > 0, what, 120)
+    fields.give_back(strike, closed(namespace, name))
+    what = f"Service {name} of {strike.cluster} leads to pods"
+    until(lambda: endpoints(strike, namespace, name) > 0, what, 120)
 
 
-def is_closed(place: Place, namespace: str, name: str) -> bool:
+def is_closed(strike: Strike, namespace: str, name: str) -> bool:
     """Whether the Service was closed by `close`."""
-    return fields.is_put(place, closed(namespace, name))
+    return fields.is_put(strike, closed(namespace, name))
 
 
-def endpoints(place: Place, namespace: str, name: str) -> int:
+def endpoints(strike: Strike, namespace: str, name: str) -> int:
     """How many ready addresses the Service leads to."""
     which = ("endpointslices", "--namespace", namespace)
     selector = f"--selector=kubernetes.io/service-name={name}"
-    slices = place.site.get(place.cluster, *which, selector)["items"]
+    slices = strike.stack.get(strike.cluster, *which, selector)["items"]
     ready = (e["conditions"].get("ready") for each in slices for e in each.get("endpoints") or [])
     return sum(bool(known) for known in ready)

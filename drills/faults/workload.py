@@ -4,118 +4,118 @@ from __future__ import annotations
 
 from drills.application import ROLLED_OUT, SCALABLE
 from drills.faults import deployments, fields, processes, runtime
-from drills.faults.model import Fault, Kind, Layer, Moves, Place
+from drills.faults.model import Fault, Kind, Layer, Moves, Strike
 
 _ANSWERS = "its Envoy delays and aborts requests on demand"
 
 
-def _gone(place: Place) -> None:
-    known = place.site.application
-    deployments.scale_to_zero(place, known.workload, known.label_selector)
+def _gone(strike: Strike) -> None:
+    known = strike.stack.application
+    deployments.scale_to_zero(strike, known.workload, known.label_selector)
 
 
-def _size(place: Place) -> dict[str, str]:
-    return fields.remember(place, deployments.replicas(place.site.application.workload))
+def _size(strike: Strike) -> dict[str, str]:
+    return fields.remember(strike, deployments.replicas(strike.stack.application.workload))
 
 
-def _restore(place: Place) -> None:
-    deployments.restore(place, place.site.application.workload)
+def _restore(strike: Strike) -> None:
+    deployments.restore(strike, strike.stack.application.workload)
 
 
-def _gone_seen(place: Place) -> bool:
-    return deployments.is_gone(place, place.site.application.workload)
+def _gone_seen(strike: Strike) -> bool:
+    return deployments.is_gone(strike, strike.stack.application.workload)
 
 
-def _kill_one(place: Place) -> None:
-    known = place.site.application
-    if place.site.is_local:
-        processes.kill(processes.of_application(place)[0])
+def _kill_one(strike: Strike) -> None:
+    known = strike.stack.application
+    if strike.stack.is_local:
+        processes.kill(processes.of_application(strike)[0])
     else:
-        deployments.delete_one_pod(place, known.namespace, known.label_selector)
+        deployments.delete_one_pod(strike, known.namespace, known.label_selector)
 
 
-def _wait(place: Place) -> None:
-    deployments.wait_ready(place, place.site.application.workload)
+def _wait(strike: Strike) -> None:
+    deployments.wait_ready(strike, strike.stack.application.workload)
 
 
-def _what(place: Place) -> str:
-    return f"{place.site.application.name} of {place.cluster}"
+def _what(strike: Strike) -> str:
+    return f"{strike.stack.application.name} of {strike.cluster}"
 
 
-def _freeze(place: Place) -> None:
-    pids = [pid for pod in processes.of_application(place) for pid in pod]
-    processes.freeze(pids, _what(place))
+def _freeze(strike: Strike) -> None:
+    pids = [pid for pod in processes.of_application(strike) for pid in pod]
+    processes.freeze(pids, _what(strike))
 
 
-def _thaw(place: Place) -> None:
-    processes.thaw(lambda: processes.of_other_pods(place), _what(place))
-    _wait(place)
+def _thaw(strike: Strike) -> None:
+    processes.thaw(lambda: processes.of_other_pods(strike), _what(strike))
+    _wait(strike)
 
 
-def _frozen(place: Place) -> bool:
-    return processes.is_frozen(processes.of_other_pods(place))
+def _frozen(strike: Strike) -> bool:
+    return processes.is_frozen(processes.of_other_pods(strike))
 
 
-def _slow(place: Place) -> None:
-    runtime.set_all(place, {runtime.DELAY: 100})
+def _slow(strike: Strike) -> None:
+    runtime.set_all(strike, {runtime.DELAY: 100})
 
 
-def _some_errors(place: Place) -> None:
-    runtime.set_all(place, {runtime.ABORT: 20})
+def _some_errors(strike: Strike) -> None:
+    runtime.set_all(strike, {runtime.ABORT: 20})
 
 
-def _errors(place: Place) -> None:
-    runtime.set_all(place, {runtime.ABORT: 100})
+def _errors(strike: Strike) -> None:
+    runtime.set_all(strike, {runtime.ABORT: 100})
 
 
-def _slow_seen(place: Place) -> bool:
-    return runtime.is_set(place, runtime.DELAY, 100)
+def _slow_seen(strike: Strike) -> bool:
+    return runtime.is_set(strike, runtime.DELAY, 100)
 
 
-def _some_errors_seen(place: Place) -> bool:
-    return runtime.is_set(place, runtime.ABORT, 20)
+def _some_errors_seen(strike: Strike) -> bool:
+    return runtime.is_set(strike, runtime.ABORT, 20)
 
 
-def _errors_seen(place: Place) -> bool:
-    return runtime.is_set(place, runtime.ABORT, 100)
+def _errors_seen(strike: Strike) -> bool:
+    return runtime.is_set(strike, runtime.ABORT, 100)
 
 
-def _good_again(place: Place) -> None:
-    runtime.set_all(place, {runtime.DELAY: None, runtime.ABORT: None})
+def _good_again(strike: Strike) -> None:
+    runtime.set_all(strike, {runtime.DELAY: None, runtime.ABORT: None})
 
 
-def _bad_image(place: Place) -> None:
-    known = place.site.application
-    deployments.spoil_image(place, known.workload, known.label_selector)
+def _bad_image(strike: Strike) -> None:
+    known = strike.stack.application
+    deployments.spoil_image(strike, known.workload, known.label_selector)
 
 
-def _image(place: Place) -> dict[str, str]:
-    workload = place.site.application.workload
-    return fields.remember(place, deployments.image(place, workload))
+def _image(strike: Strike) -> dict[str, str]:
+    workload = strike.stack.application.workload
+    return fields.remember(strike, deployments.image(strike, workload))
 
 
-def _good_image(place: Place) -> None:
-    deployments.restore_image(place, place.site.application.workload)
+def _good_image(strike: Strike) -> None:
+    deployments.restore_image(strike, strike.stack.application.workload)
 
 
-def _image_seen(place: Place) -> bool:
-    return deployments.is_spoilt(place, place.site.application.workload)
+def _image_seen(strike: Strike) -> bool:
+    return deployments.is_spoilt(strike, strike.stack.application.workload)
 
 
-def _restart(place: Place) -> None:
-    deployments.restart(place, place.site.application.workload)
+def _restart(strike: Strike) -> None:
+    deployments.restart(strike, strike.stack.application.workload)
 
 
-def _unrestarted(place: Place) -> dict[str, str]:
-    return fields.remember(place, deployments.restarted(place.site.application.workload))
+def _unrestarted(strike: Strike) -> dict[str, str]:
+    return fields.remember(strike, deployments.restarted(strike.stack.application.workload))
 
 
-def _roll_back(place: Place) -> None:
-    deployments.roll_back(place, place.site.application.workload)
+def _roll_back(strike: Strike) -> None:
+    deployments.roll_back(strike, strike.stack.application.workload)
 
 
-def _restarted(place: Place) -> bool:
-    return deployments.is_restarted(place, place.site.application.workload)
+def _restarted(strike: Strike) -> bool:
+    return deployments.is_restarted(strike, strike.stack.application.workload)
 
 
 FAULTS = (

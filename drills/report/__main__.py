@@ -46,9 +46,9 @@ def _run(names: Sequence[str]) -> int:
 
 def _place(name: str) -> Path:
     """Gives the record that is meant: a path, or a run's name. Raises record.RecordError."""
-    for place in (Path(name), REPORTS / name):
-        if place.exists():
-            return place
+    for strike in (Path(name), REPORTS / name):
+        if strike.exists():
+            return strike
     known = sorted(file.parent.name for file in REPORTS.glob(f"*/{record.FILE}"))[-5:]
     shown = f" The latest runs: {', '.join(known)}" if known else ""
     raise record.RecordError(f"There is no run {name!r}.{shown}")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from drills import drift, reconcile, stack_objects
-from drills.site import Site
+from drills.stack import Stack
 from drills.stack_objects import REPLICAS, StackObject
 from foundation.managed_fields import MANAGER, Path, value_at
 from tests.managed_fields import STACK, entry, taken
@@ -208,14 +208,14 @@ def test_a_cluster_that_does_not_answer_is_named_and_the_others_are_looked_at(
     objects = [WANTED, StackObject(WEST, deployment(), STACK)]
     monkeypatch.setattr(stack_objects, "load", lambda _: objects)
 
-    def kubectl(_: Site, cluster: str, *arguments: str, **more: Any) -> str:
+    def kubectl(_: Stack, cluster: str, *arguments: str, **more: Any) -> str:
         if cluster == WEST:
             raise UserError(f"{WEST}: no answer")
         assert arguments[0] == "get"
         return ""
 
-    monkeypatch.setattr(Site, "kubectl", kubectl)
-    found = reconcile.look(site())
+    monkeypatch.setattr(Stack, "kubectl", kubectl)
+    found = reconcile.look(stack())
     assert [each.line for each in found.drifts] == [f"{EAST}: Deployment shop/shop: is missing"]
     assert found.silent == {WEST: "no answer"}
 
@@ -227,7 +227,7 @@ def test_an_object_that_is_refused_is_named_and_the_others_are_compared(
     other["metadata"]["name"] = "other"
     monkeypatch.setattr(stack_objects, "load", lambda _: [WANTED, StackObject(EAST, other, STACK)])
 
-    def kubectl(_: Site, cluster: str, *arguments: str, stdin: str, **more: Any) -> str:
+    def kubectl(_: Stack, cluster: str, *arguments: str, stdin: str, **more: Any) -> str:
         items = json.loads(stdin)["items"]
         names = [item["metadata"]["name"] for item in items]
         if arguments[0] == "apply" and "other" in names:
@@ -236,11 +236,11 @@ def test_an_object_that_is_refused_is_named_and_the_others_are_compared(
             item["metadata"]["managedFields"] = [entry(STACK, "Apply", REPLICAS, IMAGE)]
         return json.dumps(items[0] if len(items) == 1 else {"kind": "List", "items": items})
 
-    monkeypatch.setattr(Site, "kubectl", kubectl)
-    assert [each.line for each in reconcile.look(site()).drifts] == [
+    monkeypatch.setattr(Stack, "kubectl", kubectl)
+    assert [each.line for each in reconcile.look(stack()).drifts] == [
         f"{EAST}: Deployment shop/other: cannot be compared: field is immutable"
     ]
 
 
-def site() -> Any:
-    return Site("west", None, None, {EAST: 100, WEST: 100}, "active")  # type: ignore[arg-type]
+def stack() -> Any:
+    return Stack("west", None, None, {EAST: 100, WEST: 100}, "active")  # type: ignore[arg-type]

@@ -15,13 +15,13 @@ import pytest
 import yaml
 
 from drills import __main__ as command
-from drills import action, drill, observer, rails, update, walk
+from drills import action, drill, observer, preconditions, presentation, update
 from drills.application import Application, Workload
-from drills.book import Book, Entry
 from drills.drill import due_shares, is_back, settled
-from drills.faults import FAULTS, KNOWN, Fault, Moves, Place, named, network, operation, processes
+from drills.faults import FAULTS, KNOWN, Fault, Moves, Strike, named, network, operation, processes
+from drills.journal import Entry, Journal
 from drills.prediction import Order, predict, score, struck_by_default
-from drills.site import EDGE, GATEWAY, Site
+from drills.stack import EDGE, GATEWAY, Stack
 from drills.traffic import Sample, target
 from localkube.spec import ClusterSpec
 from tests import isolation
@@ -44,9 +44,9 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     monkeypatch.setattr(environment, "PROJECT", folder)
 
 
-def site(folder: Path) -> Site:
+def stack(folder: Path) -> Stack:
     weights = {EAST: 100, WEST: 100}
-    return Site("west", folder, folder / "kubeconfig", weights, "active", order=ACTIVE)
+    return Stack("west", folder, folder / "kubeconfig", weights, "active", order=ACTIVE)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -63,7 +63,7 @@ def test_names_are_unique_and_each_layer_is_there() -> None:
 
 
 def test_without_the_machine_below_what_needs_it_says_why(tmp_path: Path) -> None:
-    elsewhere = site(tmp_path)
+    elsewhere = stack(tmp_path)
     assert not elsewhere.is_local
     assert "machine below" in named("packet-loss").unavailable(elsewhere)
     assert named("workload-gone").unavailable(elsewhere) == ""
@@ -98,14 +98,14 @@ def test_with_an_application_of_ones_own_what_cannot_be_done_says_why(
 ) -> None:
     workload = {"kind": kind, "name": "web"}
     shop = Application.of({**SHOP, "workload": workload})
-    reason = named(fault).unavailable(dataclasses.replace(site(tmp_path), application=shop))
+    reason = named(fault).unavailable(dataclasses.replace(stack(tmp_path), application=shop))
     assert reason.startswith(said) and bool(reason) == bool(said)
     assert "\n" not in reason
 
 
 def test_a_service_without_a_workload_in_the_manifest_says_so(tmp_path: Path) -> None:
     shop = Application.of({**SHOP, "workload": None})
-    there = dataclasses.replace(site(tmp_path), application=shop)
+    there = dataclasses.replace(stack(tmp_path), application=shop)
     assert "the manifest has none there" in named("workload-gone").unavailable(there)
     assert named("gateway-gone").unavailable(there) == ""
 
@@ -131,7 +131,7 @@ OUTPUTS: dict[str, Any] = {
 def test_a_site_is_what_the_outputs_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(target, "_outputs", lambda *_: OUTPUTS)
     monkeypatch.setattr(target.environment, "stack_folder", lambda _: tmp_path)
-    found = Site.selected("west")
+    found = Stack.selected("west")
     assert found.order == ((WEST,), (EAST,))
     assert found.application == Application.of(SHOP)
     assert found.application_clusters == (EAST, WEST)
@@ -146,12 +146,12 @@ def test_outputs_of_an_older_program_are_asked_for_in_one_line(
     monkeypatch.setattr(target, "_outputs", lambda *_: left)
     monkeypatch.setattr(target.environment, "stack_folder", lambda _: tmp_path)
     with pytest.raises(UserError, match=r"made: ./demo up west$"):
-        Site.selected("west")
+        Stack.selected("west")
 
 
 def test_processes_are_found_by_their_pods_and_gateways_by_their_name(tmp_path: Path) -> None:
-    place = Place(local_site(tmp_path), EAST)
-    group, other = place.spec.members[0].cgroup, Place(place.site, WEST).spec.members[0].cgroup
+    strike = Strike(local_site(tmp_path), EAST)
+    group, other = strike.spec.members[0].cgroup, Strike(strike.stack, WEST).spec.members[0].cgroup
     running = {
         30: ("/usr/local/bin/envoy\0--service-cluster\0east-cluster", f"{group}/x/podu-1/c"),
         9: ("python\0app.py", f"{group}/kubepods/burstable/podu-2/c"),
@@ -164,10 +164,10 @@ def test_processes_are_found_by_their_pods_and_gateways_by_their_name(tmp_path: 
         (tmp_path / "proc" / str(pid) / "cmdline").write_text(line)
         (tmp_path / "proc" / str(pid) / "cgroup").write_text(f"1:cpu:{path}\n")
     proc = tmp_path / "proc"
-    assert processes.envoys(place, proc) == [30]
-    assert processes.of_pods(place, ["u-2"], proc) == [9]
-    assert processes.of_pods(place, ["u-2", "u-1"], proc) == [9, 30]
-    assert processes.of_other_pods(place, proc) == [9]
+    assert processes.envoys(strike, proc) == [30]
+    assert processes.of_pods(strike, ["u-2"], proc) == [9]
+    assert processes.of_pods(strike, ["u-2", "u-1"], proc) == [9, 30]
+    assert processes.of_other_pods(strike, proc) == [9]
 
 
 def test_where_kubectl_strikes_traffic_has_longer_to_move_and_nothing_more_is_lost(
@@ -176,12 +176,12 @@ def test_where_kubectl_strikes_traffic_has_longer_to_move_and_nothing_more_is_lo
     gone = named("gateway-gone")
     here, there = (
         gone.objectives_at(local_site(tmp_path)),
-        gone.objectives_at(site(tmp_path / "no")),
+        gone.objectives_at(stack(tmp_path / "no")),
     )
     assert here == gone.objectives
     assert here.moved and there.moved and there.moved > here.moved
     assert (there.lost, there.slowest) == (here.lost, here.slowest)
-    assert named("control-plane-gone").objectives_at(site(tmp_path / "no")).moved is None
+    assert named("control-plane-gone").objectives_at(stack(tmp_path / "no")).moved is None
 
 
 def test_a_misspelt_fault_is_answered_with_the_nearest() -> None:
@@ -228,24 +228,28 @@ def test_a_prediction_is_scored_by_who_answered() -> None:
 
 
 def test_a_healthy_stack_may_be_struck() -> None:
-    assert rails.refusal(named("workload-gone"), EAST, CLUSTERS, WELL, []) == ""
+    assert preconditions.refusal(named("workload-gone"), EAST, CLUSTERS, WELL, []) == ""
 
 
 def test_the_last_healthy_path_is_not_broken() -> None:
     fault = named("gateway-gone")
     ill = {**WELL, WEST: "gateway has 0 of 0 pods ready"}
-    assert "last healthy path" in rails.refusal(fault, EAST, CLUSTERS, ill, [])
+    assert "last healthy path" in preconditions.refusal(fault, EAST, CLUSTERS, ill, [])
     written = [Entry("region-cut", WEST, 0.0)]
-    refused = rails.refusal(fault, EAST, CLUSTERS, WELL, written)
+    refused = preconditions.refusal(fault, EAST, CLUSTERS, WELL, written)
     assert "last healthy path" in refused and "region-cut is in force" in refused
 
 
 def test_an_ill_stack_is_not_struck_and_unknown_clusters_are_named() -> None:
     ill = {**WELL, EDGE: "no answer"}
-    assert "not well" in rails.refusal(named("pod-killed"), EAST, CLUSTERS, ill, [])
-    assert "no cluster 'north'" in rails.refusal(named("pod-killed"), "north", CLUSTERS, WELL, [])
-    assert "strikes corp-edge" in rails.refusal(named("edge-killed"), EAST, CLUSTERS, WELL, [])
-    assert "not corp-edge" in rails.refusal(named("pod-killed"), EDGE, CLUSTERS, WELL, [])
+    assert "not well" in preconditions.refusal(named("pod-killed"), EAST, CLUSTERS, ill, [])
+    assert "no cluster 'north'" in preconditions.refusal(
+        named("pod-killed"), "north", CLUSTERS, WELL, []
+    )
+    assert "strikes corp-edge" in preconditions.refusal(
+        named("edge-killed"), EAST, CLUSTERS, WELL, []
+    )
+    assert "not corp-edge" in preconditions.refusal(named("pod-killed"), EDGE, CLUSTERS, WELL, [])
 
 
 def deployment(wanted: int, ready: int) -> dict[str, Any]:
@@ -265,7 +269,7 @@ def deployment(wanted: int, ready: int) -> dict[str, Any]:
     ],
 )
 def test_what_is_wrong_with_a_cluster_is_said(items: list[dict[str, Any]], said: str) -> None:
-    assert rails.complaint(items, [GATEWAY]) == said
+    assert preconditions.complaint(items, [GATEWAY]) == said
 
 
 def test_a_daemon_set_is_well_when_each_node_has_its_pod() -> None:
@@ -273,55 +277,55 @@ def test_a_daemon_set_is_well_when_each_node_has_its_pod() -> None:
     metadata = {"namespace": "shop", "name": "shop"}
     status = {"desiredNumberScheduled": 2, "numberReady": 1}
     items = [{"kind": "DaemonSet", "metadata": metadata, "spec": {}, "status": status}]
-    assert rails.complaint(items, [wanted]) == "shop has 1 of 2 pods ready"
+    assert preconditions.complaint(items, [wanted]) == "shop has 1 of 2 pods ready"
     items[0]["status"] = {**status, "numberReady": 2}
-    assert rails.complaint(items, [wanted]) == ""
-    assert rails.complaint(items, [wanted._replace(kind="Deployment")]) == "shop is missing"
+    assert preconditions.complaint(items, [wanted]) == ""
+    assert preconditions.complaint(items, [wanted._replace(kind="Deployment")]) == "shop is missing"
 
 
 def test_the_book_is_private_and_keeps_the_first_memory(tmp_path: Path) -> None:
-    book = Book(tmp_path / "west")
+    journal = Journal(tmp_path / "west")
     first = Entry("workload-gone", EAST, 1.0, {"replicas": "2"})
-    assert book.entries() == []
-    assert book.add(first) == first
-    assert book.add(Entry("workload-gone", EAST, 2.0, {"replicas": "0"})) == first
-    book.add(Entry("workload-gone", WEST, 3.0))
-    assert stat.S_IMODE(book.file.stat().st_mode) == 0o600
-    book.remove("workload-gone", EAST)
-    book.remove("workload-gone", EAST)
-    assert [entry.cluster for entry in Book(tmp_path / "west").entries()] == [WEST]
-    assert [path.name for path in book.file.parent.iterdir()] == ["faults.json"]
+    assert journal.entries() == []
+    assert journal.add(first) == first
+    assert journal.add(Entry("workload-gone", EAST, 2.0, {"replicas": "0"})) == first
+    journal.add(Entry("workload-gone", WEST, 3.0))
+    assert stat.S_IMODE(journal.file.stat().st_mode) == 0o600
+    journal.remove("workload-gone", EAST)
+    journal.remove("workload-gone", EAST)
+    assert [entry.cluster for entry in Journal(tmp_path / "west").entries()] == [WEST]
+    assert [path.name for path in journal.file.parent.iterdir()] == ["faults.json"]
 
 
 def test_a_damaged_book_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "faults.json").write_text("[{")
     with pytest.raises(UserError, match="heal-all"):
-        Book(tmp_path).entries()
+        Journal(tmp_path).entries()
 
 
-def local_site(folder: Path) -> Site:
+def local_site(folder: Path) -> Stack:
     """A stack whose clusters run on this machine, as their folders say."""
     for index, name in enumerate((EDGE, EAST, WEST)):
         spec = ClusterSpec(str(folder / "lab"), name, index, 1, 20000 + index)
         spec.folder.mkdir(parents=True)
         spec.save()
-    return site(folder)
+    return stack(folder)
 
 
 def test_packets_vanish_both_ways_and_some_only_by_chance(tmp_path: Path) -> None:
-    place = Place(local_site(tmp_path), EAST)
-    text = network.rules("region-cut", network.between(place, CLUSTERS))
+    strike = Strike(local_site(tmp_path), EAST)
+    text = network.rules("region-cut", network.between(strike, CLUSTERS))
     assert text.startswith("*mangle\n:DRILL-region-cut ") and text.endswith("COMMIT\n")
     assert "-s 10.89.0.48/28 -j DROP" in text and "-d 10.89.0.48/28 -j DROP" in text
     assert "10.89.0.32/28" not in text  # its own nodes
     assert "statistic" not in text
-    some = network.rules("packet-loss", network.between(place, CLUSTERS, 0.05))
+    some = network.rules("packet-loss", network.between(strike, CLUSTERS, 0.05))
     assert "--probability 0.05 -j DROP" in some
 
 
 def test_the_edge_is_cut_off_from_its_own_api_server_only(tmp_path: Path) -> None:
-    place = Place(local_site(tmp_path), EDGE)
-    text = network.rules("edge-control-cut", network.to_api_server(place))
+    strike = Strike(local_site(tmp_path), EDGE)
+    text = network.rules("edge-control-cut", network.to_api_server(strike))
     assert "-s 10.89.0.16/28 -p tcp --dport 6443 -j DROP" in text
     assert "-I INPUT -j DRILL-edge-control-cut" in text
     assert "10.89.0.1/" not in text  # the operator's way in
@@ -354,7 +358,7 @@ def test_wrong_arguments_are_refused(arguments: list[str]) -> None:
 
 def test_somebody_elses_cluster_is_not_struck_from_below(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not run on this machine"):
-        assert Place(site(tmp_path), EAST).spec
+        assert Strike(stack(tmp_path), EAST).spec
 
 
 def test_a_fault_may_say_itself_who_answers() -> None:
@@ -365,13 +369,13 @@ def test_a_fault_may_say_itself_who_answers() -> None:
 def test_the_switch_says_who_answers_in_the_other_mode(tmp_path: Path) -> None:
     switch = named("mode-switch").during
     assert switch
-    assert switch(site(tmp_path), EDGE) == (WEST,)  # stack west's activeCluster
-    standby = dataclasses.replace(site(tmp_path), mode="standby")
+    assert switch(stack(tmp_path), EDGE) == (WEST,)  # stack west's activeCluster
+    standby = dataclasses.replace(stack(tmp_path), mode="standby")
     assert switch(standby, EDGE) == (EAST, WEST)
 
 
 def test_an_evacuated_region_is_a_standby_whatever_the_mode(tmp_path: Path) -> None:
-    changes = operation.evacuated(site(tmp_path), EAST)
+    changes = operation.evacuated(stack(tmp_path), EAST)
     assert changes["lbMode"] == "active"
     weights = {each["name"]: each.get("weight", 100) for each in changes["clusters"]}
     assert weights == {EAST: 0, WEST: 100}
@@ -416,7 +420,7 @@ class Lopsided:
 def test_nothing_is_broken_before_the_traffic_is_shared_as_the_weights_say(tmp_path: Path) -> None:
     said: list[str] = []
     traffic: Any = Lopsided(EAST, 3)
-    assert settled(site(tmp_path), traffic, 1, said.append) == {EAST: 0.5, WEST: 0.5}
+    assert settled(stack(tmp_path), traffic, 1, said.append) == {EAST: 0.5, WEST: 0.5}
     assert not said
 
 
@@ -426,7 +430,7 @@ def test_traffic_that_stays_lopsided_is_taken_as_it_is(
     monkeypatch.setattr(drill, "SETTLE_SECONDS", 0)
     said: list[str] = []
     traffic: Any = Lopsided(EAST, math.inf)
-    assert settled(site(tmp_path), traffic, 0.2, said.append) == {EAST: 1.0}
+    assert settled(stack(tmp_path), traffic, 0.2, said.append) == {EAST: 1.0}
     assert said == [
         "The traffic is shared as the weights say: not within 0.2 s. It is taken as it is."
     ]
@@ -487,7 +491,7 @@ def test_updates_are_mended_last_and_power_before_pods() -> None:
 
 
 def test_each_act_of_the_talk_is_a_fault_that_there_is() -> None:
-    for act in walk.ACTS:
+    for act in presentation.ACTS:
         assert named(act.fault) and act.look.endswith(".")
 
 
@@ -514,11 +518,11 @@ def test_only_faults_that_take_a_path_away_move_all() -> None:
 
 
 def test_what_does_not_heal_is_said_and_stays_written_down(tmp_path: Path) -> None:
-    def refuse(_: Place) -> None:
+    def refuse(_: Strike) -> None:
         raise xmlrpc.client.Fault(92, "CANT_REREAD")
 
     fault = dataclasses.replace(named("cluster-power"), mend=refuse)
-    Book(tmp_path).add(Entry(fault.name, EAST, 1.0))
+    Journal(tmp_path).add(Entry(fault.name, EAST, 1.0))
     with pytest.raises(UserError, match=r"CANT_REREAD.*heal-all"):
-        action.mend(site(tmp_path), fault, EAST, lambda event: None)
-    assert [entry.fault for entry in Book(tmp_path).entries()] == ["cluster-power"]
+        action.mend(stack(tmp_path), fault, EAST, lambda event: None)
+    assert [entry.fault for entry in Journal(tmp_path).entries()] == ["cluster-power"]

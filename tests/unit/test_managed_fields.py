@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from drills.application import Workload
 from drills.faults import deployments, fields, services
 from drills.faults.fields import Field
-from drills.faults.model import Place
+from drills.faults.model import Strike
 from drills.stack_objects import StackObject
 from foundation import managed_fields
 from foundation.managed_fields import MANAGER, Path
@@ -170,22 +170,22 @@ def essence(found: dict[str, Any]) -> dict[str, Any]:
     return {**found, "metadata": metadata, "spec": spec}
 
 
-def place(server: Any, memory: dict[str, str] | None = None) -> Place:
-    return Place(server, "east-cluster", memory or {})
+def strike(server: Any, memory: dict[str, str] | None = None) -> Strike:
+    return Strike(server, "east-cluster", memory or {})
 
 
 @pytest.mark.parametrize(("found", "field", "value"), CASES, ids=IDS)
 def test_a_fix_leaves_no_trace(found: dict[str, Any], field: Field, value: Any) -> None:
     server = Server(found)
     before = essence(server.read())
-    memory = fields.remember(place(server), field)
-    fields.put(place(server), field, value)
-    assert fields.is_put(place(server), field)
+    memory = fields.remember(strike(server), field)
+    fields.put(strike(server), field, value)
+    assert fields.is_put(strike(server), field)
     assert essence(server.read()) != before
-    fields.give_back(place(server, memory), field)
-    assert not fields.is_put(place(server), field)
+    fields.give_back(strike(server, memory), field)
+    assert not fields.is_put(strike(server), field)
     assert essence(server.read()) == before
-    fields.give_back(place(server, memory), field)
+    fields.give_back(strike(server, memory), field)
     assert essence(server.read()) == before
 
 
@@ -198,17 +198,17 @@ def test_a_fix_goes_through_while_others_write(
     found: dict[str, Any], field: Field, value: Any
 ) -> None:
     server = Server(found)
-    memory = fields.remember(place(server), field)
-    fields.put(place(server), field, value)
+    memory = fields.remember(strike(server), field)
+    fields.put(strike(server), field, value)
 
     def label(other: Server) -> None:
         other.write({"metadata": {"labels": {"mine": str(len(other.meanwhile))}}}, "other")
 
     server.meanwhile = [label] * fields.TRIES
     with pytest.raises(UserError, match="changed all the time by others"):
-        fields.give_back(place(server, memory), field)
+        fields.give_back(strike(server, memory), field)
     server.meanwhile = [label, label]
-    fields.give_back(place(server, memory), field)
+    fields.give_back(strike(server, memory), field)
     managed = server.read()["metadata"]["managedFields"]
     assert MANAGER not in {each["manager"] for each in managed}
     assert server.read()["metadata"]["labels"] == {"mine": "0"}
@@ -217,10 +217,10 @@ def test_a_fix_goes_through_while_others_write(
 def test_a_fix_leaves_what_was_set_meanwhile() -> None:
     field = deployments.replicas(WORKLOAD)
     server = Server(deployment(STACKS))
-    memory = fields.remember(place(server), field)
-    fields.put(place(server), field, 0)
+    memory = fields.remember(strike(server), field)
+    fields.put(strike(server), field, 0)
     server.write({"spec": {"replicas": 5}}, "kubectl-edit")
-    fields.give_back(place(server, memory), field)
+    fields.give_back(strike(server, memory), field)
     assert server.read()["spec"]["replicas"] == 5
     managers = [e["manager"] for e in server.read()["metadata"]["managedFields"]]
     assert MANAGER not in managers and "kubectl-edit" in managers
@@ -231,12 +231,12 @@ def test_without_a_record_the_stacks_state_tells() -> None:
     found["metadata"]["managedFields"] = [entry(STACK, "Apply", REPLICAS, IMAGE.path)]
     server = Server(found)
     before = essence(server.read())
-    fields.put(place(server), deployments.replicas(WORKLOAD), 0)
-    assert fields.remember(place(server), deployments.replicas(WORKLOAD)) == {}
+    fields.put(strike(server), deployments.replicas(WORKLOAD), 0)
+    assert fields.remember(strike(server), deployments.replicas(WORKLOAD)) == {}
     with pytest.raises(UserError, match="nobody has written down what Deployment shop had"):
-        fields.give_back(place(server), deployments.replicas(WORKLOAD))
+        fields.give_back(strike(server), deployments.replicas(WORKLOAD))
     server.desired = StackObject("east-cluster", found, STACK)
-    fields.give_back(place(server), deployments.replicas(WORKLOAD))
+    fields.give_back(strike(server), deployments.replicas(WORKLOAD))
     assert essence(server.read()) == before
 
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from drills.steal import STAT, Steal, bursts, taken
+from drills.cpu_steal import STAT, CpuSteal, bursts, taken
 from drills.traffic import Event, EventKind
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
@@ -46,7 +46,7 @@ def test_a_burst_becomes_an_event_beside_the_traffic() -> None:
         return stat(20 if found is None else found)
 
     begin = time.time()
-    with Steal(told.append, read):
+    with CpuSteal(told.append, read):
         assert over.wait(10)
     (event,) = told
     assert (event.kind, event.name) == (EventKind.OBSERVED, "cpu steal")

@@ -17,7 +17,7 @@ from drills.report import compare
 from drills.report.matrix import Outcome, Row
 from drills.report.run import load
 from drills.report.series import LOST
-from drills.site import Site
+from drills.stack import Stack
 from drills.traffic import (
     ErrorKind,
     Event,
@@ -168,7 +168,7 @@ def test_the_stacks_output_names_the_naive_route(
     for given, expected in ((outputs(), ""), (outputs(naiveUrl=url), url)):
         monkeypatch.setattr(target, "_outputs", lambda *_, given=given: {**given, **weights})
         assert target.selected("west").naive_url == expected
-        assert Site.selected("west").naive_url == expected
+        assert Stack.selected("west").naive_url == expected
 
 
 def without_naive(folder: Path) -> target.Target:
@@ -192,10 +192,10 @@ def test_an_address_of_ones_own_has_no_naive_route(capsys: pytest.CaptureFixture
 
 
 def test_a_drill_beside_a_naive_route_that_is_off_breaks_nothing(tmp_path: Path) -> None:
-    site = Site("west", tmp_path, tmp_path / "kubeconfig", {EAST: 100, WEST: 100}, "active")
+    stack = Stack("west", tmp_path, tmp_path / "kubeconfig", {EAST: 100, WEST: 100}, "active")
     said: list[str] = []
     with pytest.raises(UserError, match="config set naiveRoute true"):
-        drill.run(site, named("pod-killed"), EAST, drill.Pace(naive=True), said.append)
+        drill.run(stack, named("pod-killed"), EAST, drill.Pace(naive=True), said.append)
     assert said == []
     assert list(tmp_path.iterdir()) == []
 

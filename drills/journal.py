@@ -25,7 +25,7 @@ class Entry:
     """What mending has to know of the time before."""
 
 
-class Book:
+class Journal:
     """The file `faults.json` of a stack."""
 
     def __init__(self, folder: Path) -> None:

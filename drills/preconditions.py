@@ -7,31 +7,31 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from drills.application import ROLLED_OUT, Workload
-from drills.book import Entry
 from drills.faults import Fault, Moves
-from drills.site import EDGE, GATEWAY, Site
+from drills.journal import Entry
+from drills.stack import EDGE, GATEWAY, Stack
 from toolchain.errors import UserError
 
 Problems = Mapping[str, str]
 """Cluster -> what is wrong with it; empty text if nothing."""
 
 
-def look(site: Site) -> dict[str, str]:
+def look(stack: Stack) -> dict[str, str]:
     """Looks at all clusters at once; never fails, and takes some seconds at most."""
 
     def one(cluster: str) -> str:
         try:
-            known = site.application.workload
+            known = stack.application.workload
             is_known = cluster != EDGE and known.kind in ROLLED_OUT
             wanted = [known, GATEWAY] if is_known else [GATEWAY]
             kinds = ",".join({f"{workload.kind.lower()}s": None for workload in wanted})
-            found = site.get(cluster, kinds, "--all-namespaces")
+            found = stack.get(cluster, kinds, "--all-namespaces")
         except UserError as error:
             return str(error).removeprefix(f"{cluster}: ")
         return complaint(found["items"], wanted)
 
-    with ThreadPoolExecutor(max_workers=len(site.clusters)) as pool:
-        return dict(zip(site.clusters, pool.map(one, site.clusters), strict=True))
+    with ThreadPoolExecutor(max_workers=len(stack.clusters)) as pool:
+        return dict(zip(stack.clusters, pool.map(one, stack.clusters), strict=True))
 
 
 def complaint(items: Iterable[Mapping[str, Any]], wanted: Iterable[Workload]) -> str:

@@ -52,10 +52,10 @@ class Conflict(UserError):
 
 
 @dataclass(frozen=True)
-class Site:
+class Stack:
     """A stack that is up."""
 
-    stack: str
+    name: str
     folder: Path
     """The stack's private folder."""
     kubeconfig: Path
@@ -78,9 +78,9 @@ class Site:
     """What runs in the application clusters behind the first exposed Service."""
 
     @staticmethod
-    def selected(stack: str | None = None, elsewhere: bool = False) -> Site:
+    def selected(name: str | None = None, elsewhere: bool = False) -> Stack:
         """The stack named, or the selected one. Raises TargetError if it is not up."""
-        found = target.selected(stack)
+        found = target.selected(name)
         if not found.weights:
             raise UserError(f"Stack {found.stack} is not up. Bring it up: ./demo up {found.stack}")
         if not found.priorities or not found.application:
@@ -88,8 +88,8 @@ class Site:
                 f"Stack {found.stack} has no outputs application and edgePriorities yet."
                 f" Have them made: ./demo up {found.stack}"
             )
-        return Site(
-            stack=found.stack,
+        return Stack(
+            name=found.stack,
             folder=found.folder,
             kubeconfig=found.kubeconfig,
             weights=found.weights,
@@ -226,7 +226,7 @@ class Site:
     @cached_property
     def stack_objects(self) -> list[StackObject]:
         """The stack's objects, as its state held them when they were first asked for."""
-        return stack_objects.load(self.stack)
+        return stack_objects.load(self.name)
 
     def _patch(self, cluster: str, what: tuple[str, str, str], change: Any, form: str) -> None:
         kind, namespace, name = what

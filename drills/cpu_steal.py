@@ -56,7 +56,7 @@ def bursts(looks: Iterable[tuple[float, float]]) -> Iterator[Burst]:
         yield burst
 
 
-class Steal:
+class CpuSteal:
     """Tells of each burst as an event while a drill runs."""
 
     def __init__(

@@ -11,7 +11,7 @@ from drills.drill import Pace, Say
 from drills.faults import named
 from drills.report import write_matrix
 from drills.report.matrix import Row
-from drills.site import Site
+from drills.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -64,28 +64,28 @@ ACTS = (
 """What a talk shows, from the inside out."""
 
 
-def run(site: Site, pace: Pace, say: Say, pause: Callable[[str], None]) -> tuple[list[Row], Path]:
+def run(stack: Stack, pace: Pace, say: Say, pause: Callable[[str], None]) -> tuple[list[Row], Path]:
     """Walks through the acts; gives the rows of the recap and the page that holds them.
 
     `pause` is called before each act with what to say. What is not available on this backend is
     left out, with the reason. Raises UserError; interrupted, the page holds the
     acts that are over.
     """
-    say(f"The bank: {site.url}")
-    say(f"lbMode is {site.mode}: {', then '.join(map(prediction.listed, site.order))}.")
+    say(f"The bank: {stack.url}")
+    say(f"lbMode is {stack.mode}: {', then '.join(map(prediction.listed, stack.order))}.")
     say("Open it beside this terminal: the page says which cluster answered, in its colour.")
     rows: list[Row] = []
     page = Path()
     for number, act in enumerate(ACTS, 1):
         fault = named(act.fault)
         say(f"\nAct {number} of {len(ACTS)}: {act.title}")
-        if reason := fault.unavailable(site):
+        if reason := fault.unavailable(stack):
             say(f"Left out here: it {reason}.")
             continue
         say(f"Look at this: {act.look}")
         pause(f"Enter starts {act.fault}; Ctrl-C ends the talk.")
-        outcome = matrix.one(site, fault, None, pace, say, patience=matrix.WELL_SECONDS)
-        rows.append(matrix.of(outcome, site.mode))
+        outcome = matrix.one(stack, fault, None, pace, say, patience=matrix.WELL_SECONDS)
+        rows.append(matrix.of(outcome, stack.mode))
         say(matrix.line(rows[-1]))
         page = write_matrix(page.parent if rows[1:] else matrix.folder("demo"), "The demo", rows)
     return rows, page
