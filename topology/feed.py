@@ -148,16 +148,7 @@ def answers(output: IO[bytes]) -> Iterator[bytes]:
 
 
 def documents(output: IO[bytes]) -> Iterator[Any]:
-    """Yield JSON documents that follow one another, each as soon as it is complete."""
-    decoder, text = json.JSONDecoder(), ""
+    """Yield the JSON documents of a watch, one a line; what is cut off at the end is none."""
     for line in output:
-        text += line.decode()
-        if not line.startswith(b"}"):  # kubectl indents what is inside
-            continue
-        while text := text.lstrip():
-            try:
-                document, end = decoder.raw_decode(text)
-            except ValueError:
-                break
-            yield document
-            text = text[end:]
+        if line.endswith(b"\n"):
+            yield json.loads(line)

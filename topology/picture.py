@@ -66,16 +66,19 @@ class Proxy:
         while len(self.history) > 2 and self.history[1][0] <= at - WINDOW:
             self.history.pop(0)
 
-    def rates(self, address: str) -> tuple[float, float]:
-        """Return requests and failures a second towards an address; none after a restart."""
-        if len(self.history) < 2:
+    def rates(self, address: str, now: float) -> tuple[float, float]:
+        """Return requests and failures a second towards an address.
+
+        There are none after a restart, nor of one who is silent: nobody knows them.
+        """
+        if len(self.history) < 2 or self.state(now) in (State.SILENT, State.GONE):
             return 0.0, 0.0
-        (before, old), (now, new) = self.history[0], self.history[-1]
-        if address not in old or address not in new or now <= before:
+        (before, old), (after, new) = self.history[0], self.history[-1]
+        if address not in old or address not in new or after <= before:
             return 0.0, 0.0
         total = max(0, new[address].total - old[address].total)
         bad = max(0, new[address].bad - old[address].bad)
-        return total / (now - before), bad / (now - before)
+        return total / (after - before), bad / (after - before)
 
     def state(self, now: float) -> State:
         """Return what Kubernetes and its own silence say of it."""
@@ -141,7 +144,7 @@ def picture(proxies: Iterable[Proxy], now: float) -> dict[str, Any]:
                 "links": [
                     {"to": name, "rate": rate, "bad": bad}
                     for name in due
-                    for rate, bad in [_towards(proxy, name)]
+                    for rate, bad in [_towards(proxy, name, now)]
                 ],
             }
             for proxy in edges
@@ -153,7 +156,7 @@ def picture(proxies: Iterable[Proxy], now: float) -> dict[str, Any]:
 def _cluster(
     name: str, edges: Sequence[Proxy], known: Sequence[Proxy], due: float, now: float
 ) -> dict[str, Any]:
-    rates = [_towards(edge, name) for edge in edges]
+    rates = [_towards(edge, name, now) for edge in edges]
     heard = [edge for edge in edges if edge.state(now) is State.SERVING]
     flags = {
         flag for edge in heard for host in edge.hosts if host.zone == name for flag in host.flags
@@ -172,7 +175,7 @@ def _cluster(
 
 
 def _gateway(proxy: Proxy, now: float) -> dict[str, Any]:
-    links = [(host, *proxy.rates(host.address)) for host in proxy.hosts]
+    links = [(host, *proxy.rates(host.address, now)) for host in proxy.hosts]
     peers: dict[str, float] = {}
     for host, rate, _ in links:
         if host.zone != proxy.cluster:
@@ -198,7 +201,7 @@ def _pods(name: str, gateways: Sequence[Proxy], now: float) -> list[dict[str, An
         for host in proxy.hosts:
             if host.zone == name:
                 flags.setdefault(host.address, set()).update(host.flags)
-                rate = rates.get(host.address, 0.0) + proxy.rates(host.address)[0]
+                rate = rates.get(host.address, 0.0) + proxy.rates(host.address, now)[0]
                 rates[host.address] = rate
     is_heard = any(proxy.state(now) is State.SERVING for proxy in gateways)
     return [
@@ -211,9 +214,9 @@ def _pods(name: str, gateways: Sequence[Proxy], now: float) -> list[dict[str, An
     ]
 
 
-def _towards(proxy: Proxy, zone: str) -> tuple[float, float]:
+def _towards(proxy: Proxy, zone: str, now: float) -> tuple[float, float]:
     """Return requests and failures a second from an edge pod to a cluster."""
-    rates = [proxy.rates(host.address) for host in proxy.hosts if host.zone == zone]
+    rates = [proxy.rates(host.address, now) for host in proxy.hosts if host.zone == zone]
     return sum(rate for rate, _ in rates), sum(bad for _, bad in rates)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +67,7 @@ def forwarding_routes(
     second try beside the first is only made where the annotation asks for it. Any other request is
     tried again only if it was surely not executed, for the backend cannot tell a second try from a
     second order. Such requests, WebSockets and server-sent events go to the Envoy cluster
-    `patient`, where there is one.
+    `patient`, where there is one. Streams are never hedged.
     """
     match = below(route.path)
     repeatable = "|".join((*SAFE_METHODS, *route.transport.repeatable))
@@ -80,25 +80,25 @@ def forwarding_routes(
         {"name": "idempotency-key", "present_match": False},
     ]
     cautious = [each for each in tries.conditions if each in NOT_EXECUTED]
-    again = _action(cluster, profile, tries, tries.conditions, tries.hedge_after)
+    again = _action(cluster, profile, tries, tries.conditions)
     once = _action(patient or cluster, profile, tries, cautious)
     routes = [{"match": {**match, "headers": not_repeatable}, "route": once}]
-    if not patient:
+    if tries.hedge_after and tries.attempts:
+        hedged = _hedged(again, tries)
+    elif patient:
+        hedged = again
+    else:
         return [*routes, {"match": match, "route": again}]
-    stream = {**again, "cluster": patient}
+    stream = {**again, "cluster": patient or cluster}
     return [
         *routes,
-        {"match": {**match, "headers": _NO_STREAM}, "route": again},
+        {"match": {**match, "headers": _NO_STREAM}, "route": hedged},
         {"match": match, "route": stream},
     ]
 
 
 def _action(
-    cluster: str,
-    profile: HttpProfile,
-    tries: Tries,
-    conditions: Sequence[str],
-    hedge_after: float = 0.0,
+    cluster: str, profile: HttpProfile, tries: Tries, conditions: Sequence[str]
 ) -> dict[str, Any]:
     """Return where a request goes, and its tries.
 
@@ -108,12 +108,23 @@ def _action(
     """
     policy = _retry_policy(profile, conditions, tries.attempts if conditions else 0)
     action: dict[str, Any] = {"cluster": cluster, "timeout": "0s", "retry_policy": policy}
-    if hedge_after and tries.attempts:
-        action["hedge_policy"] = {"hedge_on_per_try_timeout": True}
-        policy["per_try_timeout"] = seconds(hedge_after)
-    elif tries.first_byte:
+    if tries.first_byte:
         policy["per_try_timeout"] = seconds(tries.first_byte)
     return action
+
+
+def _hedged(action: Mapping[str, Any], tries: Tries) -> dict[str, Any]:
+    """Return an action with a second try beside one that is silent.
+
+    The time to the first byte is taken by the time in which a try may be idle: its own has become
+    that of the hedge. Without it the tier in front would ask again. The second try begins later
+    and has to end in time as well.
+    """
+    policy = {**action["retry_policy"], "per_try_timeout": seconds(tries.hedge_after)}
+    if tries.first_byte > tries.hedge_after:
+        policy["per_try_idle_timeout"] = seconds(tries.first_byte - tries.hedge_after)
+    hedge = {"hedge_policy": {"hedge_on_per_try_timeout": True}}
+    return {**action, "retry_policy": policy, **hedge}
 
 
 def below(path: str) -> dict[str, Any]:

@@ -176,7 +176,8 @@ def _forward(route: Route, config: GatewayConfig, role: str, share: float) -> li
         forwarding.NOT_EXECUTED,
         min(_ATTEMPTS, profile.retries.attempts),
         timeout,
-        route.transport.hedge_after,
+        # A peer's gateway is the second try of another one.
+        route.transport.hedge_after if role == "app" else 0.0,
     )
     entries = forwarding.forwarding_routes(route, cluster_name(role, route), profile, tries)
     if role == "app" and _is_naive(route, config):

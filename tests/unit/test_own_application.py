@@ -307,6 +307,16 @@ def test_only_the_first_byte_and_silence_have_a_limit(tmp_path: Path, method: st
             assert secure.recv(4096) == b"", "ended, because nothing moved"
 
 
+def test_a_hedged_request_that_nobody_answers_is_given_up_in_time(tmp_path: Path) -> None:
+    executions = Executions()
+    profile = replace(forgiving_profile(), request_timeout=2.0)
+    transport = Transport(hedge_after=0.2)
+    with running(tmp_path, transport, OwnServer, profile, executions=executions) as shop:
+        assert ask(shop, "GET", "/slow/20/hedged")[0] == 504
+        assert executions.of("/slow/20/hedged") == 2, "the hedge's, and no other tier's"
+        assert ask(shop, "GET", "/slow/1/hedged")[0] == 200
+
+
 def test_a_pod_that_closes_idle_connections_loses_no_order(tmp_path: Path) -> None:
     executions = Executions()
     with running(tmp_path, Transport(), OwnServer, executions=executions, idle=2) as shop:

@@ -75,7 +75,7 @@ def test_what_is_cut_off_is_no_answer(answer: bytes) -> None:
 
 def test_answers_and_documents_are_told_apart_in_a_stream() -> None:
     assert list(answers(io.BytesIO(b"a\nb\n\x1e\nc\n\x1e\nd"))) == [b"a\nb\n", b"c\n"]
-    stream = b'{\n    "type": "ADDED"\n}\n{\n    "type": "DELETED"\n}\n{\n    "ty'
+    stream = b'{"type": "ADDED"}\n{"type": "DELETED"}\n{"ty'
     assert [each["type"] for each in documents(io.BytesIO(stream))] == ["ADDED", "DELETED"]
 
 
@@ -100,10 +100,11 @@ def test_shares_that_are_due_follow_from_priority_and_weight() -> None:
 def test_rates_are_counted_over_a_second_and_never_below_nothing() -> None:
     proxy = edge(host(EAST, 10))
     proxy.hear(101.0, [host(EAST, 60)])
-    assert proxy.rates("10.0.0.12:15443") == (50.0, 0.0)
+    assert proxy.rates("10.0.0.12:15443", 101.0) == (50.0, 0.0)
+    assert proxy.rates("10.0.0.12:15443", 120.0) == (0.0, 0.0), "silent: nobody knows"
     proxy.hear(101.5, [host(EAST, 5)])  # it was restarted
-    assert proxy.rates("10.0.0.12:15443")[0] == 0.0
-    assert proxy.rates("elsewhere") == (0.0, 0.0)
+    assert proxy.rates("10.0.0.12:15443", 101.5)[0] == 0.0
+    assert proxy.rates("elsewhere", 101.5) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(
