@@ -76,6 +76,7 @@ def _listen(port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind(("127.0.0.1", port))
+        made.listen()  # the address is printed before the server has begun
     except OSError as error:
         made.close()
         raise UserError(f"port {port} of 127.0.0.1: {error.strerror}; choose another") from None
