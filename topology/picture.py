@@ -163,9 +163,12 @@ def _cluster(
     }
     rate, bad = sum(r for r, _ in rates), sum(b for _, b in rates)
     gateways = [proxy for proxy in known if not proxy.is_edge and proxy.cluster == name]
+    state = host_state(flags, rate) if heard else State.UNKNOWN
+    if state is State.DRAINING and all(each.state(now) is State.GONE for each in gateways):
+        state = State.UNREACHABLE  # Envoy keeps the mark of a drain until somebody is back
     return {
         "name": name,
-        "state": host_state(flags, rate) if heard else State.UNKNOWN,
+        "state": state,
         "due": due,
         "rate": rate,
         "bad": bad,

@@ -136,6 +136,16 @@ def test_nothing_disappears() -> None:
     assert found["edge"][0]["state"] == State.SILENT and found["edge"][0]["silent"] == 60.0
 
 
+def test_a_drain_ends_when_the_last_gateway_is_gone() -> None:
+    flags = frozenset({"failed_active_hc", "excluded_via_immediate_hc_fail"})
+    gateway = Proxy("gateway-1", EAST, is_edge=False, ready=True)
+    whole = [edge(host(EAST, flags=flags), host(WEST)), gateway]
+    gateway.leaving = True
+    assert picture(whole, 100.5)["clusters"][0]["state"] == State.DRAINING
+    gateway.gone_at = 101.0
+    assert picture(whole, 101.0)["clusters"][0]["state"] == State.UNREACHABLE
+
+
 def test_changes_of_state_are_events_and_the_first_sight_is_none(tmp_path: Any) -> None:
     history = History("west", tmp_path)
     proxy = edge(host(EAST, 1), host(WEST, 1))
