@@ -74,7 +74,7 @@ class Notes:
 
     def get(self, key: str, default: str = "") -> str:
         """Return an annotation by its name without the prefix."""
-        return self._values.get(key, default).strip()
+        return str(self._values.get(key, default)).strip()
 
 
 def hosts(notes: Notes) -> tuple[str, ...]:

@@ -18,8 +18,9 @@ from components.errors import DemoError
 from components.exposed_application import exposed_application
 from components.gateway_annotations import RouteError
 from components.lint.model import Place
-from components.profile import HttpProfile, ProfileError, http_profile
+from components.profile import HttpProfile, http_profile
 from components.routes import Route, routes
+from components.section import ProfileError
 from components.settings import EDGE_CLUSTER, Platform, Settings, load
 from components.tetrate import served
 from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces

@@ -167,10 +167,11 @@ def _service_port(service: Document, notes: Notes) -> Mapping[str, Any]:
     for port in ports:
         if not isinstance(port.get("port"), int):
             raise RouteError(f"{notes.where} has a port without a number; give each one")
-    named = [port for port in ports if port.get("name") == "http"]
+    named: list[Mapping[str, Any]] = [port for port in ports if port.get("name") == "http"]
     if named:
         return named[0]
-    told = [port for port in ports if is_told(port)]
+    told: list[Mapping[str, Any]] = [port for port in ports if is_told(port)]
     if len(ports) != 1 and len(told) != 1:
         raise RouteError(f"{notes.where} has {len(ports)} ports; name the one to be exposed 'http'")
-    return (told if len(told) == 1 else ports)[0]
+    chosen: Mapping[str, Any] = (told if len(told) == 1 else ports)[0]
+    return chosen

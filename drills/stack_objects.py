@@ -46,7 +46,7 @@ class StackObject:
     @property
     def is_secret(self) -> bool:
         """Whether its values must not be shown."""
-        return self.document["kind"] == "Secret"
+        return bool(self.document["kind"] == "Secret")
 
 
 def shown(known: Identity) -> str:

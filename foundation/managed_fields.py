@@ -173,7 +173,8 @@ def replaced(found: Mapping[str, Any], managed: Sequence[Entry]) -> list[dict[st
 
 def is_kubectls(entry: Entry) -> bool:
     """Check whether fields were set by hand; `kubectl scale` writes to a subresource."""
-    return entry["manager"].startswith(KUBECTL) and entry.get("subresource", "") != "status"
+    manager: str = entry["manager"]
+    return manager.startswith(KUBECTL) and entry.get("subresource", "") != "status"
 
 
 def value_at(found: Mapping[str, Any], path: Path) -> Any:

@@ -121,7 +121,8 @@ def node_for(claim: Object, chosen: Object, nodes: Sequence[str]) -> str | None:
     Of a class that binds at once, the volume is on the first node, and pods follow it.
     """
     if chosen.get("volumeBindingMode") == "WaitForFirstConsumer":
-        return claim["metadata"].get("annotations", {}).get(SELECTED_NODE)
+        node: str | None = claim["metadata"].get("annotations", {}).get(SELECTED_NODE)
+        return node
     return nodes[0]
 
 

@@ -49,7 +49,7 @@ def manifest_path() -> Path:
 def manifest() -> dict[str, dict[str, str]]:
     """Tool -> {"path", "version", "from"}, as the last set-up resolved it; else ToolMissing."""
     try:
-        return json.loads(manifest_path().read_text())
+        return dict(json.loads(manifest_path().read_text()))
     except (OSError, ValueError):
         raise ToolMissing("The tools are not built yet. Build them: ./demo setup") from None
 

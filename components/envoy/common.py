@@ -87,7 +87,7 @@ def checksum(files: Mapping[str, str]) -> str:
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the quick one where PyYAML has it
 
 
-class _Plain(_DUMPER):
+class _Plain(_DUMPER):  # type: ignore[misc]  # which of two it is, is known at run time only
     """Writes what is used twice out twice: Envoy's reader and people are spared aliases."""
 
     def ignore_aliases(self, data: object) -> bool:

@@ -159,7 +159,9 @@ def health_route(cluster: str, host: str, headers: Sequence[dict[str, Any]]) -> 
     }
 
 
-def virtual_host(name: str, domains: Sequence[str], routes: Sequence[dict[str, Any]]) -> dict:
+def virtual_host(
+    name: str, domains: Sequence[str], routes: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     """Gives a virtual host; bodies up to 1 MiB are kept for retries, larger ones are sent once."""
     return {
         "name": name,

@@ -9,6 +9,7 @@ from typing import Any
 from drills import update
 from drills.faults.model import Fault, Kind, Layer, Moves, Strike
 from drills.stack import Stack
+from toolchain.stack_file import Changes
 
 CERTIFICATES = "**:Certificate::**"
 """URNs of the stack's certificates; not of its authority, whose type ends otherwise."""
@@ -50,7 +51,7 @@ def _evacuate(strike: Strike) -> None:
     update.up(strike.stack, evacuated(strike.stack, strike.cluster))
 
 
-def evacuated(stack: Stack, cluster: str) -> update.Changes:
+def evacuated(stack: Stack, cluster: str) -> Changes:
     """The settings that take all traffic from one cluster and leave it as a standby."""
     known = _clusters(stack)
     clusters = [{**each, "weight": 0} if each["name"] == cluster else each for each in known]

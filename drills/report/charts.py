@@ -171,4 +171,5 @@ def _hint(run: Series, axis: Axis, index: int, height: float) -> Element:
 
 def _round_up(value: float) -> float:
     power = 10 ** math.floor(math.log10(value))
-    return next(n * power for n in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if n * power >= value)
+    steps = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+    return float(next(n * power for n in steps if n * power >= value))

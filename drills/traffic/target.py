@@ -127,7 +127,7 @@ def _outputs(stack: str, env: Mapping[str, str]) -> dict[str, Any]:
             f"The outputs of stack {stack} cannot be read: {said}\n"
             f"Bring it up: ./demo up {stack}   or name a target: --url URL --ca FILE"
         )
-    return json.loads(done.stdout)
+    return dict(json.loads(done.stdout))
 
 
 def _keep(file: Path, text: str) -> Path:
