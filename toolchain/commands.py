@@ -84,8 +84,10 @@ def _up(env: Mapping[str, str], stack: str) -> int:
 def _look_after(env: Mapping[str, str], stack: str, code: int) -> int:
     """End an update, whose exit code is given: look for each object, or say why pods are not ready.
 
-    Returns the exit code, 1 if a cluster lacks an object.
+    Returns the exit code, 1 if a cluster lacks an object. After a Ctrl-C nothing is looked at.
     """
+    if run.was_interrupted():
+        return code
     what = "drills.unready" if code else "drills.presence"
     return run.foreground(["python", "-m", what, "--stack", stack], env, PROJECT) or code
 

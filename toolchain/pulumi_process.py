@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import gc
 import os
+import signal
 import sys
 from typing import Any
 
@@ -45,7 +46,18 @@ def prepare_program() -> None:
             tell(*arguments, **options)
 
     pulumi.log.error = error
+    leave_interrupts_to_the_engine()
     end_quickly()
+
+
+def leave_interrupts_to_the_engine() -> None:
+    """Ignore Ctrl-C in a process that Pulumi runs the program in.
+
+    The terminal tells all of its processes. The engine ends the program, which would otherwise say
+    so by a traceback of its own.
+    """
+    if any(word.endswith("pulumi-language-python-exec") for word in sys.orig_argv):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _unsent(*_: object, **__: object) -> None:

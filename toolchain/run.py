@@ -14,6 +14,9 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SENT_BY_KERNEL = 128  # SI_KERNEL: typed on the terminal, hence the command has it already
 
 
+_received: list[int] = []
+
+
 def tied(command: Sequence[str]) -> list[str]:
     """`command` such that it is killed when the thread that starts it ends, however that happens.
 
@@ -43,10 +46,17 @@ def foreground(command: Sequence[str], env: Mapping[str, str], folder: Path) -> 
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:
                     return exit_code(status)
-            elif info.si_code != _SENT_BY_KERNEL:
+                continue
+            _received.append(info.si_signo)
+            if info.si_code != _SENT_BY_KERNEL:
                 os.kill(pid, info.si_signo)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def was_interrupted() -> bool:
+    """Return whether a signal came while `foreground` waited: nobody wants to wait for more."""
+    return bool(_received)
 
 
 def exit_code(status: int) -> int:

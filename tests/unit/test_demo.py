@@ -129,6 +129,7 @@ def launch(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
         "env = {**os.environ, 'WHO': 'me'};"
         f"code = run.foreground({command!r}, env, pathlib.Path({str(folder)!r}));"
         "assert pathlib.Path.cwd() == here;"
+        f"pathlib.Path({str(folder)!r}, 'interrupted').write_text(str(run.was_interrupted()));"
         "sys.exit(code)"
     )
     return subprocess.Popen([sys.executable, "-c", program], cwd=venv.PROJECT)
@@ -142,6 +143,7 @@ def test_the_exit_code_comes_back(script: str, code: int, tmp_path: Path) -> Non
 def test_a_command_runs_in_its_folder_and_environment(tmp_path: Path) -> None:
     assert launch(["sh", "-c", 'echo "$WHO" > said'], tmp_path).wait(timeout=20) == 0
     assert (tmp_path / "said").read_text() == "me\n"
+    assert (tmp_path / "interrupted").read_text() == "False"
 
 
 def test_a_command_that_is_not_there_is_an_error_with_its_remedy(tmp_path: Path) -> None:
@@ -180,6 +182,7 @@ def test_a_signal_to_the_launcher_reaches_the_command_once(tmp_path: Path) -> No
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 3
     assert (tmp_path / "got").read_text() == "INT\nTERM\n"
+    assert (tmp_path / "interrupted").read_text() == "True"
 
 
 def test_the_command_ends_with_a_launcher_that_is_killed(tmp_path: Path) -> None:

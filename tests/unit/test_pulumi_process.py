@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import traceback
@@ -44,6 +45,25 @@ def test_an_error_that_the_engine_no_longer_hears_does_no_harm(
         pulumi.log.error("shutting down")
     pulumi_process.prepare_program()
     pulumi.log.error("shutting down")
+
+
+@pytest.mark.parametrize(
+    ("words", "ignored"),
+    [
+        (["python", "-m", "pytest"], False),
+        (["python", "-u", "/tools/pulumi-language-python-exec", "--stack", "west"], True),
+    ],
+)
+def test_ctrl_c_is_the_engines_affair_where_it_runs_the_program(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], ignored: bool
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(sys, "orig_argv", words)
+    try:
+        pulumi_process.leave_interrupts_to_the_engine()
+        assert (signal.getsignal(signal.SIGINT) is signal.SIG_IGN) is ignored
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_provider_reports_an_error_for_people_by_its_text(
