@@ -37,7 +37,6 @@ def headless(service: Document) -> dict[str, Any]:
         "metadata": {"name": twin_name(metadata["name"])},
         "spec": {
             "clusterIP": "None",
-            "publishNotReadyAddresses": False,
             "selector": dict(spec["selector"]),
             "ports": [
                 {

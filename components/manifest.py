@@ -74,6 +74,9 @@ def register(
                 aliases=[pulumi.Alias(type_=token) for token in former_types(document)],
                 ignore_changes=["spec.replicas"] if identity_of(document) in scaled else None,
                 custom_timeouts=waiting.timeouts(document),
+                # By name there is one object: a new one before the old one's deletion (`--replace`)
+                # would be deleted with it.
+                delete_before_replace=True,
             )
             options = pulumi.ResourceOptions.merge(opts, own)
             current.append(Document(resource_name(cluster, document), document, options))

