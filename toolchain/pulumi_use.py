@@ -88,6 +88,8 @@ def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, st
         )
     if what is Need.RESOURCES and not known:
         raise ToolchainError(f"Stack {stack} is not up. Bring it up: ./demo up {stack}")
+    if line.words[0] in _UPDATES and line.values("plan"):
+        _refuse_first_plan(env, stack, known)
     if line.words[:2] == ("stack", "rename"):
         _refuse_rename(env, stack, "".join(line.words[2:3]) or "NEW")
     defaults = _missing_defaults(env, line, stack)
@@ -120,6 +122,18 @@ def with_program(env: Mapping[str, str], stack: str) -> Mapping[str, str]:
     if not existing or RUN_PROGRAM in env or not stacks.holds_resources(env, stack):
         return env
     return {RUN_PROGRAM: "true", **env}
+
+
+def _refuse_first_plan(env: Mapping[str, str], stack: str, known: bool) -> None:
+    """Refuse a saved plan of a first update, which Pulumi would leave in the middle.
+
+    A Secret's values are not known in the plan, so that the provider hides them otherwise.
+    """
+    if not known or not stacks.holds_resources(env, stack):
+        raise ToolchainError(
+            f"Stack {stack} is not up, and a plan of the first update cannot be followed: values of"
+            f" Secrets are not in it.\nBring it up without: ./demo up {stack}"
+        )
 
 
 def _refuse_rename(env: Mapping[str, str], stack: str, new: str) -> None:

@@ -91,6 +91,12 @@ def test_a_preview_works_before_the_first_up(copy: Checkout) -> None:
     assert plan["changeSummary"].keys() == {"create"}
 
 
+def test_a_plan_of_the_first_update_is_refused(copy: Checkout) -> None:
+    done = copy.demo("pulumi", "up", "--yes", "--plan", "plan.json", check=False)
+    refused(done, "a plan of the first update cannot be followed", "./demo up west")
+    assert stacks(copy) == {}
+
+
 def test_what_needs_a_stack_that_is_up_says_so(copy: Checkout) -> None:
     for command in (("stack", "output", "url"), ("refresh", "--yes"), ("state", "delete", "urn")):
         refused(

@@ -49,9 +49,15 @@ def nothing_to_do_afterwards(demo: Checkout) -> Iterator[None]:
 
 def test_a_saved_plan_is_followed(demo: Checkout, tmp_path: Path) -> None:
     plan = str(tmp_path / "plan.json")
-    demo.demo("destroy")
-    demo.demo("pulumi", "preview", "--save-plan", plan)
-    assert summary(demo.demo(*UP, "--plan", plan)).keys() == {"created"}
+    demo.demo("pulumi", "config", "set", "gatewayReplicas", "3")
+    try:
+        demo.demo("pulumi", "preview", "--save-plan", plan)
+        demo.demo(*UP, "--plan", plan)
+        gateway = urn(demo, ":Deployment", "east-cluster/tetrate-system/gateway")
+        assert resources(demo)[gateway]["inputs"]["spec"]["replicas"] == 3
+    finally:
+        demo.demo("pulumi", "config", "rm", "gatewayReplicas")
+        demo.demo(*UP)
 
 
 def test_a_target_and_an_exclusion(demo: Checkout) -> None:
@@ -87,9 +93,9 @@ def test_a_refresh_finds_nothing_where_nothing_was_changed(demo: Checkout) -> No
 
 def test_what_the_state_forgets_is_taken_up_again(demo: Checkout) -> None:
     target = urn(demo, ":PodDisruptionBudget", "west-cluster/tetrate-system/gateway")
-    demo.demo("pulumi", "state", "delete", target, "--yes")
+    demo.demo("pulumi", "state", "delete", target, "--target-dependents", "--yes")
     assert target not in resources(demo)
-    assert summary(demo.demo(*UP))["created"] == 1
+    assert summary(demo.demo(*UP))["created"] >= 1
     assert target in resources(demo)
 
 
