@@ -7,7 +7,6 @@ alone keep it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +16,7 @@ import pulumi
 
 from components import kubectl
 from foundation.identity import identity_of
+from foundation.lists import as_list, items, reference
 from foundation.managed_fields import is_kubectls, paths, written
 
 Document = Mapping[str, Any]
@@ -54,20 +54,8 @@ def lines(cluster: str, live: Iterable[Document]) -> Iterator[str]:
 
 
 def _look(kubeconfig: Path, cluster: str, documents: Sequence[Document]) -> list[str]:
-    references = [
-        {
-            "apiVersion": document["apiVersion"],
-            "kind": document["kind"],
-            "metadata": {
-                key: value
-                for key, value in document["metadata"].items()
-                if key in ("name", "namespace") and value
-            },
-        }
-        for document in documents
-        if document["kind"] != "Secret"  # its values stay where they are
-    ]
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": references})
+    # the values of Secrets stay where they are
+    text = as_list(reference(each) for each in documents if each["kind"] != "Secret")
     how = ("--ignore-not-found", "--show-managed-fields", "--output=json", "--filename=-")
     where = (f"--kubeconfig={kubeconfig}", f"--context={cluster}")
     limit = f"--request-timeout={kubectl.CONNECT_SECONDS}s"
@@ -75,7 +63,4 @@ def _look(kubeconfig: Path, cluster: str, documents: Sequence[Document]) -> list
         said = kubectl.run((*where, limit, "get", *how), given=text)
     except kubectl.NoAnswer:
         return []
-    if not said.strip():
-        return []
-    found: Document = json.loads(said)
-    return list(lines(cluster, found["items"] if found["kind"] == "List" else [found]))
+    return list(lines(cluster, items(said)))

@@ -12,9 +12,10 @@ from drills import drift, stack_objects
 from drills.application import ROLLED_OUT
 from drills.drift import Drift
 from drills.stack import Conflict, Stack
-from drills.stack_objects import StackObject, as_list, by_identity, shown
+from drills.stack_objects import StackObject, by_identity, shown
 from foundation import managed_fields
 from foundation.identity import Identity
+from foundation.lists import as_list
 from toolchain.errors import UserError
 
 SECONDS = 60

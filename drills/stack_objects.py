@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foundation.identity import Identity, autoscaled, identity_of
+from foundation.lists import items
 from foundation.managed_fields import Path
 from toolchain import environment
 from toolchain.errors import UserError
@@ -55,18 +56,9 @@ def shown(known: Identity) -> str:
     return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
-def as_list(documents: Iterable[Mapping[str, Any]]) -> str:
-    """Return documents as the text of one that kubectl reads."""
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(documents)})
-
-
 def by_identity(said: str) -> dict[Identity, dict[str, Any]]:
-    """Return the objects that kubectl has printed as JSON: none, one, or a list."""
-    if not said.strip():
-        return {}
-    parsed = json.loads(said)
-    items = parsed["items"] if parsed["kind"] == "List" else [parsed]
-    return {identity_of(item): item for item in items}
+    """Return the objects that kubectl has printed as JSON."""
+    return {identity_of(item): item for item in items(said)}
 
 
 def load(stack: str, secrets: bool = True) -> list[StackObject]:

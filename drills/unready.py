@@ -6,18 +6,13 @@ pod's events say why that came to nothing.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-from drills import stack_objects
-from drills.presence import kubectl_command, run
-from toolchain import environment
-from toolchain.entry import entry
+from drills import each_cluster
+from drills.stack_objects import StackObject
+from foundation.lists import items
 
 _MOST = 10
 """Lines of one cluster; a workload of many pods fails for one reason."""
@@ -30,45 +25,33 @@ Object = Mapping[str, Any]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m drills.unready", description=__doc__)
-    parser.add_argument("--stack", required=True)
-    stack = parser.parse_args(arguments).stack
-    return entry(lambda: _say(stack))
+    return each_cluster.command("drills.unready", __doc__, arguments, _look, _end)
 
 
-def _say(stack: str) -> int:
-    kubeconfig = environment.stack_folder(stack) / "kubeconfig"
-    namespaces: dict[str, set[str]] = {}
-    for each in stack_objects.load(stack, secrets=False):
-        namespaces.setdefault(each.cluster, set()).add(each.identity.namespace)
-    if not namespaces or not kubeconfig.exists():
-        return 0
-    with ThreadPoolExecutor(max_workers=len(namespaces)) as pool:
-        looks = [pool.submit(_look, kubeconfig, *each) for each in namespaces.items()]
-    for line in (line for look in looks for line in look.result()):
-        print(line, file=sys.stderr)
-    return 0
-
-
-def _look(kubeconfig: Path, cluster: str, namespaces: set[str]) -> list[str]:
-    what = ("get", "pods,events", "--all-namespaces", "--output=json")
-    done = run([*kubectl_command(kubeconfig, cluster), *what])
+def _look(ask: each_cluster.Ask, cluster: str, objects: Sequence[StackObject]) -> list[str]:
+    done = ask("get", "pods,events", "--all-namespaces", "--output=json")
     if done.returncode:
         return []  # the update has said that the cluster does not answer
-    items = json.loads(done.stdout)["items"]
-    found = lines(cluster, [i for i in items if i["metadata"].get("namespace") in namespaces])
+    own = {each.identity.namespace for each in objects}
+    there = items(done.stdout)
+    found = lines(cluster, [item for item in there if item["metadata"].get("namespace") in own])
     more = [f"{cluster}: and {len(found) - _MOST} more"] if len(found) > _MOST else []
     return found[:_MOST] + more
 
 
-def lines(cluster: str, items: Sequence[Object]) -> list[str]:
+def _end(_: str, found: list[str]) -> None:
+    for line in found:
+        print(line, file=sys.stderr)
+
+
+def lines(cluster: str, there: Sequence[Object]) -> list[str]:
     """Return a line for each pod that is not ready, and for each that could not be made.
 
-    `items` are pods and events of the cluster. What has ended well is as it should be.
+    `there` are pods and events of the cluster. What has ended well is as it should be.
     """
-    events = [item for item in items if item["kind"] == "Event"]
+    events = [item for item in there if item["kind"] == "Event"]
     found = []
-    for pod in (item for item in items if item["kind"] == "Pod"):
+    for pod in (item for item in there if item["kind"] == "Pod"):
         if not _is_ready(pod):
             about = [e for e in events if _about(e) == _key(pod)]
             found.append(f"{cluster}: pod {_name(pod)} is not ready: {_last(about) or _state(pod)}")

@@ -1,0 +1,78 @@
+"""What the launcher has looked at in each cluster of a stack after an update.
+
+It needs the stack's kubeconfig and state alone, so that it takes half a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from drills import stack_objects
+from drills.stack_objects import StackObject
+from toolchain import environment
+from toolchain.entry import entry
+
+_REQUEST = "--request-timeout=10s"
+_SECONDS = 60
+
+Ask = Callable[..., subprocess.CompletedProcess[str]]
+"""Runs kubectl with its arguments on one cluster; `stdin` is its standard input."""
+
+Look = Callable[[Ask, str, Sequence[StackObject]], list[str]]
+"""Gives lines about a cluster, by its name and the stack's objects that belong into it."""
+
+
+def command(
+    name: str,
+    description: str | None,
+    arguments: Sequence[str] | None,
+    look: Look,
+    end: Callable[[str, list[str]], None],
+) -> int:
+    """Run `python -m NAME --stack STACK`: look at all clusters at once, and return the exit code.
+
+    `end` gets the stack and all lines; a UserError that it raises fails the command. A stack
+    without objects has nothing to be looked at.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {name}", description=description)
+    parser.add_argument("--stack", required=True)
+    stack = parser.parse_args(arguments).stack
+
+    def act() -> int:
+        end(stack, _lines(stack, look))
+        return 0
+
+    return entry(act)
+
+
+def _lines(stack: str, look: Look) -> list[str]:
+    kubeconfig = environment.stack_folder(stack) / "kubeconfig"
+    by_cluster: dict[str, list[StackObject]] = {}
+    for each in stack_objects.load(stack, secrets=False):
+        by_cluster.setdefault(each.cluster, []).append(each)
+    if not by_cluster:
+        return []
+
+    def one(cluster: str) -> list[str]:
+        start = ("kubectl", f"--kubeconfig={kubeconfig}", f"--context={cluster}", _REQUEST)
+
+        def ask(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+            return _run([*start, *words], stdin)
+
+        return look(ask, cluster, by_cluster[cluster])
+
+    with ThreadPoolExecutor(max_workers=len(by_cluster)) as pool:
+        return [line for lines in pool.map(one, by_cluster) for line in lines]
+
+
+def _run(command: Sequence[str], stdin: str) -> subprocess.CompletedProcess[str]:
+    """Run kubectl; without an end within a minute it has failed."""
+    try:
+        return subprocess.run(
+            command, input=stdin, capture_output=True, text=True, check=False, timeout=_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"no answer within {_SECONDS} s")
