@@ -13,11 +13,12 @@ from collections.abc import Sequence
 
 import uvicorn
 
+from drills.stack import EDGE
 from drills.traffic import target
 from toolchain.entry import entry
 from toolchain.errors import UserError
 from topology import server
-from topology.feed import EDGE, Feed
+from topology.feed import Feed
 from topology.history import History
 from topology.picture import picture
 
@@ -41,7 +42,7 @@ def _serve(chosen: argparse.Namespace) -> int:
             "ask; look at it by: ./demo task generate-traffic"
         )
     feed = Feed(found.kubeconfig, [EDGE, *found.weights])
-    history = History(found.stack, found.folder)
+    history = History(found.stack)
     token = secrets.token_urlsafe(16)
     listening = _listen(chosen.port)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/?token={token}"

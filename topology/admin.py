@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-_ROLES = {"regions": "edge", "patient": "edge", "app": "gateway"}
-"""Beginning of a cluster's name -> the tier whose path to its hosts it is."""
+_PATHS = ("regions", "patient", "app")
+"""What the names of the clusters begin with that requests of the routes take."""
 
-_COUNTERS = {"rq_total": "total", "rq_success": "good", "rq_error": "bad", "rq_active": "active"}
+_COUNTERS = {"rq_total": "total", "rq_error": "bad"}
 _HEALTHY = "healthy"
 
 
@@ -25,11 +24,7 @@ class Host:
     flags: frozenset[str] = frozenset()
     """What is wrong with it, as Envoy names it; empty for a healthy one."""
     total: int = 0
-    good: int = 0
     bad: int = 0
-    active: int = 0
-    seen: set[str] = field(default_factory=set)
-    """Names of the Envoy clusters that have it."""
 
 
 def body(answer: bytes) -> str:
@@ -63,10 +58,9 @@ def hosts(text: str) -> list[Host]:
         cluster, _, rest = line.partition("::")
         address, _, rest = rest.partition("::")
         name, separator, value = rest.partition("::")
-        if not separator or cluster.partition("_")[0] not in _ROLES or ":" not in address:
+        if not separator or cluster.partition("_")[0] not in _PATHS or ":" not in address:
             continue
         host = found.setdefault(address, Host(address))
-        host.seen.add(cluster)
         if counter := _COUNTERS.get(name):
             setattr(host, counter, getattr(host, counter) + int(value))
         elif name == "health_flags":
@@ -80,11 +74,3 @@ def hosts(text: str) -> list[Host]:
 
 def _flags(text: str) -> frozenset[str]:
     return frozenset(filter(None, text.split("/"))) - {_HEALTHY}
-
-
-def by_zone(found: Iterable[Host]) -> dict[str, list[Host]]:
-    """Return the hosts of each cluster of the stack."""
-    zones: dict[str, list[Host]] = {}
-    for host in found:
-        zones.setdefault(host.zone, []).append(host)
-    return zones

@@ -15,12 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR
 from topology import admin
 from topology.picture import Proxy
-
-EDGE = "corp-edge"
-NAMESPACE = "tetrate-system"
-SELECTOR = "app.kubernetes.io/name=gateway"
 
 PERIOD = 0.25
 """Seconds between two questions to a proxy."""
@@ -77,7 +74,7 @@ class Feed:
 
     def _watch(self, cluster: str) -> None:
         """Follow the proxies' pods of a cluster, and listen to each."""
-        what = ("get", "pods", f"--namespace={NAMESPACE}", f"--selector={SELECTOR}")
+        what = ("get", "pods", f"--namespace={GATEWAY.namespace}", f"--selector={GATEWAY_SELECTOR}")
         how = ("--watch", "--output-watch-events", "--output=json")
         while not self._stopped.is_set():
             with self._command(cluster, *what, *how) as output:
@@ -102,7 +99,7 @@ class Feed:
 
     def _listen(self, proxy: Proxy) -> None:
         """Take what a proxy says until its pod is gone."""
-        where = (f"--namespace={NAMESPACE}", proxy.name)
+        where = (f"--namespace={GATEWAY.namespace}", proxy.name)
         while not self._stopped.is_set() and proxy.gone_at is None:
             command = ("exec", "-i", *where, "--", "bash", "-c", _LOOP)
             with self._command(proxy.cluster, *command) as output:

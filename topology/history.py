@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from pathlib import Path
 from typing import Any
 
 _EVENTS = 100
@@ -14,9 +13,8 @@ _POINTS = 480
 class History:
     """Adds to each picture what came before it."""
 
-    def __init__(self, stack: str, folder: Path) -> None:
+    def __init__(self, stack: str) -> None:
         self._stack = stack
-        self._folder = folder
         self._states: dict[str, str] = {}
         self._events: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
         self._points: deque[dict[str, Any]] = deque(maxlen=_POINTS)

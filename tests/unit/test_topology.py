@@ -146,8 +146,8 @@ def test_a_drain_ends_when_the_last_gateway_is_gone() -> None:
     assert picture(whole, 101.0)["clusters"][0]["state"] == State.UNREACHABLE
 
 
-def test_changes_of_state_are_events_and_the_first_sight_is_none(tmp_path: Any) -> None:
-    history = History("west", tmp_path)
+def test_changes_of_state_are_events_and_the_first_sight_is_none() -> None:
+    history = History("west")
     proxy = edge(host(EAST, 1), host(WEST, 1))
     assert history.add(picture([proxy], 100.0))["events"] == []
     proxy.hear(101.0, [host(EAST, 1, flags=frozenset({"failed_active_hc"})), host(WEST, 90)])
