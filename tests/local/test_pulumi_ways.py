@@ -47,32 +47,35 @@ def nothing_to_do_afterwards(demo: Checkout) -> Iterator[None]:
     assert not ask(demo.outputs())[0].lost
 
 
-def test_a_saved_plan_is_followed(demo: Checkout, tmp_path: Path) -> None:
-    plan = str(tmp_path / "plan.json")
-    demo.demo("pulumi", "config", "set", "gatewayReplicas", "3")
+@contextlib.contextmanager
+def gateway_replicas(demo: Checkout, number: int) -> Iterator[None]:
+    """Have the setting for the block; afterwards the stack is brought up without it."""
+    demo.demo("pulumi", "config", "set", "gatewayReplicas", str(number))
     try:
-        demo.demo("pulumi", "preview", "--save-plan", plan)
-        demo.demo(*UP, "--plan", plan)
-        gateway = urn(demo, ":Deployment", "east-cluster/tetrate-system/gateway")
-        assert resources(demo)[gateway]["inputs"]["spec"]["replicas"] == 3
+        yield
     finally:
         demo.demo("pulumi", "config", "rm", "gatewayReplicas")
         demo.demo(*UP)
 
 
+def test_a_saved_plan_is_followed(demo: Checkout, tmp_path: Path) -> None:
+    plan = str(tmp_path / "plan.json")
+    with gateway_replicas(demo, 3):
+        demo.demo("pulumi", "preview", "--save-plan", plan)
+        demo.demo(*UP, "--plan", plan)
+        gateway = urn(demo, ":Deployment", "east-cluster/tetrate-system/gateway")
+        assert resources(demo)[gateway]["inputs"]["spec"]["replicas"] == 3
+
+
 def test_a_target_and_an_exclusion(demo: Checkout) -> None:
     edge = urn(demo, ":ConfigMap", "corp-edge/tetrate-system/gateway-config")
-    demo.demo("pulumi", "config", "set", "gatewayReplicas", "1")
-    try:
+    with gateway_replicas(demo, 1):
         assert summary(demo.demo(*UP, "--target", edge)).keys() == {"unchanged"}
         gateway = urn(demo, ":Deployment", "east-cluster/tetrate-system/gateway")
         other = urn(demo, ":Deployment", "west-cluster/tetrate-system/gateway")
         demo.demo(*UP, "--exclude", gateway)
         assert resources(demo)[other]["inputs"]["spec"]["replicas"] == 1
         assert resources(demo)[gateway]["inputs"]["spec"]["replicas"] == 2
-    finally:
-        demo.demo("pulumi", "config", "rm", "gatewayReplicas")
-        demo.demo(*UP)
 
 
 def test_an_object_is_made_anew_on_demand(demo: Checkout) -> None:
@@ -154,9 +157,8 @@ def engine_and_plugins(demo: Checkout) -> dict[int, str]:
 def test_what_a_killed_pulumi_leaves_goes_with_the_next_command(
     demo: Checkout, tmp_path: Path
 ) -> None:
-    demo.demo("pulumi", "config", "set", "gatewayReplicas", "3")
-    process = demo.start("./demo", *UP, log=tmp_path / "up.log")
-    try:
+    with gateway_replicas(demo, 3):
+        process = demo.start("./demo", *UP, log=tmp_path / "up.log")
         plugin = "pulumi-resource-kubernetes"
         eventually(lambda: plugin in engine_and_plugins(demo).values(), "the provider runs")
         (engine,) = [p for p, name in engine_and_plugins(demo).items() if name == "pulumi"]
@@ -165,9 +167,6 @@ def test_what_a_killed_pulumi_leaves_goes_with_the_next_command(
         left = engine_and_plugins(demo)
         demo.demo("pulumi", "stack", "ls")
         assert not left.keys() & engine_and_plugins(demo).keys(), left
-    finally:
-        demo.demo("pulumi", "config", "rm", "gatewayReplicas")
-        demo.demo(*UP)
 
 
 def test_a_destroy_with_pulumis_own_options(demo: Checkout) -> None:
