@@ -62,9 +62,9 @@ class ClusterProvider(BaseProvider):
         if olds["identity"] != news["identity"]:
             replaces.append("identity")
         dead = not replaces and not health.is_healthy(new, olds["kubeconfig"])
-        # Created first, although `create` removes the old cluster: Pulumi then takes what was in
-        # that for gone with it, and does not ask a lost cluster to delete each object.
-        return DiffResult(bool(replaces) or dead, replaces, delete_before_replace=False)
+        # Deleted first: Pulumi then takes what was in it for gone with it (`deleted_with`), and does
+        # not ask a lost cluster, or the new one in its place, to delete each object.
+        return DiffResult(bool(replaces) or dead, replaces, delete_before_replace=True)
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Starts what is not running."""

@@ -45,6 +45,7 @@ def manifest(copy: Checkout, up: str) -> Iterator[Manifest]:
     made = Manifest(copy)
     yield made
     copy.demo("pulumi", "config", "rm", "manifest")
+    (copy.folder / FILE).unlink()
     copy.demo("up")
 
 
