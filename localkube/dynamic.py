@@ -62,8 +62,8 @@ class ClusterProvider(BaseProvider):
         if olds["identity"] != news["identity"]:
             replaces.append("identity")
         dead = not replaces and not health.is_healthy(new, olds["kubeconfig"])
-        # Deleted first: Pulumi then takes what was in it for gone with it (`deleted_with`), and does
-        # not ask a lost cluster, or the new one in its place, to delete each object.
+        # Deleted first: Pulumi then takes what was in it for gone with it (`deleted_with`). It asks
+        # neither a lost cluster nor the new one in its place to delete each object.
         return DiffResult(bool(replaces) or dead, replaces, delete_before_replace=True)
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
