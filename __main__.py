@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pulumi
 
-from components import errors, kubectl_fields, plan, platforms
-from components.application import Application
-from components.cluster import Cluster
-from components.edge import Edge
-from components.kubeconfig import merge
-from components.pki import CertificateAuthority
+from components import errors, plan
+from components.clusters import kubectl_fields
+from components.clusters.application import Application
+from components.clusters.cluster import Cluster
+from components.clusters.kubeconfig import merge
+from components.gateways import platforms
+from components.gateways.edge import Edge
 from components.private_file import PrivateFile
-from components.settings import EDGE_CLUSTER
-from toolchain import pulumi_process
+from components.tls.pki import CertificateAuthority
+from foundation import pulumi_process
+from foundation.contract import EDGE_CLUSTER
 
 pulumi_process.prepare_program()
 with errors.one_line():
@@ -23,9 +25,20 @@ settings = demo.settings
 
 corp_edge = Cluster(EDGE_CLUSTER, settings.edge_region, demo.backend)
 clusters = {c.name: Cluster(c.name, c.region, demo.backend) for c in settings.clusters}
-for place in settings.clusters:
-    cluster, weight = clusters[place.name], settings.edge_weights[place.name]
-    Application(place.name, cluster, place, demo.documents, EDGE_CLUSTER, weight, settings.platform)
+for member in settings.clusters:
+    cluster, weight = (
+        clusters[member.name],
+        settings.edge_weights[member.name],
+    )
+    Application(
+        member.name,
+        cluster,
+        member,
+        demo.documents,
+        EDGE_CLUSTER,
+        weight,
+        settings.platform,
+    )
 authority = CertificateAuthority("authority", f"multi-cluster-resiliency {settings.stack}")
 edge = platforms.edge(demo, corp_edge, clusters, authority)
 

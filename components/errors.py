@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pulumi
 
-from toolchain.errors import UserError
+from foundation.errors import UserError
 
 _ALREADY_SAID = 32
 """Exit code by which Pulumi's Python host knows that the user has been told: it adds nothing.

@@ -9,23 +9,26 @@ from typing import Any
 
 import pulumi
 
-from components import backends, lint, secrets, waiting
-from components.application import taken
-from components.documents import sources
-from components.entrance import NAMESPACE
+from components.application.exposed_application import exposed_application
+from components.application.objects import taken
+from components.backends import choice
+from components.backends.protocol import ClusterBackend, Standing
+from components.documents import sources, waiting
 from components.envoy import naive
 from components.errors import DemoError
-from components.exposed_application import exposed_application
-from components.gateway_annotations import RouteError
-from components.lint.model import Place
-from components.profile import HttpProfile, http_profile
-from components.routes import Route, routes
-from components.section import ProfileError
-from components.settings import EDGE_CLUSTER, Platform, Settings, load
+from components.profile import lint
+from components.profile.lint.model import Context
+from components.profile.model import HttpProfile, http_profile
+from components.profile.section import ProfileError
+from components.routing.annotations import RouteError
+from components.routing.routes import Route, routes
+from components.settings.model import Platform, Settings, load
 from components.tetrate import served
 from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
+from components.tls import secrets
+from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
+from foundation.errors import UserError
 from foundation.identity import KUBERNETES_NAMESPACES
-from toolchain.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Plan:
     profile: HttpProfile
     secrets: Sequence[Mapping[str, Any]]
     """Documents of the Secrets for clients' TLS."""
-    backend: backends.ClusterBackend
+    backend: ClusterBackend
     platform_documents: Sequence[Mapping[str, Any]] = ()
     """On platform tetrate the Profile and the Tenant that uses it; else none."""
 
@@ -58,8 +61,8 @@ def make(root: Path) -> Plan:
     in the profile are only warned of: somebody may want to see what they cost.
     """
     settings = load(root)
-    plan = read(settings, backends.of(settings))
-    for trap in lint.traps(plan.profile, _place(settings)):
+    plan = read(settings, choice.of(settings))
+    for trap in lint.traps(plan.profile, _context(settings)):
         pulumi.log.warn(trap.line)
     try:
         plan.backend.check()
@@ -72,11 +75,11 @@ def make(root: Path) -> Plan:
     return plan
 
 
-def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
+def read(settings: Settings, backend: ClusterBackend) -> Plan:
     """Reads the files that the settings name. Raises DemoError."""
     # Clusters of others may have any namespace; those that the stack makes have none but these.
-    unknown = isinstance(backend, backends.Standing)
-    present = None if unknown else {*KUBERNETES_NAMESPACES, NAMESPACE}
+    unknown = isinstance(backend, Standing)
+    present = None if unknown else {*KUBERNETES_NAMESPACES, GATEWAY_NAMESPACE}
     documents = sources.load(settings.manifest, present)
     (profile, *more) = sources.load(settings.http_profile)
     if more:
@@ -95,10 +98,10 @@ def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
         raise DemoError(str(error)) from None
     for document in documents:
         metadata = document["metadata"]
-        if NAMESPACE in (metadata["name"], metadata.get("namespace")):
+        if GATEWAY_NAMESPACE in (metadata["name"], metadata.get("namespace")):
             raise DemoError(
                 f"{sources.named(settings.manifest)}: {document['kind']} {metadata['name']} is in "
-                f"{NAMESPACE}, which is the gateways' own namespace; move it to another"
+                f"{GATEWAY_NAMESPACE}, which is the gateways' own namespace; move it to another"
             )
         waiting.seconds(document, sources.named(settings.manifest))
     if twin := taken(documents):
@@ -148,8 +151,8 @@ def _platform_documents(
 
 def _check_platform(plan: Plan) -> None:
     """Looks whether Tetrate's platform is there, as far as can be seen. Raises UserError."""
-    assert isinstance(plan.backend, backends.Standing)  # components.settings refuses the others
-    served.check(plan.backend.raw, EDGE_CLUSTER, plan.platform_documents, NAMESPACE)
+    assert isinstance(plan.backend, Standing)  # components.settings.model refuses the others
+    served.check(plan.backend.raw, EDGE_CLUSTER, plan.platform_documents, GATEWAY_NAMESPACE)
     names = [cluster.name for cluster in plan.settings.clusters]
     for namespace in foreign_namespaces(plan.documents):
         pulumi.log.warn(
@@ -159,8 +162,8 @@ def _check_platform(plan: Plan) -> None:
         )
 
 
-def _place(settings: Settings) -> Place:
-    return Place(
+def _context(settings: Settings) -> Context:
+    return Context(
         source=sources.named(settings.http_profile),
         clusters=len(settings.clusters),
         platform=settings.platform,

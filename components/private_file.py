@@ -16,7 +16,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from toolchain.provider import BaseProvider
+from foundation.dynamic_provider import BaseProvider
 
 
 class _PrivateFileProvider(BaseProvider):
@@ -45,14 +45,11 @@ def write(path: Path, content: str) -> None:
     Raises DemoError.
     """
     from components.errors import DemoError
+    from foundation import files
 
-    temporary = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary.unlink(missing_ok=True)
-        temporary.touch(mode=0o600, exist_ok=False)
-        temporary.write_text(content)
-        temporary.replace(path)
+        files.replace(path, content)
     except OSError as error:
         raise DemoError(
             f"{path} cannot be written: {error.strerror}; free the path and run ./demo up again"

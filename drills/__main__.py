@@ -22,16 +22,16 @@ from drills import (
     presentation,
     reconcile,
     report,
-    settings,
+    temporary_settings,
 )
 from drills.arguments import parser
 from drills.faults import FAULTS, KNOWN, Fault, named
 from drills.journal import Journal
-from drills.report.matrix import Row, headline
+from drills.report.matrix_page import Row, headline
 from drills.stack import EDGE, Stack
 from drills.traffic import summary, target, view
-from toolchain.entry import entry
-from toolchain.errors import UserError
+from foundation.entry import entry
+from foundation.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,13 +95,13 @@ def _drill(stack: Stack, faults: Sequence[Fault], chosen: argparse.Namespace) ->
     if chosen.profile:
         here = ["--clusters", str(len(stack.application_clusters)), "--mode", modes[0]]
         # a program of its own: drills know the stack by its outputs, not by its program
-        lint = [sys.executable, "-m", "components.lint", str(chosen.profile), *here]
+        lint = [sys.executable, "-m", "components.profile.lint", str(chosen.profile), *here]
         if subprocess.run(lint, check=False).returncode > 1:
             return 1
         ways.append({**changes, "httpProfile": str(chosen.profile.resolve())})
     outcomes = []
     for way in ways:
-        with settings.other(stack, way, _say) as there:
+        with temporary_settings.other(stack, way, _say) as there:
             outcomes.append(matrix.one(there, faults[0], chosen.cluster, pace, _say, chosen.force))
             _show(outcomes[-1])
     if chosen.profile:

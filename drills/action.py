@@ -17,7 +17,7 @@ from drills.faults import FAULTS, KNOWN, Fault, Layer, Strike, named
 from drills.journal import Entry, Journal
 from drills.stack import EDGE, Stack
 from drills.traffic import Event, EventKind, events
-from toolchain.errors import UserError
+from foundation.errors import UserError
 
 _UNANSWERED = (OSError, xmlrpc.client.Error)
 

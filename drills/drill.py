@@ -14,6 +14,7 @@ from pathlib import Path
 from drills import action, guard, prediction, report
 from drills.cpu_steal import CpuSteal
 from drills.faults import Fault, Moves
+from drills.live_view import Watch
 from drills.observer import Observer
 from drills.prediction import Order, Prediction
 from drills.report.run import UNEXPECTED
@@ -23,9 +24,8 @@ from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic
 from drills.traffic.ledger import Ledger
 from drills.traffic.portal import PortalLogs
-from drills.watch import Watch
-from toolchain import environment
-from toolchain.errors import UserError
+from foundation import project
+from foundation.errors import UserError
 
 FAILBACK_SECONDS = 90
 """How long the struck cluster may take to have its share again after the fix."""
@@ -243,4 +243,4 @@ def _header(stack: Stack, fault: Fault, cluster: str) -> tuple[Path, Header]:
         portal_logs=stack.application.is_portal,
         environment=target.described() | {"lbMode": stack.mode, "layer": str(fault.layer)},
     )
-    return environment.PROJECT / "reports" / name, header
+    return project.ROOT / "reports" / name, header

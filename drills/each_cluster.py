@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from drills import stack_objects
 from drills.stack_objects import StackObject
-from toolchain import environment
-from toolchain.entry import entry
+from foundation import project
+from foundation.entry import entry
 
 _REQUEST = "--request-timeout=10s"
 _SECONDS = 60
@@ -49,7 +49,7 @@ def command(
 
 
 def _lines(stack: str, look: Look) -> list[str]:
-    kubeconfig = environment.stack_folder(stack) / "kubeconfig"
+    kubeconfig = project.stack_folder(stack) / "kubeconfig"
     by_cluster: dict[str, list[StackObject]] = {}
     for each in stack_objects.load(stack, secrets=False):
         by_cluster.setdefault(each.cluster, []).append(each)

@@ -8,7 +8,6 @@ written down.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from drills import action
 from drills.faults import KNOWN, Fault, named
 from drills.journal import Journal
 from drills.stack import Stack, until
-from toolchain import environment
+from foundation import files, project
 
 SECONDS = 600
 """How long a guard waits for others to mend what it needs itself."""
@@ -33,7 +32,7 @@ def standing(stack: Stack, fault: Fault, cluster: str) -> Iterator[None]:
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        cwd=environment.PROJECT,
+        cwd=project.ROOT,
         start_new_session=True,
     ):
         yield
@@ -45,7 +44,7 @@ def main(name: str, fault: str, cluster: str, *elsewhere: str) -> int:
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.read()
     guarded = named(fault, KNOWN)
-    journal = Journal(environment.stack_folder(name))
+    journal = Journal(project.stack_folder(name))
     try:
         if guarded.update:  # Pulumi needs clusters that are well: other guards' work
             until(lambda: not _others(journal), "all but updates is mended", SECONDS, pause=1.0)
@@ -71,8 +70,7 @@ def _others(journal: Journal) -> list[str]:
 @contextlib.contextmanager
 def _turn(name: str) -> Iterator[None]:
     """Has guards that update the stack take turns."""
-    with (environment.PROJECT / f"Pulumi.{name}.yaml").open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with files.locked(project.ROOT / f"Pulumi.{name}.yaml"):
         yield
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from toolchain.errors import UserError
+from foundation import files
+from foundation.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -62,20 +61,11 @@ class Journal:
 
     def _write(self, entries: list[Entry]) -> None:
         """Replaces the file in one step, on the disk before anything is broken."""
-        arriving = self.file.with_name(f".{self.file.name}.{os.getpid()}")
-        descriptor = os.open(arriving, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            json.dump([asdict(entry) for entry in entries], stream, indent=2)
-            stream.flush()
-            os.fsync(stream.fileno())
-        arriving.replace(self.file)
+        text = json.dumps([asdict(entry) for entry in entries], indent=2)
+        files.replace(self.file, text, durable=True)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.file.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with files.locked(self.file.parent):
             yield
-        finally:
-            os.close(descriptor)

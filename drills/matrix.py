@@ -10,17 +10,17 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from drills import action, drill, preconditions, prediction, settings
+from drills import action, drill, preconditions, prediction, temporary_settings
 from drills.drill import Outcome, Pace, Say
 from drills.faults import Fault
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Journal
 from drills.report import write_matrix
-from drills.report.matrix import Outcome as Word
-from drills.report.matrix import Row
+from drills.report.matrix_page import Outcome as Word
+from drills.report.matrix_page import Row
 from drills.stack import EDGE, Stack, until
-from toolchain import environment
-from toolchain.errors import UserError
+from foundation import project
+from foundation.errors import UserError
 
 WELL_SECONDS = 90
 """How long the stack may take to be well again after a drill."""
@@ -48,7 +48,7 @@ def run(
             left = list(faults)
             changes = {} if mode == stack.mode else {"lbMode": mode}
             try:
-                with settings.other(stack, changes, say) as there:
+                with temporary_settings.other(stack, changes, say) as there:
                     while left:
                         say(f"\n{len(rows) + 1} of {count}, {mode}: {left[0].name}")
                         rows.append(_row(there, left[0], pace, say, cluster, force))
@@ -98,7 +98,7 @@ def line(row: Row) -> str:
 
 def folder(what: str) -> Path:
     """Where the pages of several drills go that begin now."""
-    return environment.PROJECT / "reports" / time.strftime(f"%Y%m%d-%H%M%S-{what}", time.gmtime())
+    return project.ROOT / "reports" / time.strftime(f"%Y%m%d-%H%M%S-{what}", time.gmtime())
 
 
 def is_good(rows: Sequence[Row]) -> bool:

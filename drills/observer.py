@@ -13,7 +13,7 @@ from typing import Any, Self
 from drills.faults import Fault
 from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR, Stack
 from drills.traffic import Event, EventKind
-from toolchain.errors import UserError
+from foundation.errors import UserError
 
 SECONDS = 0.2
 """Time between two looks."""

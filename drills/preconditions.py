@@ -10,7 +10,7 @@ from drills.application import ROLLED_OUT, Workload
 from drills.faults import Fault, Moves
 from drills.journal import Entry
 from drills.stack import EDGE, GATEWAY, Stack
-from toolchain.errors import UserError
+from foundation.errors import UserError
 
 Problems = Mapping[str, str]
 """Cluster -> what is wrong with it; empty text if nothing."""

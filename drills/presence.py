@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from drills import each_cluster
 from drills.stack_objects import StackObject, by_identity, shown
+from foundation.errors import UserError
 from foundation.identity import Identity
 from foundation.lists import as_list, reference
-from toolchain.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

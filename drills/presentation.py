@@ -10,7 +10,7 @@ from drills import matrix, prediction
 from drills.drill import Pace, Say
 from drills.faults import named
 from drills.report import write_matrix
-from drills.report.matrix import Row
+from drills.report.matrix_page import Row
 from drills.stack import Stack
 
 

@@ -14,9 +14,9 @@ from drills.drift import Drift
 from drills.stack import Conflict, Stack
 from drills.stack_objects import StackObject, by_identity, shown
 from foundation import managed_fields
+from foundation.errors import UserError
 from foundation.identity import Identity
 from foundation.lists import as_list
-from toolchain.errors import UserError
 
 SECONDS = 60
 """How long a look at all objects of a cluster, or their application, may take."""

@@ -17,15 +17,15 @@ from drills import stack_objects
 from drills.application import Application, Workload
 from drills.stack_objects import StackObject
 from drills.traffic import target
-from foundation import managed_fields
+from foundation import managed_fields, run
+from foundation.errors import UserError
 from foundation.identity import Identity
 from foundation.managed_fields import MANAGER
 from localkube import cluster as embedded
 from localkube import pki
 from localkube.api import FAILURES, Api, ApiError
 from localkube.spec import ClusterSpec
-from toolchain import run, tools
-from toolchain.errors import UserError
+from toolchain import tools
 
 EDGE = "corp-edge"
 """Name and context of the edge's cluster."""

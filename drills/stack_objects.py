@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from foundation import project
+from foundation.errors import UserError
 from foundation.identity import Identity, autoscaled, identity_of
 from foundation.lists import items
 from foundation.managed_fields import Path
-from toolchain import environment
-from toolchain.errors import UserError
+from launcher import environment
 
 _TYPE = "kubernetes:"
 _FIELD_MANAGER = "pulumi.com/patchFieldManager"
@@ -71,7 +72,7 @@ def load(stack: str, secrets: bool = True) -> list[StackObject]:
     try:
         done = subprocess.run(
             command,
-            cwd=environment.PROJECT,
+            cwd=project.ROOT,
             env=environment.variables(os.environ, stack),
             capture_output=True,
             text=True,

@@ -17,9 +17,10 @@ from typing import Any
 import yaml
 
 from drills.stack import Stack
-from toolchain import environment, run, state
-from toolchain.errors import UserError
-from toolchain.stack_file import Changes, changed
+from foundation import project, run
+from foundation.errors import UserError
+from foundation.stack_file import Changes, changed
+from launcher import environment, state
 
 SECONDS = 300
 """How long an update may take."""
@@ -41,7 +42,7 @@ def up(stack: Stack, changes: Changes | None = None, replace: str = "") -> None:
         try:
             process = subprocess.Popen(
                 run.tied(command),
-                cwd=environment.PROJECT,
+                cwd=project.ROOT,
                 env=dict(env),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -57,8 +58,7 @@ def up(stack: Stack, changes: Changes | None = None, replace: str = "") -> None:
 
 def setting(stack: str, key: str) -> Any:
     """Return a setting of the stack, or else its default. Raises UserError."""
-    project = environment.PROJECT
-    files = [project / f"Pulumi.{stack}.yaml", project / "Pulumi.yaml"]
+    files = [project.ROOT / f"Pulumi.{stack}.yaml", project.ROOT / "Pulumi.yaml"]
     try:
         own, declared = (yaml.safe_load(file.read_text()) or {} for file in files)
     except (OSError, yaml.YAMLError) as error:
@@ -80,12 +80,12 @@ def _settings(stack: Stack, changes: Changes) -> Iterator[list[str]]:
     if not changes:
         yield []
         return
-    project = yaml.safe_load((environment.PROJECT / "Pulumi.yaml").read_text())["name"]
-    own = (environment.PROJECT / f"Pulumi.{stack.name}.yaml").read_text()
+    name = yaml.safe_load((project.ROOT / "Pulumi.yaml").read_text())["name"]
+    own = (project.ROOT / f"Pulumi.{stack.name}.yaml").read_text()
     file = stack.folder / "drill.yaml"
     try:
         file.touch(mode=0o600)
-        file.write_text(changed(own, project, changes))
+        file.write_text(changed(own, name, changes))
         yield ["--config-file", str(file)]
     finally:
         file.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ state folder; killing the lab's first process ends everything in it.
 
 from __future__ import annotations
 
-from toolchain.errors import UserError
+from foundation.errors import UserError
 
 
 class LocalKubeError(UserError):

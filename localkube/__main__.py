@@ -10,10 +10,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from foundation.entry import entry
 from localkube import LocalKubeError, cluster, lab
 from localkube.spec import ClusterSpec
-from localkube.supervision import PROJECT
-from toolchain.entry import entry
+from localkube.supervisord_config import PROJECT
 
 STATE = PROJECT / ".demo"
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from foundation import quick_yaml
 from localkube import images
 from localkube.spec import dns_address
 from localkube.volumes import PROVISIONER
-from toolchain import quick_yaml
 
 
 def addons(index: int) -> list[dict[str, Any]]:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from foundation import quick_yaml
 from localkube import LocalKubeError
-from toolchain import quick_yaml
 
 PLURALS = {
     "Namespace": "namespaces",

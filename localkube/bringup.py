@@ -8,7 +8,7 @@ from pathlib import Path
 
 from localkube.api import Api, wait_for
 from localkube.spec import ClusterSpec
-from localkube.supervisor import Supervisor
+from localkube.supervisord_client import Supervisor
 
 FIRST = "kubelet"
 """Started once the API server answers. It needs none of the roles which that makes before it is

@@ -14,8 +14,8 @@ from localkube import LocalKubeError, cgroups, folders, health, images, lab, pki
 from localkube.api import Api, wait_for
 from localkube.node import config_file, program
 from localkube.spec import ClusterSpec, Node
-from localkube.supervision import Program, find, python, sections
-from localkube.supervisor import Supervisor
+from localkube.supervisord_client import Supervisor
+from localkube.supervisord_config import Program, find, python, sections
 
 READY_SECONDS = 180
 """How long the nodes of a cluster may take to become Ready. It takes some seconds, but a loaded

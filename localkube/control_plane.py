@@ -7,7 +7,7 @@ Flags follow kubeadm's static pods; each that differs has its reason beside it. 
 from __future__ import annotations
 
 from localkube.spec import API_PORT, Node, service_range
-from localkube.supervision import Program, python
+from localkube.supervisord_config import Program, python
 from toolchain import tools
 
 

@@ -19,8 +19,8 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from foundation.dynamic_provider import BaseProvider
 from localkube.spec import ClusterSpec
-from toolchain.provider import BaseProvider
 
 
 class ClusterProvider(BaseProvider):
@@ -32,8 +32,8 @@ class ClusterProvider(BaseProvider):
         An input is known in a preview, where the outputs of an update are not: were it an output,
         each preview of a mended cluster would announce the replacement of all that is in it.
         """
+        from foundation.pulumi_process import seed_of_check
         from localkube import health
-        from toolchain.pulumi_process import seed_of_check
 
         kept = olds.get("identity")
         if not kept or health.identity(spec_of(news)) != kept:
@@ -45,8 +45,7 @@ class ClusterProvider(BaseProvider):
         import os
         from pathlib import Path
 
-        from localkube import cluster
-        from toolchain import owner
+        from localkube import cluster, owner
 
         spec = spec_of(props)
         owner.note(Path(spec.lab), os.environ)
@@ -87,8 +86,7 @@ class ClusterProvider(BaseProvider):
         """Removes the cluster, unless `create` has put another one in its place."""
         from pathlib import Path
 
-        from localkube import cluster, health
-        from toolchain import owner
+        from localkube import cluster, health, owner
 
         spec = spec_of(props)
         if health.identity(spec) in ("", props["identity"]):

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from localkube import LocalKubeError
 from localkube.mounts import cover
-from localkube.supervision import PROJECT, python
+from localkube.supervisord_config import PROJECT, python
 from toolchain import tools
 
 PAUSE = "localhost/pause:1"

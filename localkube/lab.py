@@ -7,7 +7,6 @@ namespace, where the relays open their ports on 127.0.0.1.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
@@ -17,12 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foundation import files
+from foundation.pulumi_process import GO_SETTINGS
 from localkube import LocalKubeError, cgroups, folders, network
 from localkube.mounts import cover, mount
 from localkube.node import needed
 from localkube.preflight import INOTIFY_INSTANCES, INOTIFY_LIMIT
 from localkube.spec import lab_cgroup
-from localkube.supervision import (
+from localkube.supervisord_config import (
     PROJECT,
     Program,
     configuration,
@@ -31,10 +32,9 @@ from localkube.supervision import (
     supervisord,
     supervisords,
 )
-from toolchain.pulumi_process import GO_SETTINGS
 
 if TYPE_CHECKING:
-    from localkube.supervisor import Supervisor
+    from localkube.supervisord_client import Supervisor
 
 _OF_COMMAND = ("TMPDIR", *GO_SETTINGS)
 """Variables that go with the command that starts the lab, as does its temporary folder."""
@@ -47,12 +47,8 @@ START_SECONDS = 20
 def locked(lab: Path) -> Iterator[None]:
     """Keeps others from changing the lab meanwhile; a lock dies with its process."""
     lab.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(lab.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with files.locked(lab.parent):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def config_file(lab: Path) -> Path:
@@ -67,7 +63,9 @@ def group_file(lab: Path, cluster: str) -> Path:
 
 def supervisor(lab: Path) -> Supervisor | None:
     """The lab's supervisord, none if the lab is not running."""
-    from localkube.supervisor import Supervisor  # the lab's first process does not talk to itself
+    from localkube.supervisord_client import (
+        Supervisor,  # the lab's first process does not talk to itself
+    )
 
     pid = find(config_file(lab))
     return None if pid is None else Supervisor(pid)

@@ -13,7 +13,7 @@ from pathlib import Path
 from localkube import cgroups, network, volumes
 from localkube.mounts import cover, mount
 from localkube.spec import ClusterSpec, Node
-from localkube.supervision import PROJECT, Program, python, supervisord
+from localkube.supervisord_config import PROJECT, Program, python, supervisord
 from toolchain import tools
 
 KEPT = {

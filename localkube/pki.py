@@ -12,9 +12,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from foundation import quick_yaml
 from localkube import LocalKubeError
 from localkube.spec import API_PORT, ClusterSpec, node_address, service_range
-from toolchain import quick_yaml, tools
+from toolchain import tools
 
 
 def create(spec: ClusterSpec) -> None:

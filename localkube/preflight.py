@@ -10,8 +10,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from foundation import packages
 from localkube import LocalKubeError, cgroups
-from toolchain import packages
 
 DISK_BYTES = 2_000_000_000
 """Free disk that three clusters may fill with logs and etcd's data; the start takes 0.3 GB."""

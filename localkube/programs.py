@@ -21,7 +21,7 @@ from localkube.spec import (
     dns_address,
     pod_range,
 )
-from localkube.supervision import Program, configuration, python
+from localkube.supervisord_config import Program, configuration, python
 from toolchain import tools
 
 CONTAINERD = "/run/containerd/containerd.sock"

@@ -14,10 +14,10 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from foundation import project, scratch
+from foundation.entry import entry
+from foundation.errors import UserError
 from preview import markdown, matrix, model, terminal, trees
-from toolchain import scratch, venv
-from toolchain.entry import entry
-from toolchain.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,12 +41,12 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _preview(chosen: argparse.Namespace) -> model.Result:
-    with scratch.folder(venv.private_folder() / "preview") as folder:
-        places = {side: folder / side for side in ("base", "head", "private")}
-        for place in places.values():
-            place.mkdir()
-        head = trees.head(venv.PROJECT, places["head"])
-        base = trees.base(venv.PROJECT, places["base"], chosen.base)
+    with scratch.folder(project.private_folder() / "preview") as folder:
+        folders = {side: folder / side for side in ("base", "head", "private")}
+        for path in folders.values():
+            path.mkdir()
+        head = trees.head(project.ROOT, folders["head"])
+        base = trees.base(project.ROOT, folders["base"], chosen.base)
         stacks = chosen.stack or head.stacks
         if unknown := [name for name in stacks if name not in head.stacks]:
             raise UserError(
@@ -57,7 +57,7 @@ def _preview(chosen: argparse.Namespace) -> model.Result:
         differ = trees.differing(base, head)
         with _progress(len(stacks) * len(modes) * (2 if differ else 1)) as done:
             found = matrix.outcomes(
-                base if differ else None, head, stacks, modes, places["private"], done
+                base if differ else None, head, stacks, modes, folders["private"], done
             )
         return model.Result(base.title, head.title, found, trees.note(base, head))
 

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from foundation.entry import entry
+from foundation.errors import UserError
 from preview.markdown import MARKER
-from toolchain.entry import entry
-from toolchain.errors import UserError
 
 SECONDS = 30
 """How long GitHub may take for an answer."""

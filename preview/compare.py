@@ -42,8 +42,8 @@ def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(value, list) and value:
         names = [item.get("name") if isinstance(item, Mapping) else None for item in value]
         named = all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
-        for place, item in enumerate(value):
-            yield from flat(item, f"{path}[{names[place] if named else place}]")
+        for position, item in enumerate(value):
+            yield from flat(item, f"{path}[{names[position] if named else position}]")
     else:
         yield path, value
 

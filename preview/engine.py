@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 
+from foundation import run, stack_file
+from foundation.contract import PROVIDER_RELEASE
+from foundation.errors import UserError
 from policies.rules import Resource
 from preview.model import Plan
-from toolchain import run, stack_file
-from toolchain.environment import PROVIDER_RELEASE
-from toolchain.errors import UserError
 
 SECONDS = 180
 """How long one command of Pulumi may take."""

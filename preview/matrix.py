@@ -71,11 +71,11 @@ def outcomes(
         outcome(
             stack,
             mode,
-            plans["head", stack][place],
-            plans["base", stack][place] if base else plans["head", stack][place],
+            plans["head", stack][position],
+            plans["base", stack][position] if base else plans["head", stack][position],
         )
         for stack in stacks
-        for place, mode in enumerate(modes)
+        for position, mode in enumerate(modes)
     )
 
 

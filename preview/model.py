@@ -9,8 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from foundation.errors import UserError
 from policies.rules import Resource
-from toolchain.errors import UserError
 
 
 class Kind(StrEnum):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from toolchain import stack_file, venv
-from toolchain.errors import UserError
+from foundation import project, stack_file
+from foundation.errors import UserError
 
 _NO_PART = {".github", ".ci", "docs", "drills", "policies", "preview", "tests", "Taskfile.yml"}
 """What no program and no settings file of a stack reads; nor any Markdown."""
@@ -127,10 +127,10 @@ def _text(tree: Tree, name: str) -> bytes:
 
 def _parts(folder: Path) -> list[str]:
     found = []
-    for place, folders, files in os.walk(folder):
-        inside = Path(place).relative_to(folder)
-        if place == str(folder):
-            folders[:] = [name for name in folders if name not in _NO_PART | {venv.FOLDER.name}]
+    for path, folders, files in os.walk(folder):
+        inside = Path(path).relative_to(folder)
+        if path == str(folder):
+            folders[:] = [name for name in folders if name not in _NO_PART | {project.VENV.name}]
             files = [name for name in files if name not in _NO_PART]
         found += [str(inside / name) for name in files if not name.endswith(".md")]
     return sorted(found)
@@ -138,8 +138,8 @@ def _parts(folder: Path) -> list[str]:
 
 def _ready(folder: Path) -> Path:
     """The folder, with the Python environment that Pulumi.yaml names: one serves both trees."""
-    if venv.FOLDER.exists() and not (folder / venv.FOLDER.name).exists():
-        (folder / venv.FOLDER.name).symlink_to(venv.FOLDER)
+    if project.VENV.exists() and not (folder / project.VENV.name).exists():
+        (folder / project.VENV.name).symlink_to(project.VENV)
     return folder
 
 

@@ -14,7 +14,9 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Protocol
 
-from toolchain import ToolchainError, golang, pins, run, tools
+from foundation import run
+from foundation.errors import UserError
+from toolchain import golang, pins, tools
 
 AT_ONCE = 2
 _LAST_LINES = 15
@@ -118,7 +120,7 @@ class Builder:
         packages = [b.package for b in module.binaries]
         # whatever goes wrong here goes wrong in the build, which says so
         with (
-            contextlib.suppress(ToolchainError),
+            contextlib.suppress(UserError),
             self._go_command(
                 module, ["list", "-mod=readonly", "-e", "-deps", *packages], module.folder
             ) as process,
@@ -132,7 +134,7 @@ class Builder:
                 said = [*said[1 - _LAST_LINES :], line.rstrip()]
                 self._progress.line(module, line.strip())
         if process.returncode != 0:
-            raise ToolchainError(
+            raise UserError(
                 f"{module.name} {module.version} could not be built:\n"
                 + "\n".join(f"  {line}" for line in said)
                 + "\nWhat is built so far is kept; go on by running the same command again"
@@ -146,7 +148,7 @@ class Builder:
         env = self._env | {"CGO_ENABLED": "1" if module.cgo else "0"}
         with self._guard:
             if self._stopped:
-                raise ToolchainError("stopped")
+                raise UserError("stopped")
             process = subprocess.Popen(
                 run.tied([str(self._go.command), *arguments]),
                 cwd=folder,
@@ -197,7 +199,7 @@ class Builder:
             check=False,
         )
         if done.returncode != 0:
-            raise ToolchainError(f"{source} could not be downloaded: {done.stderr.strip()}")
+            raise UserError(f"{source} could not be downloaded: {done.stderr.strip()}")
         return Path(json.loads(done.stdout)["Dir"])
 
 

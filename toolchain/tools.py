@@ -15,7 +15,8 @@ import os
 import sysconfig
 from pathlib import Path
 
-from toolchain import ToolMissing, pins
+from foundation.errors import ToolMissing
+from toolchain import pins
 
 NAME = "multi-cluster-resiliency"
 ENVOY = "envoy"

@@ -5,7 +5,6 @@ Only the standard library is used, and little of it: this runs first, on any Pyt
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
 import os
 import shutil
@@ -14,21 +13,19 @@ import sys
 import time
 from pathlib import Path
 
-from toolchain import ToolchainError, packages, run
+from foundation import files, packages, project, run
+from foundation.errors import UserError
 
-PROJECT = Path(__file__).resolve().parent.parent
-FOLDER = PROJECT / ".venv"
-PYTHON = FOLDER / "bin" / "python"
-PRIVATE = PROJECT / ".demo"
-_REQUIREMENTS = PROJECT / "requirements.txt"
-_STAMP = FOLDER / "installed.txt"  # written last: what the environment was made of
+PYTHON = project.VENV / "bin" / "python"
+_REQUIREMENTS = project.ROOT / "requirements.txt"
+_STAMP = project.VENV / "installed.txt"  # written last: what the environment was made of
 _NEEDED_MB = 800  # 470 MB installed, and what pip unpacks meanwhile
 
 
 def wanted() -> str:
     """What the stamp of a complete environment says: place, Python and locked requirements."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return f"# {FOLDER} Python {version}\n{_REQUIREMENTS.read_text()}"
+    return f"# {project.VENV} Python {version}\n{_REQUIREMENTS.read_text()}"
 
 
 def is_ready() -> bool:
@@ -41,7 +38,7 @@ def is_ready() -> bool:
 
 def enter(arguments: list[str]) -> None:
     """Returns inside the environment; makes it and starts `demo` again in it otherwise."""
-    inside = Path(sys.prefix) == FOLDER
+    inside = Path(sys.prefix) == project.VENV
     ready = is_ready()
     if inside and ready:
         return
@@ -53,39 +50,33 @@ def enter(arguments: list[str]) -> None:
     os.execv(PYTHON, [str(PYTHON), *arguments])
 
 
-def private_folder() -> Path:
-    """The folder of all private state of this clone, readable by its owner only."""
-    PRIVATE.mkdir(mode=0o700, exist_ok=True)
-    PRIVATE.chmod(0o700)
-    return PRIVATE
-
-
 def make() -> None:
     """Makes the environment anew. One process at a time; an interrupted one is begun again."""
-    with (private_folder() / "venv.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("Another run of ./demo is making the Python environment; waiting.", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = project.private_folder() / "venv.lock"
+    lock.touch(mode=0o600)
+
+    def waiting() -> None:
+        print("Another run of ./demo is making the Python environment; waiting.", flush=True)
+
+    with files.locked(lock, waiting):
         if is_ready():
             return
         if importlib.util.find_spec("ensurepip") is None:
             package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
             reason = "Python makes virtual environments with it"
             packages.install([packages.Need("ensurepip", reason, package)])
-        free = shutil.disk_usage(PROJECT).free // 1000**2
+        free = shutil.disk_usage(project.ROOT).free // 1000**2
         if free < _NEEDED_MB:
-            raise ToolchainError(
-                f"The disk of {PROJECT} has {free} MB free; the Python environment needs"
+            raise UserError(
+                f"The disk of {project.ROOT} has {free} MB free; the Python environment needs"
                 f" {_NEEDED_MB} MB.\nFree some, then run this again"
             )
         count = sum(line[0].isalpha() for line in _REQUIREMENTS.read_text().splitlines() if line)
         began = time.monotonic()
-        if FOLDER.is_symlink():  # what it leads to is somebody else's
-            FOLDER.unlink()
+        if project.VENV.is_symlink():  # what it leads to is somebody else's
+            project.VENV.unlink()
         _STAMP.unlink(missing_ok=True)
-        step("Python environment", [sys.executable, "-m", "venv", "--clear", str(FOLDER)])
+        step("Python environment", [sys.executable, "-m", "venv", "--clear", str(project.VENV)])
         pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         install = [*pip, "--require-hashes", "--requirement", str(_REQUIREMENTS)]
         step(f"Python environment: {count} locked packages", install)
@@ -94,7 +85,7 @@ def make() -> None:
 
 
 def step(title: str, command: list[str]) -> None:
-    """Runs `command`, showing `title` and the elapsed time meanwhile. Raises ToolchainError."""
+    """Runs `command`, showing `title` and the elapsed time meanwhile. Raises UserError."""
     began = time.monotonic()
     lively = sys.stdout.isatty()
     if not lively:
@@ -115,7 +106,7 @@ def step(title: str, command: list[str]) -> None:
         print()
     if process.returncode != 0:
         lines = said.decode(errors="replace").strip().splitlines()[-5:]
-        raise ToolchainError(
+        raise UserError(
             f"{title}: this could not be made:\n"
             + "\n".join(f"  {line}" for line in lines)
             + f"\nThe command was: {' '.join(command)}"

@@ -15,8 +15,8 @@ import uvicorn
 
 from drills.stack import EDGE
 from drills.traffic import target
-from toolchain.entry import entry
-from toolchain.errors import UserError
+from foundation.entry import entry
+from foundation.errors import UserError
 from topology import server
 from topology.feed import Feed
 from topology.history import History

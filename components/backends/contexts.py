@@ -14,8 +14,9 @@ import yaml
 
 from components import kubectl
 from components.errors import DemoError
-from components.values import did_you_mean
-from toolchain import environment, venv
+from components.settings.values import did_you_mean
+from foundation import project
+from foundation.contract import USER_KUBECONFIG
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,12 @@ def files(
     `./demo` sets KUBECONFIG to that of the stack, and keeps the user's own under another name.
     """
     own = env.get("KUBECONFIG", "")
-    if own.startswith(str(venv.PRIVATE)):
+    if own.startswith(str(project.PRIVATE)):
         own = ""
-    place = home or Path.home()
-    text = given or env.get(environment.USER_KUBECONFIG) or own or str(place / ".kube" / "config")
+    user_home = home or Path.home()
+    text = given or env.get(USER_KUBECONFIG) or own or str(user_home / ".kube" / "config")
     found = [part for part in text.split(os.pathsep) if part]
-    return tuple(root / (place / part[2:] if part.startswith("~/") else part) for part in found)
+    return tuple(root / (user_home / part[2:] if part.startswith("~/") else part) for part in found)
 
 
 def missing(context: str, known: Sequence[str], cluster: str, key: str) -> DemoError:

@@ -10,15 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pulumi
 
-from components import inventory, kubectl
-from components.backends import MadeCluster, mark, rights
+from components import kubectl
+from components.backends import inventory, mark, rights
 from components.backends.contexts import Kubeconfig, files, missing
+from components.backends.inventory import Item
+from components.backends.protocol import MadeCluster
 from components.backends.review import Seen, refusal
 from components.documents import sources
 from components.errors import DemoError
-from components.exposure import Exposure
-from components.inventory import Item
-from components.settings import EDGE_CLUSTER, Settings
+from components.settings.exposure import Exposure
+from components.settings.model import Settings
+from foundation.contract import EDGE_CLUSTER
 
 
 class ExistingBackend:

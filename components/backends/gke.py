@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from components.backends import MadeCluster
+from components.backends.protocol import MadeCluster
 from components.errors import DemoError
-from components.exposure import Exposure
-from components.settings import EDGE_CLUSTER, Settings
+from components.settings.exposure import Exposure
+from components.settings.model import Settings
+from foundation.contract import EDGE_CLUSTER
 from toolchain import gcp as package
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pulumi_gcp.container import Cluster, NodePool
 
 from components.backends.gke_foundation import NODE_SCOPES, Foundation
 from components.backends.gke_network import ranges
-from components.gke_settings import GkeSettings, Location, ReleaseChannel
-from components.settings import Settings
+from components.settings.gke import GkeSettings, Location, ReleaseChannel
+from components.settings.model import Settings
 
 NODE_DISK_GB = 50
 """Google's default is 100; images and logs of the demo take 5."""

@@ -14,7 +14,7 @@ from pulumi_gcp.compute import Network, Router, RouterNat
 from pulumi_gcp.projects import IAMMember, Service
 from pulumi_gcp.serviceaccount import Account
 
-from components.settings import Settings
+from components.settings.model import Settings
 
 APIS = ("cloudresourcemanager", "compute", "container", "iam")
 """Services of Google's that must be on in the project. They stay on when the stack goes: others may

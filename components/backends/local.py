@@ -6,11 +6,11 @@ import os
 
 import pulumi
 
-from components.backends import MadeCluster
-from components.exposure import Exposure
-from components.settings import EDGE_CLUSTER, Settings
-from localkube import LocalKubeError, dynamic, preflight, spec
-from toolchain import owner
+from components.backends.protocol import MadeCluster
+from components.settings.exposure import Exposure
+from components.settings.model import Settings
+from foundation.contract import EDGE_CLUSTER
+from localkube import LocalKubeError, dynamic, owner, preflight, spec
 
 
 class LocalBackend:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from foundation.project import identity, uses_own_state
+
 ANNOTATION = "resiliency.demo/stack"
 """Annotation that holds the mark."""
 
@@ -20,11 +22,9 @@ def of(stack: str, project: str, organization: str, env: Mapping[str, str]) -> s
     never share one, whatever their paths, and it goes as the state goes. With any other state it
     follows from where that is and how the stack is called there: all who share the state share it.
     """
-    from toolchain import environment  # here, for it loads all that finds the tools
-
-    known = environment.identity() if environment.uses_own_state(env) else ""
+    known = identity() if uses_own_state(env) else ""
     if not known:
-        place = env.get("PULUMI_BACKEND_URL", "")
-        text = "\0".join((place, organization, project, stack))
+        url = env.get("PULUMI_BACKEND_URL", "")
+        text = "\0".join((url, organization, project, stack))
         known = hashlib.sha256(text.encode()).hexdigest()[:12]
     return f"{stack}-{known}"

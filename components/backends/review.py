@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.backends import rights
+from components.backends.inventory import Item
 from components.backends.mark import ANNOTATION
-from components.inventory import Item
 
 OLDEST = (1, 27)
 """First Kubernetes that spreads the pods of each rollout by themselves (`matchLabelKeys`)."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from components import kubectl
-from components.inventory import Item
+from components.backends.inventory import Item
 
 _WRITE = ("get", "list", "watch", "create", "patch", "delete")
 _LOOK = ("get", "list", "watch")
@@ -74,18 +74,18 @@ def review(right: Right) -> dict[str, Any]:
 
 def documents(text: str) -> list[Mapping[str, Any]]:
     """Gives the objects that kubectl printed as JSON, one after the other or as a List."""
-    decoder, place = json.JSONDecoder(), 0
+    decoder, position = json.JSONDecoder(), 0
     found: list[Mapping[str, Any]] = []
-    while (place := _next(text, place)) < len(text):
-        document, place = decoder.raw_decode(text, place)
+    while (position := _next(text, position)) < len(text):
+        document, position = decoder.raw_decode(text, position)
         found += document["items"] if document["kind"] == "List" else [document]
     return found
 
 
-def _next(text: str, place: int) -> int:
-    while place < len(text) and text[place].isspace():
-        place += 1
-    return place
+def _next(text: str, position: int) -> int:
+    while position < len(text) and text[position].isspace():
+        position += 1
+    return position
 
 
 def shown(rights: Sequence[Right], most: int = 3) -> str:

@@ -11,8 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from components import workload
-from components.documents import fields, pods
+from components.documents import fields, pods, workload
 from components.documents.origin import Read
 from foundation.identity import (
     Identity,
@@ -46,7 +45,7 @@ def checked(
         identity = identity_of(read.document, scopes)
         first = seen.setdefault(identity, read)
         if first is not read:
-            again = read.place if first.file == read.file else read.where
+            again = read.position if first.file == read.file else read.where
             # The sentence names both documents: either may be the wrong one.
             raise read.refusal(f"is there twice: {first.where} and {again}; remove one")
         result.append(_in_one_form(read.document, scopes))

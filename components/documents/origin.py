@@ -20,13 +20,13 @@ class Read:
     document: dict[str, Any]
     file: str
     """As people type it."""
-    place: str
+    position: str
     """Its document in the file, counted from 1, such as `document 2, item 1`."""
 
     @property
     def where(self) -> str:
         """File and document."""
-        return f"{self.file}, {self.place}"
+        return f"{self.file}, {self.position}"
 
     def refusal(self, what: str) -> ManifestError:
         """Return the error that says what is wrong with this object."""

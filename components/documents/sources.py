@@ -15,7 +15,8 @@ from typing import Any
 from components.documents import checks, reading
 from components.documents.origin import ManifestError, Read, shown
 from components.documents.value import ReadingError
-from toolchain import ToolMissing, tools
+from foundation.errors import ToolMissing
+from toolchain import tools
 
 EXTENSIONS = (".json", ".yaml", ".yml")
 """Files of a folder that are read. Source: FileExtensions of k8s.io/cli-runtime."""
@@ -79,14 +80,14 @@ def _objects(data: bytes, file: str) -> Iterator[Read]:
     except ReadingError as error:
         raise ManifestError(f"{file} is not YAML: {error}") from None
     for number, (_, value) in enumerate(documents, start=1):
-        place = f"document {number}"
+        position = f"document {number}"
         try:
             found = reading.objects(value)
         except ReadingError as error:
-            raise ManifestError(f"{file}, {place}{error}") from None
+            raise ManifestError(f"{file}, {position}{error}") from None
         one = len(found) == 1 and found[0] is value
         for item, each in enumerate(found, start=1):
-            yield Read(each, file, place if one else f"{place}, item {item}")
+            yield Read(each, file, position if one else f"{position}, item {item}")
 
 
 def _kustomized(folder: Path) -> bytes:

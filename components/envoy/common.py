@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from components.routes import Route
+from components.routing.routes import Route
+from foundation.contract import ADMIN_PORT, INGRESS_PORT, PEER_PORT
 
 #: Last part of the host name under which an Envoy answers for the health of one Service.
 HEALTH_DOMAIN = "health.mesh"
@@ -25,11 +26,11 @@ class Listen:
     address: str = "0.0.0.0"  # noqa: S104  a pod's own network namespace
     https: int = 8443
     http: int = 8080
-    ingress: int = 15443
-    peer: int = 15444
+    ingress: int = INGRESS_PORT
+    peer: int = PEER_PORT
     ready: int = 9902
     admin_address: str = "127.0.0.1"
-    admin: int = 9901
+    admin: int = ADMIN_PORT
 
 
 @dataclass(frozen=True)

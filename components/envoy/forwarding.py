@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.envoy.common import any_type, seconds
-from components.profile import HttpProfile
-from components.routes import Route
-from components.transport import SAFE_METHODS
+from components.profile.model import HttpProfile
+from components.routing.routes import Route
+from components.routing.transport import SAFE_METHODS
 
 #: Conditions under which a request was surely not executed by any backend.
 NOT_EXECUTED = ("connect-failure", "refused-stream", "reset-before-request")

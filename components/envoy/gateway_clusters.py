@@ -9,11 +9,12 @@ from typing import Any
 
 from components.envoy import health, protocols, upstream
 from components.envoy.common import Listen, Paths, cluster_name, health_host
-from components.exposed_services import twin_name
-from components.profile import HttpProfile
-from components.routes import Route
-from components.routing import Target
-from components.transport import Protocol
+from components.profile.model import HttpProfile
+from components.routing.exposed_services import twin_name
+from components.routing.routes import Route
+from components.routing.targets import Target
+from components.routing.transport import Protocol
+from foundation.contract import EDGE_CLUSTER
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class GatewayConfig:
     routes: tuple[Route, ...]
     peers: tuple[Target, ...]
     profile: HttpProfile
-    edge: str = "corp-edge"
+    edge: str = EDGE_CLUSTER
     cluster_domain: str = "cluster.local"
     memory_mib: int = 256
     listen: Listen = field(default_factory=Listen)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.routes import Route
-from components.transport import Protocol
+from components.routing.routes import Route
+from components.routing.transport import Protocol
 
 _INTERVAL = "0.5s"
 

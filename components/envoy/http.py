@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.envoy.common import ENDPOINT_METADATA, any_type, seconds
-from components.profile import HttpProfile
+from components.profile.model import HttpProfile
 
 CLUSTER_HEADER = "x-served-by-cluster"
 POD_HEADER = "x-served-by-pod"

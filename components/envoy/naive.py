@@ -15,7 +15,7 @@ from typing import Any
 from components.envoy.common import seconds
 from components.envoy.forwarding import below
 from components.envoy.protocols import HTTP_OPTIONS
-from components.routes import Route
+from components.routing.routes import Route
 
 #: What the path of a request for the naive route begins with; it is not forwarded.
 PREFIX = "/naive"

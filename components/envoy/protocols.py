@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.envoy.common import seconds
-from components.transport import Protocol
+from components.routing.transport import Protocol
 
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 

@@ -19,8 +19,8 @@ from components.envoy.common import (
 )
 from components.envoy.protocols import HTTP_OPTIONS
 from components.envoy.tls import mesh_client
-from components.profile import HttpProfile
-from components.routing import Target
+from components.profile.model import HttpProfile
+from components.routing.targets import Target
 
 _DNS = "envoy.extensions.clusters.dns.v3.DnsCluster"
 _SOCKET_MATCH = "envoy.transport_socket_match"

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.errors import DemoError
-from components.exposed_services import with_weight
-from components.gateway_annotations import PREFIX
-from components.routes import is_exposed
+from components.routing.annotations import PREFIX
+from components.routing.exposed_services import with_weight
+from components.routing.routes import is_exposed
 from foundation.identity import identity_of
 
 Document = Mapping[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from drills.faults import cluster, gateway, infrastructure, operation, workload
 from drills.faults.model import Fault, Kind, Layer, Moves, Strike
-from toolchain.errors import UserError
+from foundation.errors import UserError
 
 FAULTS: tuple[Fault, ...] = (
     *workload.FAULTS,

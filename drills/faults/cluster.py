@@ -9,11 +9,11 @@ from drills.faults import deployments, fields
 from drills.faults.fields import Field
 from drills.faults.model import Fault, Kind, Layer, Moves, Strike
 from drills.stack import GATEWAY, until
+from foundation.errors import UserError
 from localkube import cluster as embedded
 from localkube.node import config_file
-from localkube.supervision import find
-from localkube.supervisor import Supervisor
-from toolchain.errors import UserError
+from localkube.supervisord_client import Supervisor
+from localkube.supervisord_config import find
 
 CONTROL_PLANE = ("kube-controller-manager", "kube-scheduler", "kube-apiserver", "etcd")
 """Programs of the first node that are stopped, in this order, and started in the other."""

@@ -15,8 +15,8 @@ from drills.application import Workload
 from drills.faults.model import Strike
 from drills.stack import Conflict
 from foundation import managed_fields
+from foundation.errors import UserError
 from foundation.managed_fields import Path, value_at
-from toolchain.errors import UserError
 
 TRIES = 10
 """How often the owner is written back if others change the object at the same time."""

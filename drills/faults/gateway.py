@@ -5,7 +5,7 @@ from __future__ import annotations
 from drills.faults import deployments, fields, processes
 from drills.faults.model import Fault, Kind, Layer, Moves, Strike
 from drills.stack import GATEWAY, GATEWAY_SELECTOR
-from toolchain.errors import UserError
+from foundation.errors import UserError
 
 
 def _gone(strike: Strike) -> None:

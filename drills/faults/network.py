@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from drills.faults.model import Strike
+from foundation import packages
+from foundation.errors import UserError
 from localkube.node import config_file
 from localkube.spec import API_PORT, Node, node_range, pod_range
-from localkube.supervision import find
-from toolchain import packages
-from toolchain.errors import UserError
+from localkube.supervisord_config import find
 
 PREFIX = "DRILL-"
 """What the names of the drills' chains begin with."""

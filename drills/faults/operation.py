@@ -9,7 +9,7 @@ from typing import Any
 from drills import update
 from drills.faults.model import Fault, Kind, Layer, Moves, Strike
 from drills.stack import Stack
-from toolchain.stack_file import Changes
+from foundation.stack_file import Changes
 
 CERTIFICATES = "**:Certificate::**"
 """URNs of the stack's certificates; not of its authority, whose type ends otherwise."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from drills.faults.model import Strike
 from drills.stack import until
-from toolchain.errors import UserError
+from foundation.errors import UserError
 
 _PAUSE = "pause"
 """Name of the process that keeps a pod's network; it answers nobody."""

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from drills.application import PORTAL
 from drills.faults.model import Strike
-from toolchain.errors import UserError
+from foundation.errors import UserError
 
 DELAY = "fault.http.delay.fixed_delay_percent"
 """Percentage of requests that are answered two seconds late."""

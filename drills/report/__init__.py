@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.table import Table
 
 from drills.report import compare, page, run, text
-from drills.report.matrix import write_matrix
+from drills.report.matrix_page import write_matrix
 from drills.traffic.view import console
 
 __all__ = ["print_comparison", "write", "write_matrix"]

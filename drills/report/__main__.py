@@ -9,10 +9,10 @@ from pathlib import Path
 
 from drills import report
 from drills.traffic import record
-from toolchain import environment
-from toolchain.entry import entry
+from foundation import project
+from foundation.entry import entry
 
-REPORTS = environment.PROJECT / "reports"
+REPORTS = project.ROOT / "reports"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -24,9 +24,9 @@ from drills.traffic.generator import Traffic
 from drills.traffic.model import Event, Header, Lane, LanePlan, Objectives, Plan
 from drills.traffic.portal import PortalLogs
 from drills.traffic.window import Live, Second
-from toolchain import environment
-from toolchain.entry import entry
-from toolchain.errors import UserError
+from foundation import project
+from foundation.entry import entry
+from foundation.errors import UserError
 
 _TICK = 0.2  # seconds between two looks at what came
 _KEEP = 10.0  # seconds of samples in memory; the record has them all
@@ -111,7 +111,7 @@ def _run(options: argparse.Namespace) -> int:
         portal_logs=stack is not None and stack.is_portal and not options.no_duplicates,
         environment=target.described() | ({"lbMode": stack.lb_mode} if stack else {}),
     )
-    file = options.record or environment.PROJECT / "reports" / run / record.FILE
+    file = options.record or project.ROOT / "reports" / run / record.FILE
     traffic = Traffic(plan, header, file.parent, name=file.name, keep=_KEEP)
     announced = Announcements(stack.folder) if stack else None
     logs = (

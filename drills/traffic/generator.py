@@ -22,8 +22,8 @@ from typing import Any, Self
 
 from drills.traffic import record
 from drills.traffic.model import Event, Execution, Header, Plan, Sample
+from foundation.errors import UserError
 from toolchain import tools
-from toolchain.errors import UserError
 
 PROGRAM = "traffic-generator"
 _FLUSH = 0.2  # seconds that a sample may take to reach the file

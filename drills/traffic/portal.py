@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from drills.traffic.model import Execution
-from toolchain import ToolMissing
+from foundation.errors import ToolMissing
 
 NAMESPACE = "transaction-service"
 SELECTOR = "app=web-portal"

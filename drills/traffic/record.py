@@ -27,7 +27,7 @@ from drills.traffic.model import (
     Plan,
     Sample,
 )
-from toolchain.errors import UserError
+from foundation.errors import UserError
 
 FILE = "record.jsonl"
 """Name of a record inside the folder of its run."""

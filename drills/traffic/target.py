@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from drills.application import Application
-from toolchain import ToolMissing, environment, tools
-from toolchain.errors import UserError
+from foundation import files, project, selection
+from foundation.errors import ToolMissing, UserError
+from launcher import environment
+from toolchain import tools
 
 _SWITCHED_OFF = 0
 
@@ -47,12 +49,12 @@ class Target:
     @property
     def folder(self) -> Path:
         """The stack's private folder, where events are announced."""
-        return environment.stack_folder(self.stack)
+        return project.stack_folder(self.stack)
 
     @property
     def kubeconfig(self) -> Path:
         """The file with the contexts of the stack's clusters."""
-        return environment.kubeconfig(self.stack)
+        return project.kubeconfig(self.stack)
 
     @property
     def is_portal(self) -> bool:
@@ -75,7 +77,7 @@ def serving(weights: Mapping[str, int | None]) -> tuple[str, ...] | None:
 def selected(stack: str | None = None) -> Target:
     """Gives the stack named, or the one that Pulumi has selected. Raises TargetError."""
     env = environment.variables(os.environ, stack)
-    name = stack or environment.selected_stack(env) or environment.DEFAULT_STACK
+    name = stack or selection.selected_stack(env) or selection.DEFAULT_STACK
     outputs = _outputs(name, env)
     try:
         url, host = str(outputs["url"]), str(outputs["host"])
@@ -88,7 +90,7 @@ def selected(stack: str | None = None) -> Target:
         stack=name,
         url=url,
         host=host,
-        ca_file=_keep(environment.stack_folder(name) / "ca.pem", authority),
+        ca_file=_keep(project.stack_folder(name) / "ca.pem", authority),
         lb_mode=str(outputs.get("lbMode", "")),
         weights=outputs.get("edgeWeights") or {},
         naive_url=str(outputs.get("naiveUrl", "")),
@@ -113,7 +115,7 @@ def _outputs(stack: str, env: Mapping[str, str]) -> dict[str, Any]:
     try:
         done = subprocess.run(
             command,
-            cwd=environment.PROJECT,
+            cwd=project.ROOT,
             env=dict(env),
             capture_output=True,
             text=True,
@@ -134,9 +136,7 @@ def _keep(file: Path, text: str) -> Path:
     """Writes the certificate where it is missing or another one; it is public."""
     if not file.exists() or file.read_text() != text:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        arriving = file.with_name(f".{file.name}.{os.getpid()}")
-        arriving.write_text(text)
-        arriving.replace(file)
+        files.replace(file, text, mode=0o644)
     return file
 
 
@@ -147,7 +147,7 @@ def is_name(url: str) -> bool:
 
 
 def config_digest(
-    stack: str, changes: Mapping[str, Any] | None = None, project: Path = environment.PROJECT
+    stack: str, changes: Mapping[str, Any] | None = None, project: Path = project.ROOT
 ) -> str:
     """Gives a digest of what a stack's behaviour follows from: its settings and the manifests.
 

@@ -12,7 +12,7 @@ import sys
 
 from tests.benchmark import further, report
 from tests.benchmark.measure import Samples, baselines, cold_tools, one_round
-from tests.checkout import checkout
+from tests.support.checkout import checkout
 
 
 def main() -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from tests import lab
 from tests.benchmark.measure import GIGABYTE, FirstPage, Samples, timed_lines
-from tests.checkout import Checkout
+from tests.support import lab
+from tests.support.checkout import Checkout
 
 REGIONS = ("us-east1", "us-west1")
 

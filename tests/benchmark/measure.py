@@ -15,10 +15,10 @@ from pathlib import Path
 
 from localkube import cluster
 from localkube.spec import ClusterSpec
-from tests import lab
 from tests.benchmark import pulumi_alone
-from tests.checkout import PORTS, Checkout, eventually, failure, free_run
-from tests.traffic import answers_from
+from tests.support import lab
+from tests.support.checkout import PORTS, Checkout, eventually, failure, free_run
+from tests.support.traffic import answers_from
 from toolchain import ambient, tools
 
 POLL_SECONDS = 0.05

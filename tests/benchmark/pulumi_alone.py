@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from foundation.pulumi_process import GO_SETTINGS
 from preview import engine
-from tests.checkout import SOURCE, Checkout
-from toolchain.pulumi_process import GO_SETTINGS
+from tests.support.checkout import SOURCE, Checkout
 
 LEAST = Path(__file__).with_name("least_program.py")
 

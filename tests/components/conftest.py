@@ -7,16 +7,15 @@ import json
 import runpy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
 from components.backends.local import LocalBackend
-from tests.event_loops import closed_at_the_end
+from foundation.project import ROOT
+from tests.support.event_loops import closed_at_the_end
 
-ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "multi-cluster-resiliency"
 MANAGER = {"pulumi.com/patchFieldManager": "pulumi-kubernetes-multi-cluster-resiliency"}
 AT_ONCE = {

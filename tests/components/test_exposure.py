@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from components import inventory
+from components.backends import inventory
 from components.backends.existing import ExistingBackend
 from components.backends.mark import ANNOTATION
 from components.backends.review import Seen
-from components.waiting import SKIP_AWAIT
+from components.documents.waiting import SKIP_AWAIT
 from tests.components.conftest import Demo, kubeconfig, secret_value, value
 
 ALL = ("corp-edge", "east-cluster", "west-cluster")

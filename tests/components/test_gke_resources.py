@@ -12,9 +12,9 @@ import pytest
 
 from components.backends import gke
 from components.errors import DemoError
-from components.settings import read
+from components.settings.model import read
 from tests.components.conftest import PROJECT, ROOT, Demo, secret_value, value
-from tests.google import pulumi_gcp  # noqa: F401 - a fixture
+from tests.support.google import pulumi_gcp  # noqa: F401 - a fixture
 from toolchain import gcp as package
 
 Run = Callable[..., Demo]

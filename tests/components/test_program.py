@@ -13,9 +13,10 @@ import pulumi
 import pytest
 import yaml
 
-from components import client_tls, plan
-from components.exposed_services import twin_name
-from components.waiting import SKIP_AWAIT
+from components import plan
+from components.documents.waiting import SKIP_AWAIT
+from components.gateways import client_tls
+from components.routing.exposed_services import twin_name
 from localkube import spec
 from tests.components.conftest import (
     AT_ONCE,
@@ -27,7 +28,7 @@ from tests.components.conftest import (
     secret_value,
     value,
 )
-from tests.unit.tls_pairs import certificate, key_pem
+from tests.support.tls_pairs import certificate, key_pem
 
 Run = Callable[..., Demo]
 APPLICATION = ("east-cluster", "west-cluster")

@@ -12,13 +12,14 @@ import pulumi
 import pytest
 import yaml
 
-from components import backends, plan
-from components.application import objects
-from components.backends import MadeCluster
-from components.exposed_services import twin_name
-from components.exposure import Exposure
-from components.routing import ApplicationCluster
-from components.settings import Platform, Settings
+from components import plan
+from components.application.objects import objects
+from components.backends import choice
+from components.backends.protocol import MadeCluster
+from components.routing.exposed_services import twin_name
+from components.routing.targets import ApplicationCluster
+from components.settings.exposure import Exposure
+from components.settings.model import Platform, Settings
 from tests.components.conftest import (
     ROOT,
     Demo,
@@ -28,8 +29,8 @@ from tests.components.conftest import (
     secret_value,
     value,
 )
-from tests.tetrate import NAMESPACE, Discovery
-from tests.unit.tls_pairs import certificate, key_pem
+from tests.support.tetrate import NAMESPACE, Discovery
+from tests.support.tls_pairs import certificate, key_pem
 
 Run = Callable[..., Demo]
 APPLICATION = ("east-cluster", "west-cluster")
@@ -61,7 +62,7 @@ class Existing:
 @pytest.fixture
 def tetrate(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the program on such clusters."""
-    monkeypatch.setattr(backends, "of", Existing)
+    monkeypatch.setattr(choice, "of", Existing)
     return lambda **values: run(**{"backend": "existing", "platform": "tetrate", **values})
 
 

@@ -14,12 +14,13 @@ import pytest
 import yaml
 from pulumi import automation
 
-from tests import isolation
-from tests.event_loops import closed_at_the_end
-from tests.isolation import PROJECT
-from toolchain import environment, tools
+from foundation.project import ROOT
+from launcher import environment
+from tests.support import isolation
+from tests.support.event_loops import closed_at_the_end
+from tests.support.isolation import PROJECT
+from toolchain import tools
 
-ROOT = Path(__file__).resolve().parents[2]
 SHARED = (".venv", "components", "foundation", "localkube", "toolchain", "manifests")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from components import cluster
-from components.backends import MadeCluster
+from components.backends.protocol import MadeCluster
+from components.clusters import cluster
 from tests.components.conftest import kubeconfig
 from tests.engine.conftest import changes, new_stack
 

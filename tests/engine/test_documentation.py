@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkout import Checkout, checkout
-from toolchain import venv
+from foundation import project
+from tests.support.checkout import Checkout, checkout
 
 pytestmark = pytest.mark.engine
 
-PAGES = [venv.PROJECT / "README.md", *sorted((venv.PROJECT / "docs").glob("*.md"))]
+PAGES = [project.ROOT / "README.md", *sorted((project.ROOT / "docs").glob("*.md"))]
 
 _FENCE = re.compile(r"^\s*```")
 _COMMENT = re.compile(r"\s+#\s.*")
@@ -54,9 +54,9 @@ ELSEWHERE = {
     "task generate-traffic": "local/test_breaking.py",
     "task topology": "local/test_topology_page.py",
     "task preview": "engine/test_preview_task.py",
-    "task lint": "unit/test_lint.py",
+    "task lint": "unit/components/profile/test_lint.py",
     "task bench": "unit/test_benchmark.py",
-    "setup": "unit/test_toolchain_setup.py",
+    "setup": "unit/toolchain/test_toolchain_setup.py",
     "test": "the layer that is being run",
     "pulumi plugin": "nowhere: it fetches from the internet",
 }
@@ -103,7 +103,7 @@ def test_every_line_is_run_here_or_elsewhere(page: str, block: list[str]) -> Non
         where = ELSEWHERE.get(begins(line, tuple(ELSEWHERE)), "")
         assert begins(line, RUN_HERE) or where, f"{page}: no test runs {line}"
         if where.endswith(".py"):
-            assert (venv.PROJECT / "tests" / where).is_file(), where
+            assert (project.ROOT / "tests" / where).is_file(), where
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def test_a_line_that_nobody_runs_is_noticed() -> None:
 
 
 ROW = re.compile(r"^\|.*\| `(?P<file>tests/[\w/]+\.py)`, (?P<test>test_\w+) \|$")
-WAYS = (venv.PROJECT / "docs" / "using-pulumi.md").read_text().splitlines()
+WAYS = (project.ROOT / "docs" / "using-pulumi.md").read_text().splitlines()
 
 
 def test_each_way_of_using_pulumi_names_the_test_that_tries_it() -> None:
@@ -177,5 +177,5 @@ def test_each_way_of_using_pulumi_names_the_test_that_tries_it() -> None:
     for row in rows:
         match = ROW.match(row)
         assert match, f"no test is named: {row}"
-        text = (venv.PROJECT / match["file"]).read_text()
+        text = (project.ROOT / match["file"]).read_text()
         assert f"def {match['test']}(" in text, row

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from launcher import leftovers
 from tests.engine.conftest import Project
-from toolchain import leftovers
 
 pytestmark = pytest.mark.engine
 

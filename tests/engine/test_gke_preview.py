@@ -1,6 +1,6 @@
 """Previews of backend gke by the real engine, inputs checked by the stand-in for Google's provider.
 
-Nothing of it is Google's word: see tests/gcp.
+Nothing of it is Google's word: see tests/support/gcp.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.engine.conftest import PROJECT, ROOT, Project, copy, state
-from tests.gcp import setup
-from tests.google import pulumi_gcp  # noqa: F401 - a fixture
+from tests.support.gcp import setup
+from tests.support.google import pulumi_gcp  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.engine
 

@@ -17,15 +17,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 from pulumi import automation
 
-from components.application import Application, objects, taken
-from components.backends import MadeCluster
-from components.cluster import Cluster
-from components.routes import PREFIX, is_exposed
-from components.routing import ApplicationCluster
+from components.application.objects import objects, taken
+from components.backends.protocol import MadeCluster
+from components.clusters.application import Application
+from components.clusters.cluster import Cluster
+from components.routing.routes import PREFIX, is_exposed
+from components.routing.targets import ApplicationCluster
 from foundation.identity import Identity, identity_of
 from tests.components.conftest import kubeconfig
 from tests.engine.conftest import new_stack
-from tests.engine.object_store import ObjectStore, key_of, serving
+from tests.support.object_store import ObjectStore, key_of, serving
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 

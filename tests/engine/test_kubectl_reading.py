@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from components.documents import sources
 from components.documents.reading import objects, values
 from components.documents.value import ReadingError
-from tests.engine import kubectl_reading
-from tests.engine.manifest_texts import HEAD, JSON, SCALARS, TEXTS
+from tests.support import kubectl_reading
+from tests.support.manifest_texts import HEAD, JSON, SCALARS, TEXTS
 
 pytestmark = pytest.mark.engine
 

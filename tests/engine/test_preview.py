@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from foundation import pulumi_process
 from tests.engine.conftest import PROJECT, Project
-from toolchain import pulumi_process
 
 pytestmark = pytest.mark.engine
 

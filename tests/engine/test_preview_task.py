@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from preview.model import Kind, Result, read
-from tests.checkout import copy_files, link_environment
 from tests.engine.conftest import ROOT, Project
-from tests.isolation import PROJECT
+from tests.support.checkout import copy_files, link_environment
+from tests.support.isolation import PROJECT
 
 pytestmark = pytest.mark.engine
 
@@ -96,7 +96,9 @@ def test_only_what_a_change_does_is_shown(clone: Clone) -> None:
 
 
 def test_a_change_that_does_nothing_shows_nothing(clone: Clone) -> None:
-    clone.change("components/gateway.py", '"""The regional gateway', '"""A regional gateway')
+    clone.change(
+        "components/gateways/gateway.py", '"""The regional gateway', '"""A regional gateway'
+    )
     clone.commit("Words")
     markdown, result = clone.preview("--base", "HEAD^1", *ONE)
     assert "Nothing changed" in markdown

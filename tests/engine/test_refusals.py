@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from components.documents.origin import ManifestError
 from components.documents.sources import load
-from tests.engine.api_server import ApiServer, api_server
+from tests.support.api_server import ApiServer, api_server
 
 pytestmark = pytest.mark.engine
 

@@ -15,7 +15,8 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto.provider_pb2 import ConfigureRequest
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderStub
 
-from toolchain import ambient, environment, pins, tools
+from launcher import environment
+from toolchain import ambient, pins, tools
 
 pytestmark = pytest.mark.engine
 

@@ -18,9 +18,10 @@ import pulumi_kubernetes as kubernetes
 import pytest
 from pulumi import automation
 
-from components import cluster, edge
-from components.backends import MadeCluster
 from components.backends.local import LocalBackend
+from components.backends.protocol import MadeCluster
+from components.clusters import cluster
+from components.gateways import edge
 from tests.components.conftest import kubeconfig
 from tests.engine.conftest import changes, copy, new_stack
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import checkout, isolation
-from tests.checkout import Checkout, copy_files, link_environment
 from tests.engine.conftest import ROOT
+from tests.support import checkout, isolation
+from tests.support.checkout import Checkout, copy_files, link_environment
 from toolchain import tools
 
 pytestmark = pytest.mark.engine

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.checkout import Checkout, Done, checkout
-from tests.isolation import PROJECT
+from tests.support.checkout import Checkout, Done, checkout
+from tests.support.isolation import PROJECT
 
 pytestmark = pytest.mark.engine
 

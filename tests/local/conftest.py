@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from localkube import LocalKubeError, preflight
-from tests.checkout import Checkout, checkout
+from tests.support.checkout import Checkout, checkout
 
 ORDER = (
     "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "changed_by_hand",

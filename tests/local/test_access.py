@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from components import certificates
 from components.envoy.common import edge_san
+from components.tls import certificates
 from localkube.spec import API_PORT, node_address
-from tests import lab
-from tests.checkout import CLUSTERS, PORTS, Checkout
+from tests.support import lab
+from tests.support.checkout import CLUSTERS, PORTS, Checkout
 
 KUBELET = 10250
 INGRESS, PEER = 15443, 15444

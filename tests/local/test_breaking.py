@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests import lab
-from tests.checkout import Checkout, eventually, kill_session
-from tests.traffic import ask, served
+from tests.support import lab
+from tests.support.checkout import Checkout, eventually, kill_session
+from tests.support.traffic import ask, served
 
 EAST, WEST, EDGE = CLUSTERS = "east-cluster", "west-cluster", "corp-edge"
 QUICK = ("--baseline", "2", "--hold", "4")
@@ -76,10 +76,10 @@ def test_a_drill_breaks_mends_counts_and_reports(demo: Checkout) -> None:
     assert "Predicted: east-cluster and west-cluster answer now; then west-cluster." in done.output
     assert "Prediction: right" in done.output
     run = runs(demo)[-1]
-    book = ledger(run)
-    assert book["promised"]["lost"] == 0 and book["promised"]["sent"] > 300
-    assert [incident["name"] for incident in book["incidents"]] == ["workload-gone"]
-    incident = book["incidents"][0]
+    counted = ledger(run)
+    assert counted["promised"]["lost"] == 0 and counted["promised"]["sent"] > 300
+    assert [incident["name"] for incident in counted["incidents"]] == ["workload-gone"]
+    incident = counted["incidents"][0]
     assert incident["fault"] < incident["all_moved"] < incident["mended"] < incident["failed_back"]
     assert incident["fault"] < incident["ejected"] < incident["mended"]
     assert {file.name for file in run.iterdir()} == {

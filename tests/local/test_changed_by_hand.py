@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.checkout import Checkout
+from tests.support.checkout import Checkout
 
 EAST = "east-cluster"
 NAMESPACE = ("--namespace", "transaction-service")

@@ -8,10 +8,10 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tests import lab
-from tests.checkout import CLUSTERS, Checkout, eventually, kill_session
-from tests.traffic import answers_from
-from toolchain.orphans import PROGRAMS
+from launcher.orphans import PROGRAMS
+from tests.support import lab
+from tests.support.checkout import CLUSTERS, Checkout, eventually, kill_session
+from tests.support.traffic import answers_from
 
 EAST, WEST = "east-cluster", "west-cluster"
 CLUSTER = "pulumi-python:dynamic/localkube:Cluster"

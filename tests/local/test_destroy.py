@@ -9,8 +9,8 @@ from pathlib import Path
 
 from localkube import cgroups
 from localkube.spec import lab_cgroup
-from tests import lab
-from tests.checkout import Checkout, is_free
+from tests.support import lab
+from tests.support.checkout import Checkout, is_free
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import yaml
 
 from localkube import images
 from localkube.spec import BRIDGE_ADDRESS, EGRESS_PORT, node_address
-from tests import lab
-from tests.checkout import APPLICATION, CLUSTERS, Checkout, eventually
+from tests.support import lab
+from tests.support.checkout import APPLICATION, CLUSTERS, Checkout, eventually
 
 NAMESPACE = "egress"
 IN_NAMESPACE = ("--namespace", NAMESPACE)

@@ -15,11 +15,11 @@ import yaml
 
 from localkube.api import ApiError
 from localkube.spec import ClusterSpec, node_address
-from tests.checkout import APPLICATION, Checkout, checkout, eventually, free_run
-from tests.isolation import PROJECT
-from tests.lab_clusters import apply, bare_clusters, call, kubeconfig
 from tests.local.conftest import unable
-from tests.traffic import Traffic, ask, served
+from tests.support.checkout import APPLICATION, Checkout, checkout, eventually, free_run
+from tests.support.isolation import PROJECT
+from tests.support.lab_clusters import apply, bare_clusters, call, kubeconfig
+from tests.support.traffic import Traffic, ask, served
 
 CLUSTERS = ("corp-edge", *APPLICATION)
 CONTEXTS = {"my-edge": "corp-edge", "kind-east": "east-cluster", "west-cluster": "west-cluster"}
@@ -102,7 +102,7 @@ def path_of(document: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("users")
     if reason := unable(folder):
         pytest.skip(reason)
@@ -125,118 +125,118 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def before(site: Site) -> dict[str, tuple[str, str]]:
+def before(stack: Site) -> dict[str, tuple[str, str]]:
     """The user's objects as they were before anything was done."""
-    return site.users()
+    return stack.users()
 
 
 def test_a_context_that_is_not_there_is_named_with_the_nearest(
-    site: Site, before: dict[str, tuple[str, str]]
+    stack: Site, before: dict[str, tuple[str, str]]
 ) -> None:
-    site.configure(edgeContext="my-egde")
-    said = site.refused("the kubeconfig has no context 'my-egde'", "did you mean my-edge?")
+    stack.configure(edgeContext="my-egde")
+    said = stack.refused("the kubeconfig has no context 'my-egde'", "did you mean my-edge?")
     assert "edgeContext" in said and "kind-east" in said
 
 
-def test_two_roles_on_one_cluster_are_refused(site: Site) -> None:
-    site.configure(edgeContext="kind-east")
-    site.refused("corp-edge (context kind-east) and east-cluster (context kind-east) are one")
+def test_two_roles_on_one_cluster_are_refused(stack: Site) -> None:
+    stack.configure(edgeContext="kind-east")
+    stack.refused("corp-edge (context kind-east) and east-cluster (context kind-east) are one")
 
 
-def test_a_cluster_that_does_not_answer_is_named(site: Site) -> None:
-    config = json.loads((site.config / "edge.json").read_text())
+def test_a_cluster_that_does_not_answer_is_named(stack: Site) -> None:
+    config = json.loads((stack.config / "edge.json").read_text())
     config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
-    away = site.config / "away.json"
+    away = stack.config / "away.json"
     away.write_text(json.dumps(config))
-    site.configure()
-    paths = f"{away}:{site.config / 'others.json'}"
-    site.refused("corp-edge (context my-edge): ", "refused", KUBECONFIG=paths)
+    stack.configure()
+    paths = f"{away}:{stack.config / 'others.json'}"
+    stack.refused("corp-edge (context my-edge): ", "refused", KUBECONFIG=paths)
 
 
-def test_rights_that_are_missing_are_named(site: Site) -> None:
+def test_rights_that_are_missing_are_named(stack: Site) -> None:
     account = {"name": "reader", "namespace": "shop"}
-    server = site.specs["corp-edge"]
+    server = stack.specs["corp-edge"]
     apply(server, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
     path = "/api/v1/namespaces/shop/serviceaccounts/reader"
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     try:
         token = call(server, "POST", f"{path}/token", request)["status"]["token"]
-        config = json.loads((site.config / "edge.json").read_text())
+        config = json.loads((stack.config / "edge.json").read_text())
         config["users"][0]["user"] = {"token": token}
-        weak = site.config / "weak.json"
+        weak = stack.config / "weak.json"
         weak.write_text(json.dumps(config))
-        site.configure()
-        paths = f"{weak}:{site.config / 'others.json'}"
-        said = site.refused("corp-edge (context my-edge): its user may not ", KUBECONFIG=paths)
+        stack.configure()
+        paths = f"{weak}:{stack.config / 'others.json'}"
+        said = stack.refused("corp-edge (context my-edge): its user may not ", KUBECONFIG=paths)
         assert "create/patch/delete namespaces" in said or "namespaces" in said
     finally:
         call(server, "DELETE", path)
 
 
-def test_a_namespace_of_the_users_is_not_taken_over(site: Site) -> None:
+def test_a_namespace_of_the_users_is_not_taken_over(stack: Site) -> None:
     path = "/api/v1/namespaces/transaction-service"
-    server = site.specs["east-cluster"]
+    server = stack.specs["east-cluster"]
     name = {"name": "transaction-service"}
     apply(server, {"apiVersion": "v1", "kind": "Namespace", "metadata": name})
-    site.configure()
+    stack.configure()
     try:
-        done = site.copy.demo("up", check=False)
+        done = stack.copy.demo("up", check=False)
         assert done.code
         assert "east-cluster (context kind-east): Namespace transaction-service" in done.output
         assert "kubectl --context kind-east delete namespace transaction-service" in done.output
         assert "annotations" not in call(server, "GET", path)["metadata"]
-        assert all("tetrate-system" not in names for names in site.there().values())
+        assert all("tetrate-system" not in names for names in stack.there().values())
     finally:
         call(server, "DELETE", path)
-    eventually(lambda: "transaction-service" not in site.there()["east-cluster"], "it goes")
+    eventually(lambda: "transaction-service" not in stack.there()["east-cluster"], "it goes")
 
 
-def test_an_update_that_is_killed_can_be_repeated(site: Site) -> None:
-    site.configure()
-    log = site.config / "up.log"
-    process = site.copy.start("./demo", "up", log=log)
-    eventually(lambda: "tetrate-system" in site.there()["east-cluster"], "something is made", 60)
+def test_an_update_that_is_killed_can_be_repeated(stack: Site) -> None:
+    stack.configure()
+    log = stack.config / "up.log"
+    process = stack.copy.start("./demo", "up", log=log)
+    eventually(lambda: "tetrate-system" in stack.there()["east-cluster"], "something is made", 60)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    site.copy.demo("up")
-    assert site.copy.preview() == []
+    stack.copy.demo("up")
+    assert stack.copy.preview() == []
 
 
-def test_both_clusters_answer(site: Site) -> None:
-    outputs = site.copy.outputs()
-    assert outputs["url"] == f"https://127.0.0.1:{site.copy.ports['west']}/web-portal"
+def test_both_clusters_answer(stack: Site) -> None:
+    outputs = stack.copy.outputs()
+    assert outputs["url"] == f"https://127.0.0.1:{stack.copy.ports['west']}/web-portal"
     answers = ask(outputs, 40)
     assert not [answer for answer in answers if answer.lost]
     assert set(served(answers)) == set(APPLICATION)
 
 
-def test_the_stacks_kubeconfig_calls_the_contexts_as_the_clusters(site: Site) -> None:
-    nodes = [site.copy.kubectl(name, "get", "nodes", "--output=name").strip() for name in CLUSTERS]
+def test_the_stacks_kubeconfig_calls_the_contexts_as_the_clusters(stack: Site) -> None:
+    nodes = [stack.copy.kubectl(name, "get", "nodes", "--output=name").strip() for name in CLUSTERS]
     assert nodes == ["node/edge-1", "node/east-1", "node/west-1"]
 
 
-def test_a_switch_is_in_force_when_up_returns(site: Site) -> None:
-    outputs = site.copy.outputs()
-    site.configure(lbMode="standby")
+def test_a_switch_is_in_force_when_up_returns(stack: Site) -> None:
+    outputs = stack.copy.outputs()
+    stack.configure(lbMode="standby")
     with Traffic(outputs, 50) as traffic:
-        site.copy.demo("up")
+        stack.copy.demo("up")
         returned = time.monotonic()
         time.sleep(1)
     assert traffic.lost == []
     assert set(served(traffic.since(returned))) == {"west-cluster"}
 
 
-def test_a_gateway_that_is_gone_costs_no_request(site: Site) -> None:
+def test_a_gateway_that_is_gone_costs_no_request(stack: Site) -> None:
     """What else is promised is a matter of time, and of the machine's load."""
     options = ("--rate", "50", "--baseline", "2", "--hold", "4")
-    said = site.copy.demo("task", "drill", "--", "gateway-gone", *options, check=False).output
+    said = stack.copy.demo("task", "drill", "--", "gateway-gone", *options, check=False).output
     assert "lost: 0 (promised 0)" in said and "Prediction: right" in said, said
 
 
-def test_node_ports_do_as_well(site: Site) -> None:
-    port = site.copy.ports["west"] + 1
-    east, west = (node_address(site.specs[name].index) for name in APPLICATION)
-    site.configure(
+def test_node_ports_do_as_well(stack: Site) -> None:
+    port = stack.copy.ports["west"] + 1
+    east, west = (node_address(stack.specs[name].index) for name in APPLICATION)
+    stack.configure(
         exposure="NodePort",
         edgeAddress=f"127.0.0.1:{port}",
         clusters=[
@@ -244,8 +244,8 @@ def test_node_ports_do_as_well(site: Site) -> None:
             {"name": "west-cluster", "region": "r", "address": west},
         ],
     )
-    site.copy.demo("up")
-    outputs = site.copy.outputs()
+    stack.copy.demo("up")
+    outputs = stack.copy.outputs()
     assert outputs["url"] == f"https://127.0.0.1:{port}/web-portal"
     answers = ask(outputs, 40)
     assert not [answer for answer in answers if answer.lost]
@@ -253,13 +253,13 @@ def test_node_ports_do_as_well(site: Site) -> None:
 
 
 def test_destroy_removes_ours_and_touches_nothing_of_the_users(
-    site: Site, before: dict[str, tuple[str, str]]
+    stack: Site, before: dict[str, tuple[str, str]]
 ) -> None:
-    site.copy.demo("destroy")
-    assert not [names for names in site.there().values() if names & set(OURS)]
-    assert site.users() == before
-    for spec in site.specs.values():
+    stack.copy.demo("destroy")
+    assert not [names for names in stack.there().values() if names & set(OURS)]
+    assert stack.users() == before
+    for spec in stack.specs.values():
         services = call(spec, "GET", "/api/v1/services")["items"]
         assert not [s for s in services if s["spec"].get("type") == "LoadBalancer"]
     with pytest.raises(ApiError):
-        call(site.specs["corp-edge"], "GET", "/api/v1/namespaces/tetrate-system")
+        call(stack.specs["corp-edge"], "GET", "/api/v1/namespaces/tetrate-system")

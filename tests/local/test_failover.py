@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.checkout import Checkout, eventually
-from tests.traffic import Traffic, ask, served
+from tests.support.checkout import Checkout, eventually
+from tests.support.traffic import Traffic, ask, served
 
 EAST, WEST = "east-cluster", "west-cluster"
 RATE = 50

@@ -15,13 +15,13 @@ import pytest
 import yaml
 
 from localkube import lab
-from tests.checkout import APPLICATION, Checkout, checkout, free_run
-from tests.gcp import setup
-from tests.gcp.cloud import Cloud
-from tests.google import pulumi_gcp  # noqa: F401 - a fixture
-from tests.isolation import PROJECT
 from tests.local.conftest import unable
-from tests.traffic import Traffic, ask, served
+from tests.support.checkout import APPLICATION, Checkout, checkout, free_run
+from tests.support.gcp import setup
+from tests.support.gcp.cloud import Cloud
+from tests.support.google import pulumi_gcp  # noqa: F401 - a fixture
+from tests.support.isolation import PROJECT
+from tests.support.traffic import Traffic, ask, served
 
 ALL = ("corp-edge", *APPLICATION)
 
@@ -59,7 +59,7 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(
+def stack(
     tmp_path_factory: pytest.TempPathFactory,
     pulumi_gcp: None,  # noqa: F811
 ) -> Iterator[Site]:
@@ -81,15 +81,15 @@ def site(
 
 
 @pytest.fixture(scope="module")
-def outputs(site: Site) -> dict[str, Any]:
+def outputs(stack: Site) -> dict[str, Any]:
     """Outputs of the stack, which is up."""
-    site.copy.demo("up")
-    return site.copy.outputs()
+    stack.copy.demo("up")
+    return stack.copy.outputs()
 
 
-def test_up_makes_all_of_it_and_both_clusters_answer(site: Site, outputs: dict[str, Any]) -> None:
-    assert outputs["url"] == f"https://127.0.0.1:{site.edge}/web-portal"
-    assert site.left() == Counter(
+def test_up_makes_all_of_it_and_both_clusters_answer(stack: Site, outputs: dict[str, Any]) -> None:
+    assert outputs["url"] == f"https://127.0.0.1:{stack.edge}/web-portal"
+    assert stack.left() == Counter(
         Service=4, Network=1, Account=1, IAMMember=5, Subnetwork=3, Router=3, RouterNat=3,
         Cluster=3, NodePool=3,
     )  # fmt: skip
@@ -99,50 +99,50 @@ def test_up_makes_all_of_it_and_both_clusters_answer(site: Site, outputs: dict[s
 
 
 def test_the_stacks_kubeconfig_gets_in_by_googles_plugin(
-    site: Site, outputs: dict[str, Any]
+    stack: Site, outputs: dict[str, Any]
 ) -> None:
     config = yaml.safe_load(Path(outputs["kubeconfig"]).read_text())
     assert {c["name"] for c in config["contexts"]} == set(ALL)
     for user in config["users"]:
         assert user["user"]["exec"]["command"] == "gke-gcloud-auth-plugin"
     for name in ALL:
-        assert "gateway" in site.copy.kubectl(name, "-n", "tetrate-system", "get", "pods")
+        assert "gateway" in stack.copy.kubectl(name, "-n", "tetrate-system", "get", "pods")
 
 
-def test_nothing_has_drifted(site: Site, outputs: dict[str, Any]) -> None:
-    before = site.journal()
-    site.copy.demo("pulumi", "refresh", "--yes", "--skip-preview", "--expect-no-changes")
-    site.copy.demo("pulumi", "preview", "--expect-no-changes")
-    assert site.journal() == before
+def test_nothing_has_drifted(stack: Site, outputs: dict[str, Any]) -> None:
+    before = stack.journal()
+    stack.copy.demo("pulumi", "refresh", "--yes", "--skip-preview", "--expect-no-changes")
+    stack.copy.demo("pulumi", "preview", "--expect-no-changes")
+    assert stack.journal() == before
 
 
 def test_a_switch_leaves_google_alone_and_loses_nothing(
-    site: Site, outputs: dict[str, Any]
+    stack: Site, outputs: dict[str, Any]
 ) -> None:
-    before = site.journal()
-    site.configure(lbMode="standby")
+    before = stack.journal()
+    stack.configure(lbMode="standby")
     with Traffic(outputs) as traffic:
-        site.copy.demo("up")
+        stack.copy.demo("up")
     assert traffic.lost == []
     assert set(served(ask(outputs, 20))) == {"west-cluster"}
-    assert site.journal() == before
+    assert stack.journal() == before
 
 
-def test_protected_clusters_are_freed_in_their_place(site: Site, outputs: dict[str, Any]) -> None:
-    before = len(site.journal())
-    site.configure(lbMode="standby", gkeDeletionProtection=False)
-    site.copy.demo("up")
-    changes = [line.split(" ")[:2] for line in site.journal()[before:]]
+def test_protected_clusters_are_freed_in_their_place(stack: Site, outputs: dict[str, Any]) -> None:
+    before = len(stack.journal())
+    stack.configure(lbMode="standby", gkeDeletionProtection=False)
+    stack.copy.demo("up")
+    changes = [line.split(" ")[:2] for line in stack.journal()[before:]]
     assert changes == [["update", "Cluster"]] * 3
 
 
-def test_destroy_leaves_nothing_that_costs_money(site: Site, outputs: dict[str, Any]) -> None:
-    before = len(site.journal())
+def test_destroy_leaves_nothing_that_costs_money(stack: Site, outputs: dict[str, Any]) -> None:
+    before = len(stack.journal())
     # the stand-in refuses to delete nodes and clusters while a load balancer is left
-    site.copy.demo("destroy")
-    assert site.left() == Counter()
-    assert not (site.folder / "lab").exists()
-    gone = [line.split(" ")[1] for line in site.journal()[before:]]
+    stack.copy.demo("destroy")
+    assert stack.left() == Counter()
+    assert not (stack.folder / "lab").exists()
+    gone = [line.split(" ")[1] for line in stack.journal()[before:]]
     assert gone.count("NodePool") == gone.count("Cluster") == 3
     for line, what in enumerate(gone):
         if what == "Cluster":

@@ -13,8 +13,8 @@ import yaml
 
 from localkube import network
 from localkube.spec import node_address
-from tests import lab
-from tests.checkout import CLUSTERS, Checkout, eventually, kill_session
+from tests.support import lab
+from tests.support.checkout import CLUSTERS, Checkout, eventually, kill_session
 
 EAST, WEST = "east-cluster", "west-cluster"
 NAMESPACE = "transaction-service"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.checkout import APPLICATION, Checkout, eventually
-from tests.shop import scaler, shop, text
+from tests.support.checkout import APPLICATION, Checkout, eventually
+from tests.support.shop import scaler, shop, text
 
 EAST = "east-cluster"
 IN_SHOP = ("--namespace", "shop")

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from localkube.spec import node_address
-from tests.checkout import Checkout, eventually
-from tests.edge_client import answers_of_gateway
 from tests.local.test_failover import PORTAL, pods, scale
-from tests.traffic import Answer, Traffic, ask, served
+from tests.support.checkout import Checkout, eventually
+from tests.support.edge_client import answers_of_gateway
+from tests.support.traffic import Answer, Traffic, ask, served
 
 STACK = "east"
 EAST, EAST2, WEST, WEST2, CENTRAL = (

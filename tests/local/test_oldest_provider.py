@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.checkout import Checkout, checkout
 from tests.local import test_changed_by_hand, test_destroy, test_switch
+from tests.support.checkout import Checkout, checkout
 from toolchain import pins, setup, tools
 
 NAME = "pulumi-resource-kubernetes"

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests import lab
-from tests.checkout import Checkout, Done, eventually
 from tests.engine.test_using_pulumi import plain, refused
-from tests.traffic import ask
+from tests.support import lab
+from tests.support.checkout import Checkout, Done, eventually
+from tests.support.traffic import ask
 
 UP = ("pulumi", "up", "--yes", "--skip-preview")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.checkout import APPLICATION, Checkout
-from tests.traffic import Traffic, ask, served
+from tests.support.checkout import APPLICATION, Checkout
+from tests.support.traffic import Traffic, ask, served
 
 RATE = 50
 AFTER_SECONDS = 2.0

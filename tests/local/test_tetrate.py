@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from localkube.spec import ClusterSpec
-from tests.checkout import APPLICATION, Checkout, Done, checkout, free_run
-from tests.isolation import PROJECT
-from tests.lab_clusters import apply, bare_clusters, call, kubeconfig
 from tests.local.conftest import unable
-from tests.tetrate import CRDS, NAMESPACE
+from tests.support.checkout import APPLICATION, Checkout, Done, checkout, free_run
+from tests.support.isolation import PROJECT
+from tests.support.lab_clusters import apply, bare_clusters, call, kubeconfig
+from tests.support.tetrate import CRDS, NAMESPACE
 from toolchain import tools
 
 CLUSTERS = ("corp-edge", *APPLICATION)
@@ -73,7 +73,7 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("tetrate")
     if reason := unable(folder):
         pytest.skip(reason)
@@ -89,64 +89,64 @@ def create(spec: ClusterSpec, document: dict[str, Any]) -> None:
     call(spec, "POST", DEFINITIONS, document)
 
 
-def refused(site: Site, *words: str) -> None:
+def refused(stack: Site, *words: str) -> None:
     """`up` is refused with these words, before anything is made."""
-    done = site.copy.demo("up", check=False)
+    done = stack.copy.demo("up", check=False)
     assert done.code, done.output
     assert all(word in done.output for word in words), done.output
     assert "Traceback" not in done.output
     for cluster in APPLICATION:
-        assert "transaction-service" not in site.namespaces(cluster)
+        assert "transaction-service" not in stack.namespaces(cluster)
 
 
-def test_without_the_platform_nothing_is_applied(site: Site) -> None:
-    site.configure()
+def test_without_the_platform_nothing_is_applied(stack: Site) -> None:
+    stack.configure()
     refused(
-        site,
+        stack,
         "corp-edge has no Profile (profile.tsb.tetrate.io/v2) and Tenant (tsb.tetrate.io/v2); ",
         "install Tetrate's platform",
     )
     for document in yaml.safe_load_all(CRDS.read_text()):
-        create(site.specs["corp-edge"], document)
-    site.kubectl("wait", "--for=condition=Established", *(f"crd/{name}" for name in NAMES))
-    refused(site, "corp-edge has no namespace tetrate-system, the platform's own; ")
-    for spec in site.specs.values():
+        create(stack.specs["corp-edge"], document)
+    stack.kubectl("wait", "--for=condition=Established", *(f"crd/{name}" for name in NAMES))
+    refused(stack, "corp-edge has no namespace tetrate-system, the platform's own; ")
+    for spec in stack.specs.values():
         apply(spec, NAMESPACE)
 
 
 @pytest.mark.parametrize("file", ["http-profile.yaml", "tenant-settings.yaml"])
 def test_every_field_of_the_manifests_is_one_of_the_kind(
-    site: Site, file: str, tmp_path: Path
+    stack: Site, file: str, tmp_path: Path
 ) -> None:
-    own = site.copy.folder / "manifests" / file
+    own = stack.copy.folder / "manifests" / file
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(own.read_text().replace("displayName:", "displayNmae:"))
     command = ("apply", "--validate=strict", "--dry-run=server", "--filename")
-    site.kubectl(*command, str(own))
-    done = site.kubectl(*command, str(wrong), check=False)
+    stack.kubectl(*command, str(own))
+    done = stack.kubectl(*command, str(wrong), check=False)
     assert done.code and "displayNmae" in done.output
 
 
-def test_somebody_elses_tenant_is_not_changed_before_they_agree(site: Site) -> None:
-    own = site.copy.folder / "manifests" / "tenant-settings.yaml"
+def test_somebody_elses_tenant_is_not_changed_before_they_agree(stack: Site) -> None:
+    own = stack.copy.folder / "manifests" / "tenant-settings.yaml"
     given = yaml.safe_load(own.read_text())
     theirs = {**given, "spec": {"profiles": ["organizations/tetrate/profiles/other"]}}
-    call(site.specs["corp-edge"], "POST", TENANT.rpartition("/")[0], theirs)
-    refused(site, "corp-edge has a Tenant default already, with other profiles; ")
-    assert site.get("corp-edge", TENANT)["spec"] == theirs["spec"]
-    site.kubectl("apply", "--filename", str(own))
+    call(stack.specs["corp-edge"], "POST", TENANT.rpartition("/")[0], theirs)
+    refused(stack, "corp-edge has a Tenant default already, with other profiles; ")
+    assert stack.get("corp-edge", TENANT)["spec"] == theirs["spec"]
+    stack.kubectl("apply", "--filename", str(own))
 
 
-def test_the_objects_are_there_as_the_manifests_say(site: Site) -> None:
-    done = site.copy.demo("up")
+def test_the_objects_are_there_as_the_manifests_say(stack: Site) -> None:
+    done = stack.copy.demo("up")
     assert "Tetrate splits a weighted list strictly" in done.output
     for path, file in ((PROFILE, "http-profile.yaml"), (TENANT, "tenant-settings.yaml")):
-        given = yaml.safe_load((site.copy.folder / "manifests" / file).read_text())
-        live = site.get("corp-edge", path)
+        given = yaml.safe_load((stack.copy.folder / "manifests" / file).read_text())
+        live = stack.get("corp-edge", path)
         assert live["spec"] == given["spec"]
         assert given["metadata"]["annotations"].items() <= live["metadata"]["annotations"].items()
     for cluster in APPLICATION:
-        notes = site.get(cluster, SERVICE)["metadata"]["annotations"]
+        notes = stack.get(cluster, SERVICE)["metadata"]["annotations"]
         found = {k.removeprefix(NOTES): v for k, v in notes.items() if k.startswith(NOTES)}
         assert found == {
             "host": "online-banking.dynabank.com",
@@ -157,45 +157,47 @@ def test_the_objects_are_there_as_the_manifests_say(site: Site) -> None:
             "path": "/web-portal",
             "auto-deploy": "true",
         }
-        namespace = site.get(cluster, "/api/v1/namespaces/transaction-service")["metadata"]
+        namespace = stack.get(cluster, "/api/v1/namespaces/transaction-service")["metadata"]
         assert namespace["labels"]["istio-injection"] == "enabled"
         assert namespace["labels"]["tetrate.io/rev"] == "default"
-    secret = site.get("corp-edge", "/api/v1/namespaces/tetrate-system/secrets/online-banking-certs")
+    secret = stack.get(
+        "corp-edge", "/api/v1/namespaces/tetrate-system/secrets/online-banking-certs"
+    )
     assert all(secret["data"][key] for key in ("tls.crt", "tls.key", "ca.crt"))
     for cluster in CLUSTERS:  # none of our Envoys
         path = "/apis/apps/v1/namespaces/tetrate-system/deployments"
-        assert site.get(cluster, path)["items"] == []
-    assert site.copy.outputs()["url"] == "https://online-banking.dynabank.com/web-portal"
-    assert site.copy.preview() == []
+        assert stack.get(cluster, path)["items"] == []
+    assert stack.copy.outputs()["url"] == "https://online-banking.dynabank.com/web-portal"
+    assert stack.copy.preview() == []
 
 
-def test_a_switch_changes_the_annotations_only(site: Site) -> None:
-    before = site.versions()
-    site.configure(lbMode="standby")
-    kinds = {what.rpartition("::")[0] for _, what in site.copy.preview()}
+def test_a_switch_changes_the_annotations_only(stack: Site) -> None:
+    before = stack.versions()
+    stack.configure(lbMode="standby")
+    kinds = {what.rpartition("::")[0] for _, what in stack.copy.preview()}
     objects = {kind for kind in kinds if kind.startswith("kubernetes:")}
     assert objects == {"kubernetes:core/v1:Service"}
-    site.copy.demo("up")
-    assert site.weights() == ["corp-edge:0", "corp-edge:100"]
-    assert site.versions() == before
+    stack.copy.demo("up")
+    assert stack.weights() == ["corp-edge:0", "corp-edge:100"]
+    assert stack.versions() == before
 
 
-def test_a_drill_is_refused_for_what_it_promises_is_about_our_own_envoys(site: Site) -> None:
-    done = site.copy.demo("task", "drill", "--", "gateway-gone", check=False)
+def test_a_drill_is_refused_for_what_it_promises_is_about_our_own_envoys(stack: Site) -> None:
+    done = stack.copy.demo("task", "drill", "--", "gateway-gone", check=False)
     assert done.code and "platform tetrate" in done.output
 
 
-def test_destroy_leaves_what_is_the_platforms_and_what_is_shared_with_others(site: Site) -> None:
-    kept = {path: site.get("corp-edge", path)["metadata"]["uid"] for path in (TENANT, PROFILE)}
-    site.copy.demo("destroy")
+def test_destroy_leaves_what_is_the_platforms_and_what_is_shared_with_others(stack: Site) -> None:
+    kept = {path: stack.get("corp-edge", path)["metadata"]["uid"] for path in (TENANT, PROFILE)}
+    stack.copy.demo("destroy")
     for cluster in CLUSTERS:
-        assert "tetrate-system" in site.namespaces(cluster)
-        assert "transaction-service" not in site.namespaces(cluster)
-    assert site.get("corp-edge", "/api/v1/namespaces/tetrate-system/secrets")["items"] == []
+        assert "tetrate-system" in stack.namespaces(cluster)
+        assert "transaction-service" not in stack.namespaces(cluster)
+    assert stack.get("corp-edge", "/api/v1/namespaces/tetrate-system/secrets")["items"] == []
     for path, uid in kept.items():
-        assert site.get("corp-edge", path)["metadata"]["uid"] == uid
-    names = {item["metadata"]["name"] for item in site.get("corp-edge", DEFINITIONS)["items"]}
+        assert stack.get("corp-edge", path)["metadata"]["uid"] == uid
+    names = {item["metadata"]["name"] for item in stack.get("corp-edge", DEFINITIONS)["items"]}
     assert names == NAMES
-    assert site.get("corp-edge", TENANT)["spec"]["profiles"] == [
+    assert stack.get("corp-edge", TENANT)["spec"]["profiles"] == [
         "organizations/tetrate/profiles/http-profile"
     ]

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests import lab
-from tests.checkout import Checkout, eventually, kill_session
-from tests.traffic import ask
+from tests.support import lab
+from tests.support.checkout import Checkout, eventually, kill_session
+from tests.support.traffic import ask
 
 
 class Page:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests import lab
-from tests.checkout import CLUSTERS, PORTS, Checkout, eventually
 from tests.local.test_kubernetes import GET, NAMESPACE
-from tests.traffic import answers_from, ask
+from tests.support import lab
+from tests.support.checkout import CLUSTERS, PORTS, Checkout, eventually
+from tests.support.traffic import answers_from, ask
 
 EAST = "east-cluster"
 

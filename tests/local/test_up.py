@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.checkout import APPLICATION, CLUSTERS, Checkout
-from tests.traffic import Answer, ask, served
+from tests.support.checkout import APPLICATION, CLUSTERS, Checkout
+from tests.support.traffic import Answer, ask, served
 
 HOST = "online-banking.dynabank.com"
 

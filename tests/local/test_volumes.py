@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from localkube import images
-from tests.checkout import Checkout, eventually
+from tests.support.checkout import Checkout, eventually
 
 CLUSTER = "east-cluster"
 NAMESPACE = "volumes"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.gcp import cloud as stand_in
-from tests.gcp import sdk, setup
-from tests.gcp.cloud import NETWORK, SERVICE, SUBNETWORK, Cloud, Refused
-from tests.google import pulumi_gcp  # noqa: F401 - a fixture
+from tests.support.gcp import cloud as stand_in
+from tests.support.gcp import sdk, setup
+from tests.support.gcp.cloud import NETWORK, SERVICE, SUBNETWORK, Cloud, Refused
+from tests.support.google import pulumi_gcp  # noqa: F401 - a fixture
 
 
 def wrong(token: str, **inputs: Any) -> list[str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import isolation
-from tests.checkout import Checkout, choose_ports, copy_files
-from tests.isolation import PROJECT, ForeignBackend
+from tests.support import isolation
+from tests.support.checkout import Checkout, choose_ports, copy_files
+from tests.support.isolation import PROJECT, ForeignBackend
 
 EXISTING = f"config: {{'{PROJECT}:backend' : existing}}\n"
 

@@ -5,18 +5,17 @@ The checkout's own stack files are the user's, who may have changed them.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from components.routing import LbMode
-from components.settings import Backend, Platform
-from tests import isolation
-from tests.isolation import STACKS
+from components.routing.targets import LbMode
+from components.settings.model import Backend, Platform
+from foundation.project import ROOT
+from tests.support import isolation
+from tests.support.isolation import STACKS
 
-ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
 OWN = {key: value for key, value in PROJECT["config"].items() if ":" not in key}
 

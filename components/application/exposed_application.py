@@ -1,0 +1,33 @@
+"""What the application is to those who drill it: the stack output `application`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from components.documents import workload
+from components.routing.routes import Route
+from foundation.identity import identity_of
+
+
+def exposed_application(route: Route, documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return namespace, workload, selector, host and path of an exposed Service.
+
+    The workload has `kind` and `name`; it is None where the documents have none behind the Service.
+    """
+    service = next(
+        document
+        for document in documents
+        if document["kind"] == "Service"
+        and (identity_of(document).namespace, document["metadata"]["name"])
+        == (route.namespace, route.service)
+    )
+    behind = (d for d in documents if workload.pod_spec(service, [d]) is not None)
+    found = next(behind, None)
+    return {
+        "namespace": route.namespace,
+        "workload": found and {"kind": found["kind"], "name": found["metadata"]["name"]},
+        "selector": dict(service["spec"]["selector"]),
+        "host": route.host,
+        "path": route.path,
+    }

@@ -1,0 +1,1 @@
+"""What is registered in a cluster: its provider, the application, any manifest."""

@@ -1,0 +1,42 @@
+"""The application in one cluster: the user's manifest, and what the gateways need beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from components.application.objects import objects
+from components.clusters.cluster import Cluster
+from components.routing.targets import ApplicationCluster, shown_weight
+from components.settings.model import Platform
+
+
+class Application(pulumi.ComponentResource):
+    """Every document of the manifest in one cluster; its Services carry the cluster's weight."""
+
+    def __init__(
+        self,
+        name: str,
+        cluster: Cluster,
+        member: ApplicationCluster,
+        documents: Sequence[Mapping[str, Any]],
+        edge_cluster: str,
+        weight: int | None,
+        platform: Platform = Platform.ENVOY,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Registers the documents; returns before the cluster has them.
+
+        `weight` is the cluster's edge weight, None where locality decides.
+        """
+        props = {
+            "cluster": member.name,
+            "region": member.region,
+            "edgeWeight": shown_weight(weight),
+        }
+        super().__init__("demo:application:Application", name, props, opts)
+        made = objects(documents, member, edge_cluster, weight, platform)
+        cluster.register(made, self)
+        self.register_outputs({})

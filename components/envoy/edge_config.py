@@ -1,0 +1,244 @@
+"""The Envoy configuration of the edge: TLS for clients, mutual TLS to the regional gateways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from components.envoy import forwarding, health, http, naive, protocols, server, tls, upstream
+from components.envoy.common import Listen, Paths, cluster_name, health_host, render
+from components.profile.model import HttpProfile
+from components.routing.routes import Route
+from components.routing.targets import Target
+from foundation.contract import EDGE_CLUSTER
+
+#: Headers that gateways send to the edge and that are nobody else's business.
+_INTERNAL_HEADERS = [
+    "x-envoy-degraded",
+    "x-envoy-upstream-service-time",
+    "x-envoy-upstream-healthchecked-cluster",
+    "x-envoy-immediate-health-check-fail",
+    "x-envoy-attempt-count",
+    "x-envoy-overloaded",
+    "x-envoy-ratelimited",
+]
+
+
+@dataclass(frozen=True)
+class EdgeConfig:
+    """What the edge's configuration is computed from.
+
+    `own_addresses` are the names and IP addresses, besides the routes' hosts, by which clients
+    reach the edge (they lead to the first route); `https_port` is the port clients use for https
+    (it differs from `listen.https` where something forwards to it). `memory_mib` is the limit of
+    the container. `dns_server` is only for addresses that are names: None is the pod's own.
+    `naive_targets` are the gateways that the naive route takes in turn; without any there is no
+    such route.
+    """
+
+    routes: tuple[Route, ...]
+    targets: tuple[Target, ...]
+    profile: HttpProfile
+    name: str = EDGE_CLUSTER
+    own_addresses: tuple[str, ...] = ()
+    https_port: int = 443
+    memory_mib: int = 256
+    listen: Listen = field(default_factory=Listen)
+    paths: Paths = field(default_factory=Paths)
+    dns_server: tuple[str, int] | None = None
+    naive_targets: tuple[Target, ...] = ()
+
+
+def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
+    """Gives the edge's whole static bootstrap."""
+    listeners = [_http_listener(config)]
+    if _secrets(config):
+        listeners.insert(0, _https_listener(config))
+    return server.bootstrap(
+        listeners,
+        [
+            *(_regions(route, config) for route in config.routes),
+            *(_regions(route, config, is_patient=True) for route in config.routes),
+            *_naive_regions(config),
+        ],
+        listen=config.listen,
+        memory_mib=config.memory_mib,
+        dns_server=config.dns_server,
+    )
+
+
+def edge_files(config: EdgeConfig) -> dict[str, str]:
+    """Gives the data of the edge's ConfigMap."""
+    return {"envoy.yaml": render(edge_bootstrap(config))}
+
+
+def _secrets(config: EdgeConfig) -> list[str]:
+    """Gives the names of the certificates' Secrets, in the order of the routes."""
+    return list(dict.fromkeys(r.tls_secret for r in config.routes if r.tls_secret))
+
+
+def _regions(route: Route, config: EdgeConfig, *, is_patient: bool = False) -> dict[str, Any]:
+    """Return the Envoy cluster of one Service: the gateways of all application clusters.
+
+    The health check goes through each gateway to the Service's pods, so that a gateway without
+    pods of its own is known as degraded before a request meets it. Requests that are sent once, and
+    streams, have connections of their own, which a gateway short of CPU keeps longer.
+    """
+    return upstream.cluster(
+        cluster_name("patient" if is_patient else "regions", route),
+        upstream.target_endpoints(config.targets),
+        config.profile,
+        health_check=health.http_check(
+            # A handshake for each check is dear, so only one of the two makes it.
+            health_host(route),
+            route,
+            reuse_connection=is_patient,
+            through_gateway=True,
+        ),
+        # One healthy gateway is enough for a priority to keep everything: a standby is used only
+        # when nobody before it is left.
+        overprovisioning=100 * max(2, len(config.targets)),
+        protocol=protocols.to_gateways(protocols.PATIENT if is_patient else protocols.QUICK),
+        targets=config.targets,
+        paths=config.paths,
+    )
+
+
+def _naive_regions(config: EdgeConfig) -> list[dict[str, Any]]:
+    """Gives the plain twins of the HTTPS routes' clusters, if there is a naive route."""
+    plain = replace(config, targets=config.naive_targets)
+    return [
+        naive.cluster(cluster_name("naive", route), _regions(route, plain))
+        for route in config.routes
+        if _is_naive(route, config)
+    ]
+
+
+def _is_naive(route: Route, config: EdgeConfig) -> bool:
+    return bool(config.naive_targets) and route.protocol == "HTTPS"
+
+
+def _https_listener(config: EdgeConfig) -> dict[str, Any]:
+    """Gives the listener for clients: one filter chain a certificate, chosen by the name asked for.
+
+    The first certificate also serves clients that ask for no name or an unknown one.
+    """
+    secure = [route for route in config.routes if route.protocol == "HTTPS"]
+    hosts = _route_config("https", _hosts(secure, config), config)
+    chains = []
+    for index, secret in enumerate(_secrets(config)):
+        names = sorted({h for r in secure if r.tls_secret == secret for h in r.hosts})
+        chain: dict[str, Any] = {
+            "name": secret,
+            "transport_socket": tls.edge_server(secret, config.paths),
+            "transport_socket_connect_timeout": "10s",
+            "filters": [http.connection_manager("https", hosts, _http_options(config))],
+        }
+        if index:
+            chain["filter_chain_match"] = {"server_names": names}
+        chains.append(chain)
+    listener = server.listener("https", config.listen.address, config.listen.https, chains)
+    listener["listener_filters"] = [
+        {
+            "name": "envoy.filters.listener.tls_inspector",
+            "typed_config": {
+                "@type": "type.googleapis.com/"
+                "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
+            },
+        }
+    ]
+    return listener
+
+
+def _http_listener(config: EdgeConfig) -> dict[str, Any]:
+    """Gives the listener without TLS: serves routes of protocol HTTP, sends all else to https."""
+    route_config = _route_config("http", _hosts(config.routes, config, redirect=True), config)
+    manager = http.connection_manager("http", route_config, _http_options(config))
+    return server.listener(
+        "http", config.listen.address, config.listen.http, [{"filters": [manager]}]
+    )
+
+
+def _hosts(
+    routes: Sequence[Route], config: EdgeConfig, *, redirect: bool = False
+) -> list[dict[str, Any]]:
+    """Gives a virtual host per external name; `redirect` sends HTTPS routes to the https port."""
+    result = []
+    for host in dict.fromkeys(host for route in routes for host in route.hosts):
+        served = [route for route in routes if host in route.hosts]
+        plain = [r for r in served if r.protocol == "HTTP"] if redirect else served
+        entries = [
+            naive.edge_route(r, cluster_name("naive", r), config.profile.request_timeout)
+            for r in _longest_first(plain)
+            if _is_naive(r, config)
+        ]
+        entries += [entry for route in _longest_first(plain) for entry in _forward(route, config)]
+        if len(plain) < len(served):
+            entries.append(_to_https(config))
+        result.append(forwarding.virtual_host(host, [host], [*entries, forwarding.not_found()]))
+    return result
+
+
+def _own_host(first: dict[str, Any], domains: Sequence[str]) -> dict[str, Any]:
+    """Gives the virtual host of the edge's own addresses: a copy of the first one.
+
+    What is forwarded carries the first one's name, the only one that gateways and applications
+    know; what the client asked for is in `x-forwarded-host`.
+    """
+    rewrite = {"host_rewrite_literal": first["name"], "append_x_forwarded_host": True}
+    entries = [
+        {**entry, "route": {**entry["route"], **rewrite}} if "route" in entry else entry
+        for entry in first["routes"]
+    ]
+    return forwarding.virtual_host("own-addresses", domains, entries)
+
+
+def _forward(route: Route, config: EdgeConfig) -> list[dict[str, Any]]:
+    retries = config.profile.retries
+    tries = forwarding.Tries(retries.retry_on, retries.attempts, config.profile.request_timeout)
+    return forwarding.forwarding_routes(
+        route,
+        cluster_name("regions", route),
+        config.profile,
+        tries,
+        patient=cluster_name("patient", route),
+    )
+
+
+def _http_options(config: EdgeConfig) -> http.Options:
+    idle = http.stream_idle(config.profile)
+    return http.Options(served_by=config.name, idle_timeout=idle, edge=True)
+
+
+def _to_https(config: EdgeConfig) -> dict[str, Any]:
+    """Gives the redirect; 308 keeps method, path and query."""
+    redirect: dict[str, Any] = {"https_redirect": True, "response_code": "PERMANENT_REDIRECT"}
+    if config.https_port != 443:
+        redirect["port_redirect"] = config.https_port
+    return {"match": {"prefix": "/"}, "redirect": redirect}
+
+
+def _route_config(name: str, hosts: Sequence[dict[str, Any]], config: EdgeConfig) -> dict[str, Any]:
+    known = {host["name"] for host in hosts}
+    own = [address for address in dict.fromkeys(config.own_addresses) if address not in known]
+    others = [_own_host(hosts[0], own)] if own and hosts else []
+    others.append(forwarding.virtual_host("unknown", ["*"], [forwarding.not_found()]))
+    return {
+        "name": name,
+        "ignore_port_in_host_matching": True,
+        "response_headers_to_add": [
+            *http.served_by(config.name, http.OWN_POD),
+            {
+                "header": {"key": http.CONFIGURATION_HEADER, "value": http.OWN_CONFIGURATION},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            },
+        ],
+        "response_headers_to_remove": _INTERNAL_HEADERS,
+        **(naive.unmarked() if config.naive_targets else {}),
+        "virtual_hosts": [*hosts, *others],
+    }
+
+
+def _longest_first(routes: Iterable[Route]) -> list[Route]:
+    return sorted(routes, key=lambda route: len(route.path), reverse=True)

@@ -1,0 +1,189 @@
+"""The Envoy configuration of a regional gateway: own pods first, then the peers' gateways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.envoy import forwarding, gateway_clusters, health, http, naive, server, tls
+from components.envoy.common import (
+    HEALTH_DOMAIN,
+    cluster_name,
+    edge_san,
+    gateway_san,
+    health_host,
+    render,
+)
+from components.envoy.gateway_clusters import GatewayConfig
+from components.routing.routes import Route
+
+#: Each tier gives up before the one in front of it does, so that the answer still gets through.
+_INGRESS_SHARE = 0.9
+_PEER_SHARE = 0.8
+#: Retries multiply from tier to tier. So the edge alone repeats what may have been executed; a
+#: gateway tries once more what surely was not, or hedges once where the Service asks for it.
+_ATTEMPTS = 1
+
+
+def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
+    """Gives the gateway's whole static bootstrap."""
+    listeners = [_ingress_listener(config)]
+    clusters = [gateway_clusters.app(route, config) for route in config.routes]
+    if config.peers:
+        listeners.append(_peer_listener(config))
+        clusters += [gateway_clusters.local(route, config) for route in config.routes]
+    clusters += [
+        naive.cluster(cluster_name("naive", route), gateway_clusters.local(route, config))
+        for route in config.routes
+        if _is_naive(route, config)
+    ]
+    return server.bootstrap(
+        listeners,
+        clusters,
+        listen=config.listen,
+        memory_mib=config.memory_mib,
+        dns_server=config.dns_server,
+    )
+
+
+def gateway_files(config: GatewayConfig) -> dict[str, str]:
+    """Gives the data of the gateway's ConfigMap."""
+    return {"envoy.yaml": render(gateway_bootstrap(config))}
+
+
+def _ingress_listener(config: GatewayConfig) -> dict[str, Any]:
+    """Gives the listener for the edge.
+
+    Its health checks go through the routing: with no pods here but some in another region the
+    answer is 200 and `x-envoy-degraded`, so the edge prefers the others and keeps this gateway as
+    a last resort.
+    """
+    through = server.health_filter(
+        [{"name": ":authority", "string_match": {"suffix": f".{HEALTH_DOMAIN}"}}],
+        pass_through=True,
+    )
+    return _mesh_listener(
+        "ingress",
+        config.listen.ingress,
+        config,
+        role="app",
+        share=_INGRESS_SHARE,
+        clients=[edge_san(config.edge)],
+        filters=[through],
+        health_hosts=_health_hosts(config),
+    )
+
+
+def _peer_listener(config: GatewayConfig) -> dict[str, Any]:
+    """Gives the listener for other gateways: to the own pods only, so nothing goes in circles."""
+    local = [
+        server.health_filter(
+            [{"name": ":authority", "string_match": {"exact": health_host(route)}}],
+            pass_through=False,
+            min_healthy={cluster_name("local", route): 1},
+        )
+        for route in config.routes
+    ]
+    return _mesh_listener(
+        "peer",
+        config.listen.peer,
+        config,
+        role="local",
+        share=_PEER_SHARE,
+        clients=[gateway_san(peer.cluster) for peer in config.peers],
+        filters=local,
+        health_hosts=[],
+        degraded=True,
+    )
+
+
+def _mesh_listener(
+    name: str,
+    port: int,
+    config: GatewayConfig,
+    *,
+    role: str,
+    share: float,
+    clients: list[str],
+    filters: list[dict[str, Any]],
+    health_hosts: list[dict[str, Any]],
+    degraded: bool = False,
+) -> dict[str, Any]:
+    headers = http.served_by(config.cluster, "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")
+    if degraded:
+        headers.append(
+            {
+                "header": {"key": http.DEGRADED_HEADER, "value": "true"},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }
+        )
+    route_config = {
+        "name": name,
+        "ignore_port_in_host_matching": True,
+        "response_headers_to_add": headers,
+        "virtual_hosts": [
+            *_service_hosts(config, role, share),
+            *health_hosts,
+            forwarding.virtual_host("unknown", ["*"], [forwarding.not_found()]),
+        ],
+    }
+    options = http.Options(config.cluster, http.stream_idle(config.profile), tuple(filters))
+    manager = http.connection_manager(name, route_config, options)
+    return server.listener(
+        name,
+        config.listen.address,
+        port,
+        [
+            {
+                "transport_socket": tls.mesh_server(clients, config.paths),
+                "transport_socket_connect_timeout": "10s",
+                "filters": [manager],
+            }
+        ],
+    )
+
+
+def _service_hosts(config: GatewayConfig, role: str, share: float) -> list[dict[str, Any]]:
+    """Gives a virtual host per external name."""
+    hosts = []
+    for host in dict.fromkeys(host for route in config.routes for host in route.hosts):
+        served = [route for route in config.routes if host in route.hosts]
+        served.sort(key=lambda route: len(route.path), reverse=True)
+        entries = [e for route in served for e in _forward(route, config, role, share)]
+        hosts.append(forwarding.virtual_host(host, [host], [*entries, forwarding.not_found()]))
+    return hosts
+
+
+def _health_hosts(config: GatewayConfig) -> list[dict[str, Any]]:
+    """Gives a virtual host per Service for the edge's checks of its health."""
+    return [
+        forwarding.virtual_host(
+            health_host(route),
+            [health_host(route)],
+            [
+                forwarding.health_route(
+                    cluster_name("app", route), route.host, health.check_headers(route)
+                )
+            ],
+        )
+        for route in config.routes
+    ]
+
+
+def _forward(route: Route, config: GatewayConfig, role: str, share: float) -> list[dict[str, Any]]:
+    profile = config.profile
+    timeout = profile.request_timeout * share
+    tries = forwarding.Tries(
+        forwarding.NOT_EXECUTED,
+        min(_ATTEMPTS, profile.retries.attempts),
+        timeout,
+        # A peer's gateway is the second try of another one.
+        route.transport.hedge_after if role == "app" else 0.0,
+    )
+    entries = forwarding.forwarding_routes(route, cluster_name(role, route), profile, tries)
+    if role == "app" and _is_naive(route, config):
+        entries.insert(0, naive.gateway_route(route, cluster_name("naive", route), timeout))
+    return entries
+
+
+def _is_naive(route: Route, config: GatewayConfig) -> bool:
+    return config.naive_route and route.protocol == "HTTPS"

@@ -1,0 +1,1 @@
+"""The edge and the regional gateways as Pulumi components."""

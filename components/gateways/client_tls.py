@@ -1,0 +1,68 @@
+"""The certificates that clients see: the Secrets of the edge's routes, the user's own or ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from components.gateways import envoys
+from components.routing.routes import Route
+from components.tls.pki import Certificate, CertificateAuthority
+from components.tls.secrets import AUTHORITY, CERTIFICATE, is_filled, issuer_of
+from foundation.contract import GATEWAY_NAMESPACE
+
+
+def client_secrets(
+    prefix: str,
+    routes: Sequence[Route],
+    names: Sequence[pulumi.Input[str]],
+    documents: Sequence[Mapping[str, Any]],
+    authority: CertificateAuthority,
+    parent: pulumi.Resource,
+) -> list[dict[str, Any]]:
+    """Gives the Secrets that the routes name, in the edge's namespace.
+
+    Those of `documents` that hold a certificate are taken as they are; any other gets one of
+    `authority`, which covers the routes' hosts and, in the first Secret, the edge's own `names`.
+    """
+    given = {document["metadata"]["name"]: document for document in documents}
+    secrets = []
+    for name, covered in certificate_names(routes, names).items():
+        document = given.get(name) or envoys.tls_secret(name, GATEWAY_NAMESPACE, {})
+        if is_filled(document):
+            secrets.append(dict(document))
+            continue
+        child = pulumi.ResourceOptions(parent=parent)
+        own = Certificate(f"{prefix}-{name}", authority, covered, child)
+        secrets.append({**document, "data": envoys.tls_data(own)})
+    return secrets
+
+
+def issuer(secret: Mapping[str, Any]) -> pulumi.Output[str]:
+    """Return the PEM of the certificate by which clients verify that of a Secret.
+
+    The key is left out: what is computed from a secret value is secret as well, and the stack's
+    output of it would be hidden.
+    """
+    public = {key: secret["data"][key] for key in (AUTHORITY, CERTIFICATE) if key in secret["data"]}
+    return pulumi.Output.from_input(public).apply(issuer_of)
+
+
+def certificate_names(
+    routes: Sequence[Route], names: Sequence[pulumi.Input[str]]
+) -> dict[str, list[pulumi.Input[str]]]:
+    """Gives the names that each TLS Secret's certificate must cover.
+
+    They are the hosts of its routes; the first Secret covers the edge's own `names` too, for the
+    edge answers to those as to the first route's host.
+    """
+    covered: dict[str, list[pulumi.Input[str]]] = {}
+    for route in routes:
+        if route.tls_secret:
+            hosts = covered.setdefault(route.tls_secret, [])
+            hosts += [host for host in route.hosts if host not in hosts]
+    for hosts in list(covered.values())[:1]:
+        hosts += names
+    return covered

@@ -1,0 +1,107 @@
+"""What the edge and the regional gateways have in common: Envoys and the objects they need."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components.clusters import manifest
+from components.envoy.common import checksum
+from components.envoy.pod import CHECKSUM_ANNOTATION, EnvoyPods, envoy_deployment
+from components.gateways.entrance import Entrance
+from components.profile.model import HttpProfile
+from components.routing.routes import Route
+from components.routing.targets import ApplicationCluster
+from components.tls.pki import Certificate, CertificateAuthority
+from components.tls.secrets import TLS_KIND
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """What the edge and all gateways agree on."""
+
+    authority: CertificateAuthority
+    clusters: Sequence[ApplicationCluster]
+    addresses: Mapping[str, pulumi.Input[str]]
+    """Address of each application cluster's gateway."""
+    ports: tuple[int, int]
+    """Ports of every gateway at its address: for the edge, for its peers."""
+    routes: Sequence[Route]
+    profile: HttpProfile
+    naive_route: bool = False
+    """Whether there is a naive route beside the others."""
+
+
+@dataclass(frozen=True)
+class Envoys:
+    """What was registered."""
+
+    deployment: manifest.Document
+    configuration: pulumi.Output[str]
+    """Digest of the configuration and the certificates that the pods run with."""
+
+
+def register(
+    name: str,
+    entrance: Entrance,
+    parent: pulumi.Resource,
+    pods: EnvoyPods,
+    files: pulumi.Output[dict[str, str]],
+    certificate: Certificate,
+    secrets: Sequence[Mapping[str, Any]] = (),
+) -> Envoys:
+    """Registers the Envoys behind an entrance and all that they need, as children of `parent`.
+
+    `files` is the ConfigMap's data, `certificate` the one for mutual TLS, `secrets` are further
+    documents (the edge's certificates for clients). A change of any of them rolls the pods.
+    """
+    texts = [secret["data"]["tls.crt"] for secret in secrets]
+    configuration = pulumi.Output.all(files, certificate.certificate, *texts).apply(
+        lambda all: checksum({**all[0], **{f"certificate {i}": t for i, t in enumerate(all[1:])}})
+    )
+    deployment = envoy_deployment(pods)
+    deployment["spec"]["template"]["metadata"].setdefault("annotations", {})[
+        CHECKSUM_ANNOTATION
+    ] = configuration
+    documents = [
+        {**_object("v1", "ConfigMap", pods.config_map, pods), "data": files},
+        tls_secret(pods.mesh_secret, pods.namespace, tls_data(certificate)),
+        *secrets,
+        {
+            **_object("policy/v1", "PodDisruptionBudget", pods.name, pods),
+            "spec": {"maxUnavailable": 1, "selector": deployment["spec"]["selector"]},
+        },
+        deployment,
+    ]
+    registered = entrance.cluster.register(documents, parent, [entrance.namespace])
+    return Envoys(registered[-1], configuration)
+
+
+def tls_secret(name: str, namespace: str, data: Mapping[str, pulumi.Input[str]]) -> dict[str, Any]:
+    """Gives a Secret of type kubernetes.io/tls."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": TLS_KIND,
+        "metadata": {"name": name, "namespace": namespace},
+        "data": dict(data),
+    }
+
+
+def tls_data(certificate: Certificate) -> dict[str, pulumi.Output[str]]:
+    """Gives the data of such a Secret: the certificate, its key and its issuer, in base64."""
+    texts = {
+        "tls.crt": certificate.certificate,
+        "tls.key": certificate.key,
+        "ca.crt": certificate.issuer,
+    }
+    return {k: t.apply(lambda pem: b64encode(pem.encode()).decode()) for k, t in texts.items()}
+
+
+def _object(version: str, kind: str, name: str, pods: EnvoyPods) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": pods.namespace, "labels": dict(pods.labels)}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata}

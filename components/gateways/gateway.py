@@ -1,0 +1,68 @@
+"""The regional gateway of one application cluster: own pods first, then the other clusters."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components.envoy.common import gateway_san
+from components.envoy.gateway_clusters import GatewayConfig
+from components.envoy.gateway_config import gateway_files
+from components.envoy.pod import EnvoyPods
+from components.gateways import envoys
+from components.gateways.entrance import Entrance
+from components.routing.targets import ApplicationCluster, gateway_targets
+from components.tls.pki import Certificate
+from foundation.contract import EDGE_CLUSTER, GATEWAY, GATEWAY_NAMESPACE
+
+
+class Gateway(pulumi.ComponentResource):
+    """The Envoys through which requests reach one cluster's application."""
+
+    def __init__(
+        self,
+        name: str,
+        entrance: Entrance,
+        member: ApplicationCluster,
+        mesh: envoys.Mesh,
+        replicas: int,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "cluster": member.name,
+            "region": member.region,
+            "replicas": replicas,
+        }
+        super().__init__("demo:gateway:Gateway", name, props, opts)
+
+        def files(addresses: dict[str, str]) -> dict[str, str]:
+            peers = gateway_targets(member.name, mesh.clusters, addresses, mesh.ports[1])
+            return gateway_files(
+                GatewayConfig(
+                    cluster=member.name,
+                    region=member.region,
+                    routes=tuple(mesh.routes),
+                    peers=tuple(peers),
+                    profile=mesh.profile,
+                    edge=EDGE_CLUSTER,
+                    naive_route=mesh.naive_route,
+                )
+            )
+
+        child = pulumi.ResourceOptions(parent=self)
+        envoys.register(
+            name,
+            entrance,
+            self,
+            EnvoyPods(
+                name=GATEWAY,
+                namespace=GATEWAY_NAMESPACE,
+                cluster=member.name,
+                region=member.region,
+                checksum="",
+                edge=False,
+                replicas=replicas,
+            ),
+            pulumi.Output.all(**mesh.addresses).apply(files),
+            Certificate(f"{name}-mesh", mesh.authority, [gateway_san(member.name)], child),
+        )
+        self.register_outputs({})

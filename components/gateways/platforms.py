@@ -1,0 +1,50 @@
+"""What moves the traffic: Envoys of our own, or those of Tetrate's platform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from components.clusters.cluster import Cluster
+from components.gateways.edge import Edge, EdgeArgs
+from components.gateways.entrance import Entrance
+from components.gateways.envoys import Mesh
+from components.gateways.gateway import Gateway
+from components.gateways.tetrate_edge import TetrateEdge
+from components.plan import Plan
+from components.settings.model import Platform
+from components.tls.pki import CertificateAuthority
+from foundation.contract import EDGE_CLUSTER
+
+
+def edge(
+    plan: Plan,
+    corp_edge: Cluster,
+    clusters: Mapping[str, Cluster],
+    authority: CertificateAuthority,
+) -> Edge | TetrateEdge:
+    """Registers all gateways that are ours to make, and gives the edge."""
+    if plan.settings.platform is Platform.TETRATE:
+        return TetrateEdge(EDGE_CLUSTER, plan, corp_edge, authority)
+    settings, exposure = plan.settings, plan.backend.exposure
+    every = {EDGE_CLUSTER: corp_edge, **clusters}
+    entrances = {name: Entrance(name, cluster, exposure) for name, cluster in every.items()}
+    mesh = Mesh(
+        authority,
+        settings.clusters,
+        {name: entrances[name].address for name in clusters},
+        exposure.gateway_ports,
+        plan.routes,
+        plan.profile,
+        settings.naive_route,
+    )
+    gateways = [
+        Gateway(
+            member.name,
+            entrances[member.name],
+            member,
+            mesh,
+            settings.gateway_replicas,
+        )
+        for member in settings.clusters
+    ]
+    return Edge(EDGE_CLUSTER, EdgeArgs.of(plan, entrances[EDGE_CLUSTER], mesh, gateways))

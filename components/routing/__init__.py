@@ -1,0 +1,1 @@
+"""Which Services are exposed, by which annotations, and who gets their requests. Pure."""

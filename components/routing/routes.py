@@ -1,0 +1,178 @@
+"""Which Services of a manifest are exposed, and how, by their `gateway.tetrate.io/` annotations.
+
+Pure functions over the parsed documents of a Kubernetes manifest; nothing is read or registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.documents import workload
+from components.routing.annotations import (
+    EXPOSE,
+    PREFIX,
+    PROTOCOLS,
+    Document,
+    Notes,
+    RouteError,
+    annotations_of,
+    check_edge,
+    hosts,
+    name_of,
+)
+from components.routing.transport import Transport, is_told, transport
+from foundation.contract import EDGE_CLUSTER
+from foundation.errors import UserError
+from foundation.identity import DEFAULT_NAMESPACE
+
+
+@dataclass(frozen=True)
+class Route:
+    """One exposed Service.
+
+    `port` is the Service's port, `target_port` the number of the container's port behind it.
+    `hosts` are the external names (at least one), `path` the prefix ("/" for everything),
+    `protocol` is "HTTPS" or "HTTP", `tls_secret` names the Secret of the edge's certificate
+    (None for HTTP). `health_path` is what health checks ask for: the path of the readiness probe
+    of the workload behind the Service, or else `path`.
+    """
+
+    service: str
+    namespace: str
+    port: int
+    target_port: int
+    hosts: tuple[str, ...]
+    path: str
+    protocol: str
+    tls_secret: str | None
+    health_path: str
+    transport: Transport = field(default_factory=Transport)
+
+    @property
+    def host(self) -> str:
+        """The first external name."""
+        return self.hosts[0]
+
+
+def routes(
+    documents: Sequence[Document],
+    edge_cluster: str = EDGE_CLUSTER,
+    *,
+    source: str = "the manifest",
+    own_gateways: bool = True,
+) -> list[Route]:
+    """Gives the routes of all Services with a host annotation, in the order of `documents`.
+
+    `source` names the file in error texts. `own_gateways` is off where they are Tetrate's, which
+    follow more annotations than ours. Raises RouteError when there is none, or when an annotation
+    cannot be followed.
+    """
+    found = []
+    for document in documents:
+        if is_exposed(document):
+            found.append(_route(document, documents, edge_cluster, source, own_gateways))
+    if not found:
+        names = [name_of(d) for d in documents if d.get("kind") == "Service"]
+        raise RouteError(
+            f"{source}: no Service has the annotation '{PREFIX}host', so nothing would be exposed; "
+            f"add it to {' or '.join(names) if names else 'a Service'}"
+        )
+    taken: dict[tuple[str, str], Route] = {}
+    for route in found:
+        for host in route.hosts:
+            other = taken.setdefault((host, route.path), route)
+            if other is not route:
+                raise RouteError(
+                    f"{source}: Services {other.service} and {route.service} both claim "
+                    f"{host}{route.path}; give one of them another '{PREFIX}host' or '{PREFIX}path'"
+                )
+    return found
+
+
+def is_exposed(document: Document) -> bool:
+    """Says whether the document is a Service with a host annotation whose `expose` is not false."""
+    notes = annotations_of(document)
+    named = f"{PREFIX}host" in notes or f"{PREFIX}hosts" in notes
+    return document.get("kind") == "Service" and named and notes.get(f"{PREFIX}expose") != "false"
+
+
+def _route(
+    service: Document,
+    documents: Sequence[Document],
+    edge_cluster: str,
+    source: str,
+    own_gateways: bool,
+) -> Route:
+    notes = Notes(service, source, own_gateways)
+    names = hosts(notes)
+    path = notes.get("path", "/")
+    if not path.startswith("/") or any(sign in path for sign in "?#* "):
+        raise notes.wrong("path", f"is '{path}'; a path such as /web-portal is needed")
+    path = path.rstrip("/") or "/"
+    protocol = notes.get("protocol", "HTTP").upper()
+    if protocol not in PROTOCOLS:
+        raise notes.wrong("protocol", f"is '{protocol}'; {' or '.join(PROTOCOLS)} is needed")
+    secret = notes.get("tls-secret") or None
+    if protocol == "HTTPS" and secret is None:
+        raise notes.wrong(
+            "tls-secret", "is missing; name the Secret with the certificate for HTTPS"
+        )
+    if notes.get("expose", "global") not in EXPOSE:
+        raise notes.wrong("expose", f"is '{notes.get('expose')}'; use one of {', '.join(EXPOSE)}")
+    if notes.get("port", "443" if protocol == "HTTPS" else "80") not in ("80", "443"):
+        raise notes.wrong("port", f"is '{notes.get('port')}'; the edge serves 443 and 80 only")
+    check_edge(notes, edge_cluster)
+    port = _service_port(service, notes)
+    pod = workload.pod_spec(service, documents)
+    target = workload.target_port(port, pod)
+    if target is None:
+        raise RouteError(
+            f"{notes.where}: no container port in the manifest is called "
+            f"'{port.get('targetPort')}' (its targetPort); name the container's port so, or use "
+            "the number"
+        )
+    return Route(
+        service=service["metadata"]["name"],
+        namespace=service["metadata"].get("namespace") or DEFAULT_NAMESPACE,
+        port=port["port"],
+        target_port=target,
+        hosts=names,
+        path=path,
+        protocol=protocol,
+        tls_secret=secret if protocol == "HTTPS" else None,
+        health_path=workload.readiness_path(pod, target) or path,
+        transport=_transport(port, service, notes),
+    )
+
+
+def _transport(port: Mapping[str, Any], service: Document, notes: Notes) -> Transport:
+    try:
+        return transport(port, annotations_of(service))
+    except UserError as error:
+        raise RouteError(f"{notes.where}: {error}") from None
+
+
+def _service_port(service: Document, notes: Notes) -> Mapping[str, Any]:
+    """Return the exposed port: the one called `http`, or else the only one.
+
+    Of several ports without one called so, it is the only one whose name tells a protocol of HTTP.
+    """
+    spec = service.get("spec")
+    spec = spec if isinstance(spec, Mapping) else {}
+    if not isinstance(spec.get("selector"), Mapping) or not spec["selector"]:
+        raise RouteError(f"{notes.where} has no selector, so its pods are unknown; add one")
+    ports = spec.get("ports")
+    ports = [p for p in ports if isinstance(p, Mapping)] if isinstance(ports, list) else []
+    for port in ports:
+        if not isinstance(port.get("port"), int):
+            raise RouteError(f"{notes.where} has a port without a number; give each one")
+    named: list[Mapping[str, Any]] = [port for port in ports if port.get("name") == "http"]
+    if named:
+        return named[0]
+    told: list[Mapping[str, Any]] = [port for port in ports if is_told(port)]
+    if len(ports) != 1 and len(told) != 1:
+        raise RouteError(f"{notes.where} has {len(ports)} ports; name the one to be exposed 'http'")
+    chosen: Mapping[str, Any] = (told if len(told) == 1 else ports)[0]
+    return chosen

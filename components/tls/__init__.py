@@ -1,0 +1,1 @@
+"""Keys, certificates and the Secrets that hold them."""

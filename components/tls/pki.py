@@ -1,0 +1,120 @@
+"""The stack's certificate authority and certificates as Pulumi resources.
+
+Keys are made once, kept encrypted in the state, and renewed by the first `pulumi up` after two
+thirds of a certificate's life. When that is stands in the state: to look into a certificate takes a
+library that is longer to load than a whole comparison. A dynamic provider is loaded by its module's
+name from the state: never move or rename this module. Imports are inside the methods, because only
+they run there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
+
+from foundation.dynamic_provider import BaseProvider
+
+if TYPE_CHECKING:
+    from components.tls.certificates import KeyPair
+
+
+class _AuthorityProvider(BaseProvider):
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        return CreateResult(props["commonName"], self._make(props))
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        renamed = olds["commonName"] != news["commonName"]
+        return DiffResult(changes=renamed or is_due(olds))
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        return UpdateResult(self._make(news))
+
+    def _make(self, props: dict[str, Any]) -> dict[str, Any]:
+        from components.tls import certificates
+
+        return {**props, **_outputs(certificates.authority(props["commonName"]))}
+
+
+class _CertificateProvider(BaseProvider):
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        return CreateResult(props["names"][0], self._make(props))
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        changed = any(olds.get(key) != news.get(key) for key in ("names", "issuer", "issuerKey"))
+        return DiffResult(changes=changed or is_due(olds))
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        return UpdateResult(self._make(news))
+
+    def _make(self, props: dict[str, Any]) -> dict[str, Any]:
+        from components.tls import certificates
+
+        issuer = certificates.KeyPair(props["issuer"], props["issuerKey"])
+        return {**props, **_outputs(certificates.leaf(issuer, props["names"][0], props["names"]))}
+
+
+def is_due(outputs: dict[str, Any]) -> bool:
+    """Whether a certificate of the state is to be renewed; one that does not say when is."""
+    renew_at = outputs.get("renewAt")
+    return not renew_at or datetime.now(UTC) >= datetime.fromisoformat(renew_at)
+
+
+def _outputs(made: KeyPair) -> dict[str, str]:
+    from components.tls import certificates
+
+    renew_at = certificates.renewal(made.certificate).isoformat()
+    return {"certificate": made.certificate, "key": made.key, "renewAt": renew_at}
+
+
+class CertificateAuthority(Resource, module="pki", name="CertificateAuthority"):
+    """The authority that signs every certificate of one stack."""
+
+    certificate: pulumi.Output[str]
+    """PEM, public."""
+    key: pulumi.Output[str]
+    """PEM, secret."""
+
+    def __init__(
+        self, name: str, common_name: str, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        props = {"commonName": common_name, "certificate": None, "key": None}
+        super().__init__(_AuthorityProvider(), name, props, _with_secret(opts, "key"))
+
+
+class Certificate(Resource, module="pki", name="Certificate"):
+    """A certificate of the stack's authority, good for servers and clients."""
+
+    certificate: pulumi.Output[str]
+    """PEM, public."""
+    key: pulumi.Output[str]
+    """PEM, secret."""
+    issuer: pulumi.Output[str]
+    """PEM of the authority's certificate."""
+
+    def __init__(
+        self,
+        name: str,
+        authority: CertificateAuthority,
+        names: Sequence[pulumi.Input[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Registers the certificate for DNS names and IP addresses; the first is its subject."""
+        props = {
+            "names": list(names),
+            "issuer": authority.certificate,
+            "issuerKey": authority.key,
+            "certificate": None,
+            "key": None,
+        }
+        super().__init__(
+            _CertificateProvider(), name, props, _with_secret(opts, "key", "issuerKey")
+        )
+
+
+def _with_secret(opts: pulumi.ResourceOptions | None, *outputs: str) -> pulumi.ResourceOptions:
+    secret = pulumi.ResourceOptions(additional_secret_outputs=list(outputs))
+    return pulumi.ResourceOptions.merge(secret, opts)

@@ -1,0 +1,27 @@
+"""Names that more than one package relies on, and that users see; imports nothing."""
+
+from __future__ import annotations
+
+EDGE_CLUSTER = "corp-edge"
+"""Name of the cluster with the edge; `gateway.tetrate.io/edge-clusters` names it."""
+
+GATEWAY_NAMESPACE = "tetrate-system"
+"""Namespace of the gateways, in every cluster; nothing else may be in it."""
+
+GATEWAY = "gateway"
+"""Name of the gateways' Deployment and Service, in every cluster."""
+
+USER_KUBECONFIG = "DEMO_USER_KUBECONFIG"
+"""Environment variable: the user's own KUBECONFIG, for a backend that uses clusters named in it."""
+
+PROVIDER_RELEASE = "DEMO_KUBERNETES_PROVIDER"
+"""Environment variable: the Kubernetes provider's release to ask for; unset, that of the SDK."""
+
+INGRESS_PORT = 15443
+"""Port at which a gateway takes the edge's requests; its Service has the same one."""
+
+PEER_PORT = 15444
+"""Port at which a gateway takes other gateways' requests; its Service has the same one."""
+
+ADMIN_PORT = 9901
+"""Port of Envoy's admin interface, on the loopback of each pod."""

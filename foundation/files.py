@@ -1,0 +1,67 @@
+"""Files written in one step and locks held by processes, the same way everywhere.
+
+Only the standard library is imported here: `demo` needs this before the virtual environment exists.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+
+def replace(file: Path, text: str, *, mode: int = 0o600, durable: bool = False) -> None:
+    """Write a file in one step: readers see the old text or the new one, never a part.
+
+    `mode` is the file's from its first byte on. With `durable` the text is on the disk on return.
+    Raises OSError.
+    """
+    arriving = _arriving(file)
+    arriving.unlink(missing_ok=True)
+    descriptor = os.open(arriving, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w") as stream:
+        os.fchmod(descriptor, mode)  # whatever the umask says
+        stream.write(text)
+        if durable:
+            stream.flush()
+            os.fsync(descriptor)
+    arriving.replace(file)
+
+
+def link(file: Path, target: Path, *, hard: bool = False) -> None:
+    """Make `file` a link to `target` in one step, whatever it was. Raises OSError."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    arriving = _arriving(file)
+    arriving.unlink(missing_ok=True)
+    if hard:
+        os.link(target, arriving)
+    else:
+        arriving.symlink_to(target)
+    arriving.replace(file)
+    # replacing a hard link by another one to the same file leaves both
+    arriving.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the lock of a file or folder, which is there; it ends with the process at the latest.
+
+    `waiting` is called once if another process holds it. Raises OSError.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting is not None:
+                waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _arriving(file: Path) -> Path:
+    return file.with_name(f".{file.name}.{os.getpid()}")

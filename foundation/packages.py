@@ -1,0 +1,109 @@
+"""Packages of the operating system that the demo needs: found, installed or named.
+
+Only the standard library is used: `demo` needs this before the virtual environment exists.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from foundation.errors import UserError
+
+# where Debian keeps tools that an ordinary user's PATH leaves out
+SYSTEM_FOLDERS = ("/usr/sbin", "/sbin")
+
+# what the embedded clusters run, and the Debian packages that have it
+TO_RUN = {
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+    "setpriv": "util-linux",
+    "ip": "iproute2",
+    "iptables": "iptables",
+}
+
+
+@dataclass(frozen=True)
+class Need:
+    """What is missing, for whom, and the Debian package that has it."""
+
+    what: str
+    reason: str
+    package: str
+
+
+def search_path(path: str) -> str:
+    """`path` with the system folders at its end."""
+    entries = path.split(os.pathsep)
+    return os.pathsep.join([*entries, *(f for f in SYSTEM_FOLDERS if f not in entries)])
+
+
+def which(command: str) -> str | None:
+    """Like shutil.which, looking into the system folders too."""
+    return shutil.which(command, path=search_path(os.environ.get("PATH", os.defpath)))
+
+
+def missing_to_run() -> list[Need]:
+    """What the embedded clusters need of the system and is not there."""
+    reason = "the embedded clusters need it"
+    return [
+        Need(command, reason, package)
+        for command, package in TO_RUN.items()
+        if which(command) is None
+    ]
+
+
+def missing_to_compile() -> list[Need]:
+    """What compiling C code against libseccomp needs and is not there."""
+    reason = "runc is built with it"
+    if which("gcc") is None:
+        return [
+            Need("gcc", reason, "gcc"),
+            Need("C library headers", reason, "libc6-dev"),
+            Need("libseccomp's headers", reason, "libseccomp-dev"),
+        ]
+    needs = []
+    for header, package in (("stdlib.h", "libc6-dev"), ("seccomp.h", "libseccomp-dev")):
+        if not _compiles(header):
+            needs.append(Need(header, reason, package))
+    return needs
+
+
+def _compiles(header: str) -> bool:
+    done = subprocess.run(
+        ["gcc", "-fsyntax-only", "-x", "c", "-"],
+        input=f"#include <{header}>\n",
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def install(needs: Iterable[Need]) -> None:
+    """Installs what `needs` names, as root where apt is; else refuses with the command."""
+    needs = list(needs)
+    if not needs:
+        return
+    packages = sorted({need.package for need in needs})
+    what = "; ".join(f"{need.what} is missing ({need.reason})" for need in needs)
+    command = f"apt-get install -y {' '.join(packages)}"
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        sudo = "" if os.geteuid() == 0 else "sudo "
+        raise UserError(
+            f"{what}.\nInstall it, on Debian or Ubuntu by: {sudo}{command} - then run this again"
+        )
+    print(f"{what}: {command}", flush=True)
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for step in (
+        ["apt-get", "update", "-qq"],
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages],
+    ):
+        done = subprocess.run(step, env=quiet, capture_output=True, text=True, check=False)
+        # an update may fail for one repository of many; the installation tells
+        if done.returncode != 0 and "install" in step:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise UserError(f"{command} failed: {last}\nInstall it by hand, then run this again")

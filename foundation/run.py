@@ -1,0 +1,83 @@
+"""Runs a command to its end, so that signals reach it once and its exit code comes back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from foundation import packages
+from foundation.errors import ToolMissing
+
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SENT_BY_KERNEL = 128  # SI_KERNEL: typed on the terminal, hence the command has it already
+
+
+_received: list[int] = []
+
+
+def tied(command: Sequence[str]) -> list[str]:
+    """`command` such that it is killed when the thread that starts it ends, however that happens.
+
+    A command must not go on behind the user's back, holding Pulumi's lock or writing where the next
+    run writes. (util-linux, which has unshare as well, brings setpriv.)
+    """
+    setpriv = packages.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", *command] if setpriv else list(command)
+
+
+def foreground(command: Sequence[str], env: Mapping[str, str], folder: Path) -> int:
+    """Runs `command` in `folder` and returns its exit code, 128 + n when signal n ended it.
+
+    The command stays in the terminal's foreground group and gets what is typed there. A signal that
+    somebody sends to this process alone is passed on; this process itself waits for the end.
+
+    For a process of one thread, as `./demo` is here: signals are waited for, and any other thread
+    would take them, the one that tells of the command's end as well.
+    """
+    watched = {*_FORWARDED, signal.SIGCHLD}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    try:
+        pid = _spawn(command, env, folder, before)
+        while True:
+            info = signal.sigwaitinfo(watched)
+            if info.si_signo == signal.SIGCHLD:
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    return exit_code(status)
+                continue
+            _received.append(info.si_signo)
+            if info.si_code != _SENT_BY_KERNEL:
+                os.kill(pid, info.si_signo)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def was_interrupted() -> bool:
+    """Return whether a signal came while `foreground` waited: nobody wants to wait for more."""
+    return bool(_received)
+
+
+def exit_code(status: int) -> int:
+    """The exit code that a shell gives for a status of wait(2)."""
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _spawn(
+    command: Sequence[str], env: Mapping[str, str], folder: Path, mask: Iterable[int]
+) -> int:
+    """Starts `command`, found on the PATH of `env`, with `mask` as its signal mask."""
+    program = shutil.which(command[0], path=env.get("PATH"))
+    if program is None:
+        raise ToolMissing(f"{command[0]} is not there. Bring it back: ./demo setup")
+    line = tied([program, *command[1:]])
+    # posix_spawn can set the mask, but knows no working directory
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        return os.posix_spawn(line[0], line, dict(env), setsigmask=mask)
+    finally:
+        os.chdir(here)

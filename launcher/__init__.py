@@ -1,0 +1,1 @@
+"""`./demo`: the environment of its commands, and what Pulumi needs around each of them."""

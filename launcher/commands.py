@@ -1,0 +1,193 @@
+"""The commands of `demo`, each run in the demo's environment."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from foundation import project, run, selection
+from foundation.errors import UsageError, UserError
+from foundation.pulumi_process import GO_SETTINGS
+from launcher import environment, leftovers, pulumi_use, stacks, state
+from localkube import owner
+from toolchain import gcp, setup, tools
+
+PROJECT = project.ROOT
+
+
+def execute(name: str, arguments: list[str]) -> int:
+    """Sets up what is missing, then runs the command; returns its exit code."""
+    stack = stack_named(name, arguments, selection.stacks()) if name in _ON_STACK else None
+    if name == "setup":
+        return _setup(arguments)
+    setup.ensure()
+    env = environment.variables(os.environ, stack)
+    environment.prepare(env)
+    if name in _RUN_THE_PROGRAM:
+        chosen = stack or selection.selected_stack(env) or selection.DEFAULT_STACK
+        if selection.setting(chosen, "backend") == "gke":
+            gcp.ensure()
+    if stack is not None:
+        return _ON_STACK[name](env, stack)
+    return _WITH_ARGUMENTS[name](env, arguments)
+
+
+def stack_named(command: str, arguments: list[str], known: list[str]) -> str:
+    """The stack that the `arguments` of up or destroy name; refuses what is not in `known`."""
+    if len(arguments) > 1 or any(a.startswith("-") for a in arguments):
+        raise UsageError(
+            f"usage: ./demo {command} [STACK]\n"
+            f"Pulumi's own options are for: ./demo pulumi {command} ..."
+        )
+    stack = arguments[0] if arguments else selection.DEFAULT_STACK
+    if stack not in known:
+        raise UserError(
+            f"There is no stack {stack!r}: Pulumi.{stack}.yaml does not exist."
+            f" Stacks: {', '.join(known) or 'none'}"
+        )
+    return stack
+
+
+def _setup(arguments: list[str]) -> int:
+    if arguments:
+        raise UsageError("usage: ./demo setup")
+    setup.ensure()
+    setup.provide(again=True)  # what is on PATH may have changed
+    print(f"All tools are there: {tools.bin_dir()}")
+    return 0
+
+
+def _up(env: Mapping[str, str], stack: str) -> int:
+    _check_owner(env, stack)
+    with state.kept(env) as env:
+        stacks.select(env, stack)
+        code = _pulumi_itself(env, "up", "--yes", "--skip-preview", "--stack", stack)
+        code = _look_after(env, stack, code)
+        if code == 0:
+            _say_url(stacks.answer(env, "stack", "output", "--json", "--stack", stack), stack)
+        return code
+
+
+def _look_after(env: Mapping[str, str], stack: str, code: int) -> int:
+    """End an update, whose exit code is given: look for each object, or say why pods are not ready.
+
+    Returns the exit code, 1 if a cluster lacks an object. After a Ctrl-C nothing is looked at.
+    """
+    if run.was_interrupted():
+        return code
+    what = "drills.unready" if code else "drills.presence"
+    return run.foreground(["python", "-m", what, "--stack", stack], env, PROJECT) or code
+
+
+def _say_url(outputs: dict[str, object], stack: str) -> None:
+    """Ends `up` with the address and a line to paste."""
+    url = outputs.get("url")
+    if not isinstance(url, str):
+        return
+    authority = project.stack_folder(stack) / "ca.pem"  # written by the program
+    here = Path.cwd()
+    shown = authority.relative_to(here) if authority.is_relative_to(here) else authority
+    print(f"\n{url}\n\n  curl --cacert {shlex.quote(str(shown))} {shlex.quote(url)}")
+
+
+def _destroy(env: Mapping[str, str], stack: str) -> int:
+    _check_owner(env, stack)
+    if selection.setting(stack, "backend") == "local":
+        # a cluster that is gone already must not keep its objects in the state; in one of others
+        # they would stay for ever
+        env = {"PULUMI_K8S_DELETE_UNREACHABLE": "true", **env}
+    with state.kept(pulumi_use.with_program(env, stack)) as env:
+        exists = stacks.exists(env, stack)
+        if exists and (code := _pulumi_itself(env, "destroy", *_YES, "--stack", stack)):
+            if pulumi_use.RUN_PROGRAM in env:
+                print(
+                    "Should the settings not fit any more what is up, use the state alone:"
+                    f" {pulumi_use.RUN_PROGRAM}=false ./demo destroy {stack}",
+                    file=sys.stderr,
+                )
+            print(
+                f"Should this state be beyond repair, end the clusters without Pulumi:"
+                f" ./demo local sweep .demo/{stack}/lab;"
+                f" ./demo pulumi stack rm --force --yes --preserve-config {stack}",
+                file=sys.stderr,
+            )
+            return code
+        # whatever the state does not know of any more, because it was lost or damaged
+        lab = project.stack_folder(stack) / "lab"
+        sweep = ["python", "-m", "localkube", "sweep", str(lab)]
+        if code := run.foreground(sweep, env, PROJECT):
+            return code
+        remove = ("stack", "rm", "--yes", "--preserve-config", "--remove-backups", "--stack", stack)
+        if exists and (code := _pulumi_itself(env, *remove)):
+            return code
+        shutil.rmtree(project.stack_folder(stack), ignore_errors=True)
+        leftovers.forget_torn_states(project.state_folder(), stack)
+    return 0
+
+
+_YES = ("--yes", "--skip-preview")
+
+
+def _check_owner(env: Mapping[str, str], stack: str) -> None:
+    """Refuse a stack whose lab is in the state of another backend. Raises UserError."""
+    lab = project.stack_folder(stack) / "lab"
+    if text := owner.refusal(lab, env):
+        raise UserError(text)
+
+
+def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
+    return run.foreground(["pulumi", *arguments], {**GO_SETTINGS, **env}, PROJECT)
+
+
+def _pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
+    with state.kept(env) as env:
+        env = pulumi_use.prepare(env, arguments)
+        code = _pulumi_itself(env, *arguments)
+        stack = pulumi_use.updated(env, arguments)
+        return _look_after(env, stack, code) if stack else code
+
+
+def _task(env: Mapping[str, str], arguments: list[str]) -> int:
+    with state.kept(env) as env:  # a task may start Pulumi
+        return run.foreground(["task", *arguments], env, PROJECT)
+
+
+def _test(env: Mapping[str, str], arguments: list[str]) -> int:
+    return run.foreground(["python", "-m", "pytest", *arguments], env, PROJECT)
+
+
+def _local(env: Mapping[str, str], arguments: list[str]) -> int:
+    return run.foreground(["python", "-m", "localkube", *arguments], env, PROJECT)
+
+
+def _kubectl(env: Mapping[str, str], arguments: list[str]) -> int:
+    """Runs where the user is, so that paths in the arguments mean what they say."""
+    if not Path(env["KUBECONFIG"]).exists():
+        stack = Path(env["KUBECONFIG"]).parent.name
+        raise UserError(f"Stack {stack} is not up. Bring it up: ./demo up {stack}")
+    return run.foreground(["kubectl", *arguments], env, Path.cwd())
+
+
+def _shell(env: Mapping[str, str], arguments: list[str]) -> int:
+    if arguments:
+        raise UsageError("usage: ./demo shell")
+    print("A shell with the demo's tools and state; `exit` leaves it.", flush=True)
+    stack = selection.selected_stack(env) or selection.DEFAULT_STACK
+    with state.kept(pulumi_use.with_program(env, stack)) as env:
+        return run.foreground([env.get("SHELL") or "/bin/sh"], env, Path.cwd())
+
+
+_RUN_THE_PROGRAM = ("up", "pulumi", "task", "shell")
+_ON_STACK: dict[str, Callable[[Mapping[str, str], str], int]] = {"up": _up, "destroy": _destroy}
+_WITH_ARGUMENTS: dict[str, Callable[[Mapping[str, str], list[str]], int]] = {
+    "pulumi": _pulumi,
+    "task": _task,
+    "test": _test,
+    "kubectl": _kubectl,
+    "local": _local,
+    "shell": _shell,
+}

@@ -1,0 +1,121 @@
+"""The environment of the demo's commands: PATH, Pulumi's state, passphrase, kubeconfig."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from foundation import files, packages, project, selection
+from foundation.contract import PROVIDER_RELEASE, USER_KUBECONFIG
+from toolchain import pins, tools
+
+PROJECT = project.ROOT
+_PROVIDER = "pulumi-resource-kubernetes"
+_RELEASE = "github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version"
+
+
+def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, str]:
+    """`base` with what the demo's commands need.
+
+    `stack` says whose kubeconfig it names; without, that of the stack that Pulumi has selected.
+    What the user has set (state backend, passphrase, Pulumi's home) stays.
+    """
+    env = dict(base)
+    path = [str(project.VENV / "bin"), str(tools.bin_dir())]
+    known = env.get("PATH", os.defpath).split(os.pathsep)
+    env["PATH"] = packages.search_path(os.pathsep.join(path + [p for p in known if p not in path]))
+    env["VIRTUAL_ENV"] = str(project.VENV)
+    env["PULUMI_SKIP_UPDATE_CHECK"] = "true"
+    env.setdefault("PULUMI_BACKEND_URL", project.state_url())
+    if "PULUMI_CONFIG_PASSPHRASE" not in env:
+        env.setdefault("PULUMI_CONFIG_PASSPHRASE_FILE", str(project.passphrase_file()))
+    # Pulumi takes the passphrase's salt from the state: see salt.py
+    env["PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER"] = "true"
+    if tools.is_built("pulumi"):
+        # The provider built here is not the official binary of that release: other projects must
+        # not find it in ~/.pulumi. And found on PATH, Pulumi would warn of it in every run.
+        env.setdefault("PULUMI_HOME", str(project.PRIVATE / "pulumi-home"))
+        # what was built here is all there is: looking for more, in vain, costs seconds a run
+        env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+        env[PROVIDER_RELEASE] = provider_release()
+    ours = str(project.PRIVATE)
+    if (before := env.get("KUBECONFIG", "")) and not before.startswith(ours):
+        env[USER_KUBECONFIG] = before
+    env["KUBECONFIG"] = str(
+        project.kubeconfig(stack or selection.selected_stack(env) or selection.DEFAULT_STACK)
+    )
+    return env
+
+
+def uses_own_secrets(env: Mapping[str, str]) -> bool:
+    """Whether passphrase and state are both the project's own."""
+    return (
+        env.get("PULUMI_CONFIG_PASSPHRASE_FILE") == str(project.passphrase_file())
+        and "PULUMI_CONFIG_PASSPHRASE" not in env
+        and project.uses_own_state(env)
+    )
+
+
+def prepare(env: Mapping[str, str]) -> None:
+    """Makes the private files that `env` speaks of, where they are missing."""
+    project.private_folder()
+    if project.uses_own_state(env):
+        project.state_folder().mkdir(mode=0o700, exist_ok=True)
+        _make(project.identity_file(), secrets.token_hex(6))
+    if env.get("PULUMI_CONFIG_PASSPHRASE_FILE") == str(project.passphrase_file()):
+        _make(project.passphrase_file(), secrets.token_urlsafe(32))
+    home = project.PRIVATE / "pulumi-home"
+    if env.get("PULUMI_HOME") == str(home):
+        home.mkdir(mode=0o700, exist_ok=True)
+        link_provider(home / "plugins", tools.path(_PROVIDER))
+        without_logs(home / "logs")
+
+
+def _make(file: Path, text: str) -> None:
+    """Writes a random text, unless there is one; complete or not at all."""
+    if file.exists():
+        return
+    arriving = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(arriving, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(text + "\n")
+    try:
+        os.link(arriving, file)  # fails when another process was faster, whose value then counts
+    except FileExistsError:
+        pass
+    finally:
+        arriving.unlink()
+
+
+def provider_release() -> str:
+    """Return the release that the Kubernetes provider built here is and calls itself: "4.25.0"."""
+    return dict(value.split("=") for value in pins.owner(_PROVIDER).linker_values)[_RELEASE]
+
+
+def link_provider(plugins: Path, provider: Path) -> None:
+    """Install the Kubernetes provider built here as a plugin of Pulumi's home.
+
+    A state names the release that it was made with, and Pulumi takes no other: where the build of
+    an earlier one is gone from the cache, the present one stands in for it.
+    """
+    present = plugins / f"resource-kubernetes-v{provider_release()}" / _PROVIDER
+    if not (present.is_symlink() and present.readlink() == provider):
+        files.link(present, provider)
+    for folder in plugins.glob("resource-kubernetes-v*/"):  # Pulumi keeps files beside them
+        if not (folder / _PROVIDER).exists():
+            files.link(folder / _PROVIDER, provider)
+
+
+def without_logs(path: Path) -> None:
+    """Keeps Pulumi from logging every step of every command into the folder `path`.
+
+    It logs at the highest level, whatever it is told, which takes a third of the engine's processor
+    time and hundreds of megabytes in a day. It goes without where it cannot make the folder (see
+    StartLogging in pkg/logging of Pulumi 3.274): so a file is there. Logs on demand still work.
+    """
+    if not path.is_file():
+        shutil.rmtree(path, ignore_errors=True)
+        path.touch()

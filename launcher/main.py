@@ -1,0 +1,55 @@
+"""The command line of `demo`: which commands there are, and set-up before they run.
+
+Only the standard library is imported here: this runs before the virtual environment exists.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from foundation.entry import USAGE as WRONG_USAGE
+from foundation.entry import entry
+from toolchain import venv
+
+USAGE = """\
+usage: ./demo COMMAND
+
+  up [STACK]        bring the demo up (default west); ends with its URL
+  destroy [STACK]   take it down again; leaves nothing behind
+  test [ARG...]     run every test that this machine can run (arguments: pytest's)
+
+  pulumi ARG...     Pulumi, with the demo's state, passphrase and tools
+  kubectl ARG...    kubectl, with the clusters of the selected stack
+  task [ARG...]     the demo's tasks: faults, traffic, reports
+  local ARG...      the embedded clusters: status, logs, stop, start
+  shell             a shell in which all these tools are set up
+
+  setup             only what every command does first: Python environment and tools
+  help              this text
+"""
+
+COMMANDS = (
+    "up", "destroy", "test", "pulumi", "kubectl", "task", "local", "shell", "setup", "help"
+)  # fmt: skip
+
+
+def run(arguments: list[str]) -> int:
+    """Runs what `arguments` (sys.argv) say and returns the exit code."""
+    command = arguments[1] if len(arguments) > 1 else "help"
+    if command in ("help", "-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    if command not in COMMANDS:
+        print(f"./demo has no command {command!r}. Commands: ./demo help", file=sys.stderr)
+        return WRONG_USAGE
+    return entry(
+        lambda: _execute(command, arguments),
+        interrupted="Interrupted. The same command goes on where it was.",
+    )
+
+
+def _execute(command: str, arguments: list[str]) -> int:
+    venv.enter(arguments)
+    from launcher import commands  # needs what the virtual environment holds
+
+    return commands.execute(command, arguments[2:])

@@ -1,0 +1,78 @@
+"""Talking to a running supervisord, by its XML-RPC interface.
+
+Apart from `supervision` because this takes longer to import than all else that a node's first
+process does.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+from localkube.supervisord_config import SOCKET
+
+
+class Supervisor:
+    """A running supervisord, reached through the root folder of its first process."""
+
+    def __init__(self, pid: int | None = None) -> None:
+        """`pid`: the supervisord's process as the caller sees it; none means the caller's own."""
+        self.socket = SOCKET if pid is None else f"/proc/{pid}/root{SOCKET}"
+        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
+        self.rpc: Any = ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def is_up(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(self.rpc.getState()["statename"] == "RUNNING")
+        except (OSError, Fault):
+            return False
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """State of each program by its name: `statename`, `pid`, `start` (epoch), and more."""
+        return {info["name"]: info for info in self.rpc.getAllProcessInfo()}
+
+    def start(self, name: str) -> None:
+        """Starts a program, or ``group:*``; one that runs already is left alone. Does not wait."""
+        every = name.endswith(":*")
+        call = self.rpc.startProcessGroup if every else self.rpc.startProcess
+        ignoring(Faults.ALREADY_STARTED, call, name.removesuffix(":*"), False)
+
+    def stop(self, name: str) -> None:
+        """Stops a program, or ``group:*``, and waits for its end.
+
+        Asking is the quicker way to wait: supervisord itself looks once a second, but also
+        whenever it is asked something.
+        """
+        group, _, program = name.partition(":")
+        every = program == "*"
+        call = self.rpc.stopProcessGroup if every else self.rpc.stopProcess
+        ignoring(Faults.NOT_RUNNING, call, group if every else name, False)
+        while any(
+            info["pid"]
+            for info in self.rpc.getAllProcessInfo()
+            if info["group"] == group and (every or info["name"] == (program or group))
+        ):
+            time.sleep(0.02)
+
+    def add(self, group: str) -> None:
+        """Takes up a group from the configuration files and starts it."""
+        self.rpc.reloadConfig()
+        ignoring(Faults.ALREADY_ADDED, self.rpc.addProcessGroup, group)
+
+    def remove(self, group: str) -> None:
+        """Stops a group and forgets it; one that is not there is not missed."""
+        ignoring(Faults.BAD_NAME, self.stop, f"{group}:*")
+        ignoring(Faults.BAD_NAME, self.rpc.removeProcessGroup, group)
+
+
+def ignoring(code: int, call: Any, *arguments: Any) -> None:
+    """Calls, and takes this one of supervisor's fault codes as success."""
+    try:
+        call(*arguments)
+    except Fault as fault:
+        if fault.faultCode != code:
+            raise

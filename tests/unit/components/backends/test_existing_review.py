@@ -1,0 +1,209 @@
+"""What is refused of clusters that are there already, before anything is changed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components import kubectl
+from components.backends import contexts, mark, rights
+from components.backends.inventory import Item, inventory
+from components.backends.mark import ANNOTATION
+from components.backends.review import Seen, refusal
+from components.errors import DemoError
+from foundation import project
+from foundation.contract import USER_KUBECONFIG
+from tests.unit.components.settings.test_settings import settings
+
+MARK = "west-0123"
+
+
+def config(server: str) -> str:
+    cluster = {"name": "a", "cluster": {"server": server}}
+    return json.dumps({"clusters": [cluster]})
+
+
+def seen(name: str, **more: Any) -> Seen:
+    given = {"kubeconfig": config(f"https://{name}"), "uid": name, **more}
+    return Seen(name, f"my-{name}", **given)
+
+
+def found(kind: str, name: str, namespace: str = "", holder: str = "") -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": name}
+    if namespace:
+        metadata["namespace"] = namespace
+    if holder:
+        metadata["annotations"] = {ANNOTATION: holder}
+    return {"kind": kind, "metadata": metadata}
+
+
+def test_clusters_that_are_well_and_empty_are_taken() -> None:
+    assert refusal([seen("edge"), seen("east")], MARK) == ""
+
+
+def test_every_cluster_that_does_not_answer_is_named() -> None:
+    clusters = [seen("edge"), seen("east", problem="refused"), seen("west", problem="too slow")]
+    text = refusal(clusters, MARK)
+    assert text.startswith("east (context my-east): refused; west (context my-west): too slow.")
+
+
+def test_two_roles_on_one_cluster_are_refused() -> None:
+    text = refusal([seen("edge"), seen("east", uid="edge")], MARK)
+    assert text.startswith("edge (context my-edge) and east (context my-east) are one cluster")
+    assert "./demo pulumi config set allowSharedCluster true" in text
+    unseen = {"uid": "", "kubeconfig": config("https://one")}
+    assert "are one cluster" in refusal([seen("a", **unseen), seen("b", **unseen)], MARK)
+
+
+def test_two_roles_share_a_cluster_if_that_is_allowed_and_nothing_of_theirs_meets() -> None:
+    gateway = Item("apps/v1", "Deployment", "tetrate-system", "gateway")
+    secret = Item("v1", "Secret", "tetrate-system", "online-banking-certs")
+    edge, east = seen("edge", needs=[secret, gateway]), seen("east", uid="edge", needs=[gateway])
+    assert refusal([edge, replace(east, needs=[])], MARK, may_share=True) == ""
+    text = refusal([edge, east], MARK, may_share=True)
+    assert "both need Deployment gateway in tetrate-system: name another context" in text
+    assert "allowSharedCluster" not in refusal([edge, east], MARK), "it would not help"
+
+
+def test_an_old_kubernetes_is_refused() -> None:
+    assert "is Kubernetes 1.26; use 1.27 or newer" in refusal([seen("a", version=(1, 26))], MARK)
+    made = Seen.of("a", "a", "", {"major": "1", "minor": "27+"}, [], [])
+    assert made.version == (1, 27)
+
+
+def test_missing_rights_are_named() -> None:
+    denied = [("create", "", "namespaces", ""), ("patch", "apps", "deployments", "bank")]
+    text = refusal([seen("east", denied=denied)], MARK)
+    assert "its user may not create namespaces, patch deployments.apps in bank;" in text
+
+
+def test_what_is_ours_is_known_by_its_mark() -> None:
+    objects = [found("Namespace", "bank", holder=MARK), found("ConfigMap", "made-by-hand", "bank")]
+    assert refusal([seen("east", objects=objects)], MARK) == ""
+
+
+def test_a_users_namespace_or_object_is_not_taken_over() -> None:
+    text = refusal([seen("east", objects=[found("Namespace", "bank")])], MARK)
+    assert "east (context my-east): Namespace bank is there and is not this stack's" in text
+    assert text.endswith("kubectl --context my-east delete namespace bank")
+    text = refusal([seen("east", objects=[found("Service", "shop", "default")])], MARK)
+    assert text.endswith("kubectl --context my-east --namespace default delete service shop")
+
+
+def test_what_another_stack_made_is_not_taken_over_either() -> None:
+    objects = [found("Namespace", "bank", holder="east-9876")]
+    text = refusal([seen("east", objects=objects)], MARK)
+    assert "belongs to another stack or checkout (east-9876)" in text
+
+
+def test_the_inventory_names_what_is_in_each_cluster() -> None:
+    document = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}}
+    items = inventory(settings(), [document], ["certs"])
+    edge = {(item.kind, item.name) for item in items["corp-edge"]}
+    assert ("Secret", "certs") in edge and ("Service", "s") not in edge
+    assert Item("v1", "Service", "", "s") in items["east-cluster"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "resource"),
+    [
+        ("Deployment", "deployments"),
+        ("NetworkPolicy", "networkpolicies"),
+        ("Ingress", "ingresses"),
+        ("Gateway", "gateways"),
+        ("Endpoints", "endpoints"),
+        ("EndpointSlice", "endpointslices"),
+    ],
+)
+def test_kinds_are_asked_for_as_the_api_calls_them(kind: str, resource: str) -> None:
+    assert rights.plural(kind) == resource
+
+
+def test_rights_to_watch_pods_belong_to_a_workload() -> None:
+    wanted = rights.wanted([Item("apps/v1", "Deployment", "bank", "portal")])
+    assert ("create", "apps", "deployments", "bank") in wanted
+    assert ("watch", "", "pods", "bank") in wanted
+    assert ("delete", "", "pods", "bank") not in wanted
+
+
+def test_objects_that_kubectl_prints_are_read_one_by_one_or_as_a_list() -> None:
+    one, two = {"kind": "A"}, {"kind": "B"}
+    assert rights.documents(f"{json.dumps(one, indent=2)}\n{json.dumps(two)}\n") == [one, two]
+    assert rights.documents(json.dumps({"kind": "List", "items": [one, two]})) == [one, two]
+    assert rights.documents("\n") == []
+
+
+def test_the_kubeconfig_is_the_one_that_kubectl_would_read(tmp_path: Path) -> None:
+    home, root = tmp_path / "home", tmp_path / "project"
+    assert contexts.files("", root, {}, home) == (home / ".kube" / "config",)
+    own = {"KUBECONFIG": "/a:/b"}
+    assert contexts.files("", root, own, home) == (Path("/a"), Path("/b"))
+    stacks = {"KUBECONFIG": str(project.kubeconfig("west"))}
+    assert contexts.files("", root, stacks, home) == (home / ".kube" / "config",)
+    kept = {**stacks, USER_KUBECONFIG: "/mine"}
+    assert contexts.files("", root, kept, home) == (Path("/mine"),)
+    assert contexts.files("~/k:here", root, kept, home) == (home / "k", root / "here")
+
+
+def test_a_kubeconfig_that_is_not_there_or_no_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DemoError, match=r"there is no kubeconfig .*none; name yours: "):
+        contexts.Kubeconfig((tmp_path / "none",)).contexts()
+    with pytest.raises(DemoError, match="is not a file that you may read"):
+        contexts.Kubeconfig((tmp_path,)).contexts()
+
+
+def test_a_context_that_is_missing_is_named_with_those_that_are_there() -> None:
+    text = str(contexts.missing("east", ["eest", "other"], "east-cluster", "clusters[0].context"))
+    assert "no context 'east' (did you mean eest?); there are: eest, other;" in text
+    assert text.endswith("name one of them in clusters[0].context")
+
+
+def test_a_context_means_the_same_wherever_it_lies(tmp_path: Path) -> None:
+    def settled(**user: Any) -> dict[str, Any]:
+        given = {
+            "contexts": [{"name": "a", "context": {"cluster": "a", "namespace": "mine"}}],
+            "users": [{"name": "a", "user": user}],
+        }
+        made = contexts.settled(given, tmp_path)
+        assert made["contexts"][0]["context"] == {"cluster": "a"}, "default is meant everywhere"
+        return dict(made["users"][0]["user"])
+
+    assert settled(tokenFile="token") == {"tokenFile": str(tmp_path / "token")}
+    assert settled(tokenFile="/run/token") == {"tokenFile": "/run/token"}
+    plugin = {"command": "bin/plugin", "args": ["get"]}
+    assert settled(exec=plugin)["exec"] == {"command": f"{tmp_path}/bin/plugin", "args": ["get"]}
+    assert settled(exec={"command": "aws"})["exec"] == {"command": "aws"}
+    assert settled(exec=None) == {"exec": None}
+
+
+def test_the_file_of_a_user_is_the_first_that_has_it(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+        (folder / "config").write_text("users: [{name: both, user: {}}]\n")
+    (two / "config").write_text("users: [{name: both, user: {}}, {name: second, user: {}}]\n")
+    found = contexts.Kubeconfig((tmp_path / "none", one / "config", two / "config"))
+    assert (found._folder("both"), found._folder("second")) == (one, two)
+
+
+def test_kubectls_reason_is_its_last_line_that_is_no_log() -> None:
+    said = "E1124 19:50:20.123 1 memcache.go:265] noise\nerror: You must be logged in\n"
+    assert kubectl.reason(said) == "You must be logged in"
+    assert kubectl.reason("") == "no message"
+
+
+def test_marks_of_two_checkouts_and_of_two_stacks_differ(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = {"PULUMI_BACKEND_URL": project.state_url()}
+    monkeypatch.setattr(project, "identity_file", lambda: tmp_path / "identity")
+    (tmp_path / "identity").write_text("one\n")
+    assert mark.of("west", "p", "o", own) == "west-one"
+    shared = {"PULUMI_BACKEND_URL": "s3://bucket"}
+    here = mark.of("west", "p", "o", shared)
+    assert here == mark.of("west", "p", "o", dict(shared)) != mark.of("east", "p", "o", shared)
+    assert here != mark.of("west", "p", "other", shared)

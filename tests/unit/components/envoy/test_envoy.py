@@ -1,0 +1,539 @@
+"""What is rendered for Envoy; the real Envoy checks every bootstrap."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.envoy.common import Paths, checksum, render
+from components.envoy.edge_config import EdgeConfig, edge_bootstrap, edge_files
+from components.envoy.gateway_clusters import GatewayConfig
+from components.envoy.gateway_config import gateway_bootstrap, gateway_files
+from components.routing.routes import Route
+from components.routing.targets import (
+    ApplicationCluster,
+    LbMode,
+    edge_targets,
+    edge_weights,
+    gateway_targets,
+    naive_targets,
+)
+from components.routing.transport import Protocol, Transport
+from components.tls.certificates import authority, leaf
+from foundation.project import ROOT
+from tests.support.envoy_lab import CLUSTERS, portal_route, read_profile, shipped_profile
+from tests.support.envoy_process import envoy_binary
+
+PORTAL = portal_route()
+SHOP = Route(
+    "shop", "retail", 80, 8080, ("shop.example.com",), "/", "HTTPS", "shop-certs", "/ready"
+)
+PLAIN = Route("news", "retail", 80, 8080, ("news.example.com",), "/n", "HTTP", None, "/n")
+SOUTH = ApplicationCluster("south-cluster", "us-south1", 0)
+ADDRESSES = {"east-cluster": "10.89.0.27", "west-cluster": "10.89.0.43", "south-cluster": "gw.test"}
+PROFILE = shipped_profile()
+NOT_EXECUTED = {"connect-failure", "refused-stream", "reset-before-request"}
+EARLIER = read_profile(ROOT / "tests" / "support" / "profiles" / "earlier-demo.yaml")
+SILENT = read_profile(ROOT / "tests" / "support" / "profiles" / "nothing-written.yaml")
+
+
+def edge(
+    mode: LbMode = LbMode.ACTIVE,
+    routes: tuple[Route, ...] = (PORTAL,),
+    clusters: list[ApplicationCluster] = CLUSTERS,
+    **more: Any,
+) -> EdgeConfig:
+    weights = edge_weights(mode, clusters, "west-cluster")
+    targets = edge_targets(weights, clusters, ADDRESSES, "us-east1")
+    return EdgeConfig(routes, tuple(targets), PROFILE, **more)
+
+
+def gateway(
+    routes: tuple[Route, ...] = (PORTAL,), clusters: list[ApplicationCluster] = CLUSTERS
+) -> GatewayConfig:
+    peers = gateway_targets("east-cluster", clusters, ADDRESSES)
+    return GatewayConfig("east-cluster", "us-east1", routes, tuple(peers), PROFILE)
+
+
+def naive_edge(
+    mode: LbMode = LbMode.ACTIVE,
+    routes: tuple[Route, ...] = (PORTAL,),
+    clusters: list[ApplicationCluster] = CLUSTERS,
+) -> EdgeConfig:
+    config = edge(mode, routes, clusters)
+    weights = edge_weights(mode, clusters, "west-cluster")
+    return replace(config, naive_targets=tuple(naive_targets(config.targets, weights)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives a folder with every certificate that a bootstrap of these tests names."""
+    root = tmp_path_factory.mktemp("validate")
+    issuer = authority("test")
+    pair = leaf(issuer, "test", ["test"])
+    for name in ("mesh", "certs/online-banking-certs", "certs/shop-certs"):
+        (root / name).mkdir(parents=True)
+        (root / name / "tls.crt").write_text(pair.certificate)
+        (root / name / "tls.key").write_text(pair.key)
+        (root / name / "ca.crt").write_text(issuer.certificate)
+    (root / "config").mkdir()
+    return root
+
+
+def _paths(folder: Path) -> Paths:
+    return Paths(str(folder / "config"), str(folder / "mesh"), str(folder / "certs"))
+
+
+EVERY_BOOTSTRAP = {
+    **{f"edge {mode}": edge(mode) for mode in LbMode},
+    "edge with several certificates": edge(routes=(PORTAL, SHOP, PLAIN)),
+    "edge without https": edge(routes=(PLAIN,)),
+    "edge with own addresses": edge(own_addresses=("127.0.0.1", "localhost"), https_port=10443),
+    "edge with three clusters": edge(clusters=[*CLUSTERS, SOUTH]),
+    **{f"edge {mode} with a naive route": naive_edge(mode) for mode in LbMode},
+    "edge with several naive routes": naive_edge(routes=(PORTAL, SHOP, PLAIN)),
+    "gateway": gateway(),
+    "gateway with naive routes": replace(gateway((PORTAL, SHOP, PLAIN)), naive_route=True),
+    "gateway alone with a naive route": replace(gateway(clusters=CLUSTERS[:1]), naive_route=True),
+    "gateway with several services": gateway((PORTAL, SHOP, PLAIN)),
+    "gateway with two peers": gateway(clusters=[*CLUSTERS, SOUTH]),
+    "gateway alone": gateway(clusters=CLUSTERS[:1]),
+    "edge of the earlier demo": replace(edge(), profile=EARLIER),
+    "gateway of the earlier demo": replace(gateway(), profile=EARLIER),
+    "edge of an empty profile": replace(edge(), profile=SILENT),
+    "gateway of an empty profile": replace(gateway(), profile=SILENT),
+}
+
+
+@pytest.mark.parametrize("name", EVERY_BOOTSTRAP)
+def test_envoy_accepts_the_bootstrap_without_a_warning(name: str, folder: Path) -> None:
+    config = replace(EVERY_BOOTSTRAP[name], paths=_paths(folder))
+    files = edge_files(config) if isinstance(config, EdgeConfig) else gateway_files(config)
+    for file, text in files.items():
+        (folder / "config" / file).write_text(text)
+    done = subprocess.run(
+        [
+            envoy_binary(),
+            *("--mode", "validate", "--config-path", folder / "config" / "envoy.yaml"),
+            *("--service-node", "test", "--service-cluster", "test", "--log-level", "warning"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_equal_settings_give_equal_text_and_any_change_another_checksum() -> None:
+    active = edge_files(edge())
+    assert active == edge_files(edge())
+    assert checksum(active) == checksum(edge_files(edge()))
+    assert checksum(active) != checksum(edge_files(edge(LbMode.STANDBY)))
+    assert checksum({"a": "b", "c": ""}) != checksum({"a": "", "c": "b"})
+    assert yaml.safe_load(active["envoy.yaml"]) == edge_bootstrap(edge())
+
+
+def test_text_has_no_aliases() -> None:
+    shared = [1]
+    assert render({"a": shared, "b": shared}) == "a:\n- 1\nb:\n- 1\n"
+
+
+def test_only_priorities_and_weights_differ_between_the_modes() -> None:
+    def without_endpoints(mode: LbMode) -> str:
+        document = edge_bootstrap(edge(mode))
+        for cluster in document["static_resources"]["clusters"]:
+            for group in cluster["load_assignment"]["endpoints"]:
+                del group["priority"], group["lb_endpoints"][0]["load_balancing_weight"]
+        return json.dumps(document)
+
+    assert len({without_endpoints(mode) for mode in LbMode}) == 1
+
+
+def test_a_standby_gets_nothing_while_one_cluster_with_a_weight_is_healthy() -> None:
+    cluster = edge_bootstrap(edge(clusters=[*CLUSTERS, SOUTH]))["static_resources"]["clusters"][0]
+    first = [g for g in cluster["load_assignment"]["endpoints"] if g["priority"] == 0]
+    # Envoy keeps all load in a priority while its healthy share times the factor is 100 or more.
+    assert cluster["load_assignment"]["policy"]["overprovisioning_factor"] / len(first) >= 100
+
+
+def test_a_gateways_traffic_stays_in_its_region_while_one_peer_there_is_healthy() -> None:
+    twins = [ApplicationCluster(f"east{n}-cluster", "us-east1") for n in range(2, 5)]
+    clusters = [*CLUSTERS, *twins]
+    peers = gateway_targets("east-cluster", clusters, {c.name: "10.0.0.1" for c in clusters})
+    config = GatewayConfig("east-cluster", "us-east1", (PORTAL,), tuple(peers), PROFILE)
+    (cluster, _) = gateway_bootstrap(config)["static_resources"]["clusters"]
+    groups = cluster["load_assignment"]["endpoints"]
+    nearest = [group for group in groups if group["priority"] == 1]
+    assert {group["locality"]["zone"] for group in nearest} == {twin.name for twin in twins}
+    assert cluster["load_assignment"]["policy"]["overprovisioning_factor"] / len(nearest) >= 100
+
+
+def nodes(document: object, key: str) -> Iterator[Any]:
+    """Gives the values of all entries called `key`, at any depth."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            if name == key:
+                yield value
+            yield from nodes(value, key)
+    elif isinstance(document, list):
+        for value in document:
+            yield from nodes(value, key)
+
+
+def test_each_gateway_must_show_its_own_clusters_name() -> None:
+    cluster = edge_bootstrap(edge())["static_resources"]["clusters"][0]
+    found = {}
+    for entry in cluster["transport_socket_matches"]:
+        assert entry["match"] == {"cluster": entry["name"]}
+        context = entry["transport_socket"]["typed_config"]
+        (names,) = nodes(context, "match_typed_subject_alt_names")
+        found[entry["name"]] = (context["sni"], [name["matcher"]["exact"] for name in names])
+    assert found == {
+        "east-cluster": ("gateway.east-cluster.mesh", ["gateway.east-cluster.mesh"]),
+        "west-cluster": ("gateway.west-cluster.mesh", ["gateway.west-cluster.mesh"]),
+    }
+
+
+def test_a_gateways_listeners_ask_for_certificates_and_admit_different_clients() -> None:
+    listeners = gateway_bootstrap(gateway(clusters=[*CLUSTERS, SOUTH]))["static_resources"]
+    admitted = {}
+    for listener in listeners["listeners"]:
+        for names in nodes(listener, "match_typed_subject_alt_names"):
+            admitted[listener["name"]] = [name["matcher"]["exact"] for name in names]
+            assert list(nodes(listener, "require_client_certificate")) == [True]
+    assert admitted == {
+        "ingress": ["edge.corp-edge.mesh"],
+        "peer": ["gateway.west-cluster.mesh", "gateway.south-cluster.mesh"],
+    }
+
+
+def test_what_came_from_a_peer_is_never_sent_to_a_peer() -> None:
+    document = gateway_bootstrap(gateway())["static_resources"]
+    peer = next(item for item in document["listeners"] if item["name"] == "peer")
+    assert set(nodes(peer, "cluster")) == {"local_transaction-service_web-portal"}
+    local = next(c for c in document["clusters"] if c["name"].startswith("local_"))
+    assert len(local["load_assignment"]["endpoints"]) == 1
+
+
+def test_a_gateway_without_peers_has_no_peer_listener() -> None:
+    document = gateway_bootstrap(gateway(clusters=CLUSTERS[:1]))["static_resources"]
+    assert [item["name"] for item in document["listeners"]] == ["ingress", "ready"]
+
+
+@pytest.mark.parametrize("config", [edge(), gateway()], ids=["edge", "gateway"])
+def test_the_admin_port_is_for_the_pod_only(config: EdgeConfig | GatewayConfig) -> None:
+    document = edge_bootstrap(config) if isinstance(config, EdgeConfig) else None
+    document = document or gateway_bootstrap(config)
+    assert document["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
+
+
+def test_only_the_edge_repeats_what_may_have_been_executed() -> None:
+    plain = replace(PORTAL, transport=Transport())
+    at_edge = next(nodes(edge_bootstrap(edge(routes=(plain,))), "routes"))
+    at_gateway = next(nodes(gateway_bootstrap(replace(gateway(), routes=(plain,))), "routes"))
+    for routes, first_byte, retries in ((at_edge, "60s", 3), (at_gateway, "54s", 1)):
+        cautious, normal = routes[0], routes[1]
+        for entry in (cautious, normal):
+            assert entry["route"]["timeout"] == "0s", "an answer may take any time"
+            assert entry["route"]["retry_policy"]["per_try_timeout"] == first_byte
+            assert entry["route"]["retry_policy"]["num_retries"] == retries
+            assert "hedge_policy" not in entry["route"]
+        method = cautious["match"]["headers"][0]
+        assert method["invert_match"] is True
+        assert method["string_match"]["safe_regex"]["regex"] == "GET|HEAD|OPTIONS|TRACE"
+        assert set(cautious["route"]["retry_policy"]["retry_on"].split(",")) == NOT_EXECUTED
+    policy = at_edge[1]["route"]["retry_policy"]
+    assert set(policy["retry_on"].split(",")) == {*NOT_EXECUTED, "reset", "retriable-status-codes"}
+    assert policy["retriable_status_codes"] == [502, 503], "504 says that a page takes too long"
+    assert set(at_gateway[1]["route"]["retry_policy"]["retry_on"].split(",")) == NOT_EXECUTED
+
+
+def test_a_gateway_hedges_where_the_service_asks_for_it_and_the_edge_never() -> None:
+    hedged = replace(PORTAL, transport=Transport(hedge_after=0.25, repeatable=("PUT",)))
+    for document, hedges in (
+        (gateway_bootstrap(replace(gateway(), routes=(hedged,))), True),
+        (edge_bootstrap(replace(edge(), routes=(hedged,))), False),
+    ):
+        cautious, normal = next(nodes(document, "routes"))[:2]
+        regex = cautious["match"]["headers"][0]["string_match"]["safe_regex"]["regex"]
+        assert regex == "GET|HEAD|OPTIONS|TRACE|PUT"
+        assert "hedge_policy" not in cautious["route"]
+        assert ("hedge_policy" in normal["route"]) is hedges
+    policy = next(nodes(gateway_bootstrap(replace(gateway(), routes=(hedged,))), "routes"))[1]
+    assert policy["route"]["retry_policy"]["per_try_timeout"] == "0.25s"
+
+
+def test_a_profile_without_retries_tries_once() -> None:
+    silent = replace(PROFILE, retries=replace(PROFILE.retries, attempts=0))
+    document = edge_bootstrap(replace(edge(), profile=silent))
+    policies = list(nodes(document, "retry_policy"))
+    assert {policy["num_retries"] for policy in policies} == {0}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "speaks"),
+    [
+        (Protocol.HTTP1, "http_protocol_options"),
+        (Protocol.HTTPS, "http_protocol_options"),
+        (Protocol.HTTP2, "http2_protocol_options"),
+        (Protocol.GRPC, "http2_protocol_options"),
+    ],
+)
+def test_pods_are_spoken_to_as_their_port_says(protocol: Protocol, speaks: str) -> None:
+    told = replace(PORTAL, transport=Transport(protocol))
+    document = gateway_bootstrap(replace(gateway(), routes=(told,)))
+    for cluster in document["static_resources"]["clusters"]:
+        (options,) = cluster["typed_extension_protocol_options"].values()
+        assert list(options["explicit_http_config"]) == [speaks]
+        assert ("transport_socket" in cluster) is (protocol is Protocol.HTTPS)
+
+
+def test_traps_are_rendered_as_they_are() -> None:
+    for document, first_byte in (
+        (edge_bootstrap(replace(edge(), profile=EARLIER)), "3s"),
+        (gateway_bootstrap(replace(gateway(), profile=EARLIER)), "2.7s"),
+    ):
+        route = next(nodes(document, "routes"))[0]["route"]
+        assert route["retry_policy"]["per_try_timeout"] == first_byte
+        cluster = document["static_resources"]["clusters"][0]
+        assert cluster["connect_timeout"] == "10s"
+        assert cluster["outlier_detection"]["enforcing_consecutive_5xx"] == 0
+        assert cluster["outlier_detection"]["max_ejection_percent"] == 100
+        assert cluster["outlier_detection"]["base_ejection_time"] == "30s"
+
+
+def test_what_a_profile_leaves_out_is_written_out_as_tetrate_has_it() -> None:
+    document = edge_bootstrap(replace(edge(), profile=SILENT))
+    once, again = (entry["route"] for entry in next(nodes(document, "routes"))[:2])
+    assert "per_try_timeout" not in again["retry_policy"]  # no limit
+    assert again["retry_policy"]["num_retries"] == 2
+    assert again["retry_policy"]["retriable_status_codes"] == [503]
+    assert "503" not in again["retry_policy"]["retry_on"]
+    # without it Envoy does not look at the statuses
+    assert "retriable-status-codes" in again["retry_policy"]["retry_on"].split(",")
+    assert "retriable-status-codes" not in once["retry_policy"]["retry_on"].split(",")
+    assert "retriable_status_codes" not in once["retry_policy"]
+    cluster = document["static_resources"]["clusters"][0]
+    assert cluster["circuit_breakers"]["thresholds"][0]["max_connections"] == 2**32 - 1
+    assert cluster["outlier_detection"]["enforcing_consecutive_gateway_failure"] == 0
+
+
+def test_each_certificate_has_a_chain_and_the_first_serves_whoever_names_nobody() -> None:
+    listener = edge_bootstrap(edge(routes=(PORTAL, SHOP, PLAIN)))["static_resources"]["listeners"][
+        0
+    ]
+    chains = {c["name"]: c.get("filter_chain_match") for c in listener["filter_chains"]}
+    assert chains == {
+        "online-banking-certs": None,
+        "shop-certs": {"server_names": ["shop.example.com"]},
+    }
+
+
+def test_services_of_protocol_http_are_served_without_tls_and_others_redirected() -> None:
+    document = edge_bootstrap(edge(routes=(PORTAL, PLAIN)))["static_resources"]
+    https, http, _ = document["listeners"]
+    hosts = {h["name"]: h["routes"] for h in next(nodes(http, "virtual_hosts"))}
+    assert "redirect" in hosts["online-banking.dynabank.com"][0]
+    clusters = [entry["route"]["cluster"] for entry in hosts["news.example.com"][:2]]
+    assert clusters == ["patient_retail_news", "regions_retail_news"]
+    assert "news.example.com" not in {h["name"] for h in next(nodes(https, "virtual_hosts"))}
+
+
+@pytest.mark.parametrize(
+    ("port", "redirect"),
+    [
+        (443, {"https_redirect": True, "response_code": "PERMANENT_REDIRECT"}),
+        (
+            10443,
+            {"https_redirect": True, "response_code": "PERMANENT_REDIRECT", "port_redirect": 10443},
+        ),
+    ],
+)
+def test_the_redirect_names_the_port_only_if_it_is_not_the_usual_one(
+    port: int, redirect: dict[str, Any]
+) -> None:
+    found = list(nodes(edge_bootstrap(edge(https_port=port)), "redirect"))
+    assert found == [redirect]
+
+
+def test_what_waits_longer_for_a_gateway_goes_the_same_ways_as_all_else() -> None:
+    def ways(cluster: dict[str, Any]) -> Any:
+        return {**cluster["load_assignment"], "cluster_name": None}
+
+    for mode in LbMode:
+        again, once = edge_bootstrap(edge(mode))["static_resources"]["clusters"]
+        assert ways(again) == ways(once)
+        assert again["transport_socket_matches"] == once["transport_socket_matches"]
+        quick, patient = (next(nodes(each, "connection_keepalive")) for each in (again, once))
+        for key in ("interval", "timeout"):
+            assert float(quick[key].rstrip("s")) < float(patient[key].rstrip("s"))
+
+
+@pytest.mark.parametrize("protocol", Protocol)
+def test_pods_are_not_pinged_whatever_they_speak(protocol: Protocol) -> None:
+    route = replace(PORTAL, transport=Transport(protocol))
+    document = gateway_bootstrap(replace(gateway((route,)), naive_route=True))
+    assert not list(nodes(document, "connection_keepalive"))
+
+
+@pytest.mark.parametrize("protocol", Protocol)
+def test_the_naive_route_speaks_to_pods_as_the_other_does(protocol: Protocol) -> None:
+    route = replace(PORTAL, transport=Transport(protocol))
+    document = gateway_bootstrap(replace(gateway((route,)), naive_route=True))
+    spoken = [
+        next(nodes(cluster, "explicit_http_config"))
+        for cluster in document["static_resources"]["clusters"]
+    ]
+    assert all(each == spoken[0] for each in spoken)
+
+
+def test_a_longer_path_is_looked_at_first() -> None:
+    deep = replace(SHOP, service="deep", path="/a/b", hosts=PORTAL.hosts)
+    top = replace(SHOP, service="top", path="/", hosts=PORTAL.hosts)
+    for document in (
+        edge_bootstrap(edge(routes=(top, PORTAL, deep))),
+        gateway_bootstrap(gateway((top, PORTAL, deep))),
+    ):
+        host = next(nodes(document, "virtual_hosts"))[0]
+        order = [r["route"]["cluster"].rsplit("_", 1)[1] for r in host["routes"] if "route" in r]
+        assert list(dict.fromkeys(order)) == ["web-portal", "deep", "top"]
+
+
+def without_naive(document: Any) -> Any:
+    """Gives the document without all that is there for the naive route."""
+    if isinstance(document, list):
+        return [without_naive(item) for item in document if not is_naive(item)]
+    if isinstance(document, dict):
+        fields = ("request_headers_to_remove", "most_specific_header_mutations_wins")
+        return {k: without_naive(v) for k, v in document.items() if k not in fields}
+    return document
+
+
+def is_naive(item: Any) -> bool:
+    if not isinstance(item, dict):
+        return False
+    name = item.get("name") or item.get("route", {}).get("cluster", "")
+    return str(name).startswith("naive_")
+
+
+@pytest.mark.parametrize("mode", LbMode)
+def test_the_naive_route_changes_nothing_of_the_others(mode: LbMode) -> None:
+    routes = (PORTAL, SHOP, PLAIN)
+    at_edge = edge_bootstrap(naive_edge(mode, routes))
+    at_gateway = gateway_bootstrap(replace(gateway(routes), naive_route=True))
+    for document, without in (
+        (at_edge, edge_files(edge(mode, routes))),
+        (at_gateway, gateway_files(gateway(routes))),
+    ):
+        assert render(without_naive(document)) == without["envoy.yaml"] != render(document)
+        assert "naive" not in without["envoy.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "weight", "expected"),
+    [
+        (LbMode.ACTIVE, 30, {"east-cluster": (0, 100), "west-cluster": (0, 30)}),
+        (LbMode.STANDBY, 30, {"west-cluster": (0, 30)}),
+        (LbMode.LOCALITY, 30, {"east-cluster": (0, 1), "west-cluster": (0, 1)}),
+    ],
+)
+def test_the_naive_route_takes_all_gateways_with_a_share_in_turn(
+    mode: LbMode, weight: int, expected: dict[str, tuple[int, int]]
+) -> None:
+    clusters = [CLUSTERS[0], replace(CLUSTERS[1], weight=weight)]
+    (cluster,) = naive_clusters(edge_bootstrap(naive_edge(mode, clusters=clusters)))
+    groups = cluster["load_assignment"]["endpoints"]
+    assert expected == {
+        group["locality"]["zone"]: (
+            group["priority"],
+            group["lb_endpoints"][0]["load_balancing_weight"],
+        )
+        for group in groups
+    }
+    assert {entry["name"] for entry in cluster["transport_socket_matches"]} == expected.keys()
+
+
+def naive_clusters(document: dict[str, Any]) -> list[dict[str, Any]]:
+    found = document["static_resources"]["clusters"]
+    return [cluster for cluster in found if cluster["name"].startswith("naive_")]
+
+
+NAIVE = {
+    "edge": edge_bootstrap(naive_edge(routes=(PORTAL, SHOP, PLAIN))),
+    "gateway": gateway_bootstrap(replace(gateway((PORTAL, SHOP, PLAIN)), naive_route=True)),
+}
+
+
+@pytest.mark.parametrize("tier", NAIVE)
+def test_a_naive_balancer_knows_no_health_and_sends_once(tier: str) -> None:
+    clusters = naive_clusters(NAIVE[tier])
+    names = ["naive_transaction-service_web-portal", "naive_retail_shop"]
+    assert [cluster["name"] for cluster in clusters] == names
+    for cluster in clusters:
+        assert cluster["lb_policy"] == "ROUND_ROBIN"
+        assert not {"health_checks", "outlier_detection"} & cluster.keys()
+        (options,) = cluster["typed_extension_protocol_options"].values()
+        assert not list(nodes(options, "connection_keepalive")), "no pings"
+        assert cluster["load_assignment"]["cluster_name"] == cluster["name"]
+    sending = [r for rs in nodes(NAIVE[tier], "routes") for r in rs if is_naive(r)]
+    assert {r["route"]["cluster"] for r in sending} == set(names)
+    for route in sending:
+        assert not {"retry_policy", "hedge_policy"} & route["route"].keys()
+        assert route["route"]["timeout"] == {"edge": "60s", "gateway": "54s"}[tier]
+
+
+def test_a_gateway_sends_naive_requests_to_its_own_pods_only_and_none_of_its_peers() -> None:
+    for cluster in naive_clusters(NAIVE["gateway"]):
+        (group,) = cluster["load_assignment"]["endpoints"]
+        assert group["locality"]["zone"] == "east-cluster"
+    listeners = NAIVE["gateway"]["static_resources"]["listeners"]
+    peer = next(item for item in listeners if item["name"] == "peer")
+    assert not [name for name in nodes(peer, "cluster") if name.startswith("naive_")]
+
+
+def test_every_https_route_has_its_naive_twin_and_longer_paths_come_first() -> None:
+    deep = replace(SHOP, service="deep", path="/a/b", hosts=PORTAL.hosts)
+    top = replace(SHOP, service="top", path="/", hosts=PORTAL.hosts)
+    document = edge_bootstrap(naive_edge(routes=(top, PLAIN, PORTAL, deep)))
+    host = next(nodes(document, "virtual_hosts"))[0]
+    paths = [r["match"].get("path_separated_prefix") for r in host["routes"] if is_naive(r)]
+    assert paths == ["/naive/web-portal", "/naive/a/b", "/naive"]
+    assert all(is_naive(r) for r in host["routes"][:3]), "a route for / would come first"
+    http = next(i for i in document["static_resources"]["listeners"] if i["name"] == "http")
+    assert not [name for name in nodes(http, "cluster") if name.startswith("naive_")]
+
+
+def test_no_key_or_certificate_is_written_into_the_configuration() -> None:
+    for files in (edge_files(edge()), gateway_files(gateway())):
+        assert "PRIVATE KEY" not in "".join(files.values())
+        assert "inline_bytes" not in "".join(files.values())
+
+
+@pytest.mark.parametrize(
+    ("retry_on", "conditions", "statuses"),
+    [
+        (("connect-failure", "409"), "connect-failure,retriable-status-codes", [409]),
+        (("409", "503"), "retriable-status-codes", [409, 503]),
+        (("retriable-status-codes", "503"), "retriable-status-codes", [503]),
+        (("connect-failure",), "connect-failure", None),
+    ],
+)
+def test_statuses_count_whatever_else_a_profile_retries_on(
+    retry_on: tuple[str, ...], conditions: str, statuses: list[int] | None
+) -> None:
+    """Envoy looks at the statuses only with the condition `retriable-status-codes`."""
+    profile = edge().profile
+    profile = replace(profile, retries=replace(profile.retries, retry_on=retry_on))
+    document = edge_bootstrap(replace(edge(), profile=profile))
+    policies = [policy for policy in nodes(document, "retry_policy") if policy["num_retries"]]
+    assert conditions in {policy["retry_on"] for policy in policies}
+    with_statuses = [p for p in policies if p.get("retriable_status_codes")]
+    assert all(p["retriable_status_codes"] == statuses for p in with_statuses)
+    assert bool(with_statuses) == bool(statuses)

@@ -1,0 +1,386 @@
+"""What the data path carries for an application of a user's own, by real Envoys on loopback."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from http.client import HTTPConnection
+from pathlib import Path
+
+import grpc
+import pytest
+
+from components.profile.model import HttpProfile
+from components.routing.targets import LbMode, edge_targets, edge_weights
+from components.routing.transport import Protocol, Transport
+from tests.support.envoy_lab import CLUSTERS, WEST, Lab, forgiving_profile, lab, portal_route
+from tests.support.envoy_process import HOST, eventually
+from tests.support.own_server import Executions, GrpcServer, OwnServer
+
+PORT = 8080
+EDGE = "standby"
+
+
+@contextmanager
+def running(
+    folder: Path,
+    transport: Transport,
+    server: type,
+    profile: HttpProfile | None = None,
+    **more: object,
+) -> Iterator[Lab]:
+    """A lab with two pods of the application in each cluster, and an edge in mode standby."""
+    portal = portal_route()
+    route = replace(
+        portal, service="shop", namespace="shop", path="/", port=80, target_port=PORT,
+        health_path="/healthz", transport=transport,
+    )  # fmt: skip
+    with lab(folder) as made:
+        made.route = route
+        made.profile = profile or made.profile
+        servers = []
+        for cluster in CLUSTERS:
+            addresses = [made.address(), made.address()]
+            servers += [server(address, PORT, **more) for address in addresses]
+            made.show_pods(cluster, addresses)
+            made.add_gateway(cluster)
+        made.start()
+        weights = edge_weights(LbMode.STANDBY, CLUSTERS, WEST.name)
+        made.add_edge(EDGE, edge_targets(weights, CLUSTERS, made.gateways, "us-east1"))
+        made.start(EDGE)
+        for name, hosts in {EDGE: 2, "gateway-west-cluster": 3}.items():
+            eventually(
+                lambda name=name, hosts=hosts: (
+                    len(found := made.hosts(name)) == hosts and not any(found.values())
+                ),
+                f"{name} knows all its hosts",
+                15,
+            )
+        try:
+            yield made
+        finally:
+            for each in servers:
+                each.stop()
+
+
+EXECUTIONS = Executions()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("shop")
+    with running(folder, Transport(), OwnServer, executions=EXECUTIONS) as made:
+        yield made
+
+
+@contextmanager
+def connected(shop: Lab, edge: str = EDGE) -> Iterator[ssl.SSLSocket]:
+    plain = socket.create_connection((shop.envoys[edge].address, 8443), timeout=30)
+    with closing(shop.client_context().wrap_socket(plain, server_hostname=HOST)) as secure:
+        yield secure
+
+
+def ask(
+    shop: Lab, method: str, path: str, body: object = None, edge: str = EDGE, **headers: str
+) -> tuple[int, str]:
+    with connected(shop, edge) as secure:
+        connection = HTTPConnection(HOST)
+        connection.sock = secure
+        names = {key.replace("__", "-"): value for key, value in headers.items()}
+        chunked = body is not None and not isinstance(body, bytes)
+        connection.request(method, path, body, names, encode_chunked=chunked)  # type: ignore[arg-type]
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+def test_a_request_that_takes_long_is_executed_once(shop: Lab, method: str) -> None:
+    def one(number: int) -> int:
+        path = f"/slow/2/{method}/{number}"
+        assert ask(shop, method, path)[0] == 200
+        return EXECUTIONS.of(path)
+
+    with ThreadPoolExecutor(20) as pool:
+        assert set(pool.map(one, range(20))) == {1}
+
+
+def test_a_request_that_takes_long_survives_the_loss_of_its_gateway(shop: Lab) -> None:
+    gateway = shop.envoys["gateway-west-cluster"]
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(ask, shop, "GET", f"/slow/2/lost/{n}") for n in range(20)]
+        eventually(
+            lambda: all(EXECUTIONS.of(f"/slow/2/lost/{n}") for n in range(20)), "all have arrived"
+        )
+        gateway.kill()
+        try:
+            assert {each.result()[0] for each in asked} == {200}
+        finally:
+            shop.start(gateway.name)
+    assert {EXECUTIONS.of(f"/slow/2/lost/{n}") for n in range(20)} == {2}
+    eventually(lambda: not any(shop.hosts(EDGE).values()), "west is back", 15)
+
+
+def test_a_gateway_that_hangs_is_told_from_a_page_that_takes_long(shop: Lab) -> None:
+    gateway = shop.envoys["gateway-west-cluster"]
+    assert ask(shop, "GET", "/warm")[0] == 200
+    gateway.signal(signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        assert ask(shop, "GET", "/hangs") == (200, "/hangs")
+        took = time.monotonic() - begun
+    finally:
+        gateway.signal(signal.SIGCONT)
+    assert took < 2, "not the time to the first byte, nor that of the health checks"
+    eventually(lambda: not any(shop.hosts(EDGE).values()), "west is back", 15)
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+def test_a_gateway_that_stands_still_for_a_moment_loses_no_order(shop: Lab, method: str) -> None:
+    gateway = shop.envoys["gateway-west-cluster"]
+    paths = [f"/slow/1/moment/{method}/{number}" for number in range(10)]
+    with ThreadPoolExecutor(10) as pool:
+        asked = [pool.submit(ask, shop, method, path) for path in paths]
+        eventually(lambda: all(EXECUTIONS.of(path) for path in paths), "all have arrived")
+        gateway.signal(signal.SIGSTOP)
+        time.sleep(0.8)
+        gateway.signal(signal.SIGCONT)
+        assert {each.result()[0] for each in asked} == {200}
+    assert {EXECUTIONS.of(path) for path in paths} == {1}
+    eventually(lambda: not any(shop.hosts(EDGE).values()), "west is well", 15)
+
+
+def test_a_gateway_that_stands_still_for_a_moment_cuts_no_stream(shop: Lab) -> None:
+    gateway = shop.envoys["gateway-west-cluster"]
+    with connected(shop) as socket_, connected(shop) as events:
+        open_websocket(socket_)
+        events.sendall(
+            f"GET /events/5 HTTP/1.1\r\nHost: {HOST}\r\nAccept: text/event-stream\r\n\r\n".encode()
+        )
+        text = b""
+        while b"data: 0" not in text:
+            text += events.recv(65536)
+        gateway.signal(signal.SIGSTOP)
+        time.sleep(0.8)
+        gateway.signal(signal.SIGCONT)
+        socket_.sendall(b"still there")
+        assert socket_.recv(4096) == b"still there"
+        while b"data: 4" not in text and (more := events.recv(65536)):
+            text += more
+    assert text.count(b"data: ") == 5
+
+
+def test_an_edge_that_stands_still_for_a_moment_blames_nobody(shop: Lab) -> None:
+    edge = shop.envoys[EDGE]
+    paths = [f"/slow/2/edge/{method}/{n}" for method in ("GET", "PUT") for n in range(10)]
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(ask, shop, path.split("/")[4], path) for path in paths]
+        eventually(lambda: all(EXECUTIONS.of(path) for path in paths), "all have arrived")
+        edge.signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        edge.signal(signal.SIGCONT)
+        assert {each.result()[0] for each in asked} == {200}
+    assert {EXECUTIONS.of(path) for path in paths} == {1}
+
+
+def test_an_answer_that_takes_long_flows_to_its_end_with_its_trailers(shop: Lab) -> None:
+    with connected(shop) as secure:
+        secure.sendall(f"GET /events/6 HTTP/1.1\r\nHost: {HOST}\r\nTE: trailers\r\n\r\n".encode())
+        text = b""
+        while b"\r\n0\r\n" not in text or not text.endswith(b"\r\n\r\n"):
+            text += secure.recv(65536)
+    assert text.count(b"data: ") == 6
+    assert b"x-events: 6" in text
+
+
+def test_an_upload_takes_its_time(shop: Lab) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(8):
+            yield bytes(200_000)
+            time.sleep(0.25)
+
+    status, size = ask(shop, "POST", "/size", pieces(), Transfer__Encoding="chunked")
+    assert (status, size) == (200, "1600000")
+
+
+def test_a_websocket_is_carried_and_stays_open(shop: Lab) -> None:
+    say_something(shop)
+
+
+def test_websockets_and_long_answers_pass_a_region_whose_pods_are_unwell(shop: Lab) -> None:
+    """They go by its gateway to the peer's, for the edge cannot reach that one itself."""
+    alone = edge_targets(
+        edge_weights(LbMode.STANDBY, CLUSTERS, WEST.name), CLUSTERS, shop.gateways, "us-east1"
+    )
+    nowhere = shop.address()
+    alone = [
+        each if each.cluster == WEST.name else replace(each, address=nowhere) for each in alone
+    ]
+    edge = shop.add_edge("alone", alone)
+    shop.start(edge.name)
+    EXECUTIONS.unwell.update(shop.shown_pods(WEST))
+    try:
+        eventually(lambda: served_by_peer(shop, edge.name), "west's gateway sends to east's", 15)
+        say_something(shop, edge.name)
+        assert ask(shop, "GET", "/slow/2/peer", edge=edge.name)[0] == 200
+        assert EXECUTIONS.of("/slow/2/peer") == 1
+    finally:
+        EXECUTIONS.unwell.clear()
+        edge.kill()
+    eventually(
+        lambda: not any(shop.hosts("gateway-west-cluster").values()), "west has its pods", 15
+    )
+
+
+def served_by_peer(shop: Lab, edge: str) -> bool:
+    ask(shop, "GET", "/who", edge=edge)
+    lines = [line for line in shop.envoys["gateway-west-cluster"].log() if line["path"] == "/who"]
+    return bool(lines) and lines[-1]["upstream_cluster"] == "east-cluster"
+
+
+def say_something(shop: Lab, edge: str = EDGE) -> None:
+    with connected(shop, edge) as secure:
+        open_websocket(secure)
+        for number in range(3):
+            secure.sendall(f"message {number}".encode())
+            assert secure.recv(4096) == f"message {number}".encode()
+            time.sleep(0.5)
+
+
+def open_websocket(secure: ssl.SSLSocket) -> None:
+    key = base64.b64encode(os.urandom(16)).decode()
+    secure.sendall(
+        f"GET /chat HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
+    )
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += secure.recv(4096)
+    assert head.startswith(b"HTTP/1.1 101 ")
+
+
+def test_http_1_0_and_expect_are_answered(shop: Lab) -> None:
+    with connected(shop) as secure:
+        secure.sendall(f"GET /old HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode())
+        assert b" 200 " in secure.recv(65536)
+    with connected(shop) as secure:
+        secure.sendall(b"GET /old HTTP/1.0\r\n\r\n")
+        assert b" 404 " in secure.recv(65536), "it names no host"
+    with connected(shop) as secure:
+        secure.sendall(
+            f"POST /size HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 5\r\n"
+            "Expect: 100-continue\r\n\r\n".encode()
+        )
+        assert secure.recv(65536).startswith(b"HTTP/1.1 100 ")
+        secure.sendall(b"12345")
+        assert b" 200 " in secure.recv(65536)
+
+
+def test_names_of_headers_and_slashes_of_paths_arrive_as_they_were_sent(shop: Lab) -> None:
+    for path in ("/a/b%2Fc", "/a//b", "/at/https://example.com/", "/a%20b?c=d%2Fe"):
+        assert ask(shop, "GET", path) == (200, path)
+    assert "client_id: 7" in ask(shop, "GET", "/headers", client_id="7")[1]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_only_the_first_byte_and_silence_have_a_limit(tmp_path: Path, method: str) -> None:
+    executions = Executions()
+    short = replace(forgiving_profile(), request_timeout=1.0, idle_timeout=2.0)
+    with running(tmp_path, Transport(), OwnServer, short, executions=executions) as shop:
+        path = f"/slow/4/{method}"
+        assert ask(shop, method, path)[0] == 504
+        assert executions.of(path) == 1, "a page that takes too long is not asked for again"
+        status, events = ask(shop, method, "/events/8")
+        assert (status, events.count("data: ")) == (200, 8)
+        with connected(shop) as secure:
+            open_websocket(secure)
+            secure.sendall(b"said")
+            assert secure.recv(4096) == b"said"
+            assert secure.recv(4096) == b"", "ended, because nothing moved"
+
+
+def test_a_hedged_request_that_nobody_answers_is_given_up_in_time(tmp_path: Path) -> None:
+    executions = Executions()
+    profile = replace(forgiving_profile(), request_timeout=2.0)
+    transport = Transport(hedge_after=0.2)
+    with running(tmp_path, transport, OwnServer, profile, executions=executions) as shop:
+        assert ask(shop, "GET", "/slow/20/hedged")[0] == 504
+        assert executions.of("/slow/20/hedged") == 2, "the hedge's, and no other tier's"
+        assert ask(shop, "GET", "/slow/1/hedged")[0] == 200
+
+
+def test_a_pod_that_closes_idle_connections_loses_no_order(tmp_path: Path) -> None:
+    executions = Executions()
+    with running(tmp_path, Transport(), OwnServer, executions=executions, idle=2) as shop:
+
+        def order(number: int) -> int:
+            time.sleep(2 * number + 0.05 * (number % 5))
+            return ask(shop, "POST", f"/order/{number}", b"one")[0]
+
+        with ThreadPoolExecutor(10) as pool:
+            assert set(pool.map(order, range(8))) == {200}
+
+
+@pytest.fixture(scope="module")
+def grpc_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, grpc.Channel]]:
+    transport = Transport(Protocol.GRPC)
+    with running(tmp_path_factory.mktemp("grpc"), transport, GrpcServer) as made:
+        credentials = grpc.ssl_channel_credentials(made.clients.certificate.encode())
+        options = (("grpc.ssl_target_name_override", HOST), ("grpc.default_authority", HOST))
+        target = f"{made.envoys[EDGE].address}:8443"
+        with grpc.secure_channel(target, credentials, options) as channel:
+            yield made, channel
+
+
+def test_grpc_is_carried_in_all_its_four_kinds(grpc_shop: tuple[Lab, grpc.Channel]) -> None:
+    _, channel = grpc_shop
+    assert channel.unary_unary("/shop.Shop/Get")(b"x", timeout=10) == b"got x"
+    assert list(channel.unary_stream("/shop.Shop/Watch")(b"", timeout=10)) == [b"0", b"1", b"2"]
+    assert channel.stream_unary("/shop.Shop/Upload")(iter([b"ab", b"c"]), timeout=10) == b"3"
+    said = channel.stream_stream("/shop.Shop/Chat")(iter([b"a", b"b"]), timeout=10)
+    assert list(said) == [b"re a", b"re b"]
+
+
+def test_a_silent_grpc_stream_stays_open(grpc_shop: tuple[Lab, grpc.Channel]) -> None:
+    """Servers of gRPC end a connection that is pinged often: see gRPC's proposal A8."""
+    _, channel = grpc_shop
+    wait = channel.unary_stream("/shop.Shop/Wait")
+    with ThreadPoolExecutor(8) as pool:
+        streams = list(pool.map(lambda _: list(wait(b"6", timeout=20)), range(8)))
+    assert streams == [[b"begun", b"ended"]] * 8
+
+
+def test_grpc_gets_its_own_status_and_ours_in_its_own_form(
+    grpc_shop: tuple[Lab, grpc.Channel],
+) -> None:
+    made, channel = grpc_shop
+    with pytest.raises(grpc.RpcError) as refused:
+        channel.unary_unary("/shop.Shop/Refuse")(b"", timeout=10)
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert refused.value.details() == "not now"
+    for cluster in CLUSTERS:
+        made.envoys[f"gateway-{cluster.name}"].kill()
+    try:
+        with pytest.raises(grpc.RpcError) as lost:
+            channel.unary_unary("/shop.Shop/Get")(b"", timeout=10)
+    finally:
+        made.start(*(f"gateway-{cluster.name}" for cluster in CLUSTERS))
+    assert lost.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "<" not in (lost.value.details() or "")
+
+
+def test_the_ports_word_decides_what_pods_are_spoken_to(
+    grpc_shop: tuple[Lab, grpc.Channel],
+) -> None:
+    made, _ = grpc_shop
+    config = (made.envoys["gateway-west-cluster"].folder / "config" / "envoy.yaml").read_text()
+    assert "codec_client_type: HTTP2" in config
+    assert json.dumps("application/grpc")[1:-1] in config

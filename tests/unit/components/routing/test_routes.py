@@ -1,0 +1,220 @@
+"""Which Services are exposed, and how."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from components.routing.annotations import PREFIX, RouteError
+from components.routing.exposed_services import headless, twin_name, with_weight
+from components.routing.routes import Route, is_exposed, routes
+
+
+def service(name: str = "shop", **annotations: str) -> dict[str, Any]:
+    given = {"host": "shop.example.com", **annotations}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": name,
+            "namespace": "retail",
+            "labels": {"app": name},
+            "annotations": {PREFIX + key.replace("_", "-"): text for key, text in given.items()},
+        },
+        "spec": {
+            "selector": {"app": name},
+            "ports": [{"name": "http", "port": 80, "targetPort": "web", "appProtocol": "http"}],
+        },
+    }
+
+
+def workload(name: str = "shop", probe: dict[str, Any] | None = None) -> dict[str, Any]:
+    container: dict[str, Any] = {"name": "c", "ports": [{"name": "web", "containerPort": 8080}]}
+    if probe:
+        container["readinessProbe"] = {"httpGet": probe}
+    return {
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "retail"},
+        "spec": {
+            "template": {
+                "metadata": {"labels": {"app": name, "version": "v1"}},
+                "spec": {"containers": [container]},
+            }
+        },
+    }
+
+
+def test_a_host_annotation_is_enough() -> None:
+    assert routes([service(), workload()]) == [
+        Route("shop", "retail", 80, 8080, ("shop.example.com",), "/", "HTTP", None, "/")
+    ]
+
+
+def test_all_annotations_are_followed() -> None:
+    annotated = service(
+        hosts="a.example.com, B.example.com",
+        path="/shop/",
+        protocol="https",
+        tls_secret="certs",
+        edge_clusters="corp-edge:70,other:30",
+        expose="global",
+        auto_deploy="true",
+    )
+    (route,) = routes([annotated, workload(probe={"path": "/ready", "port": "web"})])
+    assert route.hosts == ("a.example.com", "b.example.com")
+    assert route.host == "a.example.com"
+    assert (route.path, route.protocol, route.tls_secret) == ("/shop", "HTTPS", "certs")
+    assert route.health_path == "/ready"
+
+
+def test_the_readiness_probe_counts_only_on_the_exposed_port() -> None:
+    (route,) = routes([service(path="/shop"), workload(probe={"path": "/x", "port": 9999})])
+    assert route.health_path == "/shop"
+    (route,) = routes([service(path="/shop"), workload(probe={"path": "/x", "port": 8080})])
+    assert route.health_path == "/x"
+
+
+def test_a_numeric_target_port_needs_no_workload() -> None:
+    plain = service()
+    plain["spec"]["ports"] = [{"port": 80, "targetPort": 8081}]
+    assert routes([plain])[0].target_port == 8081
+    plain["spec"]["ports"] = [{"port": 8082}]
+    assert routes([plain])[0].target_port == 8082
+
+
+def bare_pod(**spec: Any) -> dict[str, Any]:
+    """Return a Pod of no workload that the Service selects."""
+    metadata = {"name": "shop", "namespace": "retail", "labels": {"app": "shop"}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+WEB = {"name": "c", "ports": [{"name": "web", "containerPort": 8080}]}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"containers": [WEB]},
+        {"containers": [{"name": "other", "ports": None, "readinessProbe": None}, WEB]},
+        {
+            "containers": [{"name": "other"}],
+            "initContainers": [{**WEB, "restartPolicy": "Always"}],
+        },
+    ],
+    ids=["bare pod", "beside empty fields", "native sidecar"],
+)
+def test_the_named_port_of_any_pod_is_found(spec: dict[str, Any]) -> None:
+    assert [route.target_port for route in routes([service(), bare_pod(**spec)])] == [8080]
+
+
+def test_an_init_container_that_ends_serves_no_port() -> None:
+    with pytest.raises(RouteError, match="no container port in the manifest is called"):
+        routes([service(), bare_pod(containers=[{"name": "a"}], initContainers=[WEB])])
+
+
+@pytest.mark.parametrize("port", ["web", 8080])
+def test_a_probe_counts_by_the_ports_name_and_by_its_number(port: str | int) -> None:
+    probe = {"path": "/ready", "port": port}
+    (route,) = routes([service(), workload(probe=probe)])
+    assert route.health_path == "/ready"
+
+
+def test_services_without_the_annotation_or_kept_inside_are_not_exposed() -> None:
+    inside = {"kind": "Service", "metadata": {"name": "db"}, "spec": {}}
+    assert not is_exposed(inside)
+    assert not is_exposed(service("hidden", expose="false"))
+    assert not is_exposed(workload())
+    assert [r.service for r in routes([inside, service(), workload()])] == ["shop"]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "text"),
+    [
+        ({"host": "http://shop"}, "'gateway.tetrate.io/host' has 'http://shop'"),
+        ({"host": ""}, "'gateway.tetrate.io/host' has ''"),
+        ({"hosts": ",".join(f"h{n}.example.com" for n in range(11))}, "has 11 names; 10"),
+        ({"path": "shop"}, "'gateway.tetrate.io/path' is 'shop'; a path such as /web-portal"),
+        ({"path": "/shop?x=1"}, "a path such as"),
+        ({"protocol": "TCP"}, "'gateway.tetrate.io/protocol' is 'TCP'; HTTPS or HTTP"),
+        ({"protocol": "HTTPS"}, "'gateway.tetrate.io/tls-secret' is missing"),
+        ({"edge_clusters": "other-edge"}, "is 'other-edge'; it must name 'corp-edge'"),
+        ({"edge_clusters": "corp-edge:-5"}, "has the weight '-5'; a whole number"),
+        ({"edge_cluster": "corp-edge:many"}, "has the weight 'many'"),
+        ({"expose": "maybe"}, "is 'maybe'; use one of global"),
+        ({"port": "8443"}, "is '8443'; the edge serves 443 and 80"),
+        ({"pth": "/x"}, "'gateway.tetrate.io/pth' is not followed here"),
+        ({"path": 5}, "is 5; an annotation is text"),
+    ],
+)
+def test_an_annotation_that_cannot_be_followed_is_refused_with_its_place(
+    annotations: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(RouteError, match=text) as caught:
+        routes([service(**annotations), workload()], source="my-app.yaml")
+    assert str(caught.value).startswith("my-app.yaml: Service shop: annotation ")
+
+
+def test_a_manifest_that_exposes_nothing_is_refused_and_the_services_named() -> None:
+    bare = service()
+    bare["metadata"]["annotations"] = {}
+    with pytest.raises(RouteError, match=r"my\.yaml: no Service has .*add it to shop"):
+        routes([bare, workload()], source="my.yaml")
+    with pytest.raises(RouteError, match="add it to a Service"):
+        routes([workload()])
+
+
+def test_two_services_cannot_claim_the_same_place() -> None:
+    with pytest.raises(RouteError, match=r"shop and shop2 both claim shop\.example\.com/"):
+        routes([service(), service("shop2"), workload(), workload("shop2")])
+    both = [service(path="/a"), service("shop2", path="/b"), workload(), workload("shop2")]
+    assert len(routes(both)) == 2
+
+
+def test_a_named_port_that_no_container_has_is_refused() -> None:
+    with pytest.raises(RouteError, match="no container port in the manifest is called 'web'"):
+        routes([service()])
+    elsewhere = workload()
+    elsewhere["metadata"]["namespace"] = "other"
+    with pytest.raises(RouteError, match="called 'web'"):
+        routes([service(), elsewhere])
+
+
+def test_it_must_be_clear_which_port_is_meant() -> None:
+    several = service()
+    several["spec"]["ports"] = [{"name": "a", "port": 1}, {"name": "b", "port": 2}]
+    with pytest.raises(RouteError, match="has 2 ports; name the one to be exposed 'http'"):
+        routes([several])
+    several["spec"]["ports"].append({"name": "http", "port": 3})
+    assert routes([several])[0].port == 3
+
+
+def test_a_service_without_selector_is_refused() -> None:
+    blind = service()
+    del blind["spec"]["selector"]
+    with pytest.raises(RouteError, match="has no selector"):
+        routes([blind])
+
+
+@pytest.mark.parametrize(
+    ("weight", "text"), [(100, "corp-edge:100"), (0, "corp-edge:0"), (None, "corp-edge")]
+)
+def test_the_weight_is_written_on_a_copy_of_the_service(weight: int | None, text: str) -> None:
+    given = service(edge_cluster="corp-edge")
+    before = copy.deepcopy(given)
+    notes = with_weight(given, "corp-edge", weight)["metadata"]["annotations"]
+    assert notes[f"{PREFIX}edge-clusters"] == text
+    assert f"{PREFIX}edge-cluster" not in notes
+    assert given == before
+
+
+def test_the_headless_twin_selects_the_same_ready_pods_and_is_not_exposed() -> None:
+    twin = headless(service())
+    assert twin["metadata"]["name"] == twin_name("shop")
+    assert twin["metadata"]["namespace"] == "retail"
+    assert twin["spec"]["clusterIP"] == "None"
+
+    assert twin["spec"]["selector"] == {"app": "shop"}
+    assert twin["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "web"}]
+    assert not is_exposed(twin)

@@ -1,0 +1,230 @@
+"""What is read and refused before anything is registered."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from components import plan
+from components.backends import choice
+from components.backends.local import LocalBackend
+from components.errors import DemoError, one_line
+from components.profile.lint import traps
+from components.profile.lint.model import Context
+from components.routing.targets import ApplicationCluster, LbMode
+from components.settings.model import Platform, Settings, read
+from foundation.project import ROOT
+
+EARLIER = ROOT / "tests" / "support" / "profiles" / "earlier-demo.yaml"
+OWN = {"host": "shop.example.com", "protocol": "HTTPS", "tls-secret": "shop-certs"}
+PLAIN = {"host": "plain.example.com"}
+
+
+def service(name: str, annotations: dict[str, str]) -> dict[str, Any]:
+    notes = {f"gateway.tetrate.io/{key}": text for key, text in annotations.items()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "shops", "annotations": notes},
+        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8000}]},
+    }
+
+
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shops"}}
+
+
+def chosen(folder: Path, *documents: dict[str, Any], **more: Any) -> Settings:
+    manifest = folder / "own.yaml"
+    manifest.write_text(yaml.safe_dump_all([NAMESPACE, *documents]))
+    return dataclasses.replace(read({}, "west", ROOT), manifest=(manifest,), **more)
+
+
+class Elsewhere:
+    """A backend whose clusters are there already."""
+
+    def raw(self, cluster: str, path: str) -> str:
+        raise AssertionError(f"{cluster} is asked for {path}")
+
+
+def test_an_object_in_a_namespace_that_nobody_makes_is_refused(tmp_path: Path) -> None:
+    settings = chosen(tmp_path)
+    (manifest,) = settings.manifest
+    manifest.write_text(yaml.safe_dump(service("shop", OWN)))
+    lines = r"\{apiVersion: v1, kind: Namespace, metadata: \{name: shops\}\}$"
+    with pytest.raises(DemoError, match=rf"document 1 \(Service shop\) .*'shops', .*{lines}"):
+        made(settings)
+    elsewhere: Any = Elsewhere()
+    assert plan.read(settings, elsewhere).routes[0].namespace == "shops"
+
+
+@pytest.mark.parametrize("present", ["default", "kube-system", "kube-public", "kube-node-lease"])
+def test_namespaces_that_kubernetes_makes_need_no_document(tmp_path: Path, present: str) -> None:
+    moved = service("shop", OWN)
+    moved["metadata"]["namespace"] = present
+    assert made(chosen(tmp_path, moved)).routes[0].namespace == present
+
+
+def made(settings: Settings) -> plan.Plan:
+    return plan.read(settings, choice.of(settings))
+
+
+def test_the_demos_own_files_are_a_plan() -> None:
+    own = made(read({}, "west", ROOT))
+    assert [route.service for route in own.routes] == ["web-portal"]
+    assert [secret["metadata"]["name"] for secret in own.secrets] == ["online-banking-certs"]
+
+
+def test_routes_with_tls_come_first(tmp_path: Path) -> None:
+    settings = chosen(tmp_path, service("plain", PLAIN), service("shop", OWN))
+    assert [route.service for route in made(settings).routes] == ["shop", "plain"]
+
+
+@pytest.mark.parametrize("path", ["/naive", "/naive/shop"])
+def test_nothing_may_be_exposed_where_the_naive_route_is(tmp_path: Path, path: str) -> None:
+    settings = chosen(tmp_path, service("shop", {**OWN, "path": path}))
+    assert [route.path for route in made(settings).routes] == [path]
+    with pytest.raises(DemoError, match=f"Service shop is exposed at {path}, where .* false$"):
+        made(dataclasses.replace(settings, naive_route=True))
+
+
+def test_a_path_that_only_begins_alike_is_no_naive_route(tmp_path: Path) -> None:
+    settings = chosen(tmp_path, service("shop", {**OWN, "path": "/naivety"}))
+    assert made(dataclasses.replace(settings, naive_route=True)).routes
+
+
+@pytest.mark.parametrize(
+    ("documents", "message"),
+    [
+        ([service("shop", {})], r"own\.yaml: no Service has the annotation '.*host'.*add it to"),
+        ([service("shop", PLAIN)], r"own\.yaml: no Service is exposed by HTTPS; set "),
+        (
+            [
+                service("shop", OWN),
+                {
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": {"name": "mine", "namespace": "tetrate-system"},
+                },
+            ],
+            r"own\.yaml: ConfigMap mine is in tetrate-system, .* move it to another$",
+        ),
+        (
+            [
+                service("shop", OWN),
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "tetrate-system"}},
+            ],
+            "Namespace tetrate-system is in tetrate-system",
+        ),
+    ],
+)
+def test_a_manifest_that_cannot_be_exposed_is_refused(
+    tmp_path: Path, documents: list[dict[str, Any]], message: str
+) -> None:
+    with pytest.raises(DemoError, match=message) as refusal:
+        made(chosen(tmp_path, *documents))
+    assert "\n" not in str(refusal.value)
+
+
+def test_two_profiles_in_one_file_are_refused(tmp_path: Path) -> None:
+    profiles = tmp_path / "profiles.yaml"
+    text = (ROOT / "manifests" / "http-profile.yaml").read_text()
+    profiles.write_text(f"{text}---\n{text.replace('name: http-profile', 'name: other')}")
+    with pytest.raises(DemoError, match=r"profiles\.yaml holds 2 documents; keep one$"):
+        made(chosen(tmp_path, service("shop", OWN), http_profile=profiles))
+
+
+def test_a_broken_profile_is_refused_by_the_name_of_its_file(tmp_path: Path) -> None:
+    profile = tmp_path / "broken.yaml"
+    profile.write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")
+    with pytest.raises(DemoError, match=r"broken\.yaml"):
+        made(chosen(tmp_path, service("shop", OWN), http_profile=profile))
+
+
+class Incapable:
+    """A backend that this machine cannot run."""
+
+    def check(self) -> None:
+        raise DemoError("no room")
+
+
+@pytest.fixture
+def incapable(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Lets `plan.make` meet such a backend; gives the warnings that follow."""
+    warnings: list[str] = []
+    monkeypatch.setattr(plan, "load", lambda root: read({}, "west", root))
+    monkeypatch.setattr(choice, "of", lambda settings: Incapable())
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    return warnings
+
+
+def test_an_update_stops_where_the_machine_cannot_run_the_clusters(
+    incapable: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
+    with pytest.raises(DemoError, match=r"^no room$"):
+        plan.make(ROOT)
+    assert incapable == []
+
+
+def test_a_preview_goes_on_with_a_warning(
+    incapable: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    assert plan.make(ROOT).routes
+    assert incapable == ["pulumi up would stop here: no room"]
+
+
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
+def test_traps_in_the_profile_are_warned_of_and_refused_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preview: bool
+) -> None:
+    warnings: list[str] = []
+    settings = chosen(tmp_path, service("shop", OWN), http_profile=EARLIER)
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(plan, "load", lambda root: settings)
+    monkeypatch.setattr(LocalBackend, "check", lambda self: None)
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
+    made = plan.make(ROOT)
+    context = Context("tests/support/profiles/earlier-demo.yaml")
+    assert warnings == [trap.line for trap in traps(made.profile, context)] != []
+
+
+@pytest.mark.parametrize(
+    ("settings", "warning"),
+    [
+        ({"clusters": (ApplicationCluster("a", "b"),)}, "clusters (1)"),
+        ({"platform": Platform.TETRATE, "lb_mode": LbMode.STANDBY}, "lbMode (standby)"),
+    ],
+)
+def test_the_warnings_know_the_stacks_settings(
+    incapable: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    warning: str,
+) -> None:
+    changed = dataclasses.replace(read({}, "west", ROOT), **settings)
+    monkeypatch.setattr(plan, "load", lambda root: changed)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    plan.make(ROOT)
+    assert incapable[0].startswith(f"the stack's settings: {warning}: ")
+
+
+def test_an_error_for_people_ends_the_program_with_its_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    with pytest.raises(SystemExit) as end, one_line():
+        raise DemoError("no room")
+    assert (end.value.code, said) == (32, ["no room"])
+
+
+def test_an_error_of_ours_keeps_its_traceback() -> None:
+    with pytest.raises(KeyError), one_line():
+        raise KeyError("a mistake in the program")

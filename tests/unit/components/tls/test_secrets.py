@@ -1,0 +1,119 @@
+"""Certificates for clients that people bring themselves."""
+
+from __future__ import annotations
+
+import textwrap
+from base64 import b64decode, b64encode
+from typing import Any
+
+import pytest
+
+from components.errors import DemoError
+from components.tls.secrets import checked, is_filled, issuer_of
+from tests.support.tls_pairs import certificate, key_pem
+
+
+def encoded(text: str) -> str:
+    return b64encode(text.encode()).decode()
+
+
+CRT, KEY, CA = certificate(), key_pem(), certificate("authority", "authority")
+FILLED = {"tls.crt": encoded(CRT), "tls.key": encoded(KEY), "ca.crt": encoded(CA)}
+BAGS = "Bag Attributes\n    localKeyID: 01 02\nsubject=CN = shop\n\n"
+
+
+def secret(data: object, **more: Any) -> dict[str, Any]:
+    metadata = {"name": "online-banking-certs"}
+    kind = {"kind": "Secret", "type": "kubernetes.io/tls"}
+    return {**kind, "metadata": metadata, "data": data, **more}
+
+
+def without(*keys: str) -> dict[str, str]:
+    return {key: value for key, value in FILLED.items() if key not in keys}
+
+
+@pytest.mark.parametrize("data", [None, {}, dict.fromkeys(FILLED, ""), {"tls.crt": None}])
+def test_an_empty_secret_is_left_to_the_demo(data: object) -> None:
+    assert not is_filled(checked(secret(data), "own.yaml"))
+
+
+def test_a_filled_secret_is_used_as_it_is() -> None:
+    document = secret(FILLED)
+    assert is_filled(document)
+    assert checked(document, "own.yaml") == document
+    assert issuer_of(document["data"]) == CA
+
+
+def test_kubectl_create_secret_tls_gives_no_authority() -> None:
+    document = checked(secret(without("ca.crt")), "own.yaml")
+    assert issuer_of(document["data"]).strip() == CRT.strip()
+    chain = {**without("ca.crt"), "tls.crt": encoded(CRT + BAGS + CA)}
+    assert issuer_of(checked(secret(chain), "own.yaml")["data"]).strip() == CA.strip()
+
+
+@pytest.mark.parametrize("divider", ["\n", " ", "\r\n"])
+def test_base64_may_be_in_lines(divider: str) -> None:
+    wrapped = {key: divider.join(textwrap.wrap(text, 76)) for key, text in FILLED.items()}
+    assert checked(secret(wrapped), "own.yaml")["data"] == FILLED
+
+
+def test_values_may_be_text_and_text_wins() -> None:
+    texts = {"tls.crt": CRT, "tls.key": KEY}
+    document = checked(secret({"tls.key": encoded("x")}, stringData=texts), "own.yaml")
+    assert document["data"] == without("ca.crt")
+    assert "stringData" not in document
+
+
+def test_text_before_the_pem_is_no_harm() -> None:
+    bagged = {"tls.crt": encoded(BAGS + CRT), "tls.key": encoded(BAGS + KEY)}
+    document = checked(secret(bagged), "own.yaml")
+    assert b64decode(document["data"]["tls.crt"]).decode() == BAGS + CRT
+    assert issuer_of(document["data"]).strip() == CRT.strip()
+
+
+@pytest.mark.parametrize("kind", ["ec", "rsa"])
+@pytest.mark.parametrize("traditional", [True, False], ids=["own form", "PKCS 8"])
+def test_keys_may_be_of_any_kind(kind: str, traditional: bool) -> None:
+    parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    key = parameters + key_pem(kind, traditional=traditional)
+    data = {"tls.crt": encoded(certificate(kind=kind)), "tls.key": encoded(key)}
+    assert is_filled(checked(secret(data), "own.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (secret({**FILLED, "tls.key": ""}), r"has no tls\.key; fill in tls\.crt and tls\.key"),
+        (secret({"ca.crt": FILLED["ca.crt"]}), r"has no tls\.crt; fill in"),
+        (secret({**FILLED, "tls.key": "x" * 5}), r"tls\.key that is not base64 of PEM"),
+        (secret({**FILLED, "tls.crt": encoded("der")}), r"tls\.crt that is not base64 of PEM"),
+        (secret({**FILLED, "tls.crt": 5}), r"tls\.crt that is not base64"),
+        (secret({**FILLED, "ca.crt": encoded("none")}), r"ca\.crt that is not base64 of PEM"),
+        (secret({**FILLED, "tls.key": FILLED["tls.crt"]}), r"tls\.key that is not base64 of PEM"),
+        (secret({**FILLED, "tls.crt": FILLED["tls.key"]}), r"tls\.crt that is no certificate"),
+        (secret({**FILLED, "tls.key": encoded(key_pem("other"))}), "not the key of its tls.crt"),
+        (secret({**FILLED, "tls.key": encoded(key_pem("rsa"))}), "not the key of its tls.crt"),
+        (
+            secret({**FILLED, "tls.key": encoded(key_pem(password=b"secret"))}),
+            r"tls\.key with a password; take it away: openssl pkey",
+        ),
+        (
+            secret(
+                {
+                    **FILLED,
+                    "tls.key": encoded(
+                        "-----BEGIN PRIVATE KEY-----\nQQ==\n-----END PRIVATE KEY-----"
+                    ),
+                }
+            ),
+            r"tls\.key that is no private key",
+        ),
+        (secret(None, stringData={"tls.crt": 5}), "in stringData that is no text"),
+        (secret(FILLED, type="Opaque"), r"is no Secret of type kubernetes\.io/tls"),
+        (secret({}, kind="ConfigMap"), "ConfigMap online-banking-certs is no Secret"),
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_refused(document: dict[str, Any], message: str) -> None:
+    with pytest.raises(DemoError, match=r"^own\.yaml: .*" + message) as refusal:
+        checked(document, "own.yaml")
+    assert "\n" not in str(refusal.value)

@@ -1,0 +1,217 @@
+"""What a drill has broken is mended, and its settings taken back, whatever becomes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drills import action, drill, guard, matrix, temporary_settings
+from drills.drill import Pace
+from drills.faults import Strike, named
+from drills.faults.operation import OTHER_SETTINGS
+from drills.journal import Entry, Journal
+from drills.report.matrix_page import Outcome, Row
+from drills.stack import EDGE, Stack
+from drills.traffic.target import TargetError
+from foundation.errors import UserError
+
+EAST, WEST = "east-cluster", "west-cluster"
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    weights = {EAST: 100, WEST: 100}
+    folder, order = tmp_path / "west", ((EAST, WEST),)
+    return Stack("west", folder, tmp_path / "kubeconfig", weights, "active", order=order)
+
+
+@pytest.fixture
+def mended(monkeypatch: pytest.MonkeyPatch, stack: Stack) -> list[tuple[str, str]]:
+    """What guards have mended, with the stack in a folder of the test's own."""
+    done: list[tuple[str, str]] = []
+
+    def mend(_: Stack, fault: Any, cluster: str, __: Any) -> None:
+        done.append((fault.name, cluster))
+        Journal(stack.folder).remove(fault.name, cluster)
+
+    monkeypatch.setattr(action, "mend", mend)
+    monkeypatch.setattr(Stack, "selected", staticmethod(lambda *_: stack))
+    monkeypatch.setattr("drills.guard.project.stack_folder", lambda _: stack.folder)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    return done
+
+
+def test_a_guard_mends_what_is_still_written_down(stack: Stack, mended: list[Any]) -> None:
+    Journal(stack.folder).add(Entry("gateway-gone", EAST, 1.0))
+    assert guard.main("west", "gateway-gone", EAST) == 0
+    assert mended == [("gateway-gone", EAST)]
+
+
+def test_a_guard_leaves_what_the_drill_has_mended(stack: Stack, mended: list[Any]) -> None:
+    assert guard.main("west", "gateway-gone", EAST) == 0
+    assert mended == []
+
+
+def test_the_guard_of_an_update_waits_until_all_else_is_mended(
+    stack: Stack, mended: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(stack.folder)
+    journal.add(Entry(OTHER_SETTINGS.name, EDGE, 1.0))
+    journal.add(Entry("cluster-power", EAST, 2.0))
+    waited = []
+
+    def until(condition: Any, what: str, *_: Any, **__: Any) -> None:
+        waited.append(condition())
+        journal.remove("cluster-power", EAST)  # by its own guard
+        waited.append(condition())
+
+    monkeypatch.setattr(guard, "until", until)
+    assert guard.main("west", OTHER_SETTINGS.name, EDGE) == 0
+    assert waited == [False, True]
+    assert mended == [(OTHER_SETTINGS.name, EDGE)]
+
+
+def test_settings_are_taken_back_even_if_they_could_not_be_had(
+    stack: Stack, mended: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Any, strike: Strike, __: Any) -> None:
+        assert json.loads(strike.memory["changes"]) == {"lbMode": "standby"}
+        assert [e.fault for e in Journal(stack.folder).entries()] == [OTHER_SETTINGS.name]
+        raise UserError("the update failed")
+
+    monkeypatch.setattr(action, "make", refuse)
+    monkeypatch.setattr(guard, "standing", lambda *_: temporary_settings.contextlib.nullcontext())
+    with (
+        pytest.raises(UserError, match="the update failed"),
+        temporary_settings.other(stack, {"lbMode": "standby"}, lambda _: None),
+    ):
+        pytest.fail("not reached")
+    assert mended == [(OTHER_SETTINGS.name, EDGE)]
+    assert Journal(stack.folder).entries() == []
+
+
+def test_a_mode_that_cannot_be_had_fails_its_drills_and_no_others(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(_: Stack, changes: dict[str, Any], __: Any) -> Any:
+        if changes:
+            raise UserError("the update failed")
+        return temporary_settings.contextlib.nullcontext(stack)
+
+    def one(*arguments: Any, **_: Any) -> drill.Outcome:
+        raise UserError(f"{arguments[1].name} was tried")
+
+    monkeypatch.setattr(temporary_settings, "other", other)
+    monkeypatch.setattr(matrix, "one", one)
+    monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
+    faults = [named("gateway-gone"), named("workload-gone")]
+    rows, page = matrix.run(stack, faults, ["active", "standby"], Pace(), lambda _: None)
+    assert [(row.mode, row.drill, row.reason) for row in rows] == [
+        ("active", "gateway-gone", "gateway-gone was tried"),
+        ("active", "workload-gone", "workload-gone was tried"),
+        ("standby", "gateway-gone", "the update failed"),
+        ("standby", "workload-gone", "the update failed"),
+    ]
+    assert {row.outcome for row in rows} == {Outcome.FAILED} and not matrix.is_good(rows)
+    assert page.exists() and page.is_relative_to(tmp_path)
+
+
+def test_a_mode_that_is_not_left_fails_the_matrix_and_the_next_mode_is_tried(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although each drill of the mode was carried out and met its objectives."""
+
+    @contextlib.contextmanager
+    def other(_: Stack, changes: dict[str, Any], __: Any) -> Iterator[Stack]:
+        yield dataclasses.replace(stack, mode=changes.get("lbMode", stack.mode))
+        if changes:
+            raise UserError("the update back failed")
+
+    def met(there: Stack, fault: Any, *_: Any) -> Row:
+        return Row(str(fault.layer), fault.name, there.mode, Outcome.MET)
+
+    monkeypatch.setattr(temporary_settings, "other", other)
+    monkeypatch.setattr(matrix, "_row", met)
+    monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
+    faults = [named("gateway-gone"), named("workload-gone")]
+    rows, page = matrix.run(stack, faults, ["standby", "active"], Pace(), lambda _: None)
+    assert [(row.mode, row.drill, row.outcome) for row in rows] == [
+        ("standby", "gateway-gone", Outcome.MET),
+        ("standby", "workload-gone", Outcome.MET),
+        ("standby", OTHER_SETTINGS.name, Outcome.FAILED),
+        ("active", "gateway-gone", Outcome.MET),
+        ("active", "workload-gone", Outcome.MET),
+    ]
+    assert rows[2].reason == "the update back failed"
+    assert not matrix.is_good(rows)
+    assert "the update back failed" in page.read_text()
+
+
+def test_outputs_that_cannot_be_read_for_a_moment_fail_one_mode_and_not_the_matrix(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(_: Stack, changes: dict[str, Any], __: Any) -> Any:
+        raise TargetError("the outputs cannot be read")
+
+    monkeypatch.setattr(temporary_settings, "other", other)
+    monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
+    rows, _ = matrix.run(stack, [named("gateway-gone")], ["active"], Pace(), lambda _: None)
+    assert [row.reason for row in rows] == ["the outputs cannot be read"]
+
+
+def test_a_fault_of_another_version_keeps_nothing_else_from_being_mended(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, done = Journal(stack.folder), []
+    journal.add(Entry("of-another-version", WEST, 1.0))
+    journal.add(Entry("gateway-gone", EAST, 2.0))
+    monkeypatch.setattr(action, "unrecorded", lambda _: [])
+    monkeypatch.setattr(
+        action, "mend", lambda _, fault, where, __: done.append((fault.name, where))
+    )
+    (line,) = action.heal_all(stack, lambda _: None)
+    assert done == [("gateway-gone", EAST)]
+    assert line.startswith("of-another-version in west-cluster is a fault that this version does ")
+    assert str(journal.file) in line
+
+
+def test_a_guard_waits_for_no_fault_of_another_version(stack: Stack, mended: list[Any]) -> None:
+    journal = Journal(stack.folder)
+    journal.add(Entry("of-another-version", WEST, 1.0))
+    journal.add(Entry("cluster-power", EAST, 2.0))
+    assert guard._others(journal) == ["cluster-power"]
+
+
+def test_a_cluster_named_for_all_drills_is_not_meant_for_those_of_the_edge(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    struck = []
+
+    def one(_: Stack, fault: Any, cluster: str | None, *__: Any, **___: Any) -> drill.Outcome:
+        struck.append((fault.name, cluster))
+        raise UserError("enough")
+
+    monkeypatch.setattr(matrix, "one", one)
+    for name in ("edge-restart", "gateway-gone"):
+        matrix._row(stack, named(name), Pace(), lambda _: None, WEST, False)
+    assert struck == [("edge-restart", None), ("gateway-gone", WEST)]
+
+
+def test_a_full_disk_keeps_nothing_broken(stack: Stack) -> None:
+    done = []
+
+    def full(_: Any) -> None:
+        raise OSError("No space left on device")
+
+    fault = dataclasses.replace(named("gateway-gone"), mend=lambda _: done.append(True))
+    Journal(stack.folder).add(Entry(fault.name, EAST, 1.0))
+    action.mend(stack, fault, EAST, full)
+    assert done and Journal(stack.folder).entries() == []

@@ -1,0 +1,97 @@
+"""The look at each object after an update: what is missing fails it, who is silent does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from drills import presence, stack_objects
+from drills.stack_objects import StackObject
+from foundation import project
+
+EAST = "east-cluster"
+KUBECTL = """#!/bin/sh
+case " $* " in
+  *" --raw=/version "*) exit ${VERSION:-0} ;;
+esac
+cat > "$0.sent"
+[ -z "$SAID" ] || { echo "$SAID" >&2; exit 1; }
+cat "$0.live"
+"""
+
+
+def thing(name: str, kind: str = "ConfigMap", version: str = "v1", **more: Any) -> StackObject:
+    metadata = {"namespace": "shop", "name": name}
+    document = {"apiVersion": version, "kind": kind, "metadata": metadata, **more}
+    return StackObject(EAST, document, "pulumi")
+
+
+@given(some.sets(some.sampled_from("abcdef")), some.sets(some.sampled_from("abcdef")))
+def test_exactly_what_is_not_there_is_named(wanted: set[str], there: set[str]) -> None:
+    objects = [thing(name) for name in sorted(wanted)]
+    live = {thing(name).identity: {} for name in there}
+    assert presence.missing(EAST, objects, live) == [
+        f"east-cluster: ConfigMap shop/{name} is missing" for name in sorted(wanted - there)
+    ]
+
+
+def test_another_version_of_the_api_is_the_same_object() -> None:
+    wanted = thing("a", "HorizontalPodAutoscaler", "autoscaling/v2")
+    live = thing("a", "HorizontalPodAutoscaler", "autoscaling/v1")
+    assert not presence.missing(EAST, [wanted], {live.identity: {}})
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stack with two objects, and a kubectl that answers with what is in a file."""
+    program = tmp_path / "kubectl"
+    program.write_text(KUBECTL)
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(project, "stack_folder", lambda _: tmp_path)
+    objects = [thing("a"), thing("b", "Secret", data={"password": "c2VjcmV0"})]
+    monkeypatch.setattr(stack_objects, "load", lambda stack, secrets: objects)
+    return program
+
+
+def answer(program: Path, *names: str) -> None:
+    items = [o.document for o in (thing("a"), thing("b", "Secret")) if o.identity.name in names]
+    Path(f"{program}.live").write_text(json.dumps({"kind": "List", "items": items}))
+
+
+def test_an_update_after_which_an_object_is_missing_fails(
+    kubectl: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(kubectl, "a", "b")
+    assert presence.main(["--stack", "west"]) == 0
+    assert "c2VjcmV0" not in Path(f"{kubectl}.sent").read_text(), "no values leave the state"
+    answer(kubectl, "a")
+    assert presence.main(["--stack", "west"]) == 1
+    said = capsys.readouterr().err
+    assert "east-cluster: Secret shop/b is missing" in said
+    assert "./demo task heal-all -- --stack west" in said
+
+
+def test_a_cluster_without_an_answer_is_named_and_fails_nothing(
+    kubectl: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAID", "connection refused")
+    monkeypatch.setenv("VERSION", "1")
+    assert presence.main(["--stack", "west"]) == 0
+    said = capsys.readouterr().err
+    assert said == (
+        "east-cluster does not answer; its objects were not looked at: connection refused\n"
+    )
+
+
+def test_a_kind_that_a_cluster_does_not_serve_any_more_is_a_loss(
+    kubectl: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAID", 'no matches for kind "Cart" in version "shop.example.com/v1"')
+    assert presence.main(["--stack", "west"]) == 1
+    assert 'no matches for kind "Cart"' in capsys.readouterr().err

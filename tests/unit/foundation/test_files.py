@@ -1,0 +1,77 @@
+"""Files in one step, and locks that end with their process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from foundation import files
+from foundation.project import ROOT
+
+HOLD = (
+    "import sys; from pathlib import Path; from foundation import files\n"
+    "with files.locked(Path(sys.argv[1])):\n"
+    "    print('held', flush=True); sys.stdin.read()\n"
+)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+def test_a_replaced_file_has_the_mode_that_was_asked_for(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "a"
+    file.write_text("old")
+    umask = os.umask(0o077)
+    try:
+        files.replace(file, "new", mode=mode, durable=True)
+    finally:
+        os.umask(umask)
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("new", mode)
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_reader_never_sees_a_part(tmp_path: Path) -> None:
+    file, seen, texts = tmp_path / "a", set(), ("x" * 200_000, "y" * 200_000)
+    files.replace(file, texts[0])
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(file.read_text())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for turn in range(50):
+        files.replace(file, texts[turn % 2])
+    done.set()
+    reader.join()
+    assert seen <= set(texts)
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_a_link_takes_the_place_of_what_was_there(tmp_path: Path, hard: bool) -> None:
+    target, file = tmp_path / "target", tmp_path / "folder" / "link"
+    target.write_text("text")
+    for _ in range(2):
+        files.link(file, target, hard=hard)
+        assert file.read_text() == "text" and file.is_symlink() != hard
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_lock_is_waited_for_and_ends_with_its_process(tmp_path: Path) -> None:
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert other.stdout is not None and other.stdout.readline() == "held\n"
+    waited = []
+
+    def waiting() -> None:
+        waited.append(True)
+        other.kill()
+
+    with other, files.locked(tmp_path, waiting):
+        assert waited == [True]

@@ -1,0 +1,100 @@
+"""What the processes that Pulumi starts do at their start and at their end."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import traceback
+
+import grpc
+import pulumi
+import pytest
+
+from foundation import project, pulumi_process
+from foundation.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("variable", "sent"), [("", []), ("true", ["registering"])], ids=["not wanted", "wanted"]
+)
+def test_debug_messages_reach_only_who_asks_for_them(
+    variable: str, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "debug", said.append)
+    monkeypatch.setattr(pulumi.log, "error", pulumi.log.error)  # put back at the end
+    monkeypatch.setenv(pulumi_process.WANTS_DEBUG, variable)
+    monkeypatch.setattr(pulumi_process, "end_quickly", lambda: None)
+    pulumi_process.prepare_program()
+    pulumi.log.debug("registering")
+    assert said == sent
+
+
+def test_an_error_that_the_engine_no_longer_hears_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unheard(*_: object, **__: object) -> None:
+        """Fail as a closed channel does."""
+        raise grpc.RpcError
+
+    monkeypatch.setattr(pulumi.log, "debug", pulumi.log.debug)  # put back at the end
+    monkeypatch.setattr(pulumi.log, "error", unheard)
+    monkeypatch.setattr(pulumi_process, "end_quickly", lambda: None)
+    with pytest.raises(grpc.RpcError):
+        pulumi.log.error("shutting down")
+    pulumi_process.prepare_program()
+    pulumi.log.error("shutting down")
+
+
+@pytest.mark.parametrize(
+    ("words", "ignored"),
+    [
+        (["python", "-m", "pytest"], False),
+        (["python", "-u", "/tools/pulumi-language-python-exec", "--stack", "west"], True),
+    ],
+)
+def test_ctrl_c_is_the_engines_affair_where_it_runs_the_program(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], ignored: bool
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(sys, "orig_argv", words)
+    try:
+        pulumi_process.leave_interrupts_to_the_engine()
+        assert (signal.getsignal(signal.SIGINT) is signal.SIG_IGN) is ignored
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_provider_reports_an_error_for_people_by_its_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(traceback, "format_exc", traceback.format_exc)  # put back at the end
+    monkeypatch.setattr(pulumi_process, "end_quickly", lambda: None)
+    pulumi_process.prepare_provider()
+    pulumi_process.prepare_provider()  # as for a second class of providers
+
+    def reported(error: Exception) -> str:
+        try:
+            raise error
+        except Exception:
+            return traceback.format_exc()
+
+    assert reported(UserError("no port")) == "no port"
+    assert "Traceback" in reported(ValueError("no port"))
+
+
+def test_a_process_ends_without_a_search_for_garbage() -> None:
+    program = (
+        "import atexit, gc; from foundation import pulumi_process;"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 0));"  # the last to be called
+        "pulumi_process.end_quickly()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=project.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "True\n"

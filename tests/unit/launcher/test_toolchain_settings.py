@@ -1,0 +1,123 @@
+"""Settings as the launcher reads them: as YAML, and on the careful side where it cannot."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from foundation import project, run, selection, stack_file
+from launcher import commands, leftovers, salt, stacks
+
+PROJECT = 'name: "demo"  # quoted\nconfig:\n  backend: {type: string, default: local}\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(project, "ROOT", tmp_path)
+    (tmp_path / "Pulumi.yaml").write_text(PROJECT)
+    return tmp_path
+
+
+WRITTEN = [
+    ("config:\n  demo:backend: existing\n", "existing"),
+    ("config:\n  demo:backend : existing\n", "existing"),
+    ("config:\n  'demo:backend': existing\n", "existing"),
+    ('config:\n  "demo:backend": "existing"  # ours\n', "existing"),
+    ('config: {"demo:backend": existing, "demo:lbMode": active}\n', "existing"),
+    ('{"config": {"demo:backend": "existing"}}', "existing"),
+    ("config:\n  ? demo:backend\n  : existing\n", "existing"),
+    ('config:\n  "demo:\\x62ackend": existing\n', "existing"),
+    ("config:\n  demo:backend:\n    existing\n", "existing"),
+    ("config:\n  backend: existing\n", "existing"),
+    ("config:\n  demo:config:backend: existing\n", "existing"),
+    ("config:\n  # demo:backend: existing\n  demo:lbMode: active\n", "local"),
+    ("config:\n  other:backend: existing\n", "local"),
+    ("config: {}\n", "local"),
+    ("config:\n", "local"),
+    ("", "local"),
+    ("config:\n  demo:backend: {secure: AAAB}\n", None),
+    ("config:\n  demo:backend: [\n", None),
+    ("config: existing\n", None),
+    ("- a list\n", None),
+    ("config:\n  demo:backend: local\n--- \nconfig: {}\n", None),
+]
+
+
+@pytest.mark.parametrize(("text", "backend"), WRITTEN)
+def test_a_setting_is_read_as_yaml(folder: Path, text: str, backend: str | None) -> None:
+    (folder / "Pulumi.west.yaml").write_text(text)
+    assert selection.setting("west", "backend") == backend
+
+
+def test_the_default_is_the_one_that_the_project_declares(folder: Path) -> None:
+    (folder / "Pulumi.west.yaml").write_text("config: {}\n")
+    (folder / "Pulumi.yaml").write_text(PROJECT.replace("default: local", "default: existing"))
+    assert selection.setting("west", "backend") == "existing"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00", b"\x00"])
+def test_what_cannot_be_read_is_no_setting(folder: Path, content: bytes | None) -> None:
+    if content is not None:
+        (folder / "Pulumi.west.yaml").write_bytes(content)
+    assert selection.setting("west", "backend") is None
+
+
+@pytest.mark.parametrize(("text", "backend"), WRITTEN)
+def test_destroy_forgets_objects_of_embedded_clusters_only(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, backend: str | None
+) -> None:
+    """Objects in a cluster of others that does not answer stay in the state."""
+    given: list[Mapping[str, str]] = []
+
+    def foreground(command: list[str], env: Mapping[str, str], _: Path) -> int:
+        given.append(env)
+        return 0
+
+    (folder / "Pulumi.west.yaml").write_text(text)
+    monkeypatch.setattr(run, "foreground", foreground)
+    monkeypatch.setattr(stacks, "exists", lambda env, stack: True)
+    monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: True)
+    monkeypatch.setattr(project, "stack_folder", lambda stack: folder / "private")
+    monkeypatch.setattr(leftovers, "forget_torn_states", lambda *_: None)
+    env = {"PATH": "/nowhere", "PULUMI_BACKEND_URL": "none://"}
+    assert commands._destroy(env, "west") == 0
+    assert given
+    for each in given:
+        assert ("PULUMI_K8S_DELETE_UNREACHABLE" in each) == (backend == "local")
+
+
+@pytest.mark.parametrize("project", ["proj", "'proj'", "proj # ours"])
+def test_of_several_projects_that_a_folder_held_the_present_one_counts(
+    folder: Path, project: str
+) -> None:
+    text = f"runtime: python\n{{}}name: {project}\n"
+    (folder / "Pulumi.yaml").write_text(text.format(""))
+    digest = subprocess.run(
+        ["sha1sum"], input=str(folder / "Pulumi.yaml"), capture_output=True, text=True, check=True
+    ).stdout.split()[0]
+    home = folder / "home" / "workspaces"
+    home.mkdir(parents=True)
+    for name, stack in (("old", "east"), ("proj", "north")):
+        (home / f"{name}-{digest}-workspace.json").write_text(f'{{"stack": "{stack}"}}')
+    env = {"PULUMI_HOME": str(folder / "home")}
+    assert selection.selected_stack(env) == "north"
+    (folder / "Pulumi.yaml").write_text("name: [")
+    assert selection.selected_stack(env) is None
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["config:\n  k:\n    secure: v1:AA\n", "config: {k: {secure: v1:AA}}\n",
+     'config:\n  k: {"secure": "v1:AA"}\n'],
+)  # fmt: skip
+def test_the_salt_of_secret_settings_is_kept_however_they_are_written(secret: str) -> None:
+    assert salt.without(f"encryptionsalt: v1:x\n{secret}").startswith("encryptionsalt:")
+
+
+def test_changed_settings_can_be_read_back() -> None:
+    text = stack_file.changed("config:\n  demo:lbMode: active\n", "demo", {"lbMode": "standby"})
+    assert stack_file.value(text, "demo", "lbMode") == "standby"
+    assert stack_file.value(text, "demo", "backend") is None

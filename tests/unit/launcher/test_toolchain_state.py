@@ -1,0 +1,266 @@
+"""Pulumi's leftovers, the passphrase's salt, and the environment of the demo's commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from foundation import project, selection
+from launcher import environment, leftovers, salt
+from toolchain import tools
+
+NOW = 1_700_000_000.0
+
+
+def lock(host: str = "here", pid: int = 7, since: float = NOW) -> leftovers.Lock:
+    return leftovers.Lock(Path("lock.json"), pid, host, since)
+
+
+@pytest.mark.parametrize(
+    ("began", "host", "stale"),
+    [
+        (None, "here", True),  # ended
+        (NOW - 60, "here", False),  # the owner, at work
+        (NOW + 60, "here", True),  # another process, under the owner's number
+        (None, "elsewhere", False),  # not ours to judge
+    ],
+)
+def test_a_lock_is_stale_when_its_owner_is_gone(
+    began: float | None, host: str, stale: bool
+) -> None:
+    assert leftovers.is_stale(lock(host=host), "here", lambda pid: began) is stale
+
+
+def write_lock(backend: Path, name: str, pid: int, host: str) -> Path:
+    file = backend / ".pulumi" / "locks" / "organization" / "p" / "west" / f"{name}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + ".123456789Z"
+    content = {"pid": pid, "username": "u", "hostname": host, "timestamp": stamp}
+    file.write_text(json.dumps(content))
+    return file
+
+
+def test_only_the_locks_of_ended_processes_of_this_host_are_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    here = socket.gethostname()
+    gone = write_lock(tmp_path, "gone", ended.pid, here)
+    mine = write_lock(tmp_path, "mine", os.getpid(), here)
+    other = write_lock(tmp_path, "other", ended.pid, here + "-not")
+    damaged = gone.with_name("damaged.json")
+    damaged.write_text("{")
+    leftovers.remove_stale_locks(tmp_path)
+    assert not gone.exists()
+    assert mine.exists() and other.exists() and damaged.exists()
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1 and "west" in said[0] and str(ended.pid) in said[0]
+
+
+def test_a_torn_state_gives_way_to_its_copy_or_to_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / ".pulumi" / "stacks" / "p"
+    folder.mkdir(parents=True)
+    (folder / "whole.json").write_text('{"version": 3}')
+    (folder / "west.json").write_text('{"version": 3, "che')
+    (folder / "west.json.bak").write_text('{"version": 3, "before": 1}')
+    (folder / "east.json").write_text("")
+    leftovers.mend_states(tmp_path)
+    assert (folder / "whole.json").read_text() == '{"version": 3}'
+    assert (folder / "west.json").read_text() == '{"version": 3, "before": 1}'
+    assert not (folder / "east.json").exists()
+    said = capsys.readouterr().out
+    assert "stack west was torn" in said and "stack east was torn" in said and "whole" not in said
+    leftovers.mend_states(tmp_path)
+    assert capsys.readouterr().out == ""
+    leftovers.forget_torn_states(tmp_path, "west")
+    assert [f.name for f in folder.glob("*.torn")] == ["east.json.torn"]
+
+
+def test_torn_attributes_of_a_file_are_removed_and_whole_ones_stay(tmp_path: Path) -> None:
+    folder = tmp_path / ".pulumi" / "stacks" / "p"
+    folder.mkdir(parents=True)
+    whole, torn = folder / "east.json.attrs", folder / "west.json.attrs"
+    whole.write_text('{"md5":"abc="}\n')
+    torn.write_text("")
+    (folder.parent.parent / "meta.yaml.attrs").write_text('{"user.cache')
+    leftovers.remove_torn_attributes(tmp_path)
+    assert list((tmp_path / ".pulumi").rglob("*.attrs")) == [whole]
+
+
+def test_a_process_began_before_now_and_an_ended_one_never() -> None:
+    began = leftovers.process_started(os.getpid())
+    assert began is not None and time.time() - 3600 * 24 < began <= time.time() + 1
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert leftovers.process_started(ended.pid) is None
+
+
+SETTINGS = "# why\nconfig:\n  p:lbMode: active  # default\n\n  p:port: 1\n"
+SALT = "encryptionsalt: v1:abc=:v1:def:ghi==\n"
+
+
+@pytest.mark.parametrize("text", [SALT + SETTINGS, SETTINGS + SALT, SETTINGS + SALT.rstrip()])
+def test_the_salt_is_taken_out_and_all_else_stays(text: str) -> None:
+    assert salt.without(text) == SETTINGS
+
+
+def test_settings_with_secret_values_keep_their_salt() -> None:
+    text = SETTINGS + "  p:key:\n    secure: v1:xyz\n" + SALT
+    assert salt.without(text) == text
+
+
+def test_pulumis_own_layout_is_undone_and_a_change_is_kept() -> None:
+    layout = '# why\nconfig:\n  p:lbMode: active # default\n  p:port: "1"\n'
+    assert salt.settled(layout + SALT, SETTINGS) == SETTINGS
+    changed = layout.replace("active", "standby")
+    assert salt.settled(changed + SALT, SETTINGS) == changed
+    assert salt.settled("config: [", SETTINGS) == "config: ["
+
+
+def test_settings_are_as_before_after_a_command_that_wrote_the_salt(tmp_path: Path) -> None:
+    west, east = tmp_path / "Pulumi.west.yaml", tmp_path / "Pulumi.east.yaml"
+    west.write_text(SETTINGS)
+    east.write_text(SETTINGS + SALT)  # left by a command that was killed
+    west.chmod(0o640)
+    with salt.kept_out(tmp_path):
+        assert east.read_text() == SETTINGS
+        west.write_text(SALT + SETTINGS.replace("\n\n", "\n"))
+    assert west.read_text() == SETTINGS
+    assert stat.S_IMODE(west.stat().st_mode) == 0o640
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["Pulumi.east.yaml", "Pulumi.west.yaml"]
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of its own whose tools were all built."""
+    monkeypatch.setattr(project, "ROOT", tmp_path)
+    monkeypatch.setattr(project, "PRIVATE", tmp_path / ".demo")
+    monkeypatch.setattr(tools, "is_built", lambda name: True)
+    monkeypatch.setattr(tools, "path", lambda name: tmp_path / "store" / name)
+    monkeypatch.delenv("PULUMI_STACK", raising=False)
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "pulumi-resource-kubernetes").touch()
+    (tmp_path / "Pulumi.yaml").write_text("name: proj\nruntime: python\n")
+    return tmp_path
+
+
+def test_the_environment_of_a_stack(clone: Path) -> None:
+    env = environment.variables({"PATH": "/usr/bin", "HOME": "/h"}, "east")
+    assert env["PATH"].split(":") == [
+        str(project.VENV / "bin"), str(tools.bin_dir()), "/usr/bin", "/usr/sbin", "/sbin",
+    ]  # fmt: skip
+    assert env["KUBECONFIG"] == f"{clone}/.demo/east/kubeconfig"
+    assert env["PULUMI_BACKEND_URL"] == f"file://{clone}/.demo/pulumi"
+    assert env["PULUMI_CONFIG_PASSPHRASE_FILE"] == f"{clone}/.demo/passphrase"
+    assert env["PULUMI_HOME"] == f"{clone}/.demo/pulumi-home"
+    assert environment.uses_own_secrets(env)
+    again = environment.variables(env, "east")
+    assert again == env
+
+
+def test_the_state_of_a_checkout_whose_path_holds_signs_is_named_as_a_url_has_it(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project, "PRIVATE", Path("/my demo/100%/.demo"))
+    assert project.state_url() == "file:///my%20demo/100%25/.demo/pulumi"
+
+
+def test_what_the_user_has_chosen_stays(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "is_built", lambda name: False)
+    users = {
+        "PULUMI_BACKEND_URL": "s3://bucket",
+        "PULUMI_CONFIG_PASSPHRASE": "",
+        "KUBECONFIG": "/h/.kube/mine",
+    }
+    env = environment.variables(users, "west")
+    assert env["PULUMI_BACKEND_URL"] == "s3://bucket"
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in env and "PULUMI_HOME" not in env
+    # Pulumi's own CLI downloads the one that its SDK asks for
+    assert "DEMO_KUBERNETES_PROVIDER" not in env
+    assert env["DEMO_USER_KUBECONFIG"] == "/h/.kube/mine"
+    assert not environment.uses_own_secrets(env)
+    environment.prepare(env)
+    assert [f.name for f in (clone / ".demo").iterdir()] == []
+
+
+def test_private_files_are_private_and_made_once(clone: Path) -> None:
+    env = environment.variables({}, "west")
+    environment.prepare(env)
+    file = clone / ".demo" / "passphrase"
+    first = file.read_text()
+    assert len(first.strip()) > 30
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    for folder in (clone / ".demo", clone / ".demo" / "pulumi", clone / ".demo" / "pulumi-home"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    environment.prepare(env)
+    assert file.read_text() == first
+    provider = "pulumi-resource-kubernetes"
+    (plugin,) = (clone / ".demo" / "pulumi-home" / "plugins").glob(
+        f"resource-kubernetes-v*/{provider}"
+    )
+    assert plugin.readlink() == clone / "store" / provider
+    assert plugin.parent.name == f"resource-kubernetes-v{environment.provider_release()}"
+
+
+def test_a_provider_of_an_earlier_release_stays_while_it_is_there(clone: Path) -> None:
+    """A state names the release that it was made with; Pulumi takes no other for it."""
+    provider = "pulumi-resource-kubernetes"
+    plugins = clone / ".demo" / "pulumi-home" / "plugins"
+    (clone / "kept").touch()
+    for version, build in (("4.1.0", clone / "kept"), ("4.2.0", clone / "gone")):
+        folder = plugins / f"resource-kubernetes-v{version}"
+        folder.mkdir(parents=True)
+        (folder / provider).symlink_to(build)
+    (plugins / "resource-kubernetes-v4.1.0.lastused").touch()  # as Pulumi does
+    environment.prepare(environment.variables({}, "west"))
+    links = {f.name.rpartition("-v")[2]: (f / provider).readlink() for f in plugins.glob("*/")}
+    present = clone / "store" / provider
+    assert links == {
+        "4.1.0": clone / "kept", "4.2.0": present, environment.provider_release(): present,
+    }  # fmt: skip
+
+
+def test_the_program_asks_for_the_provider_that_was_built(clone: Path) -> None:
+    release = environment.provider_release()
+    assert environment.variables({}, "west")["DEMO_KUBERNETES_PROVIDER"] == release
+
+
+def test_what_pulumi_logged_of_every_step_goes_and_does_not_come_again(clone: Path) -> None:
+    logs = clone / ".demo" / "pulumi-home" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "pulumi-1-up.log").write_text("of a former version")
+    environment.prepare(environment.variables({}, "west"))
+    assert logs.is_file()
+
+
+def test_the_selected_stack_is_read_from_pulumis_home(clone: Path) -> None:
+    env = environment.variables({})
+    assert selection.selected_stack(env) is None
+    assert env["KUBECONFIG"].endswith("/.demo/west/kubeconfig")
+    digest = subprocess.run(
+        ["sha1sum"], input=str(clone / "Pulumi.yaml"), capture_output=True, text=True, check=True
+    ).stdout.split()[0]
+    file = clone / ".demo" / "pulumi-home" / "workspaces" / f"proj-{digest}-workspace.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"stacks": {env["PULUMI_BACKEND_URL"]: "organization/proj/east"}}))
+    assert selection.selected_stack(env) == "east"
+    assert environment.variables({})["KUBECONFIG"].endswith("/.demo/east/kubeconfig")
+    assert selection.selected_stack({**env, "PULUMI_STACK": "organization/proj/north"}) == "north"
+    assert selection.selected_stack({**env, "PULUMI_BACKEND_URL": "s3://other"}) is None
+
+
+def test_the_stacks_are_those_with_settings(clone: Path) -> None:
+    for name in ("west", "east"):
+        (clone / f"Pulumi.{name}.yaml").write_text("")
+    assert selection.stacks() == ["east", "west"]

@@ -1,0 +1,66 @@
+"""Labs whose folder is gone are found by their first process and their cgroup, and ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localkube import cgroups, lab
+from localkube.spec import lab_cgroup
+from localkube.supervisord_config import supervisords
+from tests.support.checkout import eventually
+
+
+class Lab:
+    """A process with the command line of a lab's first one, and a cgroup of its own."""
+
+    def __init__(self, root: Path, cgroup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = root / ".demo" / "west" / "lab"
+        self.folder.mkdir(parents=True)
+        self.config = lab.config_file(self.folder)
+        self.config.touch()
+        self.cgroup = cgroup / lab_cgroup(self.folder).lstrip("/")
+        words = ["supervisor.supervisord", "--nodaemon", "--configuration", str(self.config)]
+        wait = "import time; time.sleep(60)"
+        self.process = subprocess.Popen([sys.executable, "-c", wait, *words])
+        eventually(lambda: (self.process.pid, self.config) in supervisords(), "it runs")
+
+    def is_ended(self) -> bool:
+        return self.process.poll() is not None
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    monkeypatch.setattr(cgroups, "hierarchies", lambda: [tmp_path / "cgroup"])
+    found = Lab(tmp_path / "checkout", tmp_path / "cgroup", monkeypatch)
+    found.cgroup.mkdir(parents=True)
+    yield found
+    found.process.kill()
+    found.process.wait()
+
+
+def test_a_lab_without_its_folder_is_ended(made: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lab.end_abandoned() == [] and not made.is_ended(), "its folder is there"
+    made.config.unlink()
+    kill = os.kill
+
+    def kill_and_reap(pid: int, number: int) -> None:
+        kill(pid, number)
+        made.process.wait()  # nobody but its parent, this test, reaps it
+
+    monkeypatch.setattr(lab.os, "kill", kill_and_reap)
+    assert lab.end_abandoned() == [made.folder]
+    assert made.is_ended()
+    assert not made.cgroup.exists() and not made.folder.exists()
+
+
+def test_a_supervisord_without_a_labs_cgroup_is_somebody_elses(made: Lab) -> None:
+    made.config.unlink()
+    made.cgroup.rmdir()
+    assert lab.end_abandoned() == []
+    assert not made.is_ended()
