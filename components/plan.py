@@ -11,7 +11,8 @@ import pulumi
 
 from components import backends, lint, secrets, waiting
 from components.application import taken
-from components.documents import sources
+from components.documents import schema, sources
+from components.documents.origin import ManifestError
 from components.entrance import NAMESPACE
 from components.envoy import naive
 from components.errors import DemoError
@@ -21,7 +22,7 @@ from components.lint.model import Place
 from components.profile import HttpProfile, http_profile
 from components.routes import Route, routes
 from components.section import ProfileError
-from components.settings import EDGE_CLUSTER, Platform, Settings, load
+from components.settings import EDGE_CLUSTER, Backend, Platform, Settings, load
 from components.tetrate import served
 from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
 from foundation.identity import KUBERNETES_NAMESPACES
@@ -77,7 +78,9 @@ def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
     # Clusters of others may have any namespace; those that the stack makes have none but these.
     unknown = isinstance(backend, backends.Standing)
     present = None if unknown else {*KUBERNETES_NAMESPACES, NAMESPACE}
-    documents = sources.load(settings.manifest, present)
+    # Only of its own clusters does the demo know the version.
+    later = None if settings.backend is Backend.LOCAL else _warn_of_version
+    documents = sources.load(settings.manifest, present, later)
     (profile, *more) = sources.load(settings.http_profile)
     if more:
         raise DemoError(
@@ -125,11 +128,15 @@ def read(settings: Settings, backend: backends.ClusterBackend) -> Plan:
         profile=parsed,
         secrets=[
             secrets.checked(document, sources.named(settings.online_banking_secret))
-            for document in sources.load(settings.online_banking_secret)
+            for document in sources.load(settings.online_banking_secret, None, later)
         ],
         backend=backend,
         platform_documents=_platform_documents(settings, profile),
     )
+
+
+def _warn_of_version(error: ManifestError) -> None:
+    pulumi.log.warn(f"Kubernetes {schema.version()} would refuse this: {error}")
 
 
 def _platform_documents(
