@@ -13,7 +13,8 @@ from components.application.exposed_application import exposed_application
 from components.application.objects import taken
 from components.backends import choice
 from components.backends.protocol import ClusterBackend, Standing
-from components.documents import sources, waiting
+from components.documents import schema, sources, waiting
+from components.documents.origin import ManifestError
 from components.envoy import naive
 from components.errors import DemoError
 from components.profile import lint
@@ -22,7 +23,7 @@ from components.profile.model import HttpProfile, http_profile
 from components.profile.section import ProfileError
 from components.routing.annotations import RouteError
 from components.routing.routes import Route, routes
-from components.settings.model import Platform, Settings, load
+from components.settings.model import Backend, Platform, Settings, load
 from components.tetrate import served
 from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
 from components.tls import secrets
@@ -80,7 +81,9 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
     # Clusters of others may have any namespace; those that the stack makes have none but these.
     unknown = isinstance(backend, Standing)
     present = None if unknown else {*KUBERNETES_NAMESPACES, GATEWAY_NAMESPACE}
-    documents = sources.load(settings.manifest, present)
+    # Only of its own clusters does the demo know the version.
+    later = None if settings.backend is Backend.LOCAL else _warn_of_version
+    documents = sources.load(settings.manifest, present, later)
     (profile, *more) = sources.load(settings.http_profile)
     if more:
         raise DemoError(
@@ -128,11 +131,15 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
         profile=parsed,
         secrets=[
             secrets.checked(document, sources.named(settings.online_banking_secret))
-            for document in sources.load(settings.online_banking_secret)
+            for document in sources.load(settings.online_banking_secret, None, later)
         ],
         backend=backend,
         platform_documents=_platform_documents(settings, profile),
     )
+
+
+def _warn_of_version(error: ManifestError) -> None:
+    pulumi.log.warn(f"Kubernetes {schema.version()} would refuse this: {error}")
 
 
 def _platform_documents(

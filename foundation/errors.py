@@ -5,6 +5,9 @@ Here because every other package rests on this one.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(Exception):
     """Something a person has to mend; shown by its text alone, without a traceback."""
@@ -16,3 +19,10 @@ class UsageError(UserError):
 
 class ToolMissing(UserError):
     """A tool is not there (yet); the text says how it is got."""
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Gives `, did you mean …?` where a known word is near, else nothing."""
+    near = {str(word).lower(): str(word) for word in known}
+    found = difflib.get_close_matches(given.lower(), near, n=1)
+    return f" (did you mean {near[found[0]]}?)" if found else ""

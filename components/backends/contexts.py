@@ -14,9 +14,9 @@ import yaml
 
 from components import kubectl
 from components.errors import DemoError
-from components.settings.values import did_you_mean
 from foundation import project
 from foundation.contract import USER_KUBECONFIG
+from foundation.errors import did_you_mean
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from components.backends.inventory import Item
 from components.backends.protocol import MadeCluster
 from components.backends.review import Seen, refusal
 from components.documents import sources
+from components.documents.origin import ManifestError
 from components.errors import DemoError
 from components.settings.exposure import Exposure
 from components.settings.model import Settings
@@ -93,9 +94,10 @@ class ExistingBackend:
 
     def _objects(self) -> Mapping[str, list[Item]]:
         settings = self._settings
-        found = sources.load(settings.online_banking_secret)
+        found = sources.load(settings.online_banking_secret, later=_said_before)
         secrets = [document["metadata"]["name"] for document in found]
-        return inventory.inventory(settings, sources.load(settings.manifest), secrets)
+        documents = sources.load(settings.manifest, later=_said_before)
+        return inventory.inventory(settings, documents, secrets)
 
     def _look(self, cluster: str, items: list[Item]) -> Seen:
         """Asks one cluster for all that the decision needs; never fails."""
@@ -124,6 +126,10 @@ def _there(kubeconfig: str, items: Iterable[Item]) -> list[Mapping[str, object]]
     given = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
     command = ("get", "--filename=-", "--ignore-not-found", "--output=json")
     return list(rights.documents(kubectl.ask(kubeconfig, *command, given=given)))
+
+
+def _said_before(error: ManifestError) -> None:
+    """Ignores what `components.plan` has warned of."""
 
 
 def _unknown() -> pulumi.Output[str]:

@@ -1,18 +1,16 @@
 """What an API server would refuse, refused before anything is changed.
 
-This is no schema of Kubernetes. It has what manifests are often wrong in: keys that occur twice in
-lists that server-side apply takes for maps, names, and values that are no text where text is
-needed.
+Here is what concerns a document as a whole, of whatever kind; `schema` looks at the fields of
+Kubernetes' own kinds.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from components.documents import fields, pods, workload
-from components.documents.origin import Read
+from components.documents import fields, pods, schema, selectors, workload
+from components.documents.origin import ManifestError, Read
 from foundation.identity import (
     Identity,
     custom_scopes,
@@ -21,27 +19,37 @@ from foundation.identity import (
     is_namespaced,
 )
 
-_PART = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN = re.compile(rf"(?=.{{1,253}}$){_PART}(\.{_PART})*")
 _NAME_GROUPS = {"", "apps", "batch", "autoscaling", "networking.k8s.io", "policy"}
 """API groups whose objects have names as DNS has them; roles, for one, may have others."""
 
+_LABEL_KINDS = {("", "Namespace"), ("", "Service"), ("apps", "StatefulSet")}
+"""Kinds whose objects have names that are one part of a DNS name."""
+
+_RESTART_POLICIES = {
+    **dict.fromkeys(("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"), ("Always",)),
+    **dict.fromkeys(("CronJob", "Job"), ("Never", "OnFailure")),
+}
+
 
 def checked(
-    found: Sequence[Read], namespaces: Collection[str] | None = None
+    found: Sequence[Read],
+    namespaces: Collection[str] | None = None,
+    later: Callable[[ManifestError], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the documents, their namespaces in one form. Raises ManifestError.
 
     A namespace that is empty, or that the kind does not have, is left out, as an API server does.
     `namespaces` are those that the clusters have beside the manifest's, None if that is unknown.
+    `later` takes what a server of another version may take; without it that is refused.
     """
+    later = later or _raise
     for read in found:
         _check_metadata(read)
     scopes = custom_scopes(read.document for read in found)
     seen: dict[Identity, Read] = {}
     result = []
     for read in found:
-        _check(read)
+        _check(read, later)
         identity = identity_of(read.document, scopes)
         first = seen.setdefault(identity, read)
         if first is not read:
@@ -54,6 +62,10 @@ def checked(
         for identity, read in seen.items():
             _check_namespace(identity.namespace, {"", *own, *namespaces}, read)
     return result
+
+
+def _raise(error: ManifestError) -> None:
+    raise error
 
 
 def _check_namespace(namespace: str, present: Collection[str], read: Read) -> None:
@@ -86,75 +98,38 @@ def _check_metadata(read: Read) -> None:
     namespace = metadata.get("namespace")
     if namespace is not None:
         fields.text(namespace, "metadata.namespace", read.refusal)
-        if namespace and not fields.LABEL.fullmatch(namespace):
-            raise read.refusal(fields.no_label("metadata.namespace", namespace))
+        if namespace:
+            fields.label(namespace, "metadata.namespace", read.refusal)
     fields.labels(metadata.get("labels"), "metadata.labels", read.refusal)
-    fields.texts(metadata.get("annotations"), "metadata.annotations", read.refusal)
+    fields.annotation_texts(metadata.get("annotations"), "metadata.annotations", read.refusal)
 
 
-def _check(read: Read) -> None:
+def _check(read: Read, later: Callable[[ManifestError], None]) -> None:
     document, refuse = read.document, read.refusal
     group, kind = group_of(document), document["kind"]
     name = document["metadata"]["name"]
-    if (group, kind) in (("", "Namespace"), ("", "Service")):
-        if not fields.LABEL.fullmatch(name):
-            raise refuse(fields.no_label("metadata.name", name))
-    elif group in _NAME_GROUPS and not _SUBDOMAIN.fullmatch(name):
-        raise refuse(
-            f"has the metadata.name '{name}'; use small letters, digits, '-' and '.', at most 253"
-        )
-    if group == "" and kind == "Service":
-        _check_service(document, refuse)
-    elif group == "" and kind == "ConfigMap":
-        fields.texts(document.get("data"), "data", refuse)
-        fields.base64_values(document.get("binaryData"), "binaryData", refuse)
-    elif group == "" and kind == "Secret":
-        fields.texts(document.get("stringData"), "stringData", refuse)
-        fields.base64_values(document.get("data"), "data", refuse)
-    elif group == "" and kind == "ServiceAccount":
-        for _ in fields.entries(document.get("secrets"), "secrets", ("name",), refuse):
-            pass
-    spec = document.get("spec")
-    selector = spec.get("selector") if isinstance(spec, dict) else None
-    if group in ("apps", "batch", "policy") and selector is not None:
-        labels = fields.mapping(selector, "spec.selector", refuse).get("matchLabels")
-        fields.labels(labels, "spec.selector.matchLabels", refuse)
+    if (group, kind) in _LABEL_KINDS:
+        fields.label(name, "metadata.name", refuse)
+    elif group in _NAME_GROUPS:
+        fields.subdomain(name, "metadata.name", refuse)
+    if not schema.check(document, refuse, lambda what: later(refuse(what))):
+        return
     for path, template in workload.templates(document):
-        pods.check(template, path, refuse)
+        spec = document.get("spec") or {}
+        claims = [_name(each) for each in spec.get("volumeClaimTemplates") or () if each]
+        pods.check_volumes(template["spec"], f"{path}spec.", claims, refuse)
+        if kind in _RESTART_POLICIES:
+            _check_restarts(kind, template["spec"], f"{path}spec.restartPolicy", refuse)
         if group == "apps":
-            _check_selector(document, template, path, refuse)
+            selectors.check(spec.get("selector"), template, path, refuse)
 
 
-def _check_selector(
-    document: Mapping[str, Any], template: Mapping[str, Any], path: str, refuse: fields.Refuse
-) -> None:
-    """Check that a workload selects its own pods, which Kubernetes wants of all in group apps."""
-    selector = document["spec"].get("selector")
-    if not selector:
-        raise refuse("has no spec.selector; add it, with the labels of its pods in matchLabels")
-    wanted = selector.get("matchLabels") or {}
-    labels = (template.get("metadata") or {}).get("labels") or {}
-    for key, value in wanted.items():
-        if labels.get(key) != value:
-            raise refuse(
-                f"has in spec.selector.matchLabels.{key} {fields.shown(value)}, and in "
-                f"{path}metadata.labels.{key} {fields.shown(labels.get(key))}; make them equal"
-            )
+def _name(document: Mapping[str, Any]) -> str:
+    return str((document.get("metadata") or {}).get("name"))
 
 
-def _check_service(document: Mapping[str, Any], refuse: fields.Refuse) -> None:
-    spec = fields.mapping(document.get("spec"), "spec", refuse)
-    fields.labels(spec.get("selector"), "spec.selector", refuse)
-    names: dict[str, str] = {}
-    ports = list(fields.entries(spec.get("ports"), "spec.ports", ("port", "protocol"), refuse))
-    for path, port in ports:
-        fields.port(port.get("port"), f"{path}.port", refuse)
-        fields.target(port.get("targetPort") or None, f"{path}.targetPort", refuse)
-        name = port.get("name")
-        fields.optional_text(name, f"{path}.name", refuse)
-        if name and not fields.LABEL.fullmatch(name):
-            raise refuse(fields.no_label(f"{path}.name", name))
-        if not name and len(ports) > 1:
-            raise refuse(f"has no {path}.name, which each of several ports needs; add it")
-        if name and names.setdefault(name, path) is not path:
-            raise refuse(f"has name {name} twice: {names[name]} and {path}; keep one")
+def _check_restarts(kind: str, spec: Mapping[str, Any], path: str, refuse: fields.Refuse) -> None:
+    allowed = _RESTART_POLICIES[kind]
+    given = spec.get("restartPolicy") or "Always"
+    if given not in allowed:
+        raise refuse(f"has in {path} {given}; a {kind} needs {' or '.join(allowed)}")

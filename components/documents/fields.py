@@ -15,6 +15,13 @@ from typing import Any
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A name that is one part of a DNS name: RFC 1123."""
 
+_PART = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = re.compile(rf"(?=.{{1,253}}$){_PART}(\.{_PART})*")
+_KEY = re.compile(
+    rf"((?=[^/]{{1,253}}/){_PART}(\.{_PART})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
+)
+_DATA_KEY = re.compile(r"(?!\.\.)(?!\.$)[-._a-zA-Z0-9]{1,253}")
+HIGHEST_PORT = 65535
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DEFAULTS = {"protocol": "TCP"}
@@ -66,11 +73,27 @@ def texts(value: Any, path: str, refuse: Refuse) -> None:
 def labels(value: Any, path: str, refuse: Refuse) -> None:
     """Check labels, or a selector of them: texts of the signs that Kubernetes takes."""
     texts(value, path, refuse)
+    _keys(value, path, refuse)
     for key, each in mapping(value, path, refuse).items():
         if each and not _LABEL_VALUE.fullmatch(each):
             raise refuse(
                 f"has in {path}.{key} {shown(each)}; use letters, digits, '-', '_' and '.', "
                 "at most 63"
+            )
+
+
+def annotation_texts(value: Any, path: str, refuse: Refuse) -> None:
+    """Check annotations: texts behind keys that Kubernetes takes."""
+    texts(value, path, refuse)
+    _keys(value, path, refuse, str.lower)
+
+
+def _keys(value: Any, path: str, refuse: Refuse, form: Callable[[str], str] = str) -> None:
+    for key in mapping(value, path, refuse):
+        if not _KEY.fullmatch(form(key)):
+            raise refuse(
+                f"has in {path} the key {shown(key)}; use letters, digits, '-', '_' and '.', at "
+                "most 63, behind a domain and '/' if need be"
             )
 
 
@@ -86,28 +109,13 @@ def text(value: Any, path: str, refuse: Refuse) -> None:
         raise refuse(f"has in {path} no text but {shown(value)}; put it in quotes")
 
 
-def base64_values(value: Any, path: str, refuse: Refuse) -> None:
-    """Check a mapping of values in base64, which may have line ends."""
-    for key, each in mapping(value, path, refuse).items():
-        optional_text(each, f"{path}.{key}", refuse)
-        try:
-            base64.b64decode(re.sub("[\r\n]", "", each or ""), validate=True)
-        except (binascii.Error, ValueError):
-            raise refuse(f"has in {path}.{key} no base64; encode it, or use stringData") from None
-
-
-def port(value: Any, path: str, refuse: Refuse) -> None:
-    """Check the number of a port."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 65536:
-        raise refuse(f"has in {path} no port number from 1 to 65535 but {shown(value)}")
-
-
-def target(value: Any, path: str, refuse: Refuse) -> None:
-    """Check a port that may be given by number or by name."""
-    if isinstance(value, str):
-        port_name(value, path, refuse)
-    elif value is not None:
-        port(value, path, refuse)
+def base64_text(value: Any, path: str, refuse: Refuse) -> None:
+    """Check a value in base64, which may have line ends."""
+    text(value, path, refuse)
+    try:
+        base64.b64decode(re.sub("[\r\n]", "", value), validate=True)
+    except (binascii.Error, ValueError):
+        raise refuse(f"has in {path} no base64; encode it, or use stringData") from None
 
 
 def port_name(value: Any, path: str, refuse: Refuse) -> None:
@@ -121,9 +129,24 @@ def port_name(value: Any, path: str, refuse: Refuse) -> None:
         )
 
 
-def no_label(path: str, value: object) -> str:
-    """Return what is wrong with a name that is not one part of a DNS name."""
-    return f"has in {path} {shown(value)}; use small letters, digits and '-', at most 63"
+def label(value: Any, path: str, refuse: Refuse) -> None:
+    """Check a name that is one part of a DNS name."""
+    if not isinstance(value, str) or not LABEL.fullmatch(value):
+        raise refuse(f"has in {path} {shown(value)}; use small letters, digits and '-', at most 63")
+
+
+def subdomain(value: str, path: str, refuse: Refuse) -> None:
+    """Check a name as DNS has it: RFC 1123."""
+    if not _SUBDOMAIN.fullmatch(value):
+        raise refuse(
+            f"has in {path} {shown(value)}; use small letters, digits, '-' and '.', at most 253"
+        )
+
+
+def data_key(key: str, path: str, refuse: Refuse) -> None:
+    """Check a key of a ConfigMap or a Secret, which may become the name of a file."""
+    if not _DATA_KEY.fullmatch(key):
+        raise refuse(f"has the key {path}; use letters, digits, '-', '_' and '.', at most 253")
 
 
 def shown(value: object) -> str:

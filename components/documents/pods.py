@@ -1,84 +1,120 @@
-"""Pods and pod templates that an API server would refuse."""
+"""Pods and pod templates that an API server would refuse.
+
+The types of all fields have been checked before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from components.documents import fields
+from components.documents import fields, quantity
 
-_POD_LISTS = {
-    "containers": ("name",),
-    "initContainers": ("name",),
-    "ephemeralContainers": ("name",),
-    "volumes": ("name",),
-    "imagePullSecrets": ("name",),
-    "resourceClaims": ("name",),
-    "schedulingGates": ("name",),
-    "hostAliases": ("ip",),
-    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
-}
+Given = Mapping[str, Any]
+
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
-_CONTAINER_LISTS = {
-    "ports": ("containerPort", "protocol"),
-    "env": ("name",),
-    "volumeMounts": ("mountPath",),
-    "volumeDevices": ("devicePath",),
+_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+_VARIABLE = re.compile(r"[ -<>-~]+")
+"""Name of an environment variable: printable ASCII signs but for `=`."""
+
+
+def check_volumes(spec: Given, path: str, claims: Collection[str], refuse: fields.Refuse) -> None:
+    """Check that each volume that a container mounts is there.
+
+    `claims` are the names of a StatefulSet's claim templates, of which each is a volume.
+    """
+    volumes = {each.get("name") for each in spec.get("volumes") or ()} | set(claims)
+    for where, container in _containers(spec, path):
+        for field in ("volumeMounts", "volumeDevices"):
+            for number, mount in enumerate(container.get(field) or ()):
+                if mount.get("name") not in volumes:
+                    raise refuse(
+                        f"has in {where}.{field}[{number}].name {fields.shown(mount.get('name'))}, "
+                        f"which is not in {path}volumes; add the volume, or correct the name"
+                    )
+
+
+def _containers(spec: Given, path: str) -> Iterator[tuple[str, Given]]:
+    for field in _CONTAINERS:
+        for number, container in enumerate(spec.get(field) or ()):
+            yield f"{path}{field}[{number}]", container
+
+
+def _pod(spec: Given, path: str, refuse: fields.Refuse) -> None:
+    for number, volume in enumerate(spec.get("volumes") or ()):
+        fields.label(volume.get("name"), f"{path}volumes[{number}].name", refuse)
+    names: dict[str, str] = {}
+    for where, container in _containers(spec, path):
+        name = container.get("name")
+        if name and names.setdefault(name, where) is not where:
+            raise refuse(f"has name {name} twice: {names[name]} and {where}; keep one")
+
+
+def _container(container: Given, path: str, refuse: fields.Refuse) -> None:
+    if container.get("name"):
+        fields.label(container["name"], f"{path}name", refuse)
+    ports: dict[str, str] = {}
+    for number, port in enumerate(container.get("ports") or ()):
+        where = f"{path}ports[{number}]"
+        if (name := port.get("name")) and ports.setdefault(name, where) is not where:
+            raise refuse(f"has name {name} twice: {ports[name]} and {where}; keep one")
+    for probe in ("livenessProbe", "startupProbe"):
+        threshold = (container.get(probe) or {}).get("successThreshold")
+        if threshold not in (None, 0, 1):
+            raise refuse(f"has in {path}{probe}.successThreshold {threshold}; use 1")
+    _resources(container.get("resources") or {}, f"{path}resources.", refuse)
+
+
+def _resources(given: Given, path: str, refuse: fields.Refuse) -> None:
+    amounts: dict[str, dict[str, int]] = {}
+    for field in ("limits", "requests"):
+        amounts[field] = {}
+        for name, value in (given.get(field) or {}).items():
+            if "/" not in name and name not in _RESOURCES and not name.startswith("hugepages-"):
+                known = ", ".join(_RESOURCES)
+                raise refuse(f"has the unknown resource {path}{field}.{name}; use one of {known}")
+            amount = amounts[field][name] = quantity.amount(value)
+            if amount < 0:
+                raise refuse(f"has in {path}{field}.{name} {fields.shown(value)}; use 0 or more")
+    for name, wanted in amounts["requests"].items():
+        limit = amounts["limits"].get(name)
+        if limit is not None and wanted > limit:
+            raise refuse(
+                f"has in {path}requests.{name} more than in {path}limits.{name}; raise the limit, "
+                "or request less"
+            )
+
+
+def _variable(variable: Given, path: str, refuse: fields.Refuse) -> None:
+    name = variable.get("name") or ""
+    if name and not _VARIABLE.fullmatch(name):
+        raise refuse(f"has in {path}name {fields.shown(name)}; use printable ASCII without '='")
+
+
+def _mount(mount: Given, path: str, refuse: fields.Refuse) -> None:
+    below = mount.get("subPath") or ""
+    if below.startswith("/") or ".." in below.split("/"):
+        raise refuse(
+            f"has in {path}subPath {fields.shown(below)}; use a relative path without '..'"
+        )
+
+
+def _toleration(toleration: Given, path: str, refuse: fields.Refuse) -> None:
+    operator = toleration.get("operator") or "Equal"
+    if not toleration.get("key") and operator != "Exists":
+        raise refuse(f"has no {path}key, which only operator Exists does without; add it")
+    if operator == "Exists" and toleration.get("value"):
+        raise refuse(f"has a {path}value beside operator Exists; remove it")
+    if toleration.get("tolerationSeconds") is not None and toleration.get("effect") != "NoExecute":
+        raise refuse(f"has {path}tolerationSeconds, which only effect NoExecute has; remove it")
+
+
+FURTHER: Mapping[str, Callable[[Given, str, fields.Refuse], None]] = {
+    "core.v1.Container": _container,
+    "core.v1.EnvVar": _variable,
+    "core.v1.PodSpec": _pod,
+    "core.v1.Toleration": _toleration,
+    "core.v1.VolumeMount": _mount,
 }
-"""Lists that server-side apply takes for maps, and their keys.
-
-Source: x-kubernetes-list-map-keys in api/openapi-spec/swagger.json of k8s.io/kubernetes v1.37.1.
-"""
-
-
-def check(template: Mapping[str, Any], path: str, refuse: fields.Refuse) -> None:
-    """Check a pod or a template of one; `path` is its own, with a dot at the end."""
-    metadata = fields.mapping(template.get("metadata"), f"{path}metadata", refuse)
-    fields.labels(metadata.get("labels"), f"{path}metadata.labels", refuse)
-    fields.texts(metadata.get("annotations"), f"{path}metadata.annotations", refuse)
-    spec = fields.mapping(template.get("spec"), f"{path}spec", refuse)
-    fields.texts(spec.get("nodeSelector"), f"{path}spec.nodeSelector", refuse)
-    found = {
-        field: list(fields.entries(spec.get(field), f"{path}spec.{field}", keys, refuse))
-        for field, keys in _POD_LISTS.items()
-    }
-    for where, volume in found["volumes"]:
-        if not isinstance(volume.get("name"), str) or not fields.LABEL.fullmatch(volume["name"]):
-            raise refuse(fields.no_label(f"{where}.name", volume.get("name")))
-    containers: dict[str, str] = {}
-    for where, container in (pair for field in _CONTAINERS for pair in found[field]):
-        _check_container(container, where, refuse)
-        name = container["name"]
-        if containers.setdefault(name, where) is not where:
-            raise refuse(f"has name {name} twice: {containers[name]} and {where}; keep one")
-
-
-def _check_container(container: Mapping[str, Any], path: str, refuse: fields.Refuse) -> None:
-    name = container.get("name")
-    if not isinstance(name, str) or not fields.LABEL.fullmatch(name):
-        raise refuse(fields.no_label(f"{path}.name", name))
-    for field in ("image", "restartPolicy", "imagePullPolicy", "workingDir"):
-        fields.optional_text(container.get(field), f"{path}.{field}", refuse)
-    for field in ("command", "args"):
-        for number, each in enumerate(
-            fields.items(container.get(field), f"{path}.{field}", refuse)
-        ):
-            fields.optional_text(each, f"{path}.{field}[{number}]", refuse)
-    for field, keys in _CONTAINER_LISTS.items():
-        for where, entry in fields.entries(container.get(field), f"{path}.{field}", keys, refuse):
-            if field == "env":
-                fields.text(entry.get("name"), f"{where}.name", refuse)
-                fields.optional_text(entry.get("value"), f"{where}.value", refuse)
-            elif field == "volumeMounts":
-                fields.text(entry.get("name"), f"{where}.name", refuse)
-                fields.text(entry.get("mountPath"), f"{where}.mountPath", refuse)
-            elif field == "ports":
-                fields.port(entry.get("containerPort"), f"{where}.containerPort", refuse)
-                fields.port_name(entry.get("name"), f"{where}.name", refuse)
-    for field in ("readinessProbe", "livenessProbe", "startupProbe"):
-        probe = fields.mapping(container.get(field), f"{path}.{field}", refuse)
-        for action in ("httpGet", "tcpSocket"):
-            asked = fields.mapping(probe.get(action), f"{path}.{field}.{action}", refuse)
-            if asked:
-                fields.target(asked.get("port") or 0, f"{path}.{field}.{action}.port", refuse)
-            fields.optional_text(asked.get("path"), f"{path}.{field}.{action}.path", refuse)
+"""What is looked at in an object of a type, beside the tables of `rules.py`."""

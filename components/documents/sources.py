@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +29,23 @@ _KUSTOMIZE_SECONDS = 120
 
 
 def load(
-    sources: Path | Sequence[Path], namespaces: Collection[str] | None = None
+    sources: Path | Sequence[Path],
+    namespaces: Collection[str] | None = None,
+    later: Callable[[ManifestError], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the objects of a manifest, in their order; those of a list stand for the list.
 
     Each has text for apiVersion, kind and metadata.name, and no metadata.namespace that is empty
     or without effect. `namespaces` are those that the clusters have beside the manifest's; with
-    them an object in any other is refused. Raises ManifestError, which names the file and the
-    document, counted from 1.
+    them an object in any other is refused. `later` takes what an API server of another version may
+    take, such as an unknown field; without it that is refused. Raises ManifestError, which names
+    the file and the document, counted from 1.
     """
     paths = [sources] if isinstance(sources, Path) else sources
     found = [each for path in paths for each in _read(path)]
     if not found:
         raise ManifestError(f"{named(sources)} holds no Kubernetes object")
-    return checks.checked(found, namespaces)
+    return checks.checked(found, namespaces, later)
 
 
 def named(sources: Path | Sequence[Path]) -> str:

@@ -26,9 +26,10 @@ from components.routing.targets import (
 from components.settings import existing, gke
 from components.settings.existing import ExistingSettings
 from components.settings.gke import GkeSettings
-from components.settings.values import SettingsError, Values, did_you_mean
+from components.settings.values import SettingsError, Values
 from foundation import quick_yaml
 from foundation.contract import EDGE_CLUSTER
+from foundation.errors import did_you_mean
 
 MAX_APPLICATION_CLUSTERS = 13
 """The address plan of backend local has room for fourteen clusters, one of them the edge's."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
 from components.errors import DemoError
+from foundation.errors import did_you_mean
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -118,10 +118,3 @@ class Values:
                 key, given, f"there is no such file in {root}; name one that is there"
             )
         return path
-
-
-def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """Gives `, did you mean …?` where a known word is near, else nothing."""
-    near = {str(word).lower(): str(word) for word in known}
-    found = difflib.get_close_matches(given.lower(), near, n=1)
-    return f" (did you mean {near[found[0]]}?)" if found else ""

@@ -19,14 +19,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from toolchain import tools
 
-_RESOURCES = {
-    "ConfigMap": "api/v1/namespaces/default/configmaps",
-    "CronJob": "apis/batch/v1/namespaces/default/cronjobs",
-    "Deployment": "apis/apps/v1/namespaces/default/deployments",
-    "Pod": "api/v1/namespaces/default/pods",
-    "Secret": "api/v1/namespaces/default/secrets",
-    "Service": "api/v1/namespaces/default/services",
-}
 _TOKEN = "a-token-of-the-test"
 _START_SECONDS = 60
 
@@ -37,6 +29,7 @@ class ApiServer:
     def __init__(self, port: int, authority: Path) -> None:
         context = ssl.create_default_context(cafile=authority)
         self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=context)
+        self._paths: dict[str, dict[str, str]] = {}
 
     def is_ready(self) -> bool:
         """Tell whether the server serves and has its namespace `default`."""
@@ -54,16 +47,32 @@ class ApiServer:
 
     def refusal(self, document: Mapping[str, Any]) -> str:
         """Return why a server-side apply of the document is refused; empty if it is not."""
+        version = document["apiVersion"]
+        if version not in self._paths:
+            self._paths[version] = self._served(version)
         name = quote(document["metadata"]["name"], safe="")
-        path = f"/{_RESOURCES[document['kind']]}/{name}?dryRun=All&fieldManager=test"
+        path = f"{self._paths[version][document['kind']]}/{name}?dryRun=All&fieldManager=test"
         status, body = self._ask("PATCH", path, json.dumps(document))
         return "" if status in (200, 201) else str(json.loads(body)["message"])
 
-    def _ask(self, method: str, path: str, body: str | None) -> tuple[int, bytes]:
-        headers = {
-            "Authorization": f"Bearer {_TOKEN}",
-            "Content-Type": "application/apply-patch+yaml",
+    def openapi(self) -> dict[str, Any]:
+        """Return what the server publishes of its kinds."""
+        return dict(json.loads(self._ask("GET", "/openapi/v2", None)[1]))
+
+    def _served(self, version: str) -> dict[str, str]:
+        """Return the paths of the kinds that an API version has, those of namespace `default`."""
+        base = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        found = json.loads(self._ask("GET", base, None)[1])["resources"]
+        return {
+            each["kind"]: f"{base}{'/namespaces/default' * each['namespaced']}/{each['name']}"
+            for each in found
+            if "/" not in each["name"]
         }
+
+    def _ask(self, method: str, path: str, body: str | None) -> tuple[int, bytes]:
+        headers = {"Authorization": f"Bearer {_TOKEN}"}
+        if body is not None:
+            headers["Content-Type"] = "application/apply-patch+yaml"
         self._connection.request(method, path, body, headers)
         answer = self._connection.getresponse()
         return answer.status, answer.read()
@@ -102,6 +111,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
         f"--cert-dir={folder}/certificates",
         f"--token-auth-file={folder}/tokens.csv",
         "--authorization-mode=RBAC",
+        "--allow-privileged",
         "--disable-admission-plugins=ServiceAccount",
         "--service-cluster-ip-range=10.0.0.0/24",
         "--service-account-issuer=https://kubernetes.default.svc",

@@ -22,6 +22,7 @@ PACKAGES = (
     "components",
     "drills",
     "foundation",
+    "launcher",
     "localkube",
     "policies",
     "preview",

@@ -12,7 +12,7 @@ from pulumi.dynamic import Config, ConfigureRequest, ResourceProvider
 from foundation import project, pulumi_process
 from foundation.errors import UserError
 
-PACKAGES = ("components", "foundation", "localkube", "toolchain")
+PACKAGES = ("components", "foundation", "launcher", "localkube", "toolchain")
 
 
 def providers() -> list[type[ResourceProvider]]:

@@ -22,7 +22,10 @@ from foundation.project import ROOT
 from toolchain import tools
 
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: bank}\n"
-SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: bank}\n"
+SERVICE = (
+    "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: bank}\n"
+    "spec: {ports: [{port: 80}]}\n"
+)
 
 
 def manifest(folder: Path, text: str) -> Path:
@@ -242,7 +245,7 @@ PORT = {"containerPort": 80}
         (pod(name="C"), r"spec\.containers\[0\]\.name 'C'"),
         (config("{a: 5}"), r"data\.a no text but 5; put it in quotes"),
         (config("[]"), r"data no mapping but \[\]"),
-        (config("{}").replace("name: a", "name: A"), r"the metadata\.name 'A'"),
+        (config("{}").replace("name: a", "name: A"), r"in metadata\.name 'A'"),
         (
             config("{}").replace("name: a", "name: a, labels: {a: 5}"),
             r"metadata\.labels\.a no text",

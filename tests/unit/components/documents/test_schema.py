@@ -1,0 +1,169 @@
+"""Fields of Kubernetes' own kinds: what an API server would refuse is refused, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.documents import quantity, rules, schema
+from components.documents.origin import ManifestError
+from components.documents.sources import load
+from tests.support import corpus
+from toolchain import tools
+
+FREE = {"annotations", "binaryData", "capacity", "data", "default", "defaultRequest", "hard"}
+FREE |= {"labels", "limits", "matchLabels", "max", "nodeSelector", "parameters", "properties"}
+FREE |= {"requests", "selector", "stringData", "volumeAttributes"}
+"""Fields whose mappings have keys of the user's own; `selector` is one in a Service."""
+
+ANYTHING = {"additionalProperties", "default", "enum", "items", "status"}
+"""Fields of a CustomResourceDefinition that take any value."""
+
+KNOWN = [each for each in corpus.documents() if each["apiVersion"] != corpus.CUSTOM]
+
+
+def read(folder: Path, document: object, **more: Any) -> dict[str, Any]:
+    file = folder / "own.json"
+    file.write_text(json.dumps(document))
+    (found,) = load(file, **more)
+    return found
+
+
+def steps(value: Any, path: str = "") -> list[tuple[Any, Any, str]]:
+    """Return every mapping or list with each of its keys and the path of what is there."""
+    found: list[tuple[Any, Any, str]] = []
+    if isinstance(value, dict):
+        for key, each in value.items():
+            where = f"{path}.{key}" if path else key
+            found += [(value, key, where), *steps(each, where)]
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            found += [(value, number, f"{path}[{number}]"), *steps(each, f"{path}[{number}]")]
+    return found
+
+
+def names(path: str) -> list[str]:
+    return [name.partition("[")[0] for name in path.split(".")]
+
+
+def is_any(path: str) -> bool:
+    """Tell whether a field, or one that it is in, takes any value."""
+    return path.startswith("spec.versions") and bool(ANYTHING & set(names(path)))
+
+
+def test_whole_documents_are_taken_as_they_are() -> None:
+    assert load(corpus.KINDS) == corpus.documents()
+
+
+@pytest.mark.parametrize("change", corpus.changes("refused.yaml"), ids=str)
+def test_what_a_server_refuses_is_refused_with_its_field(
+    change: corpus.Change, tmp_path: Path
+) -> None:
+    with pytest.raises(ManifestError) as refusal:
+        read(tmp_path, change.document)
+    said = str(refusal.value)
+    assert f"own.json, document 1 ({change.document['kind']} " in said
+    assert change.says in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("change", corpus.changes("taken.yaml"), ids=str)
+def test_what_a_server_takes_is_taken(change: corpus.Change, tmp_path: Path) -> None:
+    read(tmp_path, change.document)
+
+
+@pytest.mark.parametrize("document", KNOWN, ids=lambda each: each["kind"])
+def test_a_field_that_does_not_exist_is_refused_wherever_it_is(
+    tmp_path: Path, document: dict[str, Any]
+) -> None:
+    holders = [("", document)]
+    for holder, key, path in steps(document):
+        if isinstance(holder[key], dict) and names(path)[-1] not in FREE and not is_any(path):
+            holders.append((f"{path}.", holder[key]))
+    for path, holder in holders:
+        holder["noSuchField"] = 1
+        with pytest.raises(ManifestError) as refusal:
+            read(tmp_path, document)
+        assert f"unknown field {path}noSuchField" in str(refusal.value)
+        del holder["noSuchField"]
+
+
+@pytest.mark.parametrize("document", KNOWN, ids=lambda each: each["kind"])
+def test_a_value_that_no_field_can_have_is_refused_wherever_it_is(
+    tmp_path: Path, document: dict[str, Any]
+) -> None:
+    for holder, key, path in steps(document):
+        if path in ("apiVersion", "kind", "metadata", "metadata.name") or is_any(path):
+            continue
+        kept, holder[key] = holder[key], [[]]
+        with pytest.raises(ManifestError) as refusal:
+            read(tmp_path, document)
+        assert path in str(refusal.value)
+        holder[key] = kept
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["template", "spec", "containers", "a"]), inner, max_size=3
+        )
+    ),
+)
+
+
+@given(st.sampled_from(["Deployment", "Pod", "CronJob", "Rollout"]), ANY)
+def test_kinds_that_no_schema_has_pass_as_they_are(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, spec: Any
+) -> None:
+    document = {
+        "apiVersion": "example.com/v1",
+        "kind": kind,
+        "metadata": {"name": "a"},
+        "spec": spec,
+    }
+    assert read(tmp_path_factory.getbasetemp(), document) == document
+
+
+def test_what_another_version_may_take_is_told_and_not_refused(tmp_path: Path) -> None:
+    (change, *_) = corpus.changes("refused.yaml")
+    changed = change.document
+    changed["spec"]["strategy"]["type"] = "Gradual"
+    del changed["spec"]["template"]["spec"]["containers"][0]["image"]
+    told: list[ManifestError] = []
+    assert read(tmp_path, changed, later=told.append) == changed
+    assert len(told) == 3
+    for wanted in ("field spec.replcas", "strategy.type 'Gradual'", "containers[0].image; add"):
+        assert any(wanted in str(each) for each in told)
+    changed["spec"]["replicas"] = "2"
+    with pytest.raises(ManifestError, match=r"spec\.replicas no whole number but '2'"):
+        read(tmp_path, changed, later=told.append)
+
+
+def test_the_schema_is_of_the_kubernetes_that_is_built() -> None:
+    assert tools.version("kubernetes").startswith(f"v{schema.version()}.")
+
+
+def test_each_rule_is_of_a_field_that_the_schema_has() -> None:
+    types = json.loads(schema.FILE.read_text())["types"]
+    tables = (rules.REQUIRED, rules.NEEDED, rules.EXCLUSIVE, rules.CHOICES, rules.RANGES)
+    for table in (*tables, rules.PERCENTAGES, rules.SUBDOMAINS, rules.LABELS):
+        for name, named in table.items():
+            assert set(named) <= types[name].keys(), name
+    for name, field in rules.PORT_NAMES.items():
+        assert field in types[name]
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["", "m", "k", "Ki", "e3", "E-2", "Gi", "n"]))
+def test_quantities_are_compared_by_what_they_amount_to(number: int, unit: str) -> None:
+    assert quantity.is_quantity(f"{number}{unit}")
+    assert quantity.amount(f"{number}{unit}") * 2 == quantity.amount(f"{2 * number}{unit}")
+    assert quantity.amount("1Ki") == quantity.amount("1.024k") == quantity.amount(1024)
+    assert quantity.amount("-.5") == -quantity.amount("500m") < 0 < quantity.amount("0.1n")
+    assert not quantity.is_quantity(f"{number} {unit}x")
