@@ -12,7 +12,7 @@ from components.envoy.server import READY_PATH
 
 IMAGE = "docker.io/envoyproxy/envoy:v1.40.0"
 
-#: Annotation on the pod template that rolls the pods when the configuration changes.
+#: Annotation on the pod template that rolls the pods when what they are started with changes.
 CHECKSUM_ANNOTATION = "resiliency.demo/config-checksum"
 
 #: Seconds after which a pod that still drains is killed.
@@ -28,8 +28,8 @@ class EnvoyPods:
 
     `name` is the Deployment's name (`gateway` in every cluster, on the edge as well).
     `config_map` and `mesh_secret` are names of objects in `namespace`; `certificates` are Secrets
-    of type kubernetes.io/tls for clients (edge only). `checksum` is `common.checksum` of the
-    ConfigMap's data.
+    of type kubernetes.io/tls for clients (edge only). `checksum` is `common.checksum` of what the
+    pods are started with.
     """
 
     name: str
@@ -53,8 +53,8 @@ class EnvoyPods:
 def envoy_deployment(pods: EnvoyPods) -> dict[str, Any]:
     """Gives the Deployment (apps/v1): surge, probes, graceful drain, hardened container.
 
-    A new configuration brings up a whole second set at the edge, so that a switch of the mode
-    takes one start; gateways are replaced one by one. No pod ends before its successor is ready.
+    A new bootstrap brings up a whole second set at the edge, so that it takes one start; gateways
+    are replaced one by one. No pod ends before its successor is ready.
     """
     return {
         "apiVersion": "apps/v1",
@@ -83,6 +83,11 @@ def envoy_deployment(pods: EnvoyPods) -> dict[str, Any]:
             },
         },
     }
+
+
+def selector(pods: EnvoyPods) -> str:
+    """Return the label selector of the pods, as kubectl takes it."""
+    return f"{_APP_LABEL}={pods.name}"
 
 
 def envoy_service(
