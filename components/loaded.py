@@ -35,6 +35,12 @@ REFUSED_AFTER = 2
 
 _PAUSE = 0.5
 
+_DUMP = "goo.gle/debug"
+"""Begin of the text form of a message, as protobuf prints it for debugging."""
+
+_SHOWN = 500
+"""Longest reason that is shown, in characters: Envoy repeats the file that it cannot parse."""
+
 
 class _LoadedProvider(BaseProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -122,10 +128,20 @@ def state(told: str, version: str) -> str:
 
 
 def refusal(log: str) -> str:
-    """Return why Envoy has last refused a file, by its log; empty if it has not."""
+    """Return why Envoy has last refused a file, by its log; empty if it has not.
+
+    Envoy may print the whole of what it refuses in between, and the reason in the last line of it.
+    """
+    import textwrap
+
     marks = ("config update rejected: ", "config update failure: ")
-    found = [line.partition(mark)[2] for line in log.splitlines() for mark in marks if mark in line]
-    return found[-1].strip() if found else ""
+    lines, found = log.splitlines(), ""
+    for number, line in enumerate(lines):
+        said = next((line.partition(mark)[2] for mark in marks if mark in line), "")
+        if said.startswith(_DUMP):
+            said = next((each for each in lines[number + 1 :] if each.startswith(": ")), said)
+        found = said.removeprefix(": ") or found
+    return textwrap.shorten(found, _SHOWN)
 
 
 def _where(props: Mapping[str, Any]) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from components.envoy.common import Listen, Paths
 from components.envoy.drain import DRAIN_SECONDS, drain_command
 from components.envoy.server import READY_PATH
+from components.envoy.version import version_command
 
 IMAGE = "docker.io/envoyproxy/envoy:v1.40.0"
 
@@ -182,6 +183,16 @@ def _container(pods: EnvoyPods, mounts: list[dict[str, Any]]) -> dict[str, Any]:
     else:
         ports = {"ingress": listen.ingress, "peer": listen.peer, "ready": listen.ready}
     probe = {"httpGet": {"path": READY_PATH, "port": "ready"}, "timeoutSeconds": 1}
+    startup: dict[str, Any] = {}
+    if pods.edge:
+        # An Envoy that refuses a file starts without it, and would answer 404 or 503.
+        command = version_command("", pods.paths.config, listen.admin)
+        startup["startupProbe"] = {
+            "exec": {"command": command},
+            "periodSeconds": 1,
+            "timeoutSeconds": 10,
+            "failureThreshold": 30,
+        }
     return {
         "name": "envoy",
         "image": pods.image,
@@ -205,6 +216,7 @@ def _container(pods: EnvoyPods, mounts: list[dict[str, Any]]) -> dict[str, Any]:
             _own("CONFIGURATION", f"metadata.annotations['{CHECKSUM_ANNOTATION}']"),
         ],
         "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
+        **startup,
         # A dead process is noticed at once without it; three in a row, because on a machine short
         # of CPU a single late answer must not take the last pod out of its Service.
         "readinessProbe": {**probe, "periodSeconds": 1, "failureThreshold": 3},

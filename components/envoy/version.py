@@ -18,22 +18,24 @@ _STATS = r"/stats?filter=(\.version_text|^cluster_manager\.warming_clusters)$"
 _SCRIPT = """\
 exec 9<> <(:)
 look() {{
-  local key value
-  files=$(<{folder}/{file}) loaded=1
+  local files key value wanted=$1 seen=0
+  files=$(<{folder}/{file}) loaded=0
   told="{word}: $files"
-  [[ $files == "$1" ]] || loaded=0
+  [[ -n $wanted ]] || wanted=$files
   exec 3<>/dev/tcp/{address}/{admin} || return
+  [[ $files == "$wanted" ]] && loaded=1
   printf '%s\\r\\n' 'GET {stats} HTTP/1.1' 'Host: version' 'Connection: close' '' >&3
   while read -rt 2 -u 3 key value; do
     value=${{value%$'\\r'}}
     case $key in
-      *.version_text:) [[ $value == "\\"$1\\"" ]] || loaded=0 ;;
+      *.version_text:) seen=1; [[ $value == "\\"$wanted\\"" ]] || loaded=0 ;;
       *.warming_clusters:) [[ $value == 0 ]] || loaded=0 ;;
       *) continue ;;
     esac
     told+=$'\\n'"$key $value"
   done
   exec 3>&-
+  ((seen)) || loaded=0
 }}
 for ((n = 0; n < {looks}; n++)); do
   look "$0"
@@ -41,6 +43,7 @@ for ((n = 0; n < {looks}; n++)); do
   read -rt 0.1 -u 9
 done
 printf '%s\\n' "$told"
+[[ -n $0 ]] || ((loaded))
 """
 
 
@@ -54,7 +57,8 @@ def version_command(
 ) -> list[str]:
     """Return the command that waits until `version` is in force, or `looks` tenths of a second.
 
-    `folder` is where the ConfigMap is mounted. Read what it prints with `State.of`.
+    `folder` is where the ConfigMap is mounted; `components.loaded.state` reads what is printed. An
+    empty `version` is that of the volume, and then the command fails unless it is in force.
     """
     script = _SCRIPT.format(
         folder=folder,

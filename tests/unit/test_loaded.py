@@ -106,3 +106,15 @@ def test_the_last_refusal_counts() -> None:
     other = REFUSAL.replace("rejected", "failure").replace("prority", "weigth")
     assert refusal(f"{REFUSAL}\nx\n{other}\n") == "no such field: 'weigth'"
     assert refusal("all is well\n") == ""
+
+
+def test_the_reason_comes_after_the_text_of_what_is_refused() -> None:
+    dump = REFUSAL.partition("rejected: ")[0] + 'rejected: goo.gle/debugonly   \nname: "a"\n}'
+    assert refusal(f"{dump}\n: Proto constraint validation failed (a)\n{{}}\n") == (
+        "Proto constraint validation failed (a)"
+    )
+
+
+def test_a_reason_without_end_is_cut() -> None:
+    assert refusal(REFUSAL + " x" * 1000).startswith("no such field: 'prority' x")
+    assert len(refusal(REFUSAL + " x" * 1000)) <= 500

@@ -16,7 +16,7 @@ from components.loaded import NOT_TAKEN, refusal, state
 from components.routing import LbMode, edge_targets, edge_weights
 from components.transport import Transport
 from tests.unit.envoy_lab import CLUSTERS, EAST, WEST, Lab, publish
-from tests.unit.envoy_process import HOST, ask, eventually
+from tests.unit.envoy_process import HOST, Envoy, ask, eventually
 from tests.unit.own_server import Executions, OwnServer
 from tests.unit.test_own_application import EDGE, connected, open_websocket, running
 
@@ -162,11 +162,7 @@ def test_the_command_in_the_pod_waits_for_the_version_and_tells_what_it_sees(sho
     edge = shop.envoys[EDGE]
 
     def told(data: dict[str, str]) -> str:
-        command = version_command(
-            data["version"], str(edge.folder / "config"), 9901, admin_address=edge.address, looks=20
-        )
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-        return state(done.stdout, data["version"])
+        return state(asked(edge, data["version"]).stdout, data["version"])
 
     old, new = files(shop, LbMode.STANDBY), files(shop, LbMode.ACTIVE)
     load(shop, old)
@@ -174,9 +170,40 @@ def test_the_command_in_the_pod_waits_for_the_version_and_tells_what_it_sees(sho
     assert told(new) == "its volume still has the old files"
     load(shop, new)
     assert told(new) == ""
-    bad = {name: text.replace("name: https", "nam: https") for name, text in old.items()}
-    load(shop, bad)
-    assert told(bad) == NOT_TAKEN
-    assert "nam" in refusal((edge.folder / "log").read_text())
+    for right, wrong, reason in (
+        ("name: https", "nam: https", "no such field: 'nam'"),
+        ("factor: 200", "factor: 0", "OverprovisioningFactor: value must be greater than 0"),
+    ):
+        bad = {name: text.replace(right, wrong) for name, text in old.items()}
+        load(shop, bad)
+        assert told(bad) == NOT_TAKEN
+        assert reason in refusal((edge.folder / "log").read_text())
+        load(shop, new)
+        assert told(new) == ""
     load(shop, old)
     assert told(old) == ""
+
+
+@pytest.mark.parametrize("file", ["cds.yaml", "rds-https.yaml"])
+def test_an_edge_that_starts_with_refused_files_gets_no_traffic(shop: Lab, file: str) -> None:
+    targets = edge_targets(
+        edge_weights(LbMode.ACTIVE, CLUSTERS, WEST.name), CLUSTERS, shop.gateways, "us-east1"
+    )
+    started = shop.add_edge(f"started-with-{file}", targets)
+    config = started.folder / "config"
+    good = {each.name: each.read_text() for each in config.iterdir() if each.is_file()}
+    bad = good[file].replace("name: ", "nam: ", 1)
+    publish(config, {**good, file: bad})
+    assert asked(started).returncode, "nobody is there yet"
+    shop.start(started.name)
+    assert asked(started).returncode
+    publish(config, good)
+    assert asked(started).returncode == 0
+    started.kill()
+
+
+def asked(edge: Envoy, version: str = "") -> subprocess.CompletedProcess[str]:
+    """How the command ended that asks an Envoy for its version."""
+    folder = str(edge.folder / "config")
+    command = version_command(version, folder, 9901, admin_address=edge.address, looks=20)
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
