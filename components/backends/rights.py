@@ -8,12 +8,16 @@ from typing import Any
 
 from components import kubectl
 from components.backends.inventory import Item
+from foundation.contract import GATEWAY_NAMESPACE
 
 _WRITE = ("get", "list", "watch", "create", "patch", "delete")
 _LOOK = ("get", "list", "watch")
 _WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet"}
 _WATCHED = (("", "pods"), ("apps", "replicasets"))
 """What is looked at while a workload gets ready."""
+
+_LOADED = (("patch", "", "pods"), ("create", "", "pods/exec"), ("get", "", "pods/log"))
+"""What it takes to have the edge's pods load a configuration, see `components.gateways.loaded`."""
 
 Right = tuple[str, str, str, str]
 """Verb, API group, resource, namespace (empty for the whole cluster)."""
@@ -30,6 +34,8 @@ def wanted(items: Iterable[Item]) -> list[Right]:
         found |= dict.fromkeys((v, item.group, plural(item.kind), namespace) for v in _WRITE)
         if item.kind in _WORKLOADS:
             found |= dict.fromkeys((v, g, r, namespace) for g, r in _WATCHED for v in _LOOK)
+        if item.kind == "Deployment" and namespace == GATEWAY_NAMESPACE:
+            found |= dict.fromkeys((*right, namespace) for right in _LOADED)
     return list(found)
 
 
@@ -63,8 +69,11 @@ def _denied(kubeconfig: str, asked: Sequence[Right]) -> list[Right]:
 
 def review(right: Right) -> dict[str, Any]:
     """Gives the question whether the asking user has a right."""
-    verb, group, resource, namespace = right
+    verb, group, name, namespace = right
+    resource, _, subresource = name.partition("/")
     attributes = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
+    if subresource:
+        attributes["subresource"] = subresource
     return {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",

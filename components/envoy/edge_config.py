@@ -6,8 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from components.envoy import forwarding, health, http, naive, protocols, server, tls, upstream
-from components.envoy.common import Listen, Paths, cluster_name, health_host, render
+from components.envoy import (
+    forwarding,
+    health,
+    http,
+    naive,
+    protocols,
+    server,
+    tls,
+    upstream,
+    xds,
+)
+from components.envoy.common import Listen, Paths, cluster_name, health_host
 from components.profile.model import HttpProfile
 from components.routing.routes import Route
 from components.routing.targets import Target
@@ -48,10 +58,12 @@ class EdgeConfig:
     paths: Paths = field(default_factory=Paths)
     dns_server: tuple[str, int] | None = None
     naive_targets: tuple[Target, ...] = ()
+    version: str = ""
+    """What answers call this configuration, see `edge_files`."""
 
 
 def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
-    """Gives the edge's whole static bootstrap."""
+    """Gives the edge's whole configuration as one static bootstrap."""
     listeners = [_http_listener(config)]
     if _secrets(config):
         listeners.insert(0, _https_listener(config))
@@ -69,8 +81,12 @@ def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
 
 
 def edge_files(config: EdgeConfig) -> dict[str, str]:
-    """Gives the data of the edge's ConfigMap."""
-    return {"envoy.yaml": render(edge_bootstrap(config))}
+    """Return the data of the edge's ConfigMap, see `components.envoy.xds`.
+
+    Its version is a digest of the whole: equal settings give equal versions.
+    """
+    version = xds.version_of(edge_bootstrap(replace(config, version="")))
+    return xds.files(edge_bootstrap(replace(config, version=version)), version, config.paths.config)
 
 
 def _secrets(config: EdgeConfig) -> list[str]:
@@ -230,7 +246,10 @@ def _route_config(name: str, hosts: Sequence[dict[str, Any]], config: EdgeConfig
         "response_headers_to_add": [
             *http.served_by(config.name, http.OWN_POD),
             {
-                "header": {"key": http.CONFIGURATION_HEADER, "value": http.OWN_CONFIGURATION},
+                "header": {
+                    "key": http.CONFIGURATION_HEADER,
+                    "value": f"{http.OWN_CONFIGURATION}-{config.version}",
+                },
                 "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
             },
         ],

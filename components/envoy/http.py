@@ -10,7 +10,8 @@ from components.profile.model import HttpProfile
 
 CLUSTER_HEADER = "x-served-by-cluster"
 POD_HEADER = "x-served-by-pod"
-#: Digest of the configuration by which an edge pod answered: tells when a change is in force.
+#: Digests of what an edge pod was started with and of the routes that it goes by: both tell when a
+#: change is in force.
 CONFIGURATION_HEADER = "x-edge-configuration"
 DEGRADED_HEADER = "x-envoy-degraded"
 #: The pod's own name, from its environment, so that one configuration serves all pods.

@@ -9,10 +9,11 @@ from typing import Any
 from components.envoy.common import Listen, Paths
 from components.envoy.drain import DRAIN_SECONDS, drain_command
 from components.envoy.server import READY_PATH
+from components.envoy.version import version_command
 
 IMAGE = "docker.io/envoyproxy/envoy:v1.40.0"
 
-#: Annotation on the pod template that rolls the pods when the configuration changes.
+#: Annotation on the pod template that rolls the pods when what they are started with changes.
 CHECKSUM_ANNOTATION = "resiliency.demo/config-checksum"
 
 #: Seconds after which a pod that still drains is killed.
@@ -28,8 +29,8 @@ class EnvoyPods:
 
     `name` is the Deployment's name (`gateway` in every cluster, on the edge as well).
     `config_map` and `mesh_secret` are names of objects in `namespace`; `certificates` are Secrets
-    of type kubernetes.io/tls for clients (edge only). `checksum` is `common.checksum` of the
-    ConfigMap's data.
+    of type kubernetes.io/tls for clients (edge only). `checksum` is `common.checksum` of what the
+    pods are started with.
     """
 
     name: str
@@ -53,8 +54,8 @@ class EnvoyPods:
 def envoy_deployment(pods: EnvoyPods) -> dict[str, Any]:
     """Gives the Deployment (apps/v1): surge, probes, graceful drain, hardened container.
 
-    A new configuration brings up a whole second set at the edge, so that a switch of the mode
-    takes one start; gateways are replaced one by one. No pod ends before its successor is ready.
+    A new bootstrap brings up a whole second set at the edge, so that it takes one start; gateways
+    are replaced one by one. No pod ends before its successor is ready.
     """
     return {
         "apiVersion": "apps/v1",
@@ -83,6 +84,11 @@ def envoy_deployment(pods: EnvoyPods) -> dict[str, Any]:
             },
         },
     }
+
+
+def selector(pods: EnvoyPods) -> str:
+    """Return the label selector of the pods, as kubectl takes it."""
+    return f"{_APP_LABEL}={pods.name}"
 
 
 def envoy_service(
@@ -177,6 +183,16 @@ def _container(pods: EnvoyPods, mounts: list[dict[str, Any]]) -> dict[str, Any]:
     else:
         ports = {"ingress": listen.ingress, "peer": listen.peer, "ready": listen.ready}
     probe = {"httpGet": {"path": READY_PATH, "port": "ready"}, "timeoutSeconds": 1}
+    startup: dict[str, Any] = {}
+    if pods.edge:
+        # An Envoy that refuses a file starts without it, and would answer 404 or 503.
+        command = version_command("", pods.paths.config, listen.admin)
+        startup["startupProbe"] = {
+            "exec": {"command": command},
+            "periodSeconds": 1,
+            "timeoutSeconds": 10,
+            "failureThreshold": 30,
+        }
     return {
         "name": "envoy",
         "image": pods.image,
@@ -200,6 +216,7 @@ def _container(pods: EnvoyPods, mounts: list[dict[str, Any]]) -> dict[str, Any]:
             _own("CONFIGURATION", f"metadata.annotations['{CHECKSUM_ANNOTATION}']"),
         ],
         "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
+        **startup,
         # A dead process is noticed at once without it; three in a row, because on a machine short
         # of CPU a single late answer must not take the last pod out of its Service.
         "readinessProbe": {**probe, "periodSeconds": 1, "failureThreshold": 3},

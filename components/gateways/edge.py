@@ -11,12 +11,14 @@ import pulumi
 from components.envoy import naive
 from components.envoy.common import edge_san
 from components.envoy.edge_config import EdgeConfig, edge_files
-from components.envoy.pod import EnvoyPods
+from components.envoy.pod import EnvoyPods, selector
+from components.envoy.xds import VERSION_FILE
 from components.gateways import envoys
 from components.gateways.answer import DEADLINE, DEADLINE_OF_OTHERS, Answer
 from components.gateways.client_tls import client_secrets, issuer
 from components.gateways.entrance import Entrance
 from components.gateways.gateway import Gateway
+from components.gateways.loaded import Loaded
 from components.plan import Plan
 from components.routing.targets import (
     LbMode,
@@ -112,24 +114,37 @@ class Edge(pulumi.ComponentResource):
             )
 
         child = pulumi.ResourceOptions(parent=self)
+        data = pulumi.Output.all(addresses=mesh.addresses, names=list(args.names)).apply(files)
         secrets = client_secrets(name, mesh.routes, args.names, args.secrets, mesh.authority, self)
+        pods = EnvoyPods(
+            name=GATEWAY,
+            namespace=GATEWAY_NAMESPACE,
+            cluster=EDGE_CLUSTER,
+            region=args.region,
+            checksum="",
+            edge=True,
+            certificates=tuple(secret["metadata"]["name"] for secret in secrets),
+            replicas=args.replicas,
+        )
         registered = envoys.register(
             name,
             args.entrance,
             self,
-            EnvoyPods(
-                name=GATEWAY,
-                namespace=GATEWAY_NAMESPACE,
-                cluster=EDGE_CLUSTER,
-                region=args.region,
-                checksum="",
-                edge=True,
-                certificates=tuple(secret["metadata"]["name"] for secret in secrets),
-                replicas=args.replicas,
-            ),
-            pulumi.Output.all(addresses=mesh.addresses, names=list(args.names)).apply(files),
+            pods,
+            data,
             Certificate(f"{name}-mesh", mesh.authority, [edge_san(EDGE_CLUSTER)], child),
             secrets,
+        )
+        version = data.apply(lambda known: known[VERSION_FILE])
+        cluster = args.entrance.cluster
+        loaded = Loaded(
+            f"{name}-loaded",
+            cluster.name,
+            cluster.kubeconfig,
+            GATEWAY_NAMESPACE,
+            selector(pods),
+            version,
+            pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
         )
         port = "" if args.https_port == 443 else f":{args.https_port}"
         self.host = route.host
@@ -141,9 +156,11 @@ class Edge(pulumi.ComponentResource):
             self.url,
             self.host,
             self.ca_certificate,
-            registered.configuration,
+            pulumi.Output.concat(registered.started_with, "-", version),
             edge_priorities(args.weights, mesh.clusters, args.region)[0],
             DEADLINE_OF_OTHERS if args.entrance.is_waited_for else DEADLINE,
-            pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment, *args.gateways]),
+            pulumi.ResourceOptions(
+                parent=self, depends_on=[registered.deployment, loaded, *args.gateways]
+            ),
         )
         self.register_outputs({"url": self.url, "host": self.host})

@@ -12,6 +12,7 @@ import pulumi
 from components.clusters import manifest
 from components.envoy.common import checksum
 from components.envoy.pod import CHECKSUM_ANNOTATION, EnvoyPods, envoy_deployment
+from components.envoy.xds import BOOTSTRAP_FILE
 from components.gateways.entrance import Entrance
 from components.profile.model import HttpProfile
 from components.routing.routes import Route
@@ -41,8 +42,8 @@ class Envoys:
     """What was registered."""
 
     deployment: manifest.Document
-    configuration: pulumi.Output[str]
-    """Digest of the configuration and the certificates that the pods run with."""
+    started_with: pulumi.Output[str]
+    """Digest of the bootstrap and the certificates: all that takes new pods to change."""
 
 
 def register(
@@ -57,16 +58,18 @@ def register(
     """Registers the Envoys behind an entrance and all that they need, as children of `parent`.
 
     `files` is the ConfigMap's data, `certificate` the one for mutual TLS, `secrets` are further
-    documents (the edge's certificates for clients). A change of any of them rolls the pods.
+    documents (the edge's certificates for clients). A change of the bootstrap or of a certificate
+    rolls the pods; other files they load while they run.
     """
     texts = [secret["data"]["tls.crt"] for secret in secrets]
-    configuration = pulumi.Output.all(files, certificate.certificate, *texts).apply(
-        lambda all: checksum({**all[0], **{f"certificate {i}": t for i, t in enumerate(all[1:])}})
+    bootstrap = files.apply(lambda known: known[BOOTSTRAP_FILE])
+    started_with = pulumi.Output.all(bootstrap, certificate.certificate, *texts).apply(
+        lambda known: checksum({str(number): text for number, text in enumerate(known)})
     )
     deployment = envoy_deployment(pods)
     deployment["spec"]["template"]["metadata"].setdefault("annotations", {})[
         CHECKSUM_ANNOTATION
-    ] = configuration
+    ] = started_with
     documents = [
         {**_object("v1", "ConfigMap", pods.config_map, pods), "data": files},
         tls_secret(pods.mesh_secret, pods.namespace, tls_data(certificate)),
@@ -78,7 +81,7 @@ def register(
         deployment,
     ]
     registered = entrance.cluster.register(documents, parent, [entrance.namespace])
-    return Envoys(registered[-1], configuration)
+    return Envoys(registered[-1], started_with)
 
 
 def tls_secret(name: str, namespace: str, data: Mapping[str, pulumi.Input[str]]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from localkube import cluster
 from localkube.spec import ClusterSpec
 from tests.benchmark import pulumi_alone
 from tests.support import lab
-from tests.support.checkout import PORTS, Checkout, eventually, failure, free_run
+from tests.support.checkout import PORTS, Checkout, failure, free_run
 from tests.support.traffic import answers_from
 from toolchain import ambient, tools
 
@@ -113,24 +113,9 @@ def one_round(demo: Checkout, samples: Samples) -> None:
     for mode in ("standby", "active"):
         demo.demo("pulumi", "config", "set", "lbMode", mode)
         samples.add(f"switch to {mode}", demo.demo("pulumi", "up", "--yes").seconds)
-    settle(demo)
     samples.add("nothing to do", demo.demo("pulumi", "up", "--yes").seconds)
     samples.add("bare update", pulumi_alone.update_seconds(demo.private() / "kubeconfig"))
     samples.add("destroy", demo.demo("destroy").seconds)
-
-
-def settle(demo: Checkout) -> None:
-    """Waits until the edge's gateways before a switch are gone, two seconds after it returned.
-
-    Ending them is the switch's work, and not in the time of what is measured next.
-    """
-    query = ("get", "pods", "--all-namespaces")
-    ending = "--output=jsonpath={.items[*].metadata.deletionTimestamp}"
-    eventually(
-        lambda: not demo.kubectl("corp-edge", *query, ending).strip(),
-        "the gateways that a switch has replaced end",
-        60,
-    )
 
 
 def steps(lines: list[Line]) -> dict[str, float]:

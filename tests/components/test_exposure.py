@@ -46,7 +46,9 @@ def targets(demo: Demo, cluster: str, envoy_cluster: str) -> set[tuple[str, int]
     """Addresses and ports of the gateways that a gateway's Envoys send to."""
     data = demo.of_type("core/v1:ConfigMap")[f"{cluster}/tetrate-system/gateway-config"]["data"]
     found = set()
-    for each in yaml.safe_load(data["envoy.yaml"])["static_resources"]["clusters"]:
+    loaded = data.get("cds.yaml")  # the edge loads them, gateways are started with them
+    static = yaml.safe_load(data["envoy.yaml"])["static_resources"]
+    for each in yaml.safe_load(loaded)["resources"] if loaded else static["clusters"]:
         if each["name"].startswith(envoy_cluster):
             for group in each["load_assignment"]["endpoints"]:
                 for endpoint in group["lb_endpoints"]:
@@ -97,7 +99,7 @@ def test_node_ports_are_in_the_services_and_in_every_configuration(existing: Exi
     assert targets(demo, "east-cluster", "app_") == {("192.0.2.4", 31001)}
     assert value(demo.outputs["url"]) == "https://192.0.2.2:31000/web-portal"
     data = demo.of_type("core/v1:ConfigMap")["corp-edge/tetrate-system/gateway-config"]["data"]
-    assert "port_redirect: 31000" in data["envoy.yaml"]
+    assert "port_redirect: 31000" in data["rds-http.yaml"]
 
 
 def test_external_ips_are_those_of_the_settings(existing: Existing) -> None:

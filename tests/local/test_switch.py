@@ -1,4 +1,4 @@
-"""The switch between modes, under traffic: nothing lost, in force when `up` returns."""
+"""The switch between modes, under traffic: nothing lost or closed, in force when `up` returns."""
 
 from __future__ import annotations
 
@@ -29,8 +29,12 @@ def set_mode(demo: Checkout, mode: str) -> None:
 
 
 def switch(demo: Checkout, outputs: dict[str, Any], mode: str, expected: set[str]) -> Traffic:
-    """Switches under traffic; from the return of `up` on the expected clusters answer, all."""
+    """Switches under traffic; from the return of `up` on the expected clusters answer, all.
+
+    Half of the clients keep their connections, and those stay open.
+    """
     set_mode(demo, mode)
+    before = edge_pods(demo)
     with Traffic(outputs, RATE) as traffic:
         time.sleep(1)  # traffic before the switch
         took = demo.demo("up").seconds
@@ -44,7 +48,16 @@ def switch(demo: Checkout, outputs: dict[str, Any], mode: str, expected: set[str
     assert len(after) > RATE * AFTER_SECONDS / 2
     assert wrong == []
     assert set(served(after)) == expected
+    assert traffic.reopened == 0
+    assert edge_pods(demo) == before
     return traffic
+
+
+def edge_pods(demo: Checkout) -> set[str]:
+    """The edge's pods: identity and how often each was restarted."""
+    path = "jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount},"
+    command = ("--namespace", "tetrate-system", "get", "pods", "--output", f"{path}{{end}}")
+    return set(filter(None, demo.kubectl("corp-edge", *command).strip().split(",")))
 
 
 def test_the_preview_shows_the_mode_and_only_updates(demo: Checkout) -> None:

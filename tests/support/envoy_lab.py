@@ -111,6 +111,12 @@ class Lab:
         self.write_certificate(folder / "mesh", edge_san("corp-edge"), self.mesh)
         assert self.route.tls_secret
         self.write_certificate(folder / "certs" / self.route.tls_secret, HOST, self.clients)
+        return self._add(name, address, self.edge_files(name, address, targets, **settings))
+
+    def edge_files(
+        self, name: str, address: str, targets: list[Target], **settings: object
+    ) -> dict[str, str]:
+        folder = self.folder / name
         config = EdgeConfig(
             routes=(self.route,),
             targets=tuple(targets),
@@ -121,7 +127,7 @@ class Lab:
             paths=_paths(folder),
             **settings,
         )
-        return self._add(name, address, edge_files(config))
+        return edge_files(config)
 
     def add_gateway(self, cluster: ApplicationCluster, **settings: object) -> Envoy:
         name, address = f"gateway-{cluster.name}", self.gateways[cluster.name]
@@ -180,8 +186,7 @@ class Lab:
     ) -> Envoy:
         folder = self.folder / name / "config"
         folder.mkdir(parents=True)
-        for file, text in files.items():
-            (folder / file).write_text(text)
+        publish(folder, files)
         own = {"POD_NAME": name, **(environment or {})}
         self.envoys[name] = Envoy(name, address, folder.parent, own, *ready)
         return self.envoys[name]
@@ -215,6 +220,18 @@ class Lab:
                 where = host["address"]["socket_address"]["address"]
                 result[where] = {flag for flag, value in health.items() if value}
         return result
+
+
+def publish(folder: Path, files: Mapping[str, str]) -> None:
+    """Puts the files of a volume in place all at once, as the kubelet does."""
+    kept = folder / f"..{len(list(folder.glob('..[0-9]*')))}"
+    kept.mkdir()
+    for file, text in files.items():
+        (kept / file).write_text(text)
+        if not (folder / file).exists():
+            (folder / file).symlink_to(f"..data/{file}")
+    (folder / "..data_tmp").symlink_to(kept.name)
+    (folder / "..data_tmp").rename(folder / "..data")
 
 
 @contextlib.contextmanager

@@ -52,6 +52,8 @@ class Client:
         self.path, self.host, self.keep = url.path, outputs["host"], keep
         self.context = ssl.create_default_context(cadata=outputs["caCertificate"])
         self.connection: http.client.HTTPConnection | None = None
+        self.connections = 0
+        """How many it has opened."""
 
     def ask(self) -> Answer:
         """Sends one request and waits for its answer; never raises."""
@@ -73,6 +75,7 @@ class Client:
     def open(self) -> http.client.HTTPResponse:
         """Sends the request and returns the response, its body still unread."""
         if self.connection is None:
+            self.connections += 1
             plain = socket.create_connection(self.address, timeout=REQUEST_SECONDS)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connection = http.client.HTTPConnection(self.host)
@@ -133,6 +136,11 @@ class Traffic:
     def lost(self) -> list[Answer]:
         """Requests that were not answered by a page."""
         return [answer for answer in list(self.answers) if answer.lost]
+
+    @property
+    def reopened(self) -> int:
+        """How often a client had to open a connection again that it would have kept."""
+        return sum(client.connections - 1 for client in self.clients if client.keep)
 
     def summary(self) -> str:
         """What happened, for people."""

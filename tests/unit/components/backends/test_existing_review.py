@@ -128,6 +128,15 @@ def test_rights_to_watch_pods_belong_to_a_workload() -> None:
     assert ("create", "apps", "deployments", "bank") in wanted
     assert ("watch", "", "pods", "bank") in wanted
     assert ("delete", "", "pods", "bank") not in wanted
+    assert ("create", "", "pods/exec", "bank") not in wanted
+
+
+def test_pods_of_the_edge_are_asked_to_load_what_changes() -> None:
+    wanted = rights.wanted([Item("apps/v1", "Deployment", "tetrate-system", "gateway")])
+    assert ("patch", "", "pods", "tetrate-system") in wanted
+    (asked,) = [right for right in wanted if right[2] == "pods/exec"]
+    attributes = rights.review(asked)["spec"]["resourceAttributes"]
+    assert (attributes["resource"], attributes["subresource"]) == ("pods", "exec")
 
 
 def test_objects_that_kubectl_prints_are_read_one_by_one_or_as_a_list() -> None:

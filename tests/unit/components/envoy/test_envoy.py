@@ -115,7 +115,10 @@ EVERY_BOOTSTRAP = {
 @pytest.mark.parametrize("name", EVERY_BOOTSTRAP)
 def test_envoy_accepts_the_bootstrap_without_a_warning(name: str, folder: Path) -> None:
     config = replace(EVERY_BOOTSTRAP[name], paths=_paths(folder))
-    files = edge_files(config) if isinstance(config, EdgeConfig) else gateway_files(config)
+    if isinstance(config, EdgeConfig):  # as a whole, for Envoy does not validate other files
+        files = {"envoy.yaml": render(edge_bootstrap(config))}
+    else:
+        files = gateway_files(config)
     for file, text in files.items():
         (folder / "config" / file).write_text(text)
     done = subprocess.run(
@@ -137,7 +140,39 @@ def test_equal_settings_give_equal_text_and_any_change_another_checksum() -> Non
     assert checksum(active) == checksum(edge_files(edge()))
     assert checksum(active) != checksum(edge_files(edge(LbMode.STANDBY)))
     assert checksum({"a": "b", "c": ""}) != checksum({"a": "", "c": "b"})
-    assert yaml.safe_load(active["envoy.yaml"]) == edge_bootstrap(edge())
+    assert active["version"] != edge_files(edge(LbMode.STANDBY))["version"]
+
+
+def test_the_edges_files_are_its_whole_configuration() -> None:
+    """What leaves the bootstrap is what is loaded: nothing is lost or there twice."""
+    files = edge_files(edge(routes=(PORTAL, SHOP, PLAIN)))
+    parts = {name: yaml.safe_load(text) for name, text in files.items()}
+    assert {parts[n]["version_info"] for n in parts if n.startswith(("cds", "rds"))} == {
+        files["version"]
+    }
+    whole = parts["envoy.yaml"]
+    del whole["dynamic_resources"]
+    loaded = [dict(each) for each in parts["cds.yaml"]["resources"]]
+    whole["static_resources"]["clusters"] = loaded
+    for listener in whole["static_resources"]["listeners"]:
+        for chain in listener["filter_chains"]:
+            manager = chain["filters"][0]["typed_config"]
+            if rds := manager.pop("rds", None):
+                path = rds["config_source"]["path_config_source"]["path"]
+                (routes,) = parts[path.rpartition("/")[2]]["resources"]
+                manager["route_config"] = {k: v for k, v in routes.items() if k != "@type"}
+    for each in loaded:
+        del each["@type"]
+    version = files["version"]
+    expected = replace(edge(routes=(PORTAL, SHOP, PLAIN)), version=version)
+    assert whole == edge_bootstrap(expected)
+
+
+@pytest.mark.parametrize("mode", [LbMode.STANDBY, LbMode.LOCALITY])
+def test_a_switch_leaves_the_bootstrap_as_it_is(mode: LbMode) -> None:
+    active, other = edge_files(edge()), edge_files(edge(mode))
+    assert active["envoy.yaml"] == other["envoy.yaml"]
+    assert active["cds.yaml"] != other["cds.yaml"]
 
 
 def test_text_has_no_aliases() -> None:
@@ -429,7 +464,7 @@ def test_the_naive_route_changes_nothing_of_the_others(mode: LbMode) -> None:
     at_edge = edge_bootstrap(naive_edge(mode, routes))
     at_gateway = gateway_bootstrap(replace(gateway(routes), naive_route=True))
     for document, without in (
-        (at_edge, edge_files(edge(mode, routes))),
+        (at_edge, {"envoy.yaml": render(edge_bootstrap(edge(mode, routes)))}),
         (at_gateway, gateway_files(gateway(routes))),
     ):
         assert render(without_naive(document)) == without["envoy.yaml"] != render(document)

@@ -9,6 +9,7 @@ import pytest
 
 from components.envoy.drain import drain_command
 from components.envoy.pod import CHECKSUM_ANNOTATION, EnvoyPods, envoy_deployment, envoy_service
+from components.envoy.version import LOOKS, version_command
 
 EDGE = EnvoyPods(
     "gateway", "tetrate-system", "corp-edge", "us-east1", "abc", True, certificates=("bank-certs",)
@@ -51,6 +52,15 @@ def test_a_pod_has_time_to_drain(pods: EnvoyPods) -> None:
     assert container["lifecycle"]["preStop"]["exec"]["command"] == drain_command(9901)
     assert spec["terminationGracePeriodSeconds"] >= 15
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "ready"}
+
+
+def test_the_edge_gets_traffic_only_once_it_has_loaded_its_files() -> None:
+    (edge,), (gateway,) = (pod(pods)["containers"] for pods in (EDGE, GATEWAY))
+    command = edge["startupProbe"]["exec"]["command"]
+    assert command == version_command("", "/etc/envoy/config", 9901)
+    assert edge["startupProbe"]["timeoutSeconds"] > LOOKS / 10
+    assert subprocess.run(["/bin/bash", "-n", *command[1:]], capture_output=True).returncode == 0
+    assert "startupProbe" not in gateway
 
 
 @pytest.mark.parametrize("pods", [EDGE, GATEWAY], ids=["edge", "gateway"])

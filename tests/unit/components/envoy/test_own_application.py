@@ -331,8 +331,14 @@ def test_a_pod_that_closes_idle_connections_loses_no_order(tmp_path: Path) -> No
 
 @pytest.fixture(scope="module")
 def grpc_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, grpc.Channel]]:
-    transport = Transport(Protocol.GRPC)
-    with running(tmp_path_factory.mktemp("grpc"), transport, GrpcServer) as made:
+    with running_grpc(tmp_path_factory.mktemp("grpc")) as made:
+        yield made
+
+
+@contextmanager
+def running_grpc(folder: Path) -> Iterator[tuple[Lab, grpc.Channel]]:
+    """A lab whose application speaks gRPC, and a client's one connection to its edge."""
+    with running(folder, Transport(Protocol.GRPC), GrpcServer) as made:
         credentials = grpc.ssl_channel_credentials(made.clients.certificate.encode())
         options = (("grpc.ssl_target_name_override", HOST), ("grpc.default_authority", HOST))
         target = f"{made.envoys[EDGE].address}:8443"

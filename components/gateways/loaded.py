@@ -1,0 +1,208 @@
+"""After a change of the edge's routes: every edge pod goes by them, or the update fails.
+
+The pods load a new version of their ConfigMap while they run, see `components.envoy.xds`. A kubelet
+may take more than a minute to bring it into a volume, but does so at once for a pod that changes.
+So each pod gets an annotation. Then Envoy itself says what it goes by.
+
+A dynamic provider is loaded by its module's name from the state: never move or rename this module.
+Imports are inside the methods: only they run there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import (
+    CreateResult,
+    DiffResult,
+    Resource,
+    UpdateResult,
+)
+
+from foundation.dynamic_provider import BaseProvider
+
+ANNOTATION = "resiliency.demo/loads"
+"""On each pod: the version that it is to load, and how often it was asked to."""
+
+SECONDS = 60.0
+"""After so long an update has failed whose version is not in force in every pod."""
+
+REFUSED_AFTER = 2
+"""Looks one after another, of seconds each, in which a pod has the files and does not load them."""
+
+_PAUSE = 0.5
+
+_DUMP = "goo.gle/debug"
+"""Begin of the text form of a message, as protobuf prints it for debugging."""
+
+_SHOWN = 500
+"""Longest reason that is shown, in characters: Envoy repeats the file that it cannot parse."""
+
+
+class _LoadedProvider(BaseProvider):
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        wait(props)
+        return CreateResult(props["cluster"], dict(props))
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        # A new kubeconfig is no reason: what is asked next has it anyway.
+        inputs = ("cluster", "namespace", "selector", "version")
+        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in inputs))
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        wait(news)
+        return UpdateResult(dict(news))
+
+
+def wait(
+    props: Mapping[str, Any],
+    load: Callable[[Mapping[str, Any], int], list[str]] | None = None,
+    look: Callable[[Mapping[str, Any], str], str] | None = None,
+    logs: Callable[[Mapping[str, Any], str], str] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Have all pods load the version; return when it is in force in each of them.
+
+    `load` asks the pods to load it for the n-th time and gives their names, `look` gives what a
+    pod's command (`components.envoy.version`) prints, `logs` a pod's last lines. Raises DemoError
+    when a pod refuses the version, with Envoy's reason, and after SECONDS.
+    """
+    from collections import Counter
+    from concurrent.futures import ThreadPoolExecutor
+
+    from components.errors import DemoError
+
+    end, tries, version = clock() + SECONDS, 0, props["version"]
+    unwilling: Counter[str] = Counter()
+    while True:
+        tries += 1
+        pods = (load or _load)(props, tries)
+        with ThreadPoolExecutor(max(1, len(pods))) as pool:
+            told = list(pool.map(lambda pod: (look or _look)(props, pod), pods))
+        states = {pod: state(said, version) for pod, said in zip(pods, told, strict=True)}
+        late = {pod: why for pod, why in states.items() if why}
+        if pods and not late:
+            return
+        for pod, why in late.items():
+            unwilling[pod] = unwilling[pod] + 1 if why == NOT_TAKEN else 0
+            if unwilling[pod] < REFUSED_AFTER:
+                continue
+            if reason := refusal((logs or _logs)(props, pod)):
+                raise DemoError(
+                    f"{props['cluster']}: Envoy refuses the new configuration and goes on with the "
+                    f"one before: {reason}; mend the setting that it names, then ./demo up"
+                )
+        if clock() >= end:
+            which = next((f"{pod}: {why}" for pod, why in late.items()), "no edge pod runs")
+            raise DemoError(
+                f"{props['cluster']}: the new configuration is not in force in every edge pod "
+                f"within {SECONDS:.0f} s, {which}; look: ./demo kubectl --context "
+                f"{props['cluster']} -n {props['namespace']} describe pods"
+            )
+        if not pods:
+            pause(_PAUSE)
+
+
+NOT_TAKEN = "Envoy has the new files and goes by the old ones"
+
+
+def state(told: str, version: str) -> str:
+    """Return why the version is not in force, by what a pod's command printed; empty if it is."""
+    from components.envoy.version import FILES
+
+    lines = [line.partition(": ") for line in told.splitlines()]
+    files = [value for key, _, value in lines if key == FILES]
+    loaded = [value.strip('"') for key, _, value in lines if key.endswith(".version_text")]
+    warming = [value for key, _, value in lines if key.endswith(".warming_clusters")]
+    if not files or not loaded or not warming:
+        return f"it does not tell: {' '.join(told.split()) or 'no answer'}"
+    if files != [version]:
+        return "its volume still has the old files"
+    if set(loaded) != {version}:
+        return NOT_TAKEN
+    return "" if warming == ["0"] else "it still looks for its gateways"
+
+
+def refusal(log: str) -> str:
+    """Return why Envoy has last refused a file, by its log; empty if it has not.
+
+    Envoy may print the whole of what it refuses in between, and the reason in the last line of it.
+    """
+    import textwrap
+
+    marks = ("config update rejected: ", "config update failure: ")
+    lines, found = log.splitlines(), ""
+    for number, line in enumerate(lines):
+        said = next((line.partition(mark)[2] for mark in marks if mark in line), "")
+        if said.startswith(_DUMP):
+            said = next((each for each in lines[number + 1 :] if each.startswith(": ")), said)
+        found = said.removeprefix(": ") or found
+    return textwrap.shorten(found, _SHOWN)
+
+
+def _where(props: Mapping[str, Any]) -> tuple[str, str]:
+    return "--namespace", props["namespace"]
+
+
+def _load(props: Mapping[str, Any], tries: int) -> list[str]:
+    """Annotate the edge's pods and return the names of those that run."""
+    from components import kubectl
+
+    shown = r'{.metadata.name} {.status.phase} {.metadata.deletionTimestamp}{"\n"}'
+    said = kubectl.ask(
+        props["kubeconfig"],
+        *_where(props),
+        *("annotate", "pods", "--selector", props["selector"], "--overwrite"),
+        f"--output=jsonpath={shown}",
+        f"{ANNOTATION}={props['version']}.{tries}",
+    )
+    return [line.split()[0] for line in said.splitlines() if line.split()[1:] == ["Running"]]
+
+
+def _look(props: Mapping[str, Any], pod: str) -> str:
+    from components import kubectl
+    from components.envoy.common import Listen, Paths
+    from components.envoy.version import version_command
+
+    command = version_command(props["version"], Paths().config, Listen().admin)
+    try:
+        return kubectl.ask(
+            props["kubeconfig"], *_where(props), "exec", pod, "--container=envoy", "--", *command
+        )
+    except kubectl.NoAnswer as error:
+        return str(error)  # a pod may end at any moment; the next look knows
+
+
+def _logs(props: Mapping[str, Any], pod: str) -> str:
+    from components import kubectl
+
+    return kubectl.ask(props["kubeconfig"], *_where(props), "logs", pod, "--since=30s")
+
+
+class Loaded(Resource, module="loaded", name="Loaded"):
+    """There when every edge pod goes by a version of the configuration."""
+
+    def __init__(
+        self,
+        name: str,
+        cluster: str,
+        kubeconfig: pulumi.Input[str],
+        namespace: str,
+        selector: str,
+        version: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Registers the wait for the pods in `namespace` that the label `selector` selects."""
+        props = {
+            "cluster": cluster,
+            "kubeconfig": kubeconfig,
+            "namespace": namespace,
+            "selector": selector,
+            "version": version,
+        }
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["kubeconfig"])
+        super().__init__(_LoadedProvider(), name, props, pulumi.ResourceOptions.merge(secret, opts))
