@@ -21,7 +21,10 @@ from toolchain.errors import UserError
 _TEMPLATE = Path(__file__).parent / "page.html"
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _DIGITS = 3
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src {script}; connect-src 'self'"
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src {script}; img-src data:; "
+    "connect-src 'self'"
+)
 
 
 class Recorder:

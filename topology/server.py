@@ -51,7 +51,7 @@ def application(
     routes = [_page(token), Route("/events", events), Route("/state.json", state)]
     if metrics:
         routes.append(Route("/metrics", measured))
-    return Starlette(routes=routes + list(_deeds(hand, token) if hand else ()))
+    return Starlette(routes=[*routes, *_deeds(hand, token)])
 
 
 def replay(record: str, token: str) -> Starlette:
@@ -69,9 +69,9 @@ def _page(token: str, record: str = "") -> Route:
     return Route("/", answer)
 
 
-def _deeds(hand: Hand, token: str) -> Iterable[Route]:
+def _deeds(hand: Hand | None, token: str) -> Iterable[Route]:
     def offered(request: Request) -> Response:
-        return _refusal(request, token) or _json(hand.offers())
+        return _refusal(request, token) or _json(hand and hand.offers())
 
     async def do(request: Request) -> Response:
         if refused := _refusal(request, token):
@@ -79,6 +79,8 @@ def _deeds(hand: Hand, token: str) -> Iterable[Route]:
         # a browser says the origin of each POST, and asks first before another origin sends JSON
         if "origin" not in request.headers or request.headers.get("content-type") != _JSON:
             return _plain("The request does not come from the page.", 403)
+        if not hand:
+            return _plain("This page is read only.", 403)
         try:
             hand.do(json.loads(await request.body()))
         except (ValueError, Refused) as error:

@@ -335,7 +335,7 @@ def test_the_reader_gets_page_and_state() -> None:
     assert get(f"/state.json?token={TOKEN}").json() == {"at": 1.0}
 
 
-@pytest.mark.parametrize("path", ["/", "/events", "/state.json"])
+@pytest.mark.parametrize("path", ["/", "/events", "/state.json", "/hand"])
 @pytest.mark.parametrize(
     ("query", "headers"),
     [
@@ -566,5 +566,6 @@ def test_nobody_else_does_anything(
 
 
 def test_what_is_read_only_cannot_do_anything() -> None:
-    assert send(f"/do?token={TOKEN}", "POST", None, BREAK, **ORIGIN).status_code == 404
-    assert get(f"/hand?token={TOKEN}").status_code == 404
+    refused = send(f"/do?token={TOKEN}", "POST", None, BREAK, **ORIGIN)
+    assert refused.status_code == 403 and "read only" in refused.text
+    assert get(f"/hand?token={TOKEN}").json() is None
