@@ -60,7 +60,7 @@ def _run(chosen: argparse.Namespace) -> int:
             f"Stack {stack.name} is on platform {stack.platform}, and drills judge by what our own "
             "Envoys promise. Break and count by hand: ./demo task break, fix, generate-traffic"
         )
-    if chosen.command in ("run", "demo") and not chosen.no_picture:
+    if chosen.command in ("run", "demo") and chosen.picture:
         with live_picture.served(stack.name, _say) as picture:
             return _carry_out(stack, faults, chosen, picture)
     return _carry_out(stack, faults, chosen)

@@ -51,6 +51,8 @@ class LivePicture:
         stream = self._process.stdout
         assert stream
         ready, _, _ = select.select([stream], [], [], _SECONDS)
+        if not ready:
+            self._process.kill()  # a late answer would be taken for the next one
         return stream.readline().decode().strip() if ready else ""
 
 

@@ -83,6 +83,12 @@ class Page:
         whole, _, self._arrived = self._arrived.partition(b"\0")
         return json.loads(whole)
 
+    def close(self) -> None:
+        """Have the browser end in order, if it still answers."""
+        self._session = {}
+        with contextlib.suppress(AssertionError, OSError):
+            self.call("Browser.close")
+
     def open(self, address: str, width: int = 1280, height: int = 720) -> None:
         """Show an address in a window of that many pixels."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
@@ -178,9 +184,13 @@ def browser(folder: Path) -> Iterator[Page]:
     )  # fmt: skip
     os.close(to_browser)
     os.close(from_browser)
+    page = Page(sending, receiving)
     try:
-        yield Page(sending, receiving)
+        yield page
     finally:
+        page.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)  # its own processes have ended then, and write no more files
         process.kill()
         process.wait()
         os.close(sending)
