@@ -38,6 +38,10 @@ _TEXT = """(() => {
 })()"""
 
 
+class ProtocolError(AssertionError):
+    """The browser did not do what it was asked."""
+
+
 class Page:
     """One page of the browser."""
 
@@ -62,7 +66,8 @@ class Page:
         while True:
             answer = self._message()
             if answer.get("id") == number:
-                assert "error" not in answer, answer
+                if "error" in answer:
+                    raise ProtocolError(f"{method}: {answer['error']}")
                 return answer["result"]
             self._note(answer.get("method"), answer.get("params"))
 
@@ -94,7 +99,13 @@ class Page:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", **size)
         self.call("Page.navigate", url=address)
-        eventually(lambda: self.ask("document.readyState") == "complete", f"{address} is there")
+        eventually(lambda: self._is_at(address), f"{address} is there")
+
+    def _is_at(self, address: str) -> bool:
+        try:
+            return bool(self.ask("document.readyState == 'complete' && location.href") == address)
+        except ProtocolError:  # the page before it has just gone
+            return False
 
     def prefer(self, feature: str, value: str) -> None:
         """Have the reader's preference be another one, as `prefers-color-scheme: dark`."""
