@@ -95,8 +95,10 @@ def _followed(fault: _Fault, found: Mapping[str, Any], shares: Shares) -> Iterab
         most = max(more, key=lambda name: more[name], default="")
         if "elsewhere" not in fault.seen and most and more[most] > _MORE:
             yield moment("elsewhere", now, f"{most} answers for {fault.cluster}")
-        last = max(struck["served"], fault.at)
-        if "moved" not in fault.seen and now - last >= _QUIET:
-            yield moment("moved", last, f"all moved away from {fault.cluster}")
+        # the edge sends there no more, or the gateways send to its pods no more: they pass on
+        sides = [(max(last, fault.at), known) for last, known in struck["counted"]]
+        quiet = [last for last, known in sides if known - last >= _QUIET]
+        if "moved" not in fault.seen and quiet:
+            yield moment("moved", min(quiet), f"all moved away from {fault.cluster}")
     elif shares.get(fault.cluster, 0.0) >= _BACK * former:
         yield moment("back", now, f"{fault.cluster} has its share again")

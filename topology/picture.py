@@ -212,7 +212,7 @@ def _cluster(
         "bad": bad,
         "p99": _longest(edge.latencies.get(name) for edge in heard) if rate else None,
         "left": _longest(edge.left(name, now) for edge in heard),
-        "served": _served(name, edges, gateways),
+        "counted": [_counted(name, side, now) for side in (edges, gateways)],
         "gateways": [_gateway(proxy, now) for proxy in gateways],
         "pods": _pods(name, gateways, now),
     }
@@ -260,14 +260,11 @@ def _pods(name: str, gateways: Sequence[Proxy], now: float) -> list[dict[str, An
     ]
 
 
-def _served(name: str, edges: Sequence[Proxy], gateways: Sequence[Proxy]) -> float:
-    """Return when a cluster's own pods last got a request of the edge; 0 if never.
-
-    Both must have counted it: a gateway without pods passes on, and health checks come always.
-    """
-    sent = max((edge.last_counted(name) for edge in edges), default=0.0)
-    served = max((proxy.last_counted(name) for proxy in gateways), default=0.0)
-    return min(sent, served)
+def _counted(name: str, proxies: Sequence[Proxy], now: float) -> tuple[float, float]:
+    """Return when proxies last counted a request to a cluster, and until when that is known."""
+    heard = [proxy.heard_at or 0.0 for proxy in proxies if proxy.state(now) is State.SERVING]
+    last = max((proxy.last_counted(name) for proxy in proxies), default=0.0)
+    return last, min(heard, default=0.0)
 
 
 def _longest(found: Iterable[float | None]) -> float | None:

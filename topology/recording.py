@@ -68,7 +68,7 @@ def _rounded(value: Any) -> Any:
             return round(value, _DIGITS)
         case dict():
             return {key: _rounded(each) for key, each in value.items()}
-        case list():
+        case list() | tuple():
             return [_rounded(each) for each in value]
     return value
 

@@ -238,6 +238,23 @@ def test_a_fault_leads_to_answers_elsewhere_to_all_moved_and_back() -> None:
     assert numbers == sorted(set(numbers))
 
 
+def test_a_silence_of_the_proxies_is_no_quiet_of_the_struck_side() -> None:
+    history = History("west")
+    kept = answering(100.0, 50, 50)
+    history.add(picture(kept, 100.0))
+    history.add(picture(kept, 100.2), [told(100.1, EventKind.FAULT)])
+    found = history.add(picture(kept, 101.4))
+    assert "moved" not in [event["kind"] for event in found["events"]], "nobody knows yet"
+    kept[0].hear(101.5, [host(EAST, 120), host(WEST, 60)])
+    kept[1].hear(101.5, [Host("10.1.0.1:80", EAST, total=120)])
+    found = history.add(picture(kept, 101.5))
+    assert "moved" not in [event["kind"] for event in found["events"]], "it answered all along"
+    kept[0].hear(102.1, [host(EAST, 120), host(WEST, 160)])
+    found = history.add(picture(kept, 102.1))
+    (moved,) = [event for event in found["events"] if event["kind"] == "moved"]
+    assert moved["at"] == 101.5
+
+
 def test_a_cluster_that_answered_nothing_has_nothing_to_move() -> None:
     history = History("west")
     history.add(picture(answering(100.0, 0, 100), 100.0))
