@@ -16,6 +16,7 @@ from rich.table import Table
 from drills import (
     action,
     drill,
+    live_picture,
     matrix,
     preconditions,
     prediction,
@@ -59,6 +60,18 @@ def _run(chosen: argparse.Namespace) -> int:
             f"Stack {stack.name} is on platform {stack.platform}, and drills judge by what our own "
             "Envoys promise. Break and count by hand: ./demo task break, fix, generate-traffic"
         )
+    if chosen.command in ("run", "demo") and chosen.picture:
+        with live_picture.served(stack.name, _say) as picture:
+            return _carry_out(stack, faults, chosen, picture)
+    return _carry_out(stack, faults, chosen)
+
+
+def _carry_out(
+    stack: Stack,
+    faults: Sequence[Fault],
+    chosen: argparse.Namespace,
+    picture: live_picture.LivePicture | None = None,
+) -> int:
     match chosen.command:
         case "list":
             return _list(stack)
@@ -67,9 +80,9 @@ def _run(chosen: argparse.Namespace) -> int:
         case "heal-all":
             return _heal(stack)
         case "run":
-            return _drill(stack, faults, chosen)
+            return _drill(stack, faults, chosen, _pace(chosen, picture))
         case "demo":
-            return _walk(stack, chosen)
+            return _walk(stack, chosen, _pace(chosen, picture))
     fault = faults[0]
     cluster = chosen.cluster or (_where(stack, fault) if chosen.command == "fix" else "")
     cluster = cluster or prediction.struck_by_default(fault, stack.order, EDGE)
@@ -79,9 +92,10 @@ def _run(chosen: argparse.Namespace) -> int:
     return _break(stack, fault, cluster)
 
 
-def _drill(stack: Stack, faults: Sequence[Fault], chosen: argparse.Namespace) -> int:
+def _drill(
+    stack: Stack, faults: Sequence[Fault], chosen: argparse.Namespace, pace: drill.Pace
+) -> int:
     """Runs what was chosen: one drill, one by two profiles, or many as a matrix."""
-    pace = _pace(chosen)
     modes = chosen.mode or (["active", "standby"] if faults is FAULTS else [stack.mode])
     if pace.naive:
         target.naive_address(stack.name, stack.naive_url)
@@ -188,7 +202,7 @@ def _heal(stack: Stack) -> int:
     return 1 if failed else _status(stack)
 
 
-def _walk(stack: Stack, chosen: argparse.Namespace) -> int:
+def _walk(stack: Stack, chosen: argparse.Namespace, pace: drill.Pace) -> int:
     """Walks through the talk; without a terminal nobody can be waited for."""
 
     def pause(text: str) -> None:
@@ -196,7 +210,7 @@ def _walk(stack: Stack, chosen: argparse.Namespace) -> int:
             with contextlib.suppress(EOFError):
                 input(f"{text} ")
 
-    return _recap(*presentation.run(stack, _pace(chosen), _say, pause))
+    return _recap(*presentation.run(stack, pace, _say, pause))
 
 
 def _recap(rows: Sequence[Row], page: Path) -> int:
@@ -206,9 +220,9 @@ def _recap(rows: Sequence[Row], page: Path) -> int:
     return 0 if matrix.is_good(rows) else 1
 
 
-def _pace(chosen: argparse.Namespace) -> drill.Pace:
+def _pace(chosen: argparse.Namespace, picture: live_picture.LivePicture | None) -> drill.Pace:
     beside = getattr(chosen, "beside_naive", False)
-    return drill.Pace(chosen.rate, chosen.baseline, chosen.hold, beside)
+    return drill.Pace(chosen.rate, chosen.baseline, chosen.hold, beside, picture)
 
 
 def _say(text: str) -> None:

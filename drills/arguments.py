@@ -58,6 +58,13 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         command.add_argument("--rate", type=positive, default=100.0, help="requests/s (100)")
         command.add_argument("--baseline", type=positive, default=5.0, help="seconds (5)")
         command.add_argument("--hold", type=positive, default=8.0, help="seconds (8)")
+    for command, default in ((running, False), (walking, True)):
+        command.add_argument(
+            "--picture",
+            action=argparse.BooleanOptionalAction,
+            default=default,
+            help="serve the live picture, and record it for the report",
+        )
     for command in commands.choices.values():
         command.add_argument("--stack", help="another stack than the selected one")
         command.add_argument(

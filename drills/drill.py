@@ -14,6 +14,7 @@ from pathlib import Path
 from drills import action, guard, prediction, report
 from drills.cpu_steal import CpuSteal
 from drills.faults import Fault, Moves
+from drills.live_picture import LivePicture
 from drills.live_view import Watch
 from drills.observer import Observer
 from drills.prediction import Order, Prediction
@@ -54,6 +55,8 @@ class Pace:
     """Seconds between the fault's effect and its fix."""
     naive: bool = False
     """Whether the same goes through the naive route beside it."""
+    picture: LivePicture | None = None
+    """What records the live picture of the run."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,10 @@ def run(stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outco
     answered: set[str] = set()
     wrong: list[str] = []
     observer = Observer(stack, fault, cluster, tell)
+    recorded = pace.picture.recorded(folder, say) if pace.picture else contextlib.nullcontext()
     with (
         action.interruptible(),
+        recorded,
         traffic,
         logs or contextlib.nullcontext(),
         watch,

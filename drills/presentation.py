@@ -74,6 +74,8 @@ def run(stack: Stack, pace: Pace, say: Say, pause: Callable[[str], None]) -> tup
     say(f"The bank: {stack.url}")
     say(f"lbMode is {stack.mode}: {', then '.join(map(prediction.listed, stack.order))}.")
     say("Open it beside this terminal: the page says which cluster answered, in its colour.")
+    if pace.picture:
+        say(f"Who gets the traffic, and who takes over: {pace.picture.address}")
     rows: list[Row] = []
     page = Path()
     for number, act in enumerate(ACTS, 1):

@@ -1,8 +1,9 @@
-"""`python -m topology`: serve the live picture of a stack, until Ctrl-C."""
+"""`python -m topology`: serve the live picture of a stack, until Ctrl-C, or that of a record."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import secrets
 import socket
 import sys
@@ -10,17 +11,23 @@ import threading
 import time
 import webbrowser
 from collections.abc import Sequence
+from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
-from drills.stack import EDGE
+from drills import action
+from drills.stack import EDGE, Stack
 from drills.traffic import target
 from foundation.entry import entry
 from foundation.errors import UserError
-from topology import server
+from topology import metrics, recording, server
 from topology.feed import Feed
-from topology.history import History
-from topology.picture import picture
+from topology.hand import Hand
+from topology.live import Live
+
+_HEARD_SECONDS = 10
+"""How long a drill waits until every proxy is heard; its record begins then anyway."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,10 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stack", help="another stack than the selected one")
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1 (a free one)")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    return entry(lambda: _serve(parser.parse_args(arguments)))
+    parser.add_argument("--read-only", action="store_true", help="nothing is done from the page")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="keep the pictures in it")
+    parser.add_argument(
+        "--replay", type=Path, metavar="RUN", help="a run's folder, or a record: show that"
+    )
+    parser.add_argument("--for-drills", action="store_true", help=argparse.SUPPRESS)
+    return entry(lambda: _run(parser.parse_args(arguments)))
 
 
-def _serve(chosen: argparse.Namespace) -> int:
+def _run(chosen: argparse.Namespace) -> int:
+    token = secrets.token_urlsafe(16)
+    if chosen.replay:
+        _serve(server.replay(recording.text(chosen.replay), token), token, chosen)
+        return 0
     found = target.selected(chosen.stack)
     if not found.weights:
         raise UserError(f"Stack {found.stack} is not up. Bring it up: ./demo up {found.stack}")
@@ -41,35 +58,67 @@ def _serve(chosen: argparse.Namespace) -> int:
             f"Stack {found.stack} is on platform {found.platform}, whose proxies are not ours to "
             "ask; look at it by: ./demo task generate-traffic"
         )
-    feed = Feed(found.kubeconfig, [EDGE, *found.weights])
-    history = History(found.stack)
-    token = secrets.token_urlsafe(16)
+    live = Live(found.stack, Feed(found.kubeconfig, [EDGE, *found.weights]))
+    hand = None if chosen.read_only or chosen.for_drills else Hand(Stack.selected(found.stack))
+    if hand:
+        live.command = hand.state
+    if chosen.record:
+        live.record(chosen.record)
+    exposed = metrics.exposition(lambda: live.latest, lambda: live.feed.read(list))
+    live.start()
+    served = server.application(lambda: live.latest, token, hand, exposed)
+    with action.interruptible():
+        try:
+            _serve(served, token, chosen, live)
+        finally:
+            live.feed.stop()
+            if page := live.end_record():
+                print(f"Replay: {page}", flush=True)
+            if hand:
+                hand.end()
+    return 0
+
+
+def _serve(
+    application: Starlette, token: str, chosen: argparse.Namespace, live: Live | None = None
+) -> None:
     listening = _listen(chosen.port)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/?token={token}"
+    config = uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=1)
+    serving = uvicorn.Server(config)
+    with contextlib.closing(listening):
+        print(address, flush=True)
+        if live and chosen.for_drills:
+            threading.Thread(target=_obey, args=(live, serving), daemon=True).start()
+        else:
+            print("Ctrl-C ends it.", flush=True)
+        if chosen.open:
+            webbrowser.open(address)
+        serving.run(sockets=[listening])
 
-    latest = history.add(picture([], time.time()))
 
-    def follow() -> None:
-        """Keep the history, whether or not anybody looks."""
-        nonlocal latest
-        while True:
-            latest = history.add(feed.read(lambda proxies: picture(proxies, time.time())))
-            time.sleep(server.PERIOD)
+def _obey(live: Live, serving: uvicorn.Server) -> None:
+    """Record what a drill says on standard input, a line each; end when that ends.
 
-    config = uvicorn.Config(
-        server.application(lambda: latest, token), log_level="warning", timeout_graceful_shutdown=1
-    )
-    feed.start()
-    threading.Thread(target=follow, daemon=True).start()
-    print(f"{address}\nCtrl-C ends it.", flush=True)
-    if chosen.open:
-        webbrowser.open(address)
+    `record FILE` begins, `end` ends a record; each is answered by a line.
+    """
+    for line in sys.stdin:
+        print(_answer(live, line.strip()), flush=True)
+    serving.should_exit = True
+
+
+def _answer(live: Live, line: str) -> str:
+    what, _, file = line.partition(" ")
     try:
-        uvicorn.Server(config).run(sockets=[listening])
-    finally:
-        feed.stop()
-        listening.close()
-    return 0
+        if what == "record":
+            until = time.monotonic() + _HEARD_SECONDS
+            while not live.is_heard() and time.monotonic() < until:
+                time.sleep(0.1)
+            live.record(Path(file))
+            return "begun"
+        return str(live.end_record())
+    except UserError as error:
+        return f"error: {error}"
 
 
 def _listen(port: int) -> socket.socket:

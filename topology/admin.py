@@ -1,7 +1,10 @@
-"""What an Envoy's admin interface says of its hosts, read from `/clusters`. Pure functions."""
+"""What an Envoy's admin interface says of its hosts, their latency and ejection. Pure functions."""
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from dataclasses import dataclass
 
 _PATHS = ("regions", "patient", "app")
@@ -9,6 +12,18 @@ _PATHS = ("regions", "patient", "app")
 
 _COUNTERS = {"rq_total": "total", "rq_error": "bad"}
 _HEALTHY = "healthy"
+
+_P99 = re.compile(
+    rf"^cluster\.(?:{'|'.join(_PATHS)})_\S+"
+    r"\.zone\.[^.]+\.([^.]+)\.upstream_rq_time: .*?P99\(([^,]+),",
+    re.MULTILINE,
+)
+"""A histogram by the cluster of the stack that answered; the first number is of the last period."""
+
+HOSTS = "/clusters"
+LATENCIES = "/stats?filter=%5C.zone%5C..*upstream_rq_time$"
+RULES = "/config_dump?resource=static_clusters&mask=cluster.name,cluster.outlier_detection"
+"""What a proxy is asked for."""
 
 
 @dataclass
@@ -25,6 +40,16 @@ class Host:
     """What is wrong with it, as Envoy names it; empty for a healthy one."""
     total: int = 0
     bad: int = 0
+
+
+@dataclass(frozen=True)
+class Rules:
+    """For how long an Envoy ejects, in seconds."""
+
+    interval: float = 10.0
+    base: float = 30.0
+    most: float = 300.0
+    """Envoy's own defaults."""
 
 
 def body(answer: bytes) -> str:
@@ -74,3 +99,39 @@ def hosts(text: str) -> list[Host]:
 
 def _flags(text: str) -> frozenset[str]:
     return frozenset(filter(None, text.split("/"))) - {_HEALTHY}
+
+
+def latencies(text: str) -> dict[str, float]:
+    """Return the 99th percentile in seconds by cluster of the stack, over Envoy's last period.
+
+    The slowest of several routes counts; a cluster that answered nothing in that period is left
+    out. A period is Envoy's `stats_flush_interval`, 5 s.
+    """
+    found: dict[str, float] = {}
+    for zone, milliseconds in _P99.findall(text):
+        value = float(milliseconds) / 1000
+        if not math.isnan(value):
+            found[zone] = max(value, found.get(zone, 0.0))
+    return found
+
+
+def rules(text: str) -> Rules | None:
+    """Return the rules of ejection of the routes' clusters, from a dump of the configuration.
+
+    None where the text is no dump, or no such cluster ejects.
+    """
+    if not text.startswith("{"):
+        return None
+    for each in json.loads(text).get("configs", ()):
+        cluster = each.get("cluster", {})
+        found = cluster.get("outlier_detection")
+        if found and str(cluster.get("name")).partition("_")[0] in _PATHS:
+            keys = ("interval", "base_ejection_time", "max_ejection_time")
+            defaults = (Rules.interval, Rules.base, Rules.most)
+            values = zip(keys, defaults, strict=True)
+            return Rules(*(_seconds(found.get(key), default) for key, default in values))
+    return None
+
+
+def _seconds(duration: object, default: float) -> float:
+    return default if duration is None else float(str(duration).removesuffix("s"))

@@ -1,13 +1,21 @@
-"""What happened: changes of state, each once, and the shares of the last minutes."""
+"""What happened: changes of state, faults and what they led to, and the last minutes' shares."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-_EVENTS = 100
+from drills.journal import Entry
+from drills.traffic import Event, EventKind
+from topology.moments import Moments
+from topology.picture import State
+
+_EVENTS = 200
 _POINTS = 480
 """Two minutes of four points a second."""
+
+_SHOWN = (EventKind.FAULT, EventKind.FIX, EventKind.SWITCH, EventKind.OBSERVED)
 
 
 class History:
@@ -16,26 +24,62 @@ class History:
     def __init__(self, stack: str) -> None:
         self._stack = stack
         self._states: dict[str, str] = {}
+        self._due: dict[str, float] = {}
+        self._moments = Moments()
         self._events: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
         self._points: deque[dict[str, Any]] = deque(maxlen=_POINTS)
+        self._number = 0
 
-    def add(self, found: dict[str, Any]) -> dict[str, Any]:
-        """Return the picture with stack, events and shares; notes changes of state."""
+    def add(
+        self,
+        found: dict[str, Any],
+        told: Iterable[Event] = (),
+        broken: Sequence[Entry] = (),
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Return the picture with stack, faults in force, all events and shares.
+
+        `told` is what others announced since the last picture; `more` goes into the picture.
+        """
+        shown = [event for event in told if event.kind in _SHOWN]
+        for event in [*self._moments.add(found, shown), *self._changes(found)]:
+            self._number += 1
+            self._events.append({"number": self._number, **event})
+        now = found["at"]
+        if not self._points or now - self._points[-1]["at"] >= 0.2:
+            self._points.append(point(found))
+        return {
+            **found,
+            "stack": self._stack,
+            "broken": [
+                {"fault": each.fault, "cluster": each.cluster, "since": each.since}
+                for each in broken
+            ],
+            **more,
+            "events": list(self._events),
+            "points": list(self._points),
+        }
+
+    def _changes(self, found: dict[str, Any]) -> Iterable[dict[str, Any]]:
+        """Yield an event for each state, and for due shares, that are not as they were."""
         now = found["at"]
         for name, state in states(found).items():
             before = self._states.get(name)
             if before is not None and before != state:
-                self._events.append({"at": now, "text": f"{name}: {before}, now {state}"})
+                kind = "ejected" if state == State.EJECTED else "state"
+                yield {"at": now, "kind": kind, "text": f"{name}: {before}, now {state}"}
             self._states[name] = state
-        rates = {cluster["name"]: round(cluster["rate"], 1) for cluster in found["clusters"]}
-        if not self._points or now - self._points[-1]["at"] >= 0.2:
-            self._points.append({"at": now, "rates": rates})
-        return {
-            **found,
-            "stack": self._stack,
-            "events": list(self._events),
-            "points": list(self._points),
-        }
+        due = {cluster["name"]: round(cluster["due"], 3) for cluster in found["clusters"]}
+        if self._due and due != self._due:
+            text = ", ".join(f"{name} {share:.0%}" for name, share in due.items())
+            yield {"at": now, "kind": "switch", "text": f"The edge is configured anew: {text}"}
+        self._due = due or self._due
+
+
+def point(found: dict[str, Any]) -> dict[str, Any]:
+    """Return what the line of time keeps of a picture: who answered how much."""
+    rates = {cluster["name"]: round(cluster["answers"], 1) for cluster in found["clusters"]}
+    return {"at": found["at"], "rates": rates}
 
 
 def states(found: dict[str, Any]) -> dict[str, str]:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from topology.admin import Host
+from topology.admin import Host, Rules
+from topology.ejection import FLAG as EJECTED
+from topology.ejection import Ejections
 
 WINDOW = 1.0
 """Seconds over which rates are counted."""
@@ -57,11 +59,22 @@ class Proxy:
     hosts: Sequence[Host] = ()
     history: list[tuple[float, dict[str, Counts]]] = field(default_factory=list)
     """Moments and counts by address, oldest first."""
+    counted: dict[str, float] = field(default_factory=dict)
+    """When a request to an address was counted last."""
+    latencies: dict[str, float] = field(default_factory=dict)
+    """99th percentile in seconds by the cluster that answered."""
+    rules: Rules = field(default_factory=Rules)
+    ejections: Ejections = field(default_factory=Ejections)
 
     def hear(self, at: float, hosts: Sequence[Host]) -> None:
         """Take what the proxy says at a moment."""
         self.heard_at, self.hosts = at, hosts
         counts = {host.address: Counts(host.total, host.bad) for host in hosts}
+        before = self.history[-1][1] if self.history else {}
+        for address, count in counts.items():
+            if address in before and count.total > before[address].total:
+                self.counted[address] = at
+        self.ejections.hear(at, hosts, self.rules)
         self.history.append((at, counts))
         while len(self.history) > 2 and self.history[1][0] <= at - WINDOW:
             self.history.pop(0)
@@ -79,6 +92,19 @@ class Proxy:
         total = max(0, new[address].total - old[address].total)
         bad = max(0, new[address].bad - old[address].bad)
         return total / (after - before), bad / (after - before)
+
+    def last_counted(self, zone: str) -> float:
+        """Return when a request to a cluster was counted last; 0 if never."""
+        return max(
+            (self.counted.get(h.address, 0.0) for h in self.hosts if h.zone == zone), default=0
+        )
+
+    def left(self, zone: str, now: float) -> float | None:
+        """Return the seconds until the proxy tries an ejected cluster again; None if none is."""
+        found = [
+            self.ejections.left(h.address, now, self.rules) for h in self.hosts if h.zone == zone
+        ]
+        return max((seconds for seconds in found if seconds is not None), default=None)
 
     def state(self, now: float) -> State:
         """Return what Kubernetes and its own silence say of it."""
@@ -100,7 +126,7 @@ def host_state(flags: Iterable[str], rate: float) -> State:
         return State.DRAINING
     if "failed_active_hc" in known:
         return State.UNREACHABLE
-    if "failed_outlier_check" in known:
+    if EJECTED in known:
         return State.EJECTED
     if known & {"degraded_active_hc", "failed_active_degraded_check", "degraded_outlier_detection"}:
         return State.DEGRADED
@@ -131,8 +157,15 @@ def picture(proxies: Iterable[Proxy], now: float) -> dict[str, Any]:
     due = due_shares(edges)
     clusters = [_cluster(name, edges, known, due[name], now) for name in due]
     total = sum(cluster["rate"] for cluster in clusters)
+    passed = [
+        peer for cluster in clusters for each in cluster["gateways"] for peer in each["peers"]
+    ]
     for cluster in clusters:
         cluster["share"] = cluster["rate"] / total if total else 0.0
+        # who answers: what arrives and is not passed on, and what others pass on
+        on = sum(peer["rate"] for each in cluster["gateways"] for peer in each["peers"])
+        arrives = sum(peer["rate"] for peer in passed if peer["to"] == cluster["name"])
+        cluster["answers"] = max(0.0, cluster["rate"] - on) + min(arrives, total)
     return {
         "at": now,
         "rate": total,
@@ -142,7 +175,12 @@ def picture(proxies: Iterable[Proxy], now: float) -> dict[str, Any]:
                 "state": proxy.state(now),
                 "silent": _silence(proxy, now),
                 "links": [
-                    {"to": name, "rate": rate, "bad": bad}
+                    {
+                        "to": name,
+                        "rate": rate,
+                        "bad": bad,
+                        "p99": proxy.latencies.get(name) if rate else None,
+                    }
                     for name in due
                     for rate, bad in [_towards(proxy, name, now)]
                 ],
@@ -172,6 +210,9 @@ def _cluster(
         "due": due,
         "rate": rate,
         "bad": bad,
+        "p99": _longest(edge.latencies.get(name) for edge in heard) if rate else None,
+        "left": _longest(edge.left(name, now) for edge in heard),
+        "counted": [_counted(name, side, now) for side in (edges, gateways)],
         "gateways": [_gateway(proxy, now) for proxy in gateways],
         "pods": _pods(name, gateways, now),
     }
@@ -192,6 +233,7 @@ def _gateway(proxy: Proxy, now: float) -> dict[str, Any]:
             for host, rate, bad in links
             if host.zone == proxy.cluster
         ],
+        "p99": proxy.latencies.get(proxy.cluster) if any(rate for _, rate, _ in links) else None,
         "peers": [{"to": name, "rate": rate} for name, rate in sorted(peers.items())],
     }
 
@@ -212,9 +254,21 @@ def _pods(name: str, gateways: Sequence[Proxy], now: float) -> list[dict[str, An
             "address": address,
             "state": host_state(flags[address], rates[address]) if is_heard else State.UNKNOWN,
             "rate": rates[address],
+            "left": _longest(proxy.ejections.left(address, now, proxy.rules) for proxy in gateways),
         }
         for address in sorted(flags)
     ]
+
+
+def _counted(name: str, proxies: Sequence[Proxy], now: float) -> tuple[float, float]:
+    """Return when proxies last counted a request to a cluster, and until when that is known."""
+    heard = [proxy.heard_at or 0.0 for proxy in proxies if proxy.state(now) is State.SERVING]
+    last = max((proxy.last_counted(name) for proxy in proxies), default=0.0)
+    return last, min(heard, default=0.0)
+
+
+def _longest(found: Iterable[float | None]) -> float | None:
+    return max((seconds for seconds in found if seconds is not None), default=None)
 
 
 def _towards(proxy: Proxy, zone: str, now: float) -> tuple[float, float]:

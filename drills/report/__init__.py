@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from drills import live_picture
 from drills.report import compare, page, run, text
 from drills.report.matrix_page import write_matrix
 from drills.traffic.view import console
@@ -29,7 +30,8 @@ def write(folder: Path) -> Path:
     (folder / "junit.xml").write_text(text.junit(found))
     (folder / "report.md").write_text(text.markdown(found))
     file = folder / "report.html"
-    file.write_text(page.page(found))
+    replay = live_picture.PAGE if (folder / live_picture.PAGE).exists() else ""
+    file.write_text(page.page(found, replay))
     return file
 
 

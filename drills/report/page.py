@@ -21,10 +21,14 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _SHOWN_EVENTS = 200
 
 
-def page(run: Run) -> str:
-    """Gives the report of one run."""
+def page(run: Run, replay: str = "") -> str:
+    """Gives the report of one run; `replay` is the file, beside it, that plays its picture."""
     title = run.header.title or run.header.run
-    return whole(title, _head(run), _body(run), _foot(run))
+    return whole(title, _head(run), _replay(replay), _body(run), _foot(run))
+
+
+def _replay(file: str) -> Element | None:
+    return e("p", e("a", "Replay the live picture of this run", href=file)) if file else None
 
 
 def whole(title: str, *content: Child) -> str:

@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 
-from tests.benchmark import further, report
+from tests.benchmark import further, live_picture, report
 from tests.benchmark.measure import Samples, baselines, cold_tools, one_round
 from tests.support.checkout import checkout
 
@@ -20,6 +20,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./demo task bench --", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how many rounds (default 3)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--picture", action="store_true", help="only the live picture")
     parser.add_argument("--tools", action="store_true", help="only the tools, from empty caches")
     parser.add_argument(
         "--further",
@@ -46,6 +47,9 @@ def measured(chosen: argparse.Namespace) -> Samples:
     with checkout() as demo:
         if chosen.tools:
             samples.add("tools", cold_tools(demo))
+            return samples
+        if chosen.picture:
+            live_picture.one_round(demo, samples)
             return samples
         for number in range(1, chosen.rounds + 1):
             print(f"round {number} of {chosen.rounds}", file=sys.stderr)

@@ -44,6 +44,8 @@ ROWS = (
     Row("memory (RSS)", "memory, plain sum (RSS)", 3.5, 2.8, "bare cluster (RSS)", "GB"),
     Row("further cluster", "each further cluster: time", 6, 4, "bare cluster"),
     Row("further cluster (PSS)", "each further cluster: PSS", 1, 0.8, "bare cluster (PSS)", "GB"),
+    Row("event to picture", "event to live picture", 500, 250, "", "ms"),
+    Row("event to picture, p95", "event to live picture, p95", 500, 250, "", "ms"),
 )
 BASELINES = {
     "bare cluster": ("A", "one bare cluster", "s"),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
+import signal
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,20 +40,42 @@ class Page:
         states = {proxy["state"] for proxy in [*found["edge"], *heard]}
         return {len(part) for part in parts} == {2} and states == {"serving"}
 
+    def events(self) -> list[str]:
+        """The kinds of what happened, but for mere changes of state."""
+        return [each["kind"] for each in self.read()["events"] if each["kind"] != "state"]
+
+    def do(self, **wanted: str) -> None:
+        """Do something as the page's script does."""
+        address = self._address.replace("/state.json?", "/do?")
+        parts = urllib.parse.urlsplit(address)
+        headers = {"Content-Type": "application/json", "Origin": f"http://{parts.netloc}"}
+        request = urllib.request.Request(address, json.dumps(wanted).encode(), headers)
+        with urllib.request.urlopen(request, timeout=5) as answer:  # of 127.0.0.1
+            assert answer.status == 202
+
+    def metrics(self) -> str:
+        """What Prometheus reads, which has no token."""
+        address = self._address.partition("/state.json")[0]
+        with urllib.request.urlopen(f"{address}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
     def states(self) -> dict[str, str]:
         return {each["name"]: each["state"] for each in self.read()["clusters"]}
 
 
 @contextlib.contextmanager
-def served(demo: Checkout, folder: Path) -> Iterator[Page]:
-    """The page, as long as the block; then its command is killed outright."""
+def served(demo: Checkout, folder: Path, *options: str, in_order: bool = False) -> Iterator[Page]:
+    """The page, as long as the block; then its command is killed outright, or ended `in_order`."""
     log = folder / "topology.log"
-    process = demo.start("./demo", "task", "topology", log=log)
+    process = demo.start("./demo", "task", "topology", "--", *options, log=log)
     try:
         eventually(lambda: "token=" in log.read_text(), "the address is printed", 30)
         made = Page(log.read_text().splitlines()[0])
         eventually(lambda: made.is_whole(), "every proxy is heard", 30)
         yield made
+        if in_order:
+            os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+            process.wait(60)
     finally:
         kill_session(process)
 
@@ -80,10 +106,49 @@ def test_the_picture_shows_who_serves_and_who_takes_over(demo: Checkout, page: P
         under_traffic(demo, lambda: page.states()["west-cluster"] == "serving", "west serves")
         east = next(each for each in page.read()["clusters"] if each["name"] == "east-cluster")
         assert len(east["gateways"]) == 2, "nothing disappears"
-        assert any("east-cluster" in event["text"] for event in page.read()["events"])
+        (broken,) = page.read()["broken"]
+        assert (broken["fault"], broken["cluster"]) == ("gateway-gone", "east-cluster")
+        under_traffic(demo, lambda: "moved" in page.events(), "all moved")
+        assert page.events()[0] == "struck"
+        state = (
+            'topology_cluster_state{cluster="east-cluster",topology_cluster_state="unreachable"}'
+        )
+        assert f"{state} 1.0" in page.metrics()
     finally:
         demo.demo("task", "heal-all")
     under_traffic(demo, lambda: page.states() == both, "both serve again")
+    under_traffic(demo, lambda: "back" in page.events(), "east has its share again")
+    assert "mended" in page.events() and page.read()["broken"] == []
+
+
+def test_what_the_page_breaks_is_mended_when_it_ends(demo: Checkout, tmp_path: Path) -> None:
+    record = tmp_path / "kept.jsonl"
+    with served(demo, tmp_path, "--record", str(record), in_order=True) as page:
+        page.do(what="break", fault="workload-gone", cluster="west-cluster")
+        eventually(lambda: page.read()["command"]["running"] is False, "it is broken", 60)
+        assert page.read()["command"]["code"] == 0
+        eventually(lambda: page.states()["west-cluster"] == "degraded", "west passes on", 30)
+        at_last = page.states()
+    assert demo.demo("task", "status").code == 0, "nothing is broken"
+    assert (tmp_path / "kept.html").stat().st_size < 200_000
+    kept = [json.loads(line) for line in record.read_text().splitlines()]
+    shown = [{each["name"]: each["state"] for each in line["clusters"]} for line in kept]
+    assert at_last in shown[-8:], "the record ends with what was live"
+
+
+def test_a_drill_records_its_picture_and_the_report_links_it(demo: Checkout) -> None:
+    options = ("--picture", "--baseline", "1", "--hold", "2")
+    done = demo.demo("task", "drill", "--", "workload-gone", *options, check=False)
+    found = re.search(r"^Report: (.+)$", done.output, re.MULTILINE)
+    assert found, done.output
+    folder = Path(found[1]).parent
+    assert 'href="topology.html"' in (folder / "report.html").read_text()
+    kept = [json.loads(line) for line in (folder / "topology.jsonl").read_text().splitlines()]
+    run = [json.loads(line) for line in (folder / "record.jsonl").read_text().splitlines()]
+    events = {event["kind"]: event["at"] for line in kept for event in line["events"]}
+    faults = {line["kind"]: line["at"] for line in run if line["type"] == "event"}
+    assert events["struck"] == pytest.approx(faults["fault"], abs=0.001), "the same moments"
+    assert events["mended"] == pytest.approx(faults["fix"], abs=0.001)
 
 
 def test_nothing_stays_in_the_pods(demo: Checkout, tmp_path: Path) -> None:

@@ -1,24 +1,23 @@
-"""The live picture: read from what Envoys say, and served to nobody but its reader."""
+"""The live picture: what Envoys say, and what follows from it."""
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
-from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from topology import admin, server
-from topology.admin import Host
-from topology.feed import answers, documents
+from drills.journal import Entry
+from drills.traffic import EventKind
+from tests.support.pictures import EAST, WEST, answering, edge, host, told
+from topology import admin
+from topology.admin import Host, Rules
+from topology.ejection import Ejections
+from topology.feed import answers, documents, take
 from topology.history import History
 from topology.picture import Proxy, State, due_shares, host_state, picture
-
-EAST, WEST = "east-cluster", "west-cluster"
 
 
 def line(cluster: str, address: str, name: str, value: object) -> str:
@@ -77,16 +76,6 @@ def test_answers_and_documents_are_told_apart_in_a_stream() -> None:
     assert list(answers(io.BytesIO(b"a\nb\n\x1e\nc\n\x1e\nd"))) == [b"a\nb\n", b"c\n"]
     stream = b'{"type": "ADDED"}\n{"type": "DELETED"}\n{"ty'
     assert [each["type"] for each in documents(io.BytesIO(stream))] == ["ADDED", "DELETED"]
-
-
-def edge(*hosts: Host, at: float = 100.0) -> Proxy:
-    proxy = Proxy("edge-1", "corp-edge", is_edge=True, ready=True)
-    proxy.hear(at, hosts)
-    return proxy
-
-
-def host(zone: str, total: int = 0, **more: Any) -> Host:
-    return Host(f"10.0.0.{len(zone)}:15443", zone, total=total, **more)
 
 
 def test_shares_that_are_due_follow_from_priority_and_weight() -> None:
@@ -155,48 +144,134 @@ def test_changes_of_state_are_events_and_the_first_sight_is_none() -> None:
     assert first["text"] == "east-cluster: standby, now unreachable"
 
 
-TOKEN = "a-token"
+ZONE = "cluster.regions_shop_shop.zone.us-east1"
 
 
-def get(path: str, **headers: str) -> httpx.Response:
-    """Ask the application as a browser on this machine would."""
-
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(server.application(lambda: {"at": 1.0}, TOKEN))
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://127.0.0.1:8000"
-        ) as client:
-            return await client.get(path, headers=headers)
-
-    return asyncio.run(ask())
-
-
-def test_the_reader_gets_page_and_state() -> None:
-    page = get(f"/?token={TOKEN}")
-    nonce = page.headers["content-security-policy"].partition("nonce-")[2].partition("'")[0]
-    assert page.status_code == 200 and f'nonce="{nonce}"' in page.text
-    assert get(f"/state.json?token={TOKEN}").json() == {"at": 1.0}
-
-
-@pytest.mark.parametrize("path", ["/", "/events", "/state.json"])
-@pytest.mark.parametrize(
-    ("query", "headers"),
-    [
-        ("", {}),
-        ("?token=other", {}),
-        (f"?token={TOKEN}", {"host": "rebound.example.com:8000"}),
-        (f"?token={TOKEN}", {"origin": "https://example.com"}),
-    ],
-)
-def test_nobody_else_does(path: str, query: str, headers: dict[str, str]) -> None:
-    refused = get(f"{path}{query}", **headers)
-    assert refused.status_code == 403
-    assert "token" not in refused.text and json.dumps({"at": 1.0}) not in refused.text
-
-
-def test_the_page_takes_nothing_from_elsewhere() -> None:
-    text = server._PAGE.read_text()
-    assert (
-        "http://" not in text.replace("http://www.w3.org/2000/svg", "") and "https://" not in text
+def test_the_slowest_of_several_routes_is_the_latency_of_a_cluster() -> None:
+    text = (
+        f"{ZONE}.{EAST}.upstream_rq_time: P0(0,0) P99(3.05,9) P99.5(4,9)\n"
+        f"cluster.app_other_other.zone.us-east1.{EAST}.upstream_rq_time: P99(7.5,9)\n"
+        f"cluster.naive_shop_shop.zone.us-east1.{EAST}.upstream_rq_time: P99(900,9)\n"
+        f"{ZONE}.{WEST}.upstream_rq_time: P0(nan,0) P99(nan,9)\n"
     )
-    assert len(text) < 60_000
+    assert admin.latencies(text) == {EAST: 0.0075}, "west answered nothing in that period"
+
+
+def test_the_rules_of_ejection_are_those_in_force() -> None:
+    routes = {"name": "regions_shop_shop", "outlier_detection": {"base_ejection_time": "5s"}}
+    dump = {"configs": [{"cluster": {"name": "other"}}, {"cluster": routes}]}
+    assert admin.rules(json.dumps(dump)) == Rules(base=5.0)
+    assert admin.rules("regions_shop_shop::x::y::z") is None
+
+
+def test_a_proxy_takes_each_answer_and_an_empty_one_changes_nothing() -> None:
+    proxy = edge(host(EAST))
+    routes = {"name": "regions_shop_shop", "outlier_detection": {"base_ejection_time": "5s"}}
+    take(proxy, json.dumps({"configs": [{"cluster": routes}]}), 101.0)
+    take(proxy, f"{ZONE}.{EAST}.upstream_rq_time: P99(2,9)", 101.0)
+    take(proxy, "\n", 102.0)
+    assert proxy.rules.base == 5.0 and proxy.latencies == {EAST: 0.002}
+    assert proxy.heard_at == 100.0 and [each.zone for each in proxy.hosts] == [EAST]
+    take(proxy, clusters_text(east={"rq_total": 5}), 103.0)
+    assert proxy.heard_at == 103.0
+
+
+EJECTED = frozenset({"failed_outlier_check"})
+
+
+@given(some.integers(1, 6), some.floats(0, 30), some.floats(1, 20), some.floats(1, 60))
+def test_each_ejection_lasts_longer_up_to_the_most(
+    times: int, passed: float, base: float, most: float
+) -> None:
+    rules, known, at = Rules(interval=10.0, base=base, most=most), Ejections(), 1000.0
+    for _ in range(times):
+        known.hear(at, [host(EAST, flags=EJECTED)], rules)
+        at += 5.0
+        known.hear(at, [host(EAST)], rules)
+        assert known.left("10.0.0.12:15443", at, rules) is None
+    known.hear(at, [host(EAST, flags=EJECTED)], rules)
+    lasts = min((times + 1) * base, max(base, most))
+    assert known.left("10.0.0.12:15443", at + passed, rules) == pytest.approx(
+        max(0.0, lasts - passed)
+    )
+    known.hear(at, [host(EAST)], rules)
+    known.hear(at + 100, [host(EAST, flags=EJECTED)], rules)
+    first = known.left("10.0.0.12:15443", at + 100, rules)
+    assert first == pytest.approx(min(base * max(1, times + 1 - 9), max(base, most)))
+
+
+def test_the_picture_says_latency_and_for_how_long_a_cluster_is_ejected() -> None:
+    proxy = edge(host(EAST, flags=EJECTED), host(WEST))
+    proxy.latencies = {EAST: 0.9, WEST: 0.004}
+    proxy.hear(101.0, [host(EAST, flags=EJECTED), host(WEST, 50)])
+    east, west = picture([proxy], 101.0)["clusters"]
+    assert (east["left"], east["p99"]) == (29.0, None), "what answers nothing has no latency"
+    assert (west["left"], west["p99"]) == (None, 0.004)
+
+
+@given(some.integers(0, 500), some.integers(0, 500), some.integers(0, 500))
+def test_who_answers_sums_up_to_what_the_edge_sends(east: int, west: int, passed: int) -> None:
+    passed = min(passed, east)
+    found = picture(answering(101.0, east, west, passed), 101.0)
+    answers = {each["name"]: each["answers"] for each in found["clusters"]}
+    assert answers == {EAST: east - passed, WEST: west + passed}
+    assert sum(answers.values()) == found["rate"]
+
+
+def test_a_fault_leads_to_answers_elsewhere_to_all_moved_and_back() -> None:
+    history = History("west")
+    history.add(picture(answering(100.0, 50, 50), 100.0))
+    kept = answering(101.0, 40, 60)
+    history.add(picture(kept, 101.1), [told(101.0, EventKind.FAULT)])
+    east = kept[1]  # passes on what still comes
+    kept[0].hear(101.5, [host(EAST, 60), host(WEST, 90)])
+    east.hear(101.5, [Host("10.1.0.1:80", EAST, total=40), Host("10.9.9.9:1", WEST, total=20)])
+    kept[0].hear(102.2, [host(EAST, 60), host(WEST, 180)])
+    history.add(picture(kept, 102.2))
+    history.add(picture(answering(110.0, 0, 90), 110.0), [told(109.0, EventKind.FIX)])
+    found = history.add(picture(answering(115.0, 50, 50), 115.0))
+    moments = {e["kind"]: e for e in found["events"] if e["kind"] != "state"}
+    assert list(moments) == ["struck", "elsewhere", "moved", "mended", "back"]
+    assert moments["moved"]["at"] == 101.0, "then its pods counted the last request"
+    assert moments["back"]["text"] == f"{EAST} has its share again, 6.0 s after the fix"
+    numbers = [event["number"] for event in found["events"]]
+    assert numbers == sorted(set(numbers))
+
+
+def test_a_silence_of_the_proxies_is_no_quiet_of_the_struck_side() -> None:
+    history = History("west")
+    kept = answering(100.0, 50, 50)
+    history.add(picture(kept, 100.0))
+    history.add(picture(kept, 100.2), [told(100.1, EventKind.FAULT)])
+    found = history.add(picture(kept, 101.4))
+    assert "moved" not in [event["kind"] for event in found["events"]], "nobody knows yet"
+    kept[0].hear(101.5, [host(EAST, 120), host(WEST, 60)])
+    kept[1].hear(101.5, [Host("10.1.0.1:80", EAST, total=120)])
+    found = history.add(picture(kept, 101.5))
+    assert "moved" not in [event["kind"] for event in found["events"]], "it answered all along"
+    kept[0].hear(102.1, [host(EAST, 120), host(WEST, 160)])
+    found = history.add(picture(kept, 102.1))
+    (moved,) = [event for event in found["events"] if event["kind"] == "moved"]
+    assert moved["at"] == 101.5
+
+
+def test_a_cluster_that_answered_nothing_has_nothing_to_move() -> None:
+    history = History("west")
+    history.add(picture(answering(100.0, 0, 100), 100.0))
+    found = history.add(
+        picture(answering(101.0, 0, 100), 101.0),
+        [told(100.5, EventKind.FAULT)],
+        broken=[Entry("workload-gone", EAST, 100.5)],
+    )
+    assert [event["kind"] for event in found["events"]] == ["struck"]
+    assert found["broken"] == [{"fault": "workload-gone", "cluster": EAST, "since": 100.5}]
+
+
+def test_a_switch_is_an_event_once_it_is_in_force() -> None:
+    history = History("west")
+    history.add(picture([edge(host(EAST), host(WEST))], 100.0))
+    switched = picture([edge(host(EAST), host(WEST, priority=1))], 100.5)
+    found = history.add(history.add(switched))
+    (event,) = found["events"]
+    assert event["kind"] == "switch"
+    assert event["text"].endswith(f"{EAST} 100%, {WEST} 0%")

@@ -1,0 +1,266 @@
+"""The live page in a browser: what it shows, how it plays a record, and that all can use it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from drills.journal import Entry
+from drills.traffic import Event, EventKind
+from tests.support.browser import Page, browser
+from tests.support.checkout import eventually
+from topology import recording, server
+from topology.admin import Host, Rules
+from topology.history import History
+from topology.picture import Proxy, picture
+
+TOKEN = "a-token"
+EXAMPLE = Path(__file__).parents[2] / "docs" / "topology-example.html"
+EAST, WEST = "east-cluster", "west-cluster"
+SHOTS = os.environ.get("TOPOLOGY_SCREENSHOTS", "")
+"""A folder, if somebody wants to look at the pages."""
+
+
+class Stack:
+    """Proxies of an edge and of some clusters, and what they say at each moment."""
+
+    def __init__(self, *clusters: str) -> None:
+        self.clusters = clusters
+        self.flags: dict[str, frozenset[str]] = {}
+        self.history = History("west")
+        self.now = 1000.0
+        self.silent: set[str] = set()
+        self.broken: list[Entry] = []
+        self.edge = Proxy("gateway-1-edge", "corp-edge", is_edge=True, ready=True)
+        self.gateways = [Proxy(f"gateway-{c}-a", c, is_edge=False, ready=True) for c in clusters]
+        self.sent = dict.fromkeys(clusters, 0)
+        self.latest: dict[str, Any] = {}
+        self.pass_time(0.0)
+
+    def pass_time(self, seconds: float, *told: Event, to: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Let time pass in which 40 requests go `to` each of these clusters, or to all."""
+        self.now += seconds
+        for cluster in to or self.clusters:
+            self.sent[cluster] += 40
+        hosts = [
+            Host(f"10.0.0.{n}:15443", c, flags=self.flags.get(c, frozenset()), total=self.sent[c])
+            for n, c in enumerate(self.clusters)
+        ]
+        self.edge.rules = Rules(base=30.0)
+        self.edge.hear(self.now, hosts)
+        for number, proxy in enumerate(self.gateways):
+            if proxy.cluster not in self.silent:
+                pod = Host(f"10.1.{number}.1:3000", proxy.cluster, total=self.sent[proxy.cluster])
+                proxy.hear(self.now, [pod])
+        found = picture([self.edge, *self.gateways], self.now)
+        self.latest = self.history.add(found, told, self.broken, mode="active", command=None)
+        return self.latest
+
+
+class Hand:
+    """Notes what is wanted."""
+
+    def __init__(self) -> None:
+        self.wanted: list[Any] = []
+
+    def offers(self) -> dict[str, Any]:
+        offered = {"what": "No pods.", "in": {EAST: "Then west.", WEST: "Then east."}}
+        return {"modes": ["active", "standby"], "faults": {"workload-gone": offered}}
+
+    def do(self, wanted: Any) -> None:
+        self.wanted.append(wanted)
+
+
+@contextlib.contextmanager
+def served(stack: Stack, hand: Any = None, port: int = 0) -> Iterator[str]:
+    """Serve the live page; gives its address."""
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
+    application = server.application(lambda: stack.latest, TOKEN, hand)
+    config = uvicorn.Config(application, log_level="critical", timeout_graceful_shutdown=0)
+    serving = uvicorn.Server(config)
+    thread = threading.Thread(target=serving.run, args=([listening],))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/?token={TOKEN}"
+    finally:
+        serving.should_exit = True
+        thread.join()
+        listening.close()
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with browser(tmp_path_factory.mktemp("browser")) as made:
+        yield made
+
+
+@pytest.fixture
+def page(opened: Page) -> Iterator[Page]:
+    opened.open("about:blank")
+    opened.errors.clear()
+    yield opened
+    opened.prefer("", "")
+    assert opened.errors == []
+
+
+def shown(page: Page, text: str) -> None:
+    eventually(lambda: page.shows(text), f"the page shows {text!r}", 20)
+
+
+def has(page: Page, *words: str) -> Callable[[], bool]:
+    """Whether a part of the picture has a name with all these words."""
+    return lambda: any(all(word in name for word in words) for name in page.names("image"))
+
+
+def parts(page: Page) -> list[str]:
+    """The parts of the picture and their states, without the line of time, which is longer."""
+    return [name for name in page.names("image") if not name.startswith("Who answered")]
+
+
+def struck() -> Stack:
+    """A stack whose first cluster was left out after a fault, and whose gateway is silent."""
+    stack = Stack(EAST, WEST)
+    stack.pass_time(1.0)
+    stack.broken = [Entry("cluster-power", EAST, stack.now)]
+    stack.flags[EAST] = frozenset({"failed_active_hc"})
+    stack.silent.add(EAST)
+    stack.pass_time(3.0, Event(stack.now, EventKind.FAULT, "cluster-power", EAST), to=(WEST,))
+    return stack
+
+
+def test_each_state_is_in_the_picture_by_role_and_text(page: Page) -> None:
+    stack = struck()
+    with served(stack) as address:
+        page.open(address)
+        shown(page, "No news from east-cluster for 3 s")
+        eventually(has(page, EAST, "unreachable", "0 % of 50 % due"), "east is unreachable", 20)
+        assert has(page, WEST, "serving", "100 % of 50 % due")()
+        assert has(page, "gateway", "no answer for 3 s")()
+        for text in ("cluster-power in east-cluster for 3 s", "mode: active", "struck"):
+            assert page.shows(text)
+        stack.flags[EAST] = frozenset({"failed_outlier_check"})
+        stack.pass_time(0.25, to=(WEST,))
+        eventually(has(page, EAST, "ejected, 30 s left"), "east is ejected", 20)
+
+
+def test_a_page_finds_a_server_that_was_started_again(page: Page) -> None:
+    stack = Stack(EAST, WEST)
+    with served(stack) as address:
+        page.open(address)
+        shown(page, "Stack west")
+    shown(page, "No news for")
+    stack.pass_time(1.0, Event(stack.now, EventKind.FIX, "meanwhile", EAST))
+    with served(stack, port=int(address.partition(":")[2].partition(":")[2].partition("/")[0])):
+        shown(page, "meanwhile")
+        eventually(lambda: not page.shows("No news for"), "there is news", 20)
+
+
+def test_a_record_plays_offline_and_shows_what_was_live(page: Page, tmp_path: Path) -> None:
+    stack, file = Stack(EAST, WEST), tmp_path / "topology.jsonl"
+    recorder = recording.Recorder(file)
+    with served(stack) as address:
+        page.open(address)
+        shown(page, "Stack west")
+        live = []
+        for step in range(6):
+            fault = Event(stack.now + 0.9, EventKind.FAULT, "region-cut", EAST)
+            if step == 3:
+                stack.flags[EAST] = frozenset({"failed_active_hc"})
+            recorder.add(
+                stack.pass_time(1.0, *[fault][: step == 3], to=(WEST, EAST)[: 2 - step // 3])
+            )
+            eventually(lambda: page.ask("latest.at") == stack.now, "the page is told", 20)
+            live.append(parts(page))
+    recorder.close()
+    page.prefer("prefers-reduced-motion", "reduce")  # it does not play by itself then
+    page.open(recording.write_page(file).as_uri())
+    shown(page, "of 5.0 s")
+    replayed = []
+    for step in range(6):
+        page.ask(f"show({step})")
+        replayed.append(parts(page))
+    assert replayed == live and live[2] != live[4]
+    page.ask("show(0)")
+    page.press("n")
+    assert page.ask("frames[shown].at") == 1004.0, "the next event"
+    page.press(" ")
+    eventually(lambda: page.ask("shown") == 5, "it plays to its end", 20)
+
+
+def test_the_example_of_the_documentation_plays(page: Page) -> None:
+    assert EXAMPLE.stat().st_size < 200_000
+    page.open(EXAMPLE.as_uri())
+    shown(page, "has its share again")
+    page.ask("jump(frames.events.find(event => event.kind === 'moved').at)")
+    assert page.shows("gateway-gone in east-cluster")
+    assert page.violations() == []
+
+
+def test_the_hand_can_be_used_by_keyboard_alone(page: Page) -> None:
+    hand = Hand()
+    with served(Stack(EAST, WEST), hand) as address:
+        page.open(address)
+        shown(page, "workload-gone")
+        page.press("b")
+        assert page.ask("document.activeElement.id") == "fault"
+        assert page.shows("Then west.")
+        page.ask("document.getElementById('break').focus()")
+        page.call("Input.dispatchKeyEvent", type="keyDown", key="Enter", text="\r")
+        eventually(lambda: bool(hand.wanted), "the page asks for it", 20)
+    assert hand.wanted == [{"what": "break", "fault": "workload-gone", "cluster": EAST}]
+
+
+def test_nothing_is_drawn_that_moves_for_who_prefers_that(page: Page) -> None:
+    drawn = (
+        "(() => { const c = document.getElementById('dots');"
+        " return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v); })()"
+    )
+    stack = Stack(EAST, WEST)
+    stack.pass_time(1.0)
+    with served(stack) as address:
+        page.open(address)
+        eventually(lambda: bool(page.ask(drawn)), "requests move", 20)
+        page.prefer("prefers-reduced-motion", "reduce")
+        page.open(f"{address}&again")
+        shown(page, "Stack west")
+        page.ask("new Promise(done => setTimeout(done, 300))")
+        assert not page.ask(drawn)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("clusters", "width", "height"), [(3, 1280, 720), (3, 3840, 2160), (13, 1280, 720)]
+)
+def test_axe_finds_nothing(page: Page, clusters: int, width: int, height: int, scheme: str) -> None:
+    stack = Stack(*(f"region{n}-cluster" for n in range(clusters)))
+    stack.flags = {
+        "region0-cluster": frozenset({"failed_outlier_check"}),
+        "region1-cluster": frozenset({"failed_active_hc"}),
+        "region2-cluster": frozenset({"degraded_active_hc"}),
+    }
+    stack.silent.add("region1-cluster")
+    stack.broken = [Entry("pods-errors", "region0-cluster", stack.now)]
+    stack.pass_time(3.0)
+    with served(stack, Hand()) as address:
+        page.prefer("prefers-color-scheme", scheme)
+        page.open(address, width, height)
+        shown(page, "workload-gone")
+        shown(page, "region0-cluster")
+        page.press("b")
+        assert page.violations() == []
+        assert page.ask("document.documentElement.scrollWidth <= innerWidth"), "all is in sight"
+        if SHOTS:
+            shot = page.call("Page.captureScreenshot", format="png")["data"]
+            name = f"{clusters}-{width}-{scheme}.png"
+            (Path(SHOTS) / name).write_bytes(base64.b64decode(shot))
