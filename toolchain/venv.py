@@ -6,6 +6,7 @@ Only the standard library is used, and little of it: this runs first, on any Pyt
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -22,6 +23,10 @@ PYTHON = FOLDER / "bin" / "python"
 PRIVATE = PROJECT / ".demo"
 _REQUIREMENTS = PROJECT / "requirements.txt"
 _STAMP = FOLDER / "installed.txt"  # written last: what the environment was made of
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+"""The versions of Python that run the demo."""
+_GLIBC = (5, 12, *range(17, 37))
+"""Minor versions of the C library, 2.x, for which packages are compiled."""
 _NEEDED_MB = 800  # 470 MB installed, and what pip unpacks meanwhile
 
 
@@ -29,6 +34,18 @@ def wanted() -> str:
     """What the stamp of a complete environment says: place, Python and locked requirements."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     return f"# {FOLDER} Python {version}\n{_REQUIREMENTS.read_text()}"
+
+
+def requirements_key() -> str:
+    """Return a digest that names the locked requirements."""
+    return hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()[:16]
+
+
+def wheels() -> Path:
+    """Return the folder of the locked packages, where a bundle has brought them."""
+    from toolchain import tools  # not for a warm start
+
+    return tools.cache_dir() / "wheels" / requirements_key()
 
 
 def is_ready() -> bool:
@@ -87,7 +104,8 @@ def make() -> None:
         _STAMP.unlink(missing_ok=True)
         step("Python environment", [sys.executable, "-m", "venv", "--clear", str(FOLDER)])
         pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        install = [*pip, "--require-hashes", "--requirement", str(_REQUIREMENTS)]
+        offline = ["--no-index", "--find-links", str(wheels())] if wheels().is_dir() else []
+        install = [*pip, *offline, "--require-hashes", "--requirement", str(_REQUIREMENTS)]
         step(f"Python environment: {count} locked packages", install)
         _STAMP.write_text(wanted())
         print(f"Python environment ready in {time.monotonic() - began:.0f} s.", flush=True)
@@ -120,3 +138,22 @@ def step(title: str, command: list[str]) -> None:
             + "\n".join(f"  {line}" for line in lines)
             + f"\nThe command was: {' '.join(command)}"
         )
+
+
+def download(folder: Path) -> None:
+    """Put the locked packages into `folder`, as this kind of machine installs them with any Python.
+
+    Raises ToolchainError where the package index cannot be reached.
+    """
+    machine = os.uname().machine
+    platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in _GLIBC]
+    pip = [str(PYTHON), "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    for version in PYTHONS:
+        step(
+            f"Packages for Python {version}",
+            [
+                *pip, "--no-deps", "--only-binary=:all:", "--require-hashes", *platforms,
+                "--implementation=cp", f"--python-version={version}", f"--dest={folder}",
+                f"--requirement={_REQUIREMENTS}",
+            ],
+        )  # fmt: skip

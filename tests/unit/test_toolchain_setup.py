@@ -106,7 +106,7 @@ def test_links_lead_to_the_store_and_to_path(small: Path) -> None:
     setup._link({"first": ambient.Found(users, "v1.9.0")})
     tools.manifest.cache_clear()
     assert tools.missing() == []
-    assert tools.path("first").resolve() == users and not tools.is_built("first")
+    assert tools.path("first").resolve() == users and not tools.is_ours("first")
     assert tools.version("first") == "v1.9.0" and tools.version("second") == "v1.2.3"
     assert tools.path("second").samefile(second) and tools.path("second").parent == tools.bin_dir()
     with pytest.raises(ToolMissing, match="comes with the first on PATH"):
@@ -118,7 +118,7 @@ def test_links_lead_to_the_store_and_to_path(small: Path) -> None:
     stored(HOST, "host")
     setup._link({})
     tools.manifest.cache_clear()
-    assert tools.missing() == [] and tools.is_built("first")
+    assert tools.missing() == [] and tools.is_ours("first")
     assert tools.path("host").parent == tools.store_dir(HOST)
     assert sorted(p.name for p in tools.bin_dir().iterdir()) == ["first", "second", "tools.json"]
 
