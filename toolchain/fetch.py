@@ -1,4 +1,8 @@
-"""Fetches what projects publish ready-made into the store; tells what has to be built after all."""
+"""Fetches what projects publish ready-made into the store; tells what has to be built after all.
+
+Only the standard library is used, but by `check`: downloads begin before the virtual environment
+exists.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from toolchain import ToolchainError, ambient, download, pins, progress, published, store, tools
+from toolchain import ToolchainError, download, pins, published, store, tools
 
 AT_ONCE = 6
 Work = list[tuple[pins.Module, list[str]]]
@@ -29,15 +34,48 @@ def arriving() -> Path:
     return tools.cache_dir() / "arriving"
 
 
+class Screen(Protocol):
+    """What is told while modules are fetched."""
+
+    def start(self, module: pins.Module) -> None:
+        """The first file of `module` is asked for."""
+
+    def tell(self, module: pins.Module, text: str) -> None:
+        """So much of `module` is there."""
+
+    def done(self, module: pins.Module) -> None:
+        """The products of `module` are in the store."""
+
+    def failed(self, module: pins.Module) -> None:
+        """`module` could not be had."""
+
+
+class Silent:
+    """A screen that shows nothing."""
+
+    def start(self, module: pins.Module) -> None:
+        """Show nothing."""
+
+    done = failed = start
+
+    def tell(self, module: pins.Module, text: str) -> None:
+        """Show nothing."""
+
+
 class Fetcher:
-    """Fetches modules from one mirror, or from the publishers themselves."""
+    """Fetches modules from one mirror, or from the publishers themselves.
+
+    `load_only`: the files stay unpacked where they arrive, for another run to take.
+    """
 
     def __init__(
         self,
-        screen: progress.Screen,
+        screen: Screen,
         mirror: str = "",
         patience: download.Patience | None = None,
+        load_only: bool = False,
     ) -> None:
+        self._load_only = load_only
         self._screen = screen
         self._mirror = mirror
         self._patience = patience or download.Patience()
@@ -108,7 +146,7 @@ class Fetcher:
                     raise error
         finally:
             self._stopped.set()
-        if not self.reasons:
+        if not self.reasons and not self._load_only:
             shutil.rmtree(arriving(), ignore_errors=True)
 
     def _job(self, one: _Module, source: published.Source) -> None:
@@ -120,7 +158,7 @@ class Fetcher:
                     self._source(one, source)
             finally:
                 last = one.ended()
-            if last and name not in self.reasons:
+            if last and name not in self.reasons and not self._load_only:
                 self._keep(one)
         except OSError as error:
             self._failed(one, f"{error.filename or name}: {error.strerror}")
@@ -148,7 +186,8 @@ class Fetcher:
         sha256 = source.sha256 or download.listed(source.checksums, source.name, self._patience)
         with self._shared.setdefault(source.url, threading.Lock()):  # two modules of one archive
             download.fetch(source.url, part, sha256, self._patience, told, self._stopped)
-            unpack(part, source, one.folder)
+            if not self._load_only:
+                unpack(part, source, one.folder)
 
     def _keep(self, one: _Module) -> None:
         """Move the products of a module into the store, if they are what they should be."""
@@ -231,6 +270,8 @@ def _member(archive: Path, inside: str, target: Path, url: str) -> None:
 
 def check(module: pins.Module, folder: Path, products: Iterable[str]) -> None:
     """Refuse products in `folder` that do not tell the published version, or do not run here."""
+    from toolchain import ambient  # it needs a package
+
     place = published.of(module)
     wanted = (place.version if place else module.version).removeprefix("v")
     for name in products:

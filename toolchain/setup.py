@@ -39,7 +39,7 @@ def provide(again: bool = False, build: bool = False, alone: bool = False) -> No
         tools.manifest.cache_clear()
         if not (again or build or alone) and not tools.missing():
             return  # whoever had the lock before has built them
-        for need in packages.missing_to_run():
+        for need in [*packages.missing_to_run(), *_to_compile()]:
             print(f"Note: {need.what} is missing; {need.reason} (package {need.package}).")
         own = [tools.cache_dir(), Path(os.environ.get("VIRTUAL_ENV", "/nonexistent"))]
         path = "" if alone else os.environ.get("PATH", os.defpath)
@@ -54,6 +54,15 @@ def provide(again: bool = False, build: bool = False, alone: bool = False) -> No
         estimate.free_build_cache()
         if lacking:
             estimate.account()
+
+
+def _to_compile() -> list[packages.Need]:
+    """Return what is missing to compile C programs; root has it installed."""
+    needs = packages.missing_to_compile(seccomp=False)
+    if needs and os.geteuid() == 0:
+        packages.install(needs)
+        return []
+    return needs
 
 
 def to_build(found: set[str], anew: bool = False) -> list[tuple[pins.Module, list[str]]]:

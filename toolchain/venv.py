@@ -5,6 +5,7 @@ Only the standard library is used, and little of it: this runs first, on any Pyt
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -66,7 +67,7 @@ def enter(arguments: list[str]) -> None:
         if inside:  # it cannot be replaced from within
             outer = f"{sys.base_prefix}/bin/python3"
             os.execv(outer, [outer, *arguments])
-        make()
+        make(prefetch="--build" not in arguments)
     os.execv(PYTHON, [str(PYTHON), *arguments])
 
 
@@ -77,8 +78,11 @@ def private_folder() -> Path:
     return PRIVATE
 
 
-def make() -> None:
-    """Makes the environment anew. One process at a time; an interrupted one is begun again."""
+def make(prefetch: bool = False) -> None:
+    """Makes the environment anew. One process at a time; an interrupted one is begun again.
+
+    With `prefetch`, missing tools are downloaded meanwhile.
+    """
     with (private_folder() / "venv.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -106,9 +110,16 @@ def make() -> None:
         pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         offline = ["--no-index", "--find-links", str(wheels())] if wheels().is_dir() else []
         install = [*pip, *offline, "--require-hashes", "--requirement", str(_REQUIREMENTS)]
-        step(f"Python environment: {count} locked packages", install)
+        with _prefetching() if prefetch else contextlib.nullcontext():
+            step(f"Python environment: {count} locked packages", install)
         _STAMP.write_text(wanted())
         print(f"Python environment ready in {time.monotonic() - began:.0f} s.", flush=True)
+
+
+def _prefetching() -> contextlib.AbstractContextManager[None]:
+    from toolchain import prefetch  # not for a warm start
+
+    return prefetch.meanwhile()
 
 
 def step(title: str, command: list[str]) -> None:

@@ -6,6 +6,8 @@ import os
 import re
 import socket
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from email.message import Message
@@ -25,6 +27,7 @@ from toolchain import (
     estimate,
     fetch,
     pins,
+    prefetch,
     published,
     setup,
     store,
@@ -49,6 +52,7 @@ PACKED = pins.Module(
 )
 OWN = pins.Module("own", "example.org/own", "v1.0.0", (pins.Binary("own", "."),))
 
+ROOT = Path(__file__).resolve().parents[2]
 BASE = "https://publisher.test"
 PLACES = {
     "lone": published.Published(
@@ -466,3 +470,38 @@ class TestPins:
         moved = published.Published(**{**vars(place), "url": "https://elsewhere.test/{name}"})
         monkeypatch.setattr(published, "_tables", lambda: {"etcd": moved})
         assert pins.key(module) == before[0] and published.key(module) != before[1]
+
+
+def test_downloads_begin_before_the_environment_is_made_and_are_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, built: list[str]
+) -> None:
+    with serving(Publisher(files())) as publisher:
+        monkeypatch.setenv(published.MIRROR, publisher.address)
+        prefetch.main()
+        assert in_store() == set() and len(list(fetch.arriving().glob("*-*"))) >= 3
+        publisher.asked.clear()
+        setup.provide()
+    assert in_store() == {"first", "second", "packed"} and built == ["own"]
+    lists = (".sha256", "SUMS")
+    assert all(path.endswith(lists) for path, _ in publisher.asked), publisher.asked
+
+
+def test_nothing_is_downloaded_beforehand_where_all_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tools, "missing", list)
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: pytest.fail("a process was started"))
+    with prefetch.meanwhile():
+        pass
+
+
+def test_what_begins_beforehand_needs_the_standard_library_alone() -> None:
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r});"
+        "from toolchain import fetch, prefetch; print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert not {"rich", "packaging", "yaml"} & set(done.stdout.split())

@@ -19,6 +19,7 @@ from toolchain import (
     build,
     estimate,
     golang,
+    packages,
     pins,
     setup,
     tools,
@@ -266,3 +267,16 @@ def test_the_manifest_of_this_checkout_names_every_tool_that_the_clusters_need()
         " portmap pulumi pulumi-language-python pulumi-resource-kubernetes"
     )
     assert set(needed.split()) <= products
+
+
+def test_the_c_compiler_is_needed_even_where_runc_is_not_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packages, "which", lambda command: None)
+    assert [n.package for n in packages.missing_to_compile()] == [
+        "gcc", "libc6-dev", "libseccomp-dev",
+    ]  # fmt: skip
+    assert [n.package for n in packages.missing_to_compile(seccomp=False)] == ["gcc", "libc6-dev"]
+    monkeypatch.undo()
+    monkeypatch.setattr(packages, "_compiles", lambda header: False)
+    assert [n.package for n in packages.missing_to_compile(seccomp=False)] == ["libc6-dev"]
