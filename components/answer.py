@@ -17,6 +17,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from toolchain import patience
 from toolchain.provider import BaseProvider
 
 DEADLINE = 60.0
@@ -84,7 +85,8 @@ def wait(
     """
     from components.errors import DemoError
 
-    deadline, wanted = float(props.get("deadline", DEADLINE)), set(props["clusters"])
+    deadline = patience.scaled(float(props.get("deadline", DEADLINE)))
+    wanted = set(props["clusters"])
     begun, good, seen = clock(), 0, set[str]()
     told = begun
     while True:
