@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from foundation import project
+
 FILE = "topology.jsonl"
 PAGE = "topology.html"
 """The picture's record in the folder of a run, and the page that plays it."""

@@ -56,17 +56,20 @@ def missing_to_run() -> list[Need]:
     ]
 
 
-def missing_to_compile() -> list[Need]:
-    """What compiling C code against libseccomp needs and is not there."""
-    reason = "runc is built with it"
+def missing_to_compile(seccomp: bool = True) -> list[Need]:
+    """Return what compiling C code needs and is not there: of runc, or without `seccomp` of less.
+
+    The program that holds a pod's namespaces is compiled on each machine, by gcc alone.
+    """
+    reason = "runc is built with it" if seccomp else "the embedded clusters need it"
+    headers = {"stdlib.h": "libc6-dev", "seccomp.h": "libseccomp-dev"}
+    if not seccomp:
+        del headers["seccomp.h"]
     if which("gcc") is None:
-        return [
-            Need("gcc", reason, "gcc"),
-            Need("C library headers", reason, "libc6-dev"),
-            Need("libseccomp's headers", reason, "libseccomp-dev"),
-        ]
+        needs = [Need("gcc", reason, "gcc"), Need("C library headers", reason, "libc6-dev")]
+        return needs + [Need("libseccomp's headers", reason, "libseccomp-dev")] * seccomp
     needs = []
-    for header, package in (("stdlib.h", "libc6-dev"), ("seccomp.h", "libseccomp-dev")):
+    for header, package in headers.items():
         if not _compiles(header):
             needs.append(Need(header, reason, package))
     return needs

@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from foundation.errors import UsageError, UserError
 from foundation.pulumi_process import GO_SETTINGS
 from launcher import environment, leftovers, pulumi_use, stacks, state
 from localkube import owner
-from toolchain import gcp, setup, tools
+from toolchain import gcp, setup, tools, venv
 
 PROJECT = project.ROOT
 
@@ -22,8 +23,8 @@ PROJECT = project.ROOT
 def execute(name: str, arguments: list[str]) -> int:
     """Sets up what is missing, then runs the command; returns its exit code."""
     stack = stack_named(name, arguments, selection.stacks()) if name in _ON_STACK else None
-    if name == "setup":
-        return _setup(arguments)
+    if name in _ON_TOOLS:
+        return _ON_TOOLS[name](arguments)
     setup.ensure()
     env = environment.variables(os.environ, stack)
     environment.prepare(env)
@@ -53,11 +54,50 @@ def stack_named(command: str, arguments: list[str], known: list[str]) -> str:
 
 
 def _setup(arguments: list[str]) -> int:
-    if arguments:
-        raise UsageError("usage: ./demo setup")
-    setup.ensure()
-    setup.provide(again=True)  # what is on PATH may have changed
+    from toolchain import bundle  # not for a warm start
+
+    file = bundle.named(arguments)
+    if file and os.environ.pop(bundle.TAKEN, None) != str(file):
+        bundle.take(file)
+    elif arguments not in ([], ["--build"]) and not file:
+        raise UsageError("usage: ./demo setup [--build | --bundle FILE]")
+    if not (build := arguments == ["--build"]):
+        setup.ensure()
+    setup.provide(again=True, build=build)  # what is on PATH may have changed
     print(f"All tools are there: {tools.bin_dir()}")
+    return 0
+
+
+def _tools(arguments: list[str]) -> int:
+    if arguments:
+        raise UsageError("usage: ./demo tools")
+    rows = [(name, entry["version"], entry["from"]) for name, entry in tools.manifest().items()]
+    rows.append((tools.ENVOY, tools.version(tools.ENVOY), "Python package"))
+    for name, version, origin in sorted(rows):
+        print(f"{name:<29} {version:<44} {origin}")
+    return 0
+
+
+def _bundle(arguments: list[str]) -> int:
+    from toolchain import bundle, estimate  # not for a warm start
+
+    if len(arguments) > 1 or any(a.startswith("-") for a in arguments):
+        raise UsageError("usage: ./demo bundle [FILE]")
+    file = Path(arguments[0] if arguments else bundle.default())
+    setup.ensure()
+    elsewhere = any(entry["from"].startswith("/") for entry in tools.manifest().values())
+    try:
+        if elsewhere:  # tools on PATH are this machine's: the bundle gets its own
+            setup.provide(alone=True)
+        with tempfile.TemporaryDirectory(dir=tools.cache_dir()) as wheels:
+            venv.download(Path(wheels))
+            print("Packing the tools", flush=True)
+            bundle.write(file, Path(wheels))
+    finally:
+        if elsewhere:
+            setup.provide(again=True)
+    size = estimate.size(file.stat().st_size)
+    print(f"{file} ({size}). On the other machine: ./demo setup --bundle {file.name}")
     return 0
 
 
@@ -183,6 +223,11 @@ def _shell(env: Mapping[str, str], arguments: list[str]) -> int:
 
 _RUN_THE_PROGRAM = ("up", "pulumi", "task", "shell")
 _ON_STACK: dict[str, Callable[[Mapping[str, str], str], int]] = {"up": _up, "destroy": _destroy}
+_ON_TOOLS: dict[str, Callable[[list[str]], int]] = {
+    "setup": _setup,
+    "tools": _tools,
+    "bundle": _bundle,
+}
 _WITH_ARGUMENTS: dict[str, Callable[[Mapping[str, str], list[str]], int]] = {
     "pulumi": _pulumi,
     "task": _task,

@@ -34,7 +34,7 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
         env.setdefault("PULUMI_CONFIG_PASSPHRASE_FILE", str(project.passphrase_file()))
     # Pulumi takes the passphrase's salt from the state: see salt.py
     env["PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER"] = "true"
-    if tools.is_built("pulumi"):
+    if tools.is_ours("pulumi"):
         # The provider built here is not the official binary of that release: other projects must
         # not find it in ~/.pulumi. And found on PATH, Pulumi would warn of it in every run.
         env.setdefault("PULUMI_HOME", str(project.PRIVATE / "pulumi-home"))

@@ -24,12 +24,16 @@ usage: ./demo COMMAND
   local ARG...      the embedded clusters: status, logs, stop, start
   shell             a shell in which all these tools are set up
 
-  setup             only what every command does first: Python environment and tools
+  setup             only what every command does first: Python environment and tools;
+                    --build builds all tools, --bundle FILE takes them from a bundle
+  tools             each tool, its version, and which way it came
+  bundle [FILE]     one file with all that `setup --bundle` needs where there is no network
   help              this text
 """
 
 COMMANDS = (
-    "up", "destroy", "test", "pulumi", "kubectl", "task", "local", "shell", "setup", "help"
+    "up", "destroy", "test", "pulumi", "kubectl", "task", "local", "shell", "setup", "tools",
+    "bundle", "help",
 )  # fmt: skip
 
 
@@ -49,6 +53,11 @@ def run(arguments: list[str]) -> int:
 
 
 def _execute(command: str, arguments: list[str]) -> int:
+    if command == "setup" and len(arguments) > 2:
+        from toolchain import bundle
+
+        if file := bundle.named(arguments[2:]):
+            bundle.once(file, venv.is_ready)
     venv.enter(arguments)
     from launcher import commands  # needs what the virtual environment holds
 

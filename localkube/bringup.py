@@ -9,6 +9,7 @@ from pathlib import Path
 from localkube.api import Api, wait_for
 from localkube.spec import ClusterSpec
 from localkube.supervisord_client import Supervisor
+from toolchain import patience
 
 FIRST = "kubelet"
 """Started once the API server answers. It needs none of the roles which that makes before it is
@@ -28,11 +29,12 @@ def main(folder: Path, ordinal: int) -> None:
     administrator = node.cluster.kubeconfigs / "super-admin.conf"
     api = Api.from_file(administrator if node.is_control_plane else node.kubeconfig)
     supervisor = Supervisor()
-    away = SystemExit(f"no API server at {node.cluster.endpoint} after {API_SECONDS} s")
-    if not wait_for(api.answers, API_SECONDS):
+    limit = patience.scaled(API_SECONDS)
+    away = SystemExit(f"no API server at {node.cluster.endpoint} after {limit:.0f} s")
+    if not wait_for(api.answers, limit):
         raise away
     supervisor.start(FIRST)
-    if not wait_for(api.is_ready, API_SECONDS):
+    if not wait_for(api.is_ready, limit):
         raise away
     known = supervisor.states()
     for name in DEFERRED:

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from localkube import LocalKubeError
+from toolchain.patience import scaled
 
 ROOT = Path("/sys/fs/cgroup")
 
@@ -90,6 +91,7 @@ def clear(cgroup: str, patience: float = PATIENCE_SECONDS) -> None:
     which takes a loaded machine long. Wait for as long as there are fewer and fewer.
     Raises `LocalKubeError`, naming the processes, after `patience` seconds without progress.
     """
+    patience = scaled(patience)
     for hierarchy in hierarchies():
         top = hierarchy / cgroup.lstrip("/")
         least, said = sys.maxsize, False

@@ -16,6 +16,7 @@ from localkube.node import config_file, program
 from localkube.spec import ClusterSpec, Node
 from localkube.supervisord_client import Supervisor
 from localkube.supervisord_config import Program, find, python, sections
+from toolchain import patience
 
 READY_SECONDS = 180
 """How long the nodes of a cluster may take to become Ready. It takes some seconds, but a loaded
@@ -81,15 +82,18 @@ def start(spec: ClusterSpec) -> None:
     started = time.time()
     supervisor.start(f"{spec.name}:*")
     # A new supervisord acts when it is first asked something, or after a second: so ask.
-    if not wait_for(lambda: all(map(has_power, spec.members)), POWER_SECONDS, interval=0.05):
+    limit = patience.scaled(POWER_SECONDS)
+    if not wait_for(lambda: all(map(has_power, spec.members)), limit, interval=0.05):
         log = folder / "log" / f"{spec.members[0].name}.log"
         raise LocalKubeError(f"a node of {spec.name} does not start; see {log}")
     wanted = {node.name for node in spec.members}
     api = Api(pki.user_kubeconfig(spec), timeout=5)
-    if not wait_for(lambda: joined(api, wanted, started), READY_SECONDS):
+    limit = patience.scaled(READY_SECONDS)
+    if not wait_for(lambda: joined(api, wanted, started), limit):
         raise LocalKubeError(
-            f"{spec.name} is not ready after {READY_SECONDS} s: {complaint(status(spec))}; "
-            f"see `./demo local logs {spec.name}`"
+            f"{spec.name} is not ready after {limit:.0f} s: {complaint(status(spec))}; "
+            f"see `./demo local logs {spec.name}`, or give a slow machine more time: "
+            f"{patience.VARIABLE}=5 ./demo up"
         )
 
 

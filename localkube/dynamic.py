@@ -21,6 +21,7 @@ from pulumi.dynamic import (
 
 from foundation.dynamic_provider import BaseProvider
 from localkube.spec import ClusterSpec
+from toolchain import patience
 
 
 class ClusterProvider(BaseProvider):
@@ -137,9 +138,10 @@ class Cluster(Resource, module="localkube", name="Cluster"):
     ) -> None:
         """Registers the cluster; all of `spec` is plain, so that a preview knows it."""
         unknown = {"kubeconfig": None, "identity": None, "address": None, "running": None}
+        limit = f"{patience.scaled(10):.0f}m"
         secret = pulumi.ResourceOptions(
             additional_secret_outputs=["kubeconfig"],
-            custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m", delete="5m"),
+            custom_timeouts=pulumi.CustomTimeouts(create=limit, update=limit, delete=limit),
         )
         options = pulumi.ResourceOptions.merge(secret, opts)
         super().__init__(ClusterProvider(), name, {**asdict(spec), **unknown}, options)

@@ -32,6 +32,7 @@ from localkube.supervisord_config import (
     supervisord,
     supervisords,
 )
+from toolchain import patience
 
 if TYPE_CHECKING:
     from localkube.supervisord_client import Supervisor
@@ -97,7 +98,7 @@ def ensure(lab: Path) -> Supervisor:
             stderr=log,
             start_new_session=True,
         )
-    until = time.monotonic() + START_SECONDS
+    until = time.monotonic() + patience.scaled(START_SECONDS)
     while time.monotonic() < until and process.poll() is None:
         running = supervisor(lab)
         if running and running.is_up():
@@ -110,6 +111,7 @@ def ensure(lab: Path) -> Supervisor:
 
 def kill(lab: Path, deadline: float = 10.0) -> None:
     """Ends everything in the lab, and waits up to `deadline` seconds for the end."""
+    deadline = patience.scaled(deadline)
     until = time.monotonic() + deadline
     while (pid := find(config_file(lab))) is not None:
         with contextlib.suppress(ProcessLookupError):

@@ -28,6 +28,7 @@ class _Row:
     ended: float | None = None
     packages: int = 0
     now: str = ""
+    failed: bool = False
     told: float = field(default_factory=time.monotonic)
 
     def elapsed(self) -> str:
@@ -39,14 +40,21 @@ class _Row:
         if self.began is None:
             return "waiting"
         if self.ended is not None:
-            return "done"
+            return "not to be had" if self.failed else "done"
         return f"{self.packages} packages  {self.now}" if self.packages else self.now or "starting"
 
 
 class Screen:
-    """Shows builds; use as a context manager. Its methods may be called by several threads."""
+    """Shows builds, or downloads; use as a context manager. Several threads may call its methods.
 
-    def __init__(self, modules: list[pins.Module], console: Console | None = None) -> None:
+    `doing` is what is done with each module, "building" or "fetching".
+    """
+
+    def __init__(
+        self, modules: list[pins.Module], console: Console | None = None, doing: str = "building"
+    ) -> None:
+        self._doing = doing
+        self._modules = modules
         self._console = console or Console()
         self._rows = {m.name: _Row(", ".join(b.name for b in m.binaries)) for m in modules}
         self._guard = threading.Lock()
@@ -69,7 +77,8 @@ class Screen:
         """The build of `module` begins."""
         with self._guard:
             self._rows[module.name].began = time.monotonic()
-        self._say(f"{module.name} {module.version}: building {self._rows[module.name].products}")
+        products = self._rows[module.name].products
+        self._say(f"{module.name} {module.version}: {self._doing} {products}")
 
     def line(self, module: pins.Module, text: str) -> None:
         """Takes a line of Go's output: a package's name, or "go: downloading ..."."""
@@ -84,14 +93,49 @@ class Screen:
             if due:
                 row.told = time.monotonic()
         if due:
-            self._say(f"{module.name}: {row.elapsed()}  {row.state()}")
+            self._say(f"{module.name}: {row.elapsed()}  {row.state()}{self.left()}")
+
+    def tell(self, module: pins.Module, text: str) -> None:
+        """Take what is to be shown of `module`, e.g. how much of it is downloaded."""
+        with self._guard:
+            row = self._rows[module.name]
+            row.now = text
+            due = time.monotonic() - row.told >= _PLAIN_EVERY
+            if due:
+                row.told = time.monotonic()
+        if due:
+            self._say(f"{module.name}: {row.elapsed()}  {text}")
 
     def done(self, module: pins.Module) -> None:
         """The products of `module` are in the store."""
         with self._guard:
             row = self._rows[module.name]
             row.ended = time.monotonic()
-        self._say(f"{module.name}: done in {row.elapsed()}")
+            left = "" if all(r.ended for r in self._rows.values()) else self.left()
+        self._say(f"{module.name}: done in {row.elapsed()}{left}")
+
+    def failed(self, module: pins.Module) -> None:
+        """`module` could not be had; whoever called says why."""
+        with self._guard:
+            row = self._rows[module.name]
+            row.began = row.began or time.monotonic()
+            row.ended, row.failed = time.monotonic(), True
+
+    def left(self) -> str:
+        """Return about how long the builds still take, as "  (about 7 min left)"; "" without one.
+
+        From the times that `tools.toml` tells, stretched as this machine has stretched them so far.
+        """
+        now = time.monotonic()
+        begun = [r.began for r in self._rows.values() if r.began]
+        expected = sum(m.seconds for m in self._modules) / 2
+        if self._doing != "building" or not begun or not expected:
+            return ""
+        done = sum(m.seconds for m in self._modules if self._rows[m.name].ended) / 2
+        elapsed = now - min(begun)
+        stretch = max(1.0, elapsed / done) if done else 1.0
+        minutes = max(expected * stretch - elapsed, 60) / 60
+        return f"  (about {minutes:.0f} min left)"
 
     def _say(self, text: str) -> None:
         if self._live is None:
@@ -105,5 +149,7 @@ class Screen:
         with self._guard:
             for row in self._rows.values():
                 style = "green" if row.ended else ("" if row.began else "dim")
+                style = "yellow" if row.failed else style
                 table.add_row(row.products, row.elapsed(), row.state(), style=style)
+            table.caption = self.left().strip("( )") or None
         return table

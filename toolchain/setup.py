@@ -1,4 +1,4 @@
-"""Brings the tools of this checkout into being: from PATH, from the store, or by building them."""
+"""Brings the tools of this checkout into being: from PATH, the store, publishers, or by a build."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from foundation import packages
 from foundation.errors import UserError
-from toolchain import pins, tools
+from toolchain import pins, store, tools
 
 if TYPE_CHECKING:
     from toolchain.ambient import Found
@@ -28,43 +28,83 @@ def ensure() -> None:
         provide()
 
 
-def provide(again: bool = False) -> None:
-    """Resolves and builds the tools. `again`: looks at PATH anew though nothing is missing."""
+def provide(again: bool = False, build: bool = False, alone: bool = False) -> None:
+    """Resolve the tools: fetch what is missing, and build what cannot be fetched.
+
+    `again` looks at PATH anew though nothing is missing; `build` fetches nothing, and builds what
+    was fetched before; `alone` takes nothing from PATH.
+    """
     # here and not above, for a warm start needs none of them
     from toolchain import ambient, estimate
 
     with exclusive("tools"):
         tools.manifest.cache_clear()
-        if not again and not tools.missing():
+        if not (again or build or alone) and not tools.missing():
             return  # whoever had the lock before has built them
-        for need in packages.missing_to_run():
+        for need in [*packages.missing_to_run(), *_to_compile()]:
             print(f"Note: {need.what} is missing; {need.reason} (package {need.package}).")
         own = [tools.cache_dir(), Path(os.environ.get("VIRTUAL_ENV", "/nonexistent"))]
-        found = ambient.choose(
-            pins.modules(), ambient.folders(os.environ.get("PATH", os.defpath), own), own
-        )
-        work = to_build(set(found))
+        path = "" if alone else os.environ.get("PATH", os.defpath)
+        found = ambient.choose(pins.modules(), ambient.folders(path, own), own)
+        lacking = to_build(set(found), build)
+        work = lacking if build else _fetch(lacking)
         if work:
             estimate.announce([module for module, _ in work])
             _build(work)
         _link(found)
         tools.manifest.cache_clear()
         estimate.free_build_cache()
-        if work:
+        if lacking:
             estimate.account()
 
 
-def to_build(found: set[str]) -> list[tuple[pins.Module, list[str]]]:
-    """What each module still has to yield when the tools `found` come from PATH."""
+def _to_compile() -> list[packages.Need]:
+    """Return what is missing to compile C programs; root has it installed."""
+    needs = packages.missing_to_compile(seccomp=False)
+    if needs and os.geteuid() == 0:
+        packages.install(needs)
+        return []
+    return needs
+
+
+def to_build(found: set[str], anew: bool = False) -> list[tuple[pins.Module, list[str]]]:
+    """What each module still has to yield when the tools `found` come from PATH.
+
+    `anew`: what was not built here has to be.
+    """
     work = []
+    origins = (store.BUILT,) if anew else ()
     for module in pins.modules():
         if module.replaced_by in found:
             continue
-        store = tools.store_dir(module)
-        products = [p for p in module.products if p not in found and not (store / p).exists()]
+        products = [
+            p for p in module.products if p not in found and not store.kept(module, p, origins)
+        ]
         if products:
             work.append((module, products))
     return work
+
+
+def _fetch(
+    work: list[tuple[pins.Module, list[str]]],
+) -> list[tuple[pins.Module, list[str]]]:
+    """Fetch what is published; return what is left to be built."""
+    from toolchain import fetch, progress, published
+
+    mirror = published.mirror(os.environ)
+    wanted = [(module, products) for module, products in work if published.of(module)]
+    if not wanted:
+        return work
+    began = time.monotonic()
+    with progress.Screen([module for module, _ in wanted], doing="fetching") as screen:
+        fetcher = fetch.Fetcher(screen, mirror)
+        fetcher.fetch(fetcher.reachable(wanted))
+    if fetcher.reasons:
+        print(fetch.instead(fetcher.reasons, [module for module, _ in wanted]), flush=True)
+    if len(fetcher.reasons) < len(wanted):
+        print(f"Tools fetched in {progress.clock(time.monotonic() - began)}.", flush=True)
+    kept = {module.name for module, _ in wanted} - fetcher.reasons.keys()
+    return [(module, products) for module, products in work if module.name not in kept]
 
 
 def provide_for_tests(name: str) -> Path:
@@ -75,13 +115,13 @@ def provide_for_tests(name: str) -> Path:
     from toolchain import estimate
 
     module = pins.module(name)
-    store = tools.store_dir(module)
+    folder = tools.store_dir(module)
     with exclusive("tools"):
-        if missing := [p for p in module.products if not (store / p).exists()]:
+        if missing := [p for p in module.products if not (folder / p).exists()]:
             estimate.announce([module])
             _build([(module, missing)])
             estimate.free_build_cache()
-    return store
+    return folder
 
 
 def _build(work: list[tuple[pins.Module, list[str]]]) -> None:
@@ -92,6 +132,8 @@ def _build(work: list[tuple[pins.Module, list[str]]]) -> None:
     go = golang.find()
     shutil.rmtree(build.workshops(), ignore_errors=True)  # left by a build that was killed
     began = time.monotonic()
+    for module, _ in work:
+        (tools.store_dir(module) / store.MARK).unlink(missing_ok=True)
     with progress.Screen([module for module, _ in work]) as screen:
         build.Builder(go, screen).build(work)
     shutil.rmtree(build.workshops(), ignore_errors=True)
@@ -108,14 +150,15 @@ def _link(found: Mapping[str, Found]) -> None:
             continue
         for name in module.products:
             hit = found.get(name)
-            source = hit.path if hit else tools.store_dir(module) / name
-            version = hit.version if hit else module.version
+            kept = None if hit else store.kept(module, name)
+            if hit:
+                source, version, origin = hit.path, hit.version, str(hit.path)
+            elif kept:
+                source, version, origin = kept.path, kept.version, kept.origin
+            else:
+                raise UserError(f"{name} is gone from the cache. Bring it back: ./demo setup")
             place = folder / name if module.on_path else source
-            manifest[name] = {
-                "path": str(place),
-                "version": version,
-                "from": str(hit.path) if hit else "built",
-            }
+            manifest[name] = {"path": str(place), "version": version, "from": origin}
             if place is not source:
                 _place(source, place, hard=hit is None)
     for entry in folder.iterdir():

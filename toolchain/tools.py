@@ -3,6 +3,8 @@
 Layout below the cache (`cache_dir()`), which all clones of a user share:
 
     store/<module>-<version>-<key>/   what was built from one module; never changes
+    store/<module>-<version>-fetched-<key>/   what its project publishes of it
+    arriving/                         downloads, only while they go on or were cut off
     bin/<key>/                        what one set of pins uses: links, and tools.json
     go-build/                         Go's build cache, only while something is being built
 """
@@ -90,10 +92,10 @@ def _why_not(name: str) -> str:
     return f"{name} is not built yet. Build it: ./demo setup"
 
 
-def is_built(name: str) -> bool:
-    """Whether `name` was built here, rather than found on the user's PATH."""
+def is_ours(name: str) -> bool:
+    """Return whether `./demo setup` has brought `name`, rather than found it on the user's PATH."""
     entry = manifest().get(name)
-    return entry is not None and entry["from"] == "built"
+    return entry is not None and not entry["from"].startswith("/")
 
 
 def cni_dir() -> Path:

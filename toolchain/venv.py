@@ -5,6 +5,8 @@ Only the standard library is used, and little of it: this runs first, on any Pyt
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -19,6 +21,10 @@ from foundation.errors import UserError
 PYTHON = project.VENV / "bin" / "python"
 _REQUIREMENTS = project.ROOT / "requirements.txt"
 _STAMP = project.VENV / "installed.txt"  # written last: what the environment was made of
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+"""The versions of Python that run the demo."""
+_GLIBC = (5, 12, *range(17, 37))
+"""Minor versions of the C library, 2.x, for which packages are compiled."""
 _NEEDED_MB = 800  # 470 MB installed, and what pip unpacks meanwhile
 
 
@@ -26,6 +32,18 @@ def wanted() -> str:
     """What the stamp of a complete environment says: place, Python and locked requirements."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     return f"# {project.VENV} Python {version}\n{_REQUIREMENTS.read_text()}"
+
+
+def requirements_key() -> str:
+    """Return a digest that names the locked requirements."""
+    return hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()[:16]
+
+
+def wheels() -> Path:
+    """Return the folder of the locked packages, where a bundle has brought them."""
+    from toolchain import tools  # not for a warm start
+
+    return tools.cache_dir() / "wheels" / requirements_key()
 
 
 def is_ready() -> bool:
@@ -46,12 +64,15 @@ def enter(arguments: list[str]) -> None:
         if inside:  # it cannot be replaced from within
             outer = f"{sys.base_prefix}/bin/python3"
             os.execv(outer, [outer, *arguments])
-        make()
+        make(prefetch="--build" not in arguments)
     os.execv(PYTHON, [str(PYTHON), *arguments])
 
 
-def make() -> None:
-    """Makes the environment anew. One process at a time; an interrupted one is begun again."""
+def make(prefetch: bool = False) -> None:
+    """Makes the environment anew. One process at a time; an interrupted one is begun again.
+
+    With `prefetch`, missing tools are downloaded meanwhile.
+    """
     lock = project.private_folder() / "venv.lock"
     lock.touch(mode=0o600)
 
@@ -78,10 +99,18 @@ def make() -> None:
         _STAMP.unlink(missing_ok=True)
         step("Python environment", [sys.executable, "-m", "venv", "--clear", str(project.VENV)])
         pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        install = [*pip, "--require-hashes", "--requirement", str(_REQUIREMENTS)]
-        step(f"Python environment: {count} locked packages", install)
+        offline = ["--no-index", "--find-links", str(wheels())] if wheels().is_dir() else []
+        install = [*pip, *offline, "--require-hashes", "--requirement", str(_REQUIREMENTS)]
+        with _prefetching() if prefetch else contextlib.nullcontext():
+            step(f"Python environment: {count} locked packages", install)
         _STAMP.write_text(wanted())
         print(f"Python environment ready in {time.monotonic() - began:.0f} s.", flush=True)
+
+
+def _prefetching() -> contextlib.AbstractContextManager[None]:
+    from toolchain import prefetch  # not for a warm start
+
+    return prefetch.meanwhile()
 
 
 def step(title: str, command: list[str]) -> None:
@@ -111,3 +140,22 @@ def step(title: str, command: list[str]) -> None:
             + "\n".join(f"  {line}" for line in lines)
             + f"\nThe command was: {' '.join(command)}"
         )
+
+
+def download(folder: Path) -> None:
+    """Put the locked packages into `folder`, as this kind of machine installs them with any Python.
+
+    Raises UserError where the package index cannot be reached.
+    """
+    machine = os.uname().machine
+    platforms = [f"--platform=manylinux_2_{minor}_{machine}" for minor in _GLIBC]
+    pip = [str(PYTHON), "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    for version in PYTHONS:
+        step(
+            f"Packages for Python {version}",
+            [
+                *pip, "--no-deps", "--only-binary=:all:", "--require-hashes", *platforms,
+                "--implementation=cp", f"--python-version={version}", f"--dest={folder}",
+                f"--requirement={_REQUIREMENTS}",
+            ],
+        )  # fmt: skip

@@ -17,6 +17,7 @@ from drills.arguments import MODES
 from drills.faults import FAULTS
 from drills.journal import Journal
 from drills.stack import EDGE, Stack
+from foundation import project
 from foundation.errors import UserError
 
 _DEMO = str(project.ROOT / "demo")

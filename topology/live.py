@@ -11,6 +11,7 @@ from typing import Any
 
 from drills.journal import Entry, Journal
 from drills.traffic.events import Announcements
+from foundation import project, selection
 from foundation.errors import UserError
 from topology import recording
 from topology.feed import Feed

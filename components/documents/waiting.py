@@ -11,6 +11,7 @@ from typing import Any
 import pulumi
 
 from components.errors import DemoError
+from toolchain import patience
 
 SKIP_AWAIT = "pulumi.com/skipAwait"
 """Annotation by which Pulumi's provider does not wait for an object to be ready."""
@@ -56,7 +57,7 @@ def timeouts(document: Mapping[str, Any]) -> pulumi.CustomTimeouts:
 
     The provider looks at its annotation only where the resource has no time-outs of its own.
     """
-    limit = f"{seconds(document)}s"
+    limit = f"{patience.scaled(seconds(document)):.0f}s"
     return pulumi.CustomTimeouts(create=limit, update=limit, delete=_DELETE)
 
 

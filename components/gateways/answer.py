@@ -18,6 +18,7 @@ from pulumi.dynamic import (
 )
 
 from foundation.dynamic_provider import BaseProvider
+from toolchain import patience
 
 DEADLINE = 60.0
 """Seconds after which an update that nobody answers has failed."""
@@ -84,7 +85,8 @@ def wait(
     """
     from components.errors import DemoError
 
-    deadline, wanted = float(props.get("deadline", DEADLINE)), set(props["clusters"])
+    deadline = patience.scaled(float(props.get("deadline", DEADLINE)))
+    wanted = set(props["clusters"])
     begun, good, seen = clock(), 0, set[str]()
     told = begun
     while True:

@@ -29,6 +29,7 @@ RUN_HERE = (
     "pulumi preview",
     "task lint:profile",
     "help",
+    "tools",
 )
 """Beginnings of the lines that are run here: none of them needs a cluster."""
 
@@ -57,6 +58,9 @@ ELSEWHERE = {
     "task lint": "unit/components/profile/test_lint.py",
     "task bench": "unit/test_benchmark.py",
     "setup": "unit/toolchain/test_toolchain_setup.py",
+    "setup --build": "unit/toolchain/test_toolchain_fetch.py",
+    "setup --bundle": "unit/toolchain/test_toolchain_bundle.py",
+    "bundle": "unit/toolchain/test_toolchain_bundle.py",
     "test": "the layer that is being run",
     "pulumi plugin": "nowhere: it fetches from the internet",
 }

@@ -45,7 +45,7 @@ def test_a_binary_tells_the_version_of_its_source(name: str) -> None:
 def provider() -> Iterator[ResourceProviderStub]:
     """The Kubernetes provider, as Pulumi starts it; what it would say to Pulumi goes nowhere."""
     name = "pulumi-resource-kubernetes"
-    if not tools.is_built(name):
+    if not tools.is_ours(name):
         pytest.skip("Pulumi's own CLI brings its provider")
     process = subprocess.Popen(
         [tools.path(name), "127.0.0.1:9"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

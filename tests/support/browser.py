@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from foundation import project
 from tests.support.checkout import eventually
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")

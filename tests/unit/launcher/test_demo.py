@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,7 +73,9 @@ def test_the_stack_is_west_unless_it_is_named() -> None:
 
 
 def test_every_command_is_listed_and_runs() -> None:
-    runnable = {*commands._ON_STACK, *commands._WITH_ARGUMENTS, "setup", "help"}
+    runnable = {
+        *commands._ON_STACK, *commands._WITH_ARGUMENTS, *commands._ON_TOOLS, "help"
+    }  # fmt: skip
     assert runnable == set(main.COMMANDS)
 
 
@@ -197,3 +200,61 @@ def test_the_command_ends_with_a_launcher_that_is_killed(tmp_path: Path) -> None
 
 def _is_zombie(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def machine_with(folder: Path, pythons: dict[str, str]) -> dict[str, str]:
+    """Make a checkout without environment, and a PATH of these Pythons; return the variables.
+
+    A Python is `whole`, `without venv`, too `old`, or a `shim` of a version manager that fails.
+    """
+    (folder / "bin").mkdir()
+    shutil.copy(DEMO, folder / "demo")
+    answers = {
+        "whole": "exit 0",
+        "without venv": 'case "$2" in *ensurepip*) exit 1;; esac; exit 0',
+        "old": "exit 1",
+        "shim": "exit 127",
+    }
+    for name, kind in pythons.items():
+        file = folder / "bin" / name
+        version = "Python 3.9.2" if kind == "old" else "Python 3.12.1"
+        file.write_text(
+            f"#!/bin/sh\n[ $1 = -c ] && {{ {answers[kind]}; }}\n"
+            f"[ $1 = --version ] && echo {version} && exit\necho {name} runs $2\n"
+        )
+        file.chmod(0o755)
+    return {"PATH": str(folder / "bin")}
+
+
+@pytest.mark.parametrize(
+    ("pythons", "chosen"),
+    [
+        ({"python3": "whole"}, "python3"),
+        ({"python3": "whole", "python3.11": "whole", "python3.13": "whole"}, "python3.13"),
+        ({"python3": "old", "python3.12": "whole"}, "python3.12"),
+        ({"python3.14": "shim", "python3.13": "old", "python3": "whole"}, "python3"),
+        ({"python3.14": "without venv", "python3.12": "whole"}, "python3.12"),
+        ({"python3.14": "without venv", "python3": "old"}, "python3.14"),
+    ],
+)
+def test_the_newest_suitable_python_is_taken(
+    tmp_path: Path, pythons: dict[str, str], chosen: str
+) -> None:
+    env = machine_with(tmp_path, pythons)
+    command = ["/bin/sh", str(tmp_path / "demo"), "help"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{chosen} runs help\n" and done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("pythons", "found"), [({}, "no python3 at all"), ({"python3": "old"}, "Python 3.9.2")]
+)
+def test_without_a_suitable_python_one_line_says_what_to_install(
+    tmp_path: Path, pythons: dict[str, str], found: str
+) -> None:
+    env = machine_with(tmp_path, pythons)
+    command = ["/bin/sh", str(tmp_path / "demo"), "help"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and found in done.stderr
+    assert "sudo apt-get install -y python3" in done.stderr

@@ -146,7 +146,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of its own whose tools were all built."""
     monkeypatch.setattr(project, "ROOT", tmp_path)
     monkeypatch.setattr(project, "PRIVATE", tmp_path / ".demo")
-    monkeypatch.setattr(tools, "is_built", lambda name: True)
+    monkeypatch.setattr(tools, "is_ours", lambda name: True)
     monkeypatch.setattr(tools, "path", lambda name: tmp_path / "store" / name)
     monkeypatch.delenv("PULUMI_STACK", raising=False)
     (tmp_path / "store").mkdir()
@@ -177,7 +177,7 @@ def test_the_state_of_a_checkout_whose_path_holds_signs_is_named_as_a_url_has_it
 
 
 def test_what_the_user_has_chosen_stays(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tools, "is_built", lambda name: False)
+    monkeypatch.setattr(tools, "is_ours", lambda name: False)
     users = {
         "PULUMI_BACKEND_URL": "s3://bucket",
         "PULUMI_CONFIG_PASSPHRASE": "",

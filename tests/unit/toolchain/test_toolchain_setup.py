@@ -18,6 +18,7 @@ from toolchain import (
     build,
     estimate,
     golang,
+    packages,
     pins,
     setup,
     tools,
@@ -105,7 +106,7 @@ def test_links_lead_to_the_store_and_to_path(small: Path) -> None:
     setup._link({"first": ambient.Found(users, "v1.9.0")})
     tools.manifest.cache_clear()
     assert tools.missing() == []
-    assert tools.path("first").resolve() == users and not tools.is_built("first")
+    assert tools.path("first").resolve() == users and not tools.is_ours("first")
     assert tools.version("first") == "v1.9.0" and tools.version("second") == "v1.2.3"
     assert tools.path("second").samefile(second) and tools.path("second").parent == tools.bin_dir()
     with pytest.raises(ToolMissing, match="comes with the first on PATH"):
@@ -117,7 +118,7 @@ def test_links_lead_to_the_store_and_to_path(small: Path) -> None:
     stored(HOST, "host")
     setup._link({})
     tools.manifest.cache_clear()
-    assert tools.missing() == [] and tools.is_built("first")
+    assert tools.missing() == [] and tools.is_ours("first")
     assert tools.path("host").parent == tools.store_dir(HOST)
     assert sorted(p.name for p in tools.bin_dir().iterdir()) == ["first", "second", "tools.json"]
 
@@ -263,3 +264,16 @@ def test_the_manifest_of_this_checkout_names_every_tool_that_the_clusters_need()
         " portmap pulumi pulumi-language-python pulumi-resource-kubernetes"
     )
     assert set(needed.split()) <= products
+
+
+def test_the_c_compiler_is_needed_even_where_runc_is_not_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packages, "which", lambda command: None)
+    assert [n.package for n in packages.missing_to_compile()] == [
+        "gcc", "libc6-dev", "libseccomp-dev",
+    ]  # fmt: skip
+    assert [n.package for n in packages.missing_to_compile(seccomp=False)] == ["gcc", "libc6-dev"]
+    monkeypatch.undo()
+    monkeypatch.setattr(packages, "_compiles", lambda header: False)
+    assert [n.package for n in packages.missing_to_compile(seccomp=False)] == ["libc6-dev"]

@@ -1,0 +1,55 @@
+"""One setting stretches how long things may take on a slow machine; nothing else moves."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.documents import waiting
+from foundation.errors import UserError
+from localkube import cgroups
+from toolchain import patience
+
+
+@given(st.floats(1, 100), st.floats(0, 1e4))
+def test_waits_are_stretched_and_never_shortened(factor: float, seconds: float) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(patience.VARIABLE, raising=False)
+        assert patience.scaled(seconds) == seconds
+        patch.setenv(patience.VARIABLE, repr(factor))
+        assert patience.scaled(seconds) == seconds * factor >= seconds
+
+
+@pytest.mark.parametrize("text", ["0", "0.5", "-1", "101", "nan", "inf", "much"])
+def test_what_is_no_factor_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(patience.VARIABLE, text)
+    with pytest.raises(UserError, match=rf"{patience.VARIABLE} is .*export"):
+        patience.factor()
+
+
+def test_an_object_gets_more_time_and_its_own_annotation_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = {"kind": "Deployment", "metadata": {"name": "a"}}
+    own = {"kind": "Deployment", "metadata": {"name": "a", "annotations": {waiting.TIMEOUT: "60"}}}
+    before = waiting.timeouts(plain).create, waiting.timeouts(own).create
+    assert before == ("180s", "60s")
+    monkeypatch.setenv(patience.VARIABLE, "4")
+    assert waiting.timeouts(plain).create == "720s" and waiting.timeouts(own).create == "240s"
+
+
+def test_the_end_of_processes_is_waited_for_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(patience.VARIABLE, "3")
+    asked: list[float] = []
+
+    def scaled(seconds: float) -> float:
+        asked.append(seconds)
+        return patience.scaled(seconds)
+
+    monkeypatch.setattr(cgroups, "scaled", scaled)
+    monkeypatch.setattr(cgroups, "hierarchies", list)
+    cgroups.clear("/none")
+    assert asked == [cgroups.PATIENCE_SECONDS]

@@ -1,0 +1,34 @@
+"""The one setting for slow and loaded machines: DEMO_PATIENCE stretches how long things may take.
+
+Intervals at which something is asked, and times that Kubernetes itself is told, stay as they are.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+
+from foundation.errors import UserError
+
+VARIABLE = "DEMO_PATIENCE"
+_MOST = 100
+
+
+def factor() -> float:
+    """Return what DEMO_PATIENCE says, from 1 to 100; 1 without it. Raises UserError."""
+    text = os.environ.get(VARIABLE, "").strip() or "1"
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 1 <= value <= _MOST:
+        raise UserError(
+            f"{VARIABLE} is {text!r}, which is no number from 1 to {_MOST}."
+            f" Say how much slower the machine is: export {VARIABLE}=5"
+        )
+    return value
+
+
+def scaled(seconds: float) -> float:
+    """Return for how long to wait for what takes up to `seconds` on a common machine."""
+    return seconds * factor()
