@@ -20,6 +20,10 @@ from topology.recording import news, page
 
 _NAMES = ("127.0.0.1", "localhost")
 _JSON = "application/json"
+_LOOK = 0.02
+"""Seconds between two looks whether there is a new picture."""
+_AGAIN = 2 * PERIOD
+"""Seconds after which the same picture is sent again: the page sees that the server is there."""
 
 Read = Callable[[], dict[str, Any]]
 
@@ -119,12 +123,11 @@ def _refusal(request: Request, token: str | None) -> Response | None:
 
 async def _news(read: Read) -> AsyncIterator[str]:
     """Yield the whole picture, then what is new: a page that reconnects has missed nothing."""
-    due = time.monotonic()
     found = read()
     yield f"data: {json.dumps(found)}\n\n"
     while True:
         last = max((event["number"] for event in found.get("events", ())), default=0)
-        due = max(due + PERIOD, time.monotonic())
-        await asyncio.sleep(due - time.monotonic())
-        found = read()
+        before, until = found, time.monotonic() + _AGAIN
+        while (found := read()) is before and time.monotonic() < until:
+            await asyncio.sleep(_LOOK)
         yield f"data: {json.dumps(news(found, last))}\n\n"
