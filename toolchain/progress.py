@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from toolchain import pins
+from toolchain import pins, published
 
 _PLAIN_EVERY = 30.0  # seconds between two lines on one build where there is no terminal
 
@@ -77,8 +77,10 @@ class Screen:
         """The build of `module` begins."""
         with self._guard:
             self._rows[module.name].began = time.monotonic()
+        place = published.of(module) if self._doing == "fetching" else None
+        version = place.version if place else module.version
         products = self._rows[module.name].products
-        self._say(f"{module.name} {module.version}: {self._doing} {products}")
+        self._say(f"{module.name} {version}: {self._doing} {products}")
 
     def line(self, module: pins.Module, text: str) -> None:
         """Takes a line of Go's output: a package's name, or "go: downloading ..."."""
