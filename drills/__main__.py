@@ -30,6 +30,7 @@ from drills.journal import Journal
 from drills.report.matrix import Row, headline
 from drills.stack import EDGE, Stack
 from drills.traffic import summary, target, view
+from drills.traffic.requests import load
 from toolchain.entry import entry
 from toolchain.errors import UserError
 
@@ -208,7 +209,8 @@ def _recap(rows: Sequence[Row], page: Path) -> int:
 
 def _pace(chosen: argparse.Namespace) -> drill.Pace:
     beside = getattr(chosen, "beside_naive", False)
-    return drill.Pace(chosen.rate, chosen.baseline, chosen.hold, beside)
+    requests = load(chosen.traffic) if chosen.traffic else ()
+    return drill.Pace(chosen.rate, chosen.baseline, chosen.hold, beside, requests, chosen.streams)
 
 
 def _say(text: str) -> None:
