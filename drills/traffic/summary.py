@@ -89,6 +89,7 @@ STREAM_HEADS = (
     "out of order",
     "longest silence ms",
     "back ms",
+    "not back",
 )
 """Heads of the columns that `stream_cells` gives."""
 
@@ -97,8 +98,8 @@ def stream_cells(streams: Streams) -> list[str]:
     """Return the figures of one kind of stream, in the order of STREAM_HEADS."""
     counts = (streams.streams, streams.cut, streams.ended, streams.messages)
     wrong = (streams.lost, streams.repeated, streams.disordered)
-    back = milliseconds(streams.back) + (f" ({streams.away} not back)" if streams.away else "")
-    return [*(f"{count:,}" for count in (*counts, *wrong)), milliseconds(streams.silence), back]
+    times = (milliseconds(streams.silence), milliseconds(streams.back))
+    return [*(f"{count:,}" for count in (*counts, *wrong)), *times, f"{streams.away:,}"]
 
 
 def _streams(ledger: Ledger) -> list[RenderableType]:
@@ -107,10 +108,10 @@ def _streams(ledger: Ledger) -> list[RenderableType]:
         return []
     grid = Table(title="Streams", title_justify="left", title_style="bold", box=None)
     grid.add_column("")
-    for head in ("cut", "ended", "messages", "lost", "twice", "order", "silence", "back"):
+    for head in ("cut", "end", "got", "lost", "twice", "order", "silence", "back", "away"):
         grid.add_column(head, justify="right")
     for kind, streams in ledger.streams.items():
-        grid.add_row(f"{streams.streams} {kind}", *stream_cells(streams)[1:])
+        grid.add_row(kind, *stream_cells(streams)[1:])
     return [grid]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -10,9 +11,20 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from components.routing import LbMode, edge_targets, edge_weights
-from drills.traffic import Header, Objectives, Plan, StreamEntry, StreamStep, record
+from drills import report
+from drills.traffic import (
+    Header,
+    Objectives,
+    Plan,
+    Sample,
+    StreamEntry,
+    StreamStep,
+    record,
+    summary,
+)
 from drills.traffic.accounts import ledger_of
 from drills.traffic.checks import checks
 from drills.traffic.figures import Part
@@ -196,3 +208,25 @@ def test_a_target_without_streams_is_a_refusal_and_no_loss(portal: Envoy, tmp_pa
     assert {kind.away for kind in found.values()} == {1}
     assert {kind.messages + kind.cut for kind in found.values()} == {0}
     assert any("404" in e.detail for e in record.read(tmp_path).streams)
+
+
+def test_terminal_page_and_markdown_show_the_streams(tmp_path: Path) -> None:
+    header = Header(run="r", started=0.0)
+    with record.Writer(tmp_path / record.FILE, header) as writer:
+        writer.write(Sample("r-1", 0.0, 0.0, 0.1, "kept", "GET", "h1", status=200))
+        for at, step, number in (
+            (0.0, StreamStep.OPENED, None),
+            (0.5, StreamStep.MESSAGE, 1),
+            (1.0, StreamStep.CUT, None),
+            (2.5, StreamStep.MESSAGE, 4),
+            (3.0, StreamStep.CUT, None),
+        ):
+            writer.write(entry(at, step, number))
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(summary.table(ledger_of(tmp_path)))
+    row = next(line for line in console.export_text().splitlines() if KIND in line)
+    assert row.split() == [KIND, "2", "0", "2", "2", "0", "0", "2,000", "1,500", "1"]
+    report.write(tmp_path)
+    assert "<h2>Streams</h2>" in (tmp_path / "report.html").read_text()
+    line = f"| {KIND} | 1 | 2 | 0 | 2 | 2 | 0 | 0 | 2,000 | 1,500 | 1 |"
+    assert line in (tmp_path / "report.md").read_text()
