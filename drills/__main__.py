@@ -31,6 +31,7 @@ from drills.journal import Journal
 from drills.report.matrix_page import Row, headline
 from drills.stack import EDGE, Stack
 from drills.traffic import summary, target, view
+from drills.traffic.requests import load
 from foundation.entry import entry
 from foundation.errors import UserError
 
@@ -222,7 +223,10 @@ def _recap(rows: Sequence[Row], page: Path) -> int:
 
 def _pace(chosen: argparse.Namespace, picture: live_picture.LivePicture | None) -> drill.Pace:
     beside = getattr(chosen, "beside_naive", False)
-    return drill.Pace(chosen.rate, chosen.baseline, chosen.hold, beside, picture)
+    requests = load(chosen.traffic) if chosen.traffic else ()
+    return drill.Pace(
+        chosen.rate, chosen.baseline, chosen.hold, beside, requests, chosen.streams, picture
+    )
 
 
 def _say(text: str) -> None:

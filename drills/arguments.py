@@ -7,6 +7,11 @@ from pathlib import Path
 
 MODES = ("active", "standby", "locality")
 
+STREAMS = 4
+"""Streams of each kind that are kept open to the portal, unless a number is given."""
+
+MOST_STREAMS = 100
+
 
 def positive(text: str) -> float:
     """A number above 0. Raises `argparse.ArgumentTypeError` for anything else."""
@@ -14,6 +19,30 @@ def positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
+
+
+def add_traffic(command: argparse.ArgumentParser) -> None:
+    """Add the options that say what is sent, of drills and of `generate-traffic` alike."""
+    command.add_argument(
+        "--traffic",
+        type=Path,
+        metavar="FILE",
+        help="YAML with requests of your own: see docs/traffic.md",
+    )
+    command.add_argument(
+        "--streams",
+        type=_streams,
+        metavar="NUMBER",
+        help="WebSockets, and as many streams of events, to the portal"
+        f" ({STREAMS}; 0 for your own application)",
+    )
+
+
+def _streams(text: str) -> int:
+    """Return the number. Raises `argparse.ArgumentTypeError` if it is not between 0 and 100."""
+    if not text.isdecimal() or int(text) > MOST_STREAMS:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to {MOST_STREAMS}")
+    return int(text)
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -58,6 +87,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         command.add_argument("--rate", type=positive, default=100.0, help="requests/s (100)")
         command.add_argument("--baseline", type=positive, default=5.0, help="seconds (5)")
         command.add_argument("--hold", type=positive, default=8.0, help="seconds (8)")
+        add_traffic(command)
     for command, default in ((running, False), (walking, True)):
         command.add_argument(
             "--picture",

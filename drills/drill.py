@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drills import action, guard, prediction, report
+from drills.arguments import STREAMS
 from drills.cpu_steal import CpuSteal
 from drills.faults import Fault, Moves
 from drills.live_picture import LivePicture
@@ -20,11 +21,11 @@ from drills.observer import Observer
 from drills.prediction import Order, Prediction
 from drills.report.run import UNEXPECTED
 from drills.stack import Stack, Weights, until
-from drills.traffic import Event, EventKind, Header, Plan, Sample, events, target
+from drills.traffic import Event, EventKind, Header, Plan, Request, Sample, events, target
 from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic
 from drills.traffic.ledger import Ledger
-from drills.traffic.portal import PortalLogs
+from drills.traffic.portal import PortalLogs, source_for
 from foundation import project
 from foundation.errors import UserError
 
@@ -55,8 +56,25 @@ class Pace:
     """Seconds between the fault's effect and its fix."""
     naive: bool = False
     """Whether the same goes through the naive route beside it."""
+    requests: tuple[Request, ...] = ()
+    """Requests of a user's own; none: the portal's."""
+    streams: int | None = None
+    """Streams of each kind; None: some where the application is the portal."""
     picture: LivePicture | None = None
     """What records the live picture of the run."""
+
+    def plan(self, stack: Stack) -> Plan:
+        """Return what is sent to a stack. Raises UserError if a naive route is missing."""
+        naive_url = target.naive_address(stack.name, stack.naive_url) if self.naive else ""
+        streams = STREAMS if stack.application.is_portal else 0
+        plan = Plan.to(
+            stack.url,
+            naive_url=naive_url,
+            rate=self.rate,
+            ca_file=str(stack.ca_file or ""),
+            streams=streams if self.streams is None else self.streams,
+        )
+        return dataclasses.replace(plan, requests=self.requests) if self.requests else plan
 
 
 @dataclass(frozen=True)
@@ -86,14 +104,13 @@ def run(stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outco
     """Runs a drill. Raises UserError or TrafficError; whatever happens, the fault is mended."""
     during = fault.during(stack, cluster) if fault.during else None
     predicted = prediction.predict(fault, cluster, stack.order, during)
-    naive_url = target.naive_address(stack.name, stack.naive_url) if pace.naive else ""
+    plan = pace.plan(stack)
     say(f"{fault.name} strikes {cluster}. {fault.what}")
     say(f"Predicted: {predicted.text}")
     folder, header = _header(stack, fault, cluster)
-    authority = str(stack.ca_file or "")
-    plan = Plan.to(stack.url, naive_url=naive_url, rate=pace.rate, ca_file=authority)
     traffic = Traffic(plan, header, folder)
-    logs = _logs(stack, traffic, say)
+    source = source_for(stack.application.is_portal)
+    logs = PortalLogs(stack.kubeconfig, stack.application_clusters, traffic.add, source)
     watch = Watch(traffic, header.title, plan.uncounted)
     tell = _teller(stack, traffic, watch)
     answered: set[str] = set()
@@ -104,7 +121,7 @@ def run(stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outco
         action.interruptible(),
         recorded,
         traffic,
-        logs or contextlib.nullcontext(),
+        logs,
         watch,
         observer,
         CpuSteal(tell),
@@ -135,8 +152,7 @@ def run(stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outco
         for text in wrong:
             tell(Event(time.time(), EventKind.NOTE, UNEXPECTED, cluster, text))
         traffic.halt()
-        if logs:
-            logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
+        logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
     outcome = Outcome(fault, cluster, ledger_of(traffic.path), folder, predicted, tuple(wrong))
     report.write(folder)
     return outcome
@@ -213,17 +229,6 @@ def is_back(samples: Sequence[Sample], before: Mapping[str, float]) -> bool:
     return whole and all(now.get(name, 0.0) >= _BACK * share for name, share in before.items())
 
 
-def _logs(stack: Stack, traffic: Traffic, say: Say) -> PortalLogs | None:
-    """Return what reads the portal's log of executions; None for another application."""
-    if stack.application.is_portal:
-        return PortalLogs(stack.kubeconfig, stack.application_clusters, traffic.add)
-    say(
-        f"{stack.application.name} is not the demo's own application: no log says what it"
-        " executed, so duplicates are not known."
-    )
-    return None
-
-
 def _teller(stack: Stack, traffic: Traffic, watch: Watch) -> Callable[[Event], None]:
     def tell(event: Event) -> None:
         watch.event(event)
@@ -245,7 +250,7 @@ def _header(stack: Stack, fault: Fault, cluster: str) -> tuple[Path, Header]:
         config_digest=target.config_digest(stack.name, stack.changes),
         objectives=fault.objectives_at(stack),
         serving=target.serving(stack.weights),
-        portal_logs=stack.application.is_portal,
+        portal_logs=True,
         environment=target.described() | {"lbMode": stack.mode, "layer": str(fault.layer)},
     )
     return project.ROOT / "reports" / name, header

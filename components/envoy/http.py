@@ -42,6 +42,9 @@ color:#1e293b}h1{font-size:1.6rem}</style></head>
 an order, look whether it has arrived before you send it again.</p></body></html>
 """
 
+REQUEST_NUMBER = "x-demo-request"
+"""Header by which the traffic generator numbers its requests."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -81,7 +84,11 @@ def connection_manager(
             *options.filters,
             {
                 "name": "envoy.filters.http.router",
-                "typed_config": any_type(_ROUTER, suppress_envoy_headers=True),
+                "typed_config": any_type(
+                    _ROUTER,
+                    suppress_envoy_headers=True,
+                    **({} if edge else {"upstream_log": [_tries_log()]}),
+                ),
             },
         ],
         use_remote_address=edge,
@@ -149,6 +156,31 @@ def _local_replies(cluster: str) -> dict[str, Any]:
 def _status_filter(op: str, status: int, key: str) -> dict[str, Any]:
     value = {"default_value": status, "runtime_key": f"local_reply.{key}"}
     return {"status_code_filter": {"comparison": {"op": op, "value": value}}}
+
+
+def _tries_log() -> dict[str, Any]:
+    """Return the log of each try of a request that the traffic generator numbers.
+
+    Drills count executions by it where the application logs none (`drills/traffic/portal.py`).
+    """
+    return {
+        "name": "envoy.access_loggers.stdout",
+        "filter": {"header_filter": {"header": {"name": REQUEST_NUMBER, "present_match": True}}},
+        "typed_config": any_type(
+            _STDOUT,
+            log_format={
+                "json_format": {
+                    "time": "%START_TIME%",
+                    "demo_request": f"%REQ({REQUEST_NUMBER})%",
+                    "method": "%REQ(:METHOD)%",
+                    "status": "%RESPONSE_CODE%",
+                    "tried": "%UPSTREAM_HOST%",
+                    "tried_cluster": f"%METADATA(UPSTREAM_HOST:{ENDPOINT_METADATA}:cluster)%",
+                    "sent": "%UPSTREAM_WIRE_BYTES_SENT%",
+                }
+            },
+        ),
+    }
 
 
 def _access_log() -> dict[str, Any]:

@@ -32,10 +32,10 @@ class Kind(StrEnum):
 
 
 OBJECTIVES = {
-    Kind.REFUSES: Objectives(slowest=0.25, moved=1.0),
-    Kind.HANGS: Objectives(slowest=0.6, moved=2.0),
-    Kind.WRONG: Objectives(slowest=0.6, moved=3.0),
-    Kind.CONTROL: Objectives(slowest=0.1, moved=None),
+    Kind.REFUSES: Objectives(slowest=0.25, moved=1.0, back=2.0),
+    Kind.HANGS: Objectives(slowest=0.6, moved=2.0, back=3.0),
+    Kind.WRONG: Objectives(slowest=0.6, moved=3.0, back=4.0),
+    Kind.CONTROL: Objectives(slowest=0.1, moved=None, cut=0),
 }
 """What is promised to clients, by kind."""
 

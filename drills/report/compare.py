@@ -7,7 +7,7 @@ from typing import Any
 
 from drills.report.run import Run
 from drills.traffic.ledger import Ledger
-from drills.traffic.model import lane_name
+from drills.traffic.plan import lane_name
 from drills.traffic.summary import MOMENTS, moments
 from drills.traffic.view import milliseconds
 

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from drills.report import page, text
 from drills.report.markup import Child, e, table
 from drills.traffic.ledger import Ledger
-from drills.traffic.model import lane_name
+from drills.traffic.plan import lane_name
 from drills.traffic.view import milliseconds
 
 
@@ -51,6 +51,7 @@ class Row:
         words = [f"lost {part.lost:,}", f"slowest {milliseconds(part.latency.max)} ms"]
         if known:
             words.append(f"moved {max(known):.2f} s")
+        words += [f"{s.cut} {kind} cut" for kind, s in self.ledger.streams.items() if s.cut]
         words += [f"{lane_name(n)} lost {p.lost:,}" for n, p in self.ledger.beside.items()]
         return ", ".join(words)
 

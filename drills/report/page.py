@@ -13,8 +13,17 @@ from drills.report.run import Run, expectations
 from drills.report.series import LOST
 from drills.traffic import EventKind
 from drills.traffic.incidents import Incident
-from drills.traffic.model import lane_name
-from drills.traffic.summary import HEADS, MOMENTS, cells, comparisons, of_duplicates, rows
+from drills.traffic.plan import lane_name
+from drills.traffic.summary import (
+    HEADS,
+    MOMENTS,
+    STREAM_HEADS,
+    cells,
+    comparisons,
+    of_duplicates,
+    rows,
+    stream_cells,
+)
 from drills.traffic.view import milliseconds
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -119,6 +128,9 @@ def _body(run: Run) -> list[Child]:
         _section("Objectives", table(("objective", "promised", "measured", ""), checks)),
         _section("Ledger", _ledger(run)),
     ]
+    if run.ledger.streams:
+        lines = [[kind, *stream_cells(found)] for kind, found in run.ledger.streams.items()]
+        made.append(_section("Streams", table(["", *STREAM_HEADS], lines)))
     if run.ledger.total.failures:
         kinds = ", ".join(f"{kind} {n:,}" for kind, n in run.ledger.total.failures.items())
         made.append(e("p", f"Lost by kind: {kinds}.", class_="bad"))

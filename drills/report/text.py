@@ -8,7 +8,16 @@ from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from drills.report.run import Run, expectations
-from drills.traffic.summary import HEADS, as_json, cells, comparisons, moments, rows
+from drills.traffic.summary import (
+    HEADS,
+    STREAM_HEADS,
+    as_json,
+    cells,
+    comparisons,
+    moments,
+    rows,
+    stream_cells,
+)
 
 
 def ledger_json(run: Run) -> str:
@@ -45,6 +54,10 @@ def markdown(run: Run) -> str:
     lines += table(
         ("", *HEADS), [(name, *cells(part, start)) for name, part in rows(run.ledger).items()]
     )
+    if run.ledger.streams:
+        lines += ["", "## Streams", ""]
+        kinds = run.ledger.streams.items()
+        lines += table(("", *STREAM_HEADS), [(kind, *stream_cells(found)) for kind, found in kinds])
     if run.events:
         lines += ["", "## What happened", ""]
         lines += table(

@@ -21,12 +21,12 @@ from drills.traffic.model import (
     EventKind,
     Execution,
     Header,
-    Lane,
-    LanePlan,
     Objectives,
-    Plan,
     Sample,
+    StreamEntry,
+    StreamStep,
 )
+from drills.traffic.plan import Lane, LanePlan, Plan, Request
 
 __all__ = [
     "ErrorKind",
@@ -38,5 +38,8 @@ __all__ = [
     "LanePlan",
     "Objectives",
     "Plan",
+    "Request",
     "Sample",
+    "StreamEntry",
+    "StreamStep",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import signal
 import sys
@@ -16,13 +17,15 @@ from typing import Any
 from rich.live import Live as Screen
 
 from drills import report
-from drills.arguments import positive
+from drills.arguments import STREAMS, add_traffic, positive
 from drills.traffic import record, summary, target, view
 from drills.traffic.accounts import ledger_of
 from drills.traffic.events import Announcements
 from drills.traffic.generator import Traffic
-from drills.traffic.model import Event, Header, Lane, LanePlan, Objectives, Plan
-from drills.traffic.portal import PortalLogs
+from drills.traffic.model import Event, Header, Objectives
+from drills.traffic.plan import Lane, LanePlan, Plan
+from drills.traffic.portal import PortalLogs, source_for
+from drills.traffic.requests import load
 from drills.traffic.window import Live, Second
 from foundation import project
 from foundation.entry import entry
@@ -57,10 +60,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="the same through the naive route, to compare (needs the setting naiveRoute)",
     )
+    add_traffic(parser)
     parser.add_argument("--record", type=Path, metavar="FILE", help="JSON lines, a line a request")
-    parser.add_argument(
-        "--no-duplicates", action="store_true", help="do not follow the portals' logs"
-    )
+    parser.add_argument("--no-duplicates", action="store_true", help="do not follow the pods' logs")
     parser.add_argument("--json", action="store_true", help="JSON lines instead of the view")
     return parser
 
@@ -93,7 +95,10 @@ def _run(options: argparse.Namespace) -> int:
         timeout=options.timeout,
         ca_file=str(authority or ""),
         protocols=options.protocols,
+        streams=_streams(options.streams, stack),
     )
+    if options.traffic:
+        plan = dataclasses.replace(plan, requests=load(options.traffic))
     if options.beside_naive:
         if stack is None:
             raise target.TargetError("--beside-naive compares routes of a stack; leave --url out.")
@@ -108,14 +113,14 @@ def _run(options: argparse.Namespace) -> int:
         config_digest=target.config_digest(stack.stack) if stack else "",
         objectives=Objectives(slowest=options.slow, moved=None),
         serving=stack.serving if stack else None,
-        portal_logs=stack is not None and stack.is_portal and not options.no_duplicates,
+        portal_logs=stack is not None and not options.no_duplicates,
         environment=target.described() | ({"lbMode": stack.lb_mode} if stack else {}),
     )
     file = options.record or project.ROOT / "reports" / run / record.FILE
     traffic = Traffic(plan, header, file.parent, name=file.name, keep=_KEEP)
     announced = Announcements(stack.folder) if stack else None
     logs = (
-        PortalLogs(stack.kubeconfig, stack.weights, traffic.add)
+        PortalLogs(stack.kubeconfig, stack.weights, traffic.add, source_for(stack.is_portal))
         if stack and header.portal_logs
         else None
     )
@@ -125,6 +130,12 @@ def _run(options: argparse.Namespace) -> int:
     except FileExistsError as error:
         raise UserError(f"{error.filename} exists already. Name another: --record FILE") from None
     return _finish(traffic, options.json, with_report=not options.record)
+
+
+def _streams(wanted: int | None, stack: target.Target | None) -> int:
+    """Return how many streams of each kind are kept open: only the portal answers them."""
+    usual = STREAMS if stack and stack.is_portal else 0
+    return usual if wanted is None else wanted
 
 
 class _Output:

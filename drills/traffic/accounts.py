@@ -6,7 +6,7 @@ from pathlib import Path
 
 from drills.traffic import record
 from drills.traffic.ledger import Ledger, ledger
-from drills.traffic.model import Event, Execution, Objectives, Sample
+from drills.traffic.model import Event, Execution, Objectives, Sample, StreamEntry
 
 
 def ledger_of(path: Path, objectives: Objectives | None = None) -> Ledger:
@@ -24,5 +24,6 @@ def ledger_of(path: Path, objectives: Objectives | None = None) -> Ledger:
         objectives or header.objectives,
         executions=executions if header.portal_logs else None,
         serving=header.serving,
+        streams=(entry for entry in others if isinstance(entry, StreamEntry)),
         uncounted=header.plan.uncounted if header.plan else (),
     )

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from drills.traffic import record
-from drills.traffic.model import Event, Execution, Header, Plan, Sample
+from drills.traffic.model import Event, Execution, Header, Sample
+from drills.traffic.plan import Plan
 from foundation.errors import UserError
 from toolchain import tools
 
@@ -59,7 +60,7 @@ class Traffic:
         """
         self._plan = plan
         self._beside = frozenset(plan.uncounted)
-        self._header = dataclasses.replace(header, plan=plan)
+        self._header = dataclasses.replace(header, plan=plan.without_secrets)
         self._keep = keep
         self._listener = listener
         self._path = folder / name
@@ -198,12 +199,12 @@ class Traffic:
         flushed = time.monotonic()
         for raw in lines:
             line = raw.decode().rstrip("\n")
-            sample = record.decode_line(line)
-            assert isinstance(sample, Sample)
+            entry = record.decode_line(line)
             writer.write_line(line)
-            self._keep_sample(sample)
-            if self._listener:
-                self._listener(sample)
+            if isinstance(entry, Sample):
+                self._keep_sample(entry)
+                if self._listener:
+                    self._listener(entry)
             if time.monotonic() - flushed > _FLUSH:
                 writer.flush()
                 flushed = time.monotonic()

@@ -10,23 +10,17 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from drills.traffic.checks import Check, checks
 from drills.traffic.figures import Gap, Latency, Part
 from drills.traffic.incidents import Incident, incidents
-from drills.traffic.model import Event, EventKind, Execution, Lane, Objectives, Sample
+from drills.traffic.model import Event, EventKind, Execution, Objectives, Sample, StreamEntry
+from drills.traffic.plan import Lane
 from drills.traffic.serving import Serving
+from drills.traffic.streams import Streams
+from drills.traffic.streams import streams as ledger_of_streams
 
 NOBODY = "nobody"
 """Stands for the cluster of requests that nobody answered."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One objective and what was measured."""
-
-    name: str
-    promised: str
-    measured: str
-    met: bool
 
 
 @dataclass(frozen=True)
@@ -58,6 +52,8 @@ class Ledger:
     are fewer than `total.answered`, there may be more duplicates than are known."""
     incidents: tuple[Incident, ...]
     checks: tuple[Check, ...]
+    streams: Mapping[str, Streams] = field(default_factory=dict)
+    """By kind; empty where none were kept open."""
 
     @property
     def met(self) -> bool:
@@ -109,15 +105,18 @@ def ledger(
     executions: Sequence[Execution] | None = None,
     serving: Iterable[str] | None = None,
     uncounted: Iterable[str] = (),
+    streams: Iterable[StreamEntry] = (),
 ) -> Ledger:
     """Gives the ledger of a run.
 
     `executions` are what portals logged; None if nobody looked. `serving` are the clusters that
     alone may answer at the start (None: any), which events may change. `uncounted` names lanes
-    that the objectives do not speak of. `samples` is gone through once, in any order.
+    that the objectives do not speak of. `samples` is gone through once, in any order; `streams` are
+    in order of time.
     """
     sides = Serving(serving, events)
     times = Counter(execution.id for execution in executions or () if execution.executed)
+    answers = Counter(execution.id for execution in executions or () if execution.status)
     logged = 0
     tallies: defaultdict[_Key, _Tally] = defaultdict(_Tally)
     lateness = array("d")
@@ -127,6 +126,8 @@ def ledger(
     for sample in samples:
         cluster = sample.cluster or NOBODY
         wrong = sides.wrong(sample)
+        # a status that the request itself calls good is that of an execution
+        executed = (answers if sample.good else times)[sample.id]
         key = (
             sample.lane,
             cluster,
@@ -135,8 +136,8 @@ def ledger(
             sample.reused,
             sample.repeatable,
         )
-        tallies[key].add(sample, objectives.slowest, wrong, times[sample.id] > 1)
-        logged += sample.lane not in left_out and not sample.failure and sample.id in times
+        tallies[key].add(sample, objectives.slowest, wrong, executed > 1)
+        logged += sample.lane not in left_out and not sample.failure and executed > 0
         lateness.append(sample.started - sample.due)
         if watch and sample.lane not in left_out:
             counted.append(sample)
@@ -158,6 +159,7 @@ def ledger(
     by_lane = {lane: part(functools.partial(_is_lane, lane)) for lane in lanes}
     beside = {lane: by_lane.pop(lane) for lane in lanes if lane in left_out}
     found = tuple(incidents(counted, events))
+    kinds = ledger_of_streams(streams)
     connections = split(4)
     return Ledger(
         objectives=objectives,
@@ -178,37 +180,9 @@ def ledger(
         lateness=Latency.of(lateness),
         logged=None if executions is None else logged,
         incidents=found,
-        checks=tuple(checks(promised, found, objectives)),
+        checks=tuple(checks(promised, found, objectives, kinds)),
+        streams=kinds,
     )
-
-
-def checks(part: Part, found: Sequence[Incident], objectives: Objectives) -> list[Check]:
-    """Gives what was promised beside what was measured, objective by objective."""
-    slowest = part.latency.max
-    result = [
-        Check("lost", f"{objectives.lost}", f"{part.lost}", part.lost <= objectives.lost),
-        Check(
-            "slowest answer",
-            f"{objectives.slowest * 1000:.0f} ms",
-            f"{slowest * 1000:.0f} ms",
-            slowest <= objectives.slowest,
-        ),
-        Check("wrong side", "0", f"{part.wrong_side}", part.wrong_side == 0),
-    ]
-    if objectives.gap is not None:
-        gap = part.longest_gap.seconds if part.longest_gap else 0.0
-        promised = f"{objectives.gap * 1000:.0f} ms"
-        result.append(Check("longest gap", promised, f"{gap * 1000:.0f} ms", gap <= objectives.gap))
-    if objectives.moved is not None:
-        for incident in found:
-            if not incident.should_move:
-                continue
-            took = incident.seconds_to(incident.all_moved)
-            measured = "not moved" if took is None else f"{took:.2f} s"
-            met = took is not None and took <= objectives.moved
-            name = f"all moved, {incident.label}"
-            result.append(Check(name, f"{objectives.moved:g} s", measured, met))
-    return result
 
 
 def _part(tallies: Sequence[_Tally], duplicates_known: bool) -> Part:

@@ -7,26 +7,14 @@ All durations are seconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from drills.traffic.plan import Plan
 
-class Lane(StrEnum):
-    """How a request gets its connection. Other lanes may be named as wanted (`Plan.lanes`)."""
-
-    KEPT = "kept"
-    """On a kept-alive connection, as browsers and services do."""
-    NEW = "new"
-    """On a connection of its own, TLS handshake included."""
-    NAIVE = "naive"
-    """By the edge's naive route, to compare with: objectives do not speak of it."""
-
-
-def lane_name(lane: str) -> str:
-    """Gives the name of a lane for people who see it beside those that count."""
-    return "naive balancer" if lane == Lane.NAIVE else lane
+SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
+"""Methods that the data path may send again without an Idempotency-Key (docs/data-path.md)."""
 
 
 class ErrorKind(StrEnum):
@@ -83,6 +71,10 @@ class Sample:
     """Tries that the edge made, if it told (`x-envoy-attempt-count`)."""
     reused: bool = False
     """Whether the connection had carried a request before."""
+    request: str = ""
+    """Method and path, where the plan has requests of a user's own."""
+    good: bool | None = None
+    """Whether the status is one of those that the request names; None: it names none."""
 
     @property
     def ended(self) -> float:
@@ -94,9 +86,8 @@ class Sample:
         """The error's kind or the status that nobody wants (`503`); None for a good answer."""
         if self.error is not None:
             return str(self.error)
-        if self.status is None or not 200 <= self.status < 400:
-            return str(self.status)
-        return None
+        ordinary = self.status is not None and 200 <= self.status < 400
+        return None if (ordinary if self.good is None else self.good) else str(self.status)
 
     @property
     def lost(self) -> bool:
@@ -106,14 +97,15 @@ class Sample:
     @property
     def repeatable(self) -> bool:
         """Whether the data path may send it again: objectives cover these only."""
-        return self.method != "POST" or self.key is not None
+        return self.method in SAFE or self.key is not None
 
     @property
     def kind(self) -> str:
-        """Method as the ledger's tables name it: `GET`, `POST with key`, `POST without key`."""
-        if self.method != "POST":
-            return self.method
-        return "POST with key" if self.key else "POST without key"
+        """Request as the ledger's tables name it: `GET`, `POST with key`, `PUT /a without key`."""
+        name = self.request or self.method
+        if self.method in SAFE:
+            return name
+        return f"{name} with key" if self.key else f"{name} without key"
 
 
 class EventKind(StrEnum):
@@ -170,6 +162,39 @@ class Execution:
         return 200 <= self.status < 400
 
 
+class StreamStep(StrEnum):
+    """What happened to a stream."""
+
+    OPENED = "opened"
+    """The answer has begun."""
+    MESSAGE = "message"
+    """A numbered message has come."""
+    CUT = "cut"
+    """It ended with an error, and its client opens it again."""
+    ENDED = "ended"
+    """The other side ended it in good order, and its client opens it again."""
+    REFUSED = "refused"
+    """It could not be opened, and its client tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEntry:
+    """One step of one stream: its messages are numbered 1, 2, 3, over all its connections."""
+
+    at: float
+    stream: str
+    """`events-1`."""
+    kind: str
+    """`server-sent events` or `WebSocket`."""
+    step: StreamStep
+    number: int | None = None
+    """Of a message."""
+    cluster: str = ""
+    """Who answered, of a stream that was opened."""
+    detail: str = ""
+    """The error's own words."""
+
+
 @dataclass(frozen=True)
 class Objectives:
     """What is promised to clients while a fault is in force, in seconds. None: not promised."""
@@ -182,69 +207,10 @@ class Objectives:
     """Until the struck side answers no more."""
     gap: float | None = None
     """The longest time without a good answer."""
-
-
-@dataclass(frozen=True)
-class LanePlan:
-    """One stream of requests; all lanes take turns at the common rate."""
-
-    name: str
-    url: str
-    """https or http address, path included."""
-    keep_alive: bool
-    counted: bool = True
-    """Whether the objectives speak of it; not so for a lane that is there to compare."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the generator is to send."""
-
-    lanes: Sequence[LanePlan]
-    rate: float = 100.0
-    """Requests a second, of all lanes together."""
-    duration: float | None = None
-    """None: until it is stopped."""
-    timeout: float = 3.0
-    host: str = ""
-    """Host name for TLS and HTTP, if it differs from the url's."""
-    ca_file: str = ""
-    """PEM of the authority to trust; empty: the system's."""
-    protocols: Sequence[str] = ("h1", "h2")
-    kinds: Sequence[str] = ("get", "post-key", "get", "post-key", "get", "post-key", "get", "post")
-    """Kinds of requests in turn: `get`, `post-key` and `post` (without Idempotency-Key)."""
-
-    @property
-    def uncounted(self) -> tuple[str, ...]:
-        """Names of the lanes that are there to compare."""
-        return tuple(lane.name for lane in self.lanes if not lane.counted)
-
-    @property
-    def counted_rate(self) -> float:
-        """Requests a second of the lanes that objectives speak of."""
-        return self.rate * sum(lane.counted for lane in self.lanes) / len(self.lanes)
-
-    @staticmethod
-    def to(url: str, *, naive_url: str = "", **settings: Any) -> Plan:
-        """Gives the usual plan: kept-alive and new connections to `url`, side by side.
-
-        With `naive_url`, the address of the edge's naive route, that is beside them.
-        """
-        both = (LanePlan(Lane.KEPT, url, keep_alive=True), LanePlan(Lane.NEW, url, False))
-        plan = Plan(lanes=both, **settings)
-        return plan.beside_naive(naive_url) if naive_url else plan
-
-    def beside_naive(self, url: str) -> Plan:
-        """Gives the plan with a lane by the naive route, which is not counted.
-
-        The other lanes keep their rate: lanes take turns, so the common rate grows. This one is on
-        kept-alive connections. How a client connects ends at the edge, behind which both routes
-        have connections of their own, so that a second lane would show the same again; and without
-        handshakes it takes the least from the machine that the counted ones are measured on.
-        """
-        lane = LanePlan(Lane.NAIVE, url, keep_alive=True, counted=False)
-        count = len(self.lanes)
-        return replace(self, lanes=(*self.lanes, lane), rate=self.rate * (count + 1) / count)
+    back: float | None = None
+    """From the end of a stream to the next message that its client gets."""
+    cut: int | None = None
+    """Streams that may be cut."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""What portals did, from their access logs: the only place where a second execution shows.
+"""What pods executed, from access logs: the only place where a second execution shows.
+
+The portal logs what it executed. For another application, each gateway logs a line for each try
+that it sends to a pod of its own cluster (`upstream_log` in `components/envoy/http.py`).
 
 Logs are followed while traffic runs, for those of a pod that is gone are gone with it.
 """
@@ -13,14 +16,31 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from drills.traffic.model import Execution
 from foundation.errors import ToolMissing
 
-NAMESPACE = "transaction-service"
-SELECTOR = "app=web-portal"
+
+@dataclass(frozen=True)
+class Source:
+    """The pods whose logs say what was executed."""
+
+    namespace: str
+    selector: str
+
+
+PORTAL = Source("transaction-service", "app=web-portal")
+GATEWAYS = Source("tetrate-system", "app.kubernetes.io/name=gateway")
+
+
+def source_for(is_portal: bool) -> Source:
+    """Return where executions are logged, for the demo's own portal or another application."""
+    return PORTAL if is_portal else GATEWAYS
+
+
 # seconds until what has ended is asked for again; longer where nothing came, for each try costs
 _AGAIN, _LONGEST = 0.5, 8.0
 _REMEMBERED = 10_000  # requests that `settle` can find
@@ -32,9 +52,17 @@ _PODS = (
 
 
 def execution(line: str, cluster: str, pod: str) -> Execution | None:
-    """Gives what one line of a portal's log says; None if it speaks of no request of ours."""
+    """Gives what one line of a log says; None if it speaks of no execution of a request of ours.
+
+    A gateway's line of a try names the pod's address in `tried`; to another region's gateway it is
+    no execution, nor if no byte went there.
+    """
     try:
         fields: Any = json.loads(line)
+        if "tried" in fields:
+            if fields["tried_cluster"] != cluster or fields["sent"] in ("0", "-", 0, None):
+                return None
+            pod = str(fields["tried"])
         request = fields["demo_request"]
         at = datetime.datetime.fromisoformat(fields["time"]).timestamp()
         status = int(fields["status"] or 0)
@@ -53,12 +81,17 @@ class PortalLogs:
     """
 
     def __init__(
-        self, kubeconfig: Path, clusters: Iterable[str], found: Callable[[Execution], None]
+        self,
+        kubeconfig: Path,
+        clusters: Iterable[str],
+        found: Callable[[Execution], None],
+        source: Source = PORTAL,
     ) -> None:
         """`clusters` are contexts of the kubeconfig; `found` is called from several threads."""
         self._kubeconfig = kubeconfig
         self._clusters = list(clusters)
         self._found = found
+        self._source = source
         self._latest: collections.deque[str] = collections.deque(maxlen=_REMEMBERED)
         self._over = threading.Event()
         self._guard = threading.Lock()
@@ -111,7 +144,14 @@ class PortalLogs:
 
     def _watch(self, cluster: str) -> None:
         """Has each portal's log followed, as soon as its container runs."""
-        command = ["get", "pods", "--selector", SELECTOR, "--watch", "--output-watch-events"]
+        command = [
+            "get",
+            "pods",
+            "--selector",
+            self._source.selector,
+            "--watch",
+            "--output-watch-events",
+        ]
         followed: set[str] = set()
         pause = _AGAIN
         while not self._over.is_set():
@@ -161,7 +201,7 @@ class PortalLogs:
             if self._over.is_set():
                 return None
             process = subprocess.Popen(
-                ["kubectl", *context, "--namespace", NAMESPACE, *arguments],
+                ["kubectl", *context, "--namespace", self._source.namespace, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

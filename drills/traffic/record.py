@@ -22,17 +22,18 @@ from drills.traffic.model import (
     EventKind,
     Execution,
     Header,
-    LanePlan,
     Objectives,
-    Plan,
     Sample,
+    StreamEntry,
+    StreamStep,
 )
+from drills.traffic.plan import LanePlan, Plan, Request
 from foundation.errors import UserError
 
 FILE = "record.jsonl"
 """Name of a record inside the folder of its run."""
 
-Entry = Sample | Event | Execution
+Entry = Sample | Event | Execution | StreamEntry
 
 
 class RecordError(UserError):
@@ -48,6 +49,7 @@ class Record:
     events: list[Event] = field(default_factory=list)
     """In order of time."""
     executions: list[Execution] = field(default_factory=list)
+    streams: list[StreamEntry] = field(default_factory=list)
 
 
 def read(path: Path) -> Record:
@@ -62,6 +64,8 @@ def read(path: Path) -> Record:
                 record.events.append(entry)
             case Execution():
                 record.executions.append(entry)
+            case StreamEntry():
+                record.streams.append(entry)
     record.events.sort(key=lambda event: event.at)
     return record
 
@@ -120,6 +124,9 @@ def decode(line: dict[str, Any]) -> Entry:
                 return Event(**fields)
             case "execution":
                 return Execution(**fields)
+            case "streamentry":
+                fields["step"] = StreamStep(fields["step"])
+                return StreamEntry(**fields)
     except (KeyError, TypeError, ValueError) as error:
         raise RecordError(f"A line of the record is not understood: {line} ({error})") from None
     raise RecordError(f"A line of the record is not understood: {line}")
@@ -134,6 +141,8 @@ def _header(fields: dict[str, Any]) -> Header:
                 for key, value in fields["plan"].items()
             }
             plan["lanes"] = tuple(LanePlan(**lane) for lane in plan["lanes"])
+            plan["requests"] = tuple(_request(one) for one in plan.get("requests", ()))
+            plan.pop("kinds", None)  # of records that are older
             fields["plan"] = Plan(**plan)
         if fields.get("serving") is not None:
             fields["serving"] = tuple(fields["serving"])
@@ -141,6 +150,10 @@ def _header(fields: dict[str, Any]) -> Header:
         return Header(objectives=objectives, **fields)
     except TypeError as error:
         raise RecordError(f"The record's header is not understood: {error}") from None
+
+
+def _request(fields: dict[str, Any]) -> Request:
+    return Request(**{**fields, "good": tuple(fields["good"])})
 
 
 def encode(entry: Header | Entry) -> str:

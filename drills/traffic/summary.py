@@ -13,7 +13,8 @@ from rich.text import Text
 from drills.traffic.figures import Part
 from drills.traffic.incidents import Incident
 from drills.traffic.ledger import Ledger
-from drills.traffic.model import lane_name
+from drills.traffic.plan import lane_name
+from drills.traffic.streams import Streams
 from drills.traffic.view import LOST, clock, milliseconds
 from drills.traffic.window import Second
 
@@ -78,6 +79,42 @@ def comparisons(ledger: Ledger) -> list[str]:
     ]
 
 
+STREAM_HEADS = (
+    "streams",
+    "cut",
+    "ended",
+    "messages",
+    "lost",
+    "repeated",
+    "out of order",
+    "longest silence ms",
+    "back ms",
+    "not back",
+)
+"""Heads of the columns that `stream_cells` gives."""
+
+
+def stream_cells(streams: Streams) -> list[str]:
+    """Return the figures of one kind of stream, in the order of STREAM_HEADS."""
+    counts = (streams.streams, streams.cut, streams.ended, streams.messages)
+    wrong = (streams.lost, streams.repeated, streams.disordered)
+    times = (milliseconds(streams.silence), milliseconds(streams.back))
+    return [*(f"{count:,}" for count in (*counts, *wrong)), *times, f"{streams.away:,}"]
+
+
+def _streams(ledger: Ledger) -> list[RenderableType]:
+    """Return the table of the streams, if there were any."""
+    if not ledger.streams:
+        return []
+    grid = Table(title="Streams", title_justify="left", title_style="bold", box=None)
+    grid.add_column("")
+    for head in ("cut", "end", "got", "lost", "twice", "order", "silence", "back", "away"):
+        grid.add_column(head, justify="right")
+    for kind, streams in ledger.streams.items():
+        grid.add_row(kind, *stream_cells(streams)[1:])
+    return [grid]
+
+
 def after(moment: float | None, start: float) -> str:
     """Gives a moment as seconds from the start of the run."""
     return "" if moment is None else f"{moment - start:.3f} s"
@@ -124,10 +161,10 @@ _SHORT_HEADS = ("sent", "lost", "slow", "twice", "wrong", "p50", "p99", "max", "
 def of_duplicates(ledger: Ledger) -> str:
     """Gives what is to be said of the count of duplicates; empty if it is complete."""
     if ledger.logged is None:
-        return "Duplicates are not known: the portals' logs were not read."
+        return "Duplicates are not known: no log of executions was read."
     if ledger.logged < ledger.total.answered:
         share = f"{ledger.logged:,} of {ledger.total.answered:,}"
-        return f"The portals' logs hold {share} answers: there may be more duplicates."
+        return f"The logs of executions hold {share} answers: there may be more duplicates."
     return ""
 
 
@@ -161,7 +198,7 @@ def table(ledger: Ledger) -> RenderableType:
             values[HEADS.index("lost")].stylize(f"bold {LOST}")
         # the line below says the rest; 80 columns have no room for it
         grid.add_row(Text(name.removesuffix(COMPARED), style), *values)
-    return Group(grid, *[Text(line, style) for line, style in _remarks(ledger)])
+    return Group(grid, *_streams(ledger), *[Text(line, style) for line, style in _remarks(ledger)])
 
 
 def _remarks(ledger: Ledger) -> list[tuple[str, str]]:

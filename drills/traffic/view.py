@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from drills.traffic.figures import Latency
-from drills.traffic.model import Event, EventKind, lane_name
+from drills.traffic.model import Event, EventKind
+from drills.traffic.plan import lane_name
 from drills.traffic.window import Live, Second
 from foundation.colours import cluster_colours
 

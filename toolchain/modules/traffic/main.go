@@ -20,15 +20,26 @@ import (
 
 // plan has the fields of drills.traffic.model.Plan, times in seconds.
 type plan struct {
-	Run       string   `json:"run"`
-	Lanes     []lane   `json:"lanes"`
-	Rate      float64  `json:"rate"`
-	Duration  *float64 `json:"duration"`
-	Timeout   float64  `json:"timeout"`
-	Host      string   `json:"host"`
-	CAFile    string   `json:"ca_file"`
-	Protocols []string `json:"protocols"`
-	Kinds     []string `json:"kinds"`
+	Run       string    `json:"run"`
+	Lanes     []lane    `json:"lanes"`
+	Rate      float64   `json:"rate"`
+	Duration  *float64  `json:"duration"`
+	Timeout   float64   `json:"timeout"`
+	Host      string    `json:"host"`
+	CAFile    string    `json:"ca_file"`
+	Protocols []string  `json:"protocols"`
+	Requests  []request `json:"requests"`
+	Streams   int       `json:"streams"`
+}
+
+// request has the fields of drills.traffic.model.Request.
+type request struct {
+	Method  string            `json:"method"`
+	Path    string            `json:"path"`
+	Headers map[string]string `json:"headers"`
+	Body    []byte            `json:"body"`
+	Key     bool              `json:"key"`
+	Good    []int             `json:"good"`
 }
 
 type lane struct {
@@ -75,7 +86,11 @@ func run(in io.Reader, out io.Writer) error {
 		end()
 	}()
 
-	samples := make(chan *sample, 1<<16)
+	samples := make(chan any, 1<<16)
+	streams, err := newStreams(&p, samples)
+	if err != nil {
+		return err
+	}
 	written := make(chan error, 1)
 	go func() {
 		err := write(out, samples)
@@ -86,7 +101,9 @@ func run(in io.Reader, out io.Writer) error {
 		}
 		written <- err
 	}()
-	var underWay sync.WaitGroup
+	var open, underWay sync.WaitGroup
+	requestsOver := make(chan struct{})
+	open.Go(func() { keepStreams(streams, requestsOver) })
 	schedule(&p, stop, func(number int64, due time.Time) {
 		underWay.Add(1)
 		go func() {
@@ -94,6 +111,8 @@ func run(in io.Reader, out io.Writer) error {
 			samples <- senders[number%int64(len(senders))].send(number, due)
 		}()
 	})
+	close(requestsOver)
+	open.Wait()
 	underWay.Wait()
 	close(samples)
 	return <-written

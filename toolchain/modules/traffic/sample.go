@@ -27,6 +27,8 @@ type sample struct {
 	RequestID string  `json:"request_id,omitempty"`
 	Attempts  int     `json:"attempts,omitempty"`
 	Reused    bool    `json:"reused,omitempty"`
+	Request   string  `json:"request,omitempty"`
+	Good      *bool   `json:"good,omitempty"`
 }
 
 // instant is written as seconds since the epoch. All of them follow from one reading of the wall
@@ -45,7 +47,7 @@ func (s span) MarshalJSON() ([]byte, error) {
 }
 
 // write writes samples as lines, at once while few come, in blocks while many do.
-func write(out io.Writer, samples <-chan *sample) error {
+func write(out io.Writer, samples <-chan any) error {
 	buffer := bufio.NewWriterSize(out, 1<<16)
 	encoder := json.NewEncoder(buffer)
 	encoder.SetEscapeHTML(false)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,8 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type sender struct {
 	lane      *lane
 	protocol  string
 	url       *url.URL
+	urls      []*url.URL // of the plan's requests
 	address   string
 	transport *http.Transport
 	pool      *pool
@@ -29,8 +31,8 @@ type sender struct {
 
 // newSenders gives a sender for each lane and protocol; they take turns.
 func newSenders(p *plan) ([]*sender, error) {
-	if p.Rate <= 0 || p.Timeout <= 0 || len(p.Lanes) == 0 || len(p.Kinds) == 0 || len(p.Protocols) == 0 {
-		return nil, fmt.Errorf("the plan needs lanes, protocols, kinds, a rate and a timeout above 0")
+	if p.Rate <= 0 || p.Timeout <= 0 || len(p.Lanes) == 0 || len(p.Requests) == 0 || len(p.Protocols) == 0 {
+		return nil, fmt.Errorf("the plan needs lanes, protocols, requests, a rate and a timeout above 0")
 	}
 	roots, err := authorities(p.CAFile)
 	if err != nil {
@@ -45,7 +47,16 @@ func newSenders(p *plan) ([]*sender, error) {
 				return nil, fmt.Errorf("%q is not an http or https address", lane.URL)
 			}
 			s := &sender{plan: p, lane: lane, protocol: protocol, url: target}
-			s.address = net.JoinHostPort(target.Hostname(), target.Port())
+			s.address = address(target)
+			for _, r := range p.Requests {
+				to := target
+				if r.Path != "" {
+					if to, err = target.Parse(r.Path); err != nil || to.Host != target.Host {
+						return nil, fmt.Errorf("%q is not a path", r.Path)
+					}
+				}
+				s.urls = append(s.urls, to)
+			}
 			if s.transport, err = transport(protocol, p.Host, roots); err != nil {
 				return nil, err
 			}
@@ -59,6 +70,10 @@ func newSenders(p *plan) ([]*sender, error) {
 		s.stride = int64(len(senders))
 	}
 	return senders, nil
+}
+
+func address(target *url.URL) string {
+	return net.JoinHostPort(target.Hostname(), target.Port())
 }
 
 func authorities(file string) (*x509.CertPool, error) {
@@ -119,11 +134,24 @@ func (s *sender) send(number int64, due time.Time) *sample {
 	request := s.request(ctx, number, result)
 	err := s.exchange(request, result)
 	result.Duration = span(time.Since(due))
+	if good := s.wanted(number).Good; err == nil && len(good) > 0 {
+		named := slices.Contains(good, result.Status)
+		result.Good = &named
+	}
 	if err != nil {
 		result.Status = 0 // of an answer that never was complete
 		result.Error, result.Detail = failure(ctx, err), err.Error()
 	}
 	return result
+}
+
+// turn gives the index of the request whose turn it is.
+func (s *sender) turn(number int64) int64 {
+	return number / s.stride % int64(len(s.plan.Requests))
+}
+
+func (s *sender) wanted(number int64) *request {
+	return &s.plan.Requests[s.turn(number)]
 }
 
 func (s *sender) request(ctx context.Context, number int64, result *sample) *http.Request {
@@ -132,25 +160,28 @@ func (s *sender) request(ctx context.Context, number int64, result *sample) *htt
 		"User-Agent":     {"multi-cluster-resiliency traffic"},
 		"Accept":         {"*/*"},
 	}
+	index, wanted := s.turn(number), s.wanted(number)
 	request := &http.Request{
-		Method: "GET",
-		URL:    s.url,
+		Method: wanted.Method,
+		URL:    s.urls[index],
 		Host:   s.plan.Host,
 		Header: header,
 	}
-	kind := s.plan.Kinds[number/s.stride%int64(len(s.plan.Kinds))]
-	if kind != "get" {
-		body := `{"from":"checking","to":"savings","amount":"25.00"}`
-		request.Method = "POST"
-		request.Body = io.NopCloser(strings.NewReader(body))
-		request.ContentLength = int64(len(body))
-		header.Set("Content-Type", "application/json")
+	if len(wanted.Body) > 0 {
+		request.Body = io.NopCloser(bytes.NewReader(wanted.Body))
+		request.ContentLength = int64(len(wanted.Body))
 	}
-	if kind == "post-key" {
+	for name, value := range wanted.Headers {
+		header.Set(name, value)
+	}
+	if wanted.Key {
 		result.Key = result.ID
 		header.Set("Idempotency-Key", result.Key)
 	}
-	result.Method = request.Method
+	result.Method = wanted.Method
+	if wanted.Path != "" {
+		result.Request = wanted.Method + " " + wanted.Path
+	}
 	return request.WithContext(ctx)
 }
 

@@ -77,7 +77,7 @@ def test_the_portals_volume_is_the_config_map_of_the_same_file() -> None:
     assert spec["volumes"] == [
         {"name": "portal", "configMap": {"name": config["metadata"]["name"]}}
     ]
-    assert set(config["data"]) == {"envoy.yaml", "page.html"}
+    assert set(config["data"]) == {"envoy.yaml", "page.html", "streams.lua"}
 
 
 def test_the_secret_has_all_keys_and_no_content() -> None:

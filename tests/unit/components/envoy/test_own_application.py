@@ -22,6 +22,8 @@ import pytest
 from components.profile.model import HttpProfile
 from components.routing.targets import LbMode, edge_targets, edge_weights
 from components.routing.transport import Protocol, Transport
+from drills.traffic import Execution
+from drills.traffic.portal import execution
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, forgiving_profile, lab, portal_route
 from tests.support.envoy_process import HOST, eventually
 from tests.support.own_server import Executions, GrpcServer, OwnServer
@@ -111,6 +113,21 @@ def test_a_request_that_takes_long_is_executed_once(shop: Lab, method: str) -> N
 
     with ThreadPoolExecutor(20) as pool:
         assert set(pool.map(one, range(20))) == {1}
+
+
+def test_a_gateway_logs_what_its_pods_executed_of_a_numbered_request(shop: Lab) -> None:
+    number = "counted-1"
+    assert ask(shop, "PUT", "/slow/0/counted", b"x", **{"x__demo__request": number})[0] == 200
+    assert ask(shop, "PUT", "/slow/0/not-counted", b"x")[0] == 200
+
+    def executed() -> list[Execution]:
+        lines = shop.envoys["gateway-west-cluster"].log()
+        found = [execution(json.dumps(line), WEST.name, "gateway") for line in lines]
+        return [one for one in found if one]
+
+    eventually(lambda: bool(executed()), "the try is in the log", 20)
+    assert [(one.id, one.method, one.status) for one in executed()] == [(number, "PUT", 200)]
+    assert executed()[0].pod.endswith(f":{PORT}")
 
 
 def test_a_request_that_takes_long_survives_the_loss_of_its_gateway(shop: Lab) -> None:

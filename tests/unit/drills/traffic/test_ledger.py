@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from drills.traffic import ErrorKind, Event, EventKind, Execution, Objectives, Sample
@@ -230,3 +232,11 @@ class TestChecks:
         assert run(None, 1.5).met
         check = run((WEST,), 9).checks[-1]
         assert (check.measured, check.met) == ("not moved", False)
+
+
+def test_a_status_that_a_request_calls_good_is_that_of_an_execution() -> None:
+    asked = dataclasses.replace(sample(0, status=404, number=1), good=True)
+    twice = [Execution(T0, "r-1", EAST, pod, "GET", 404) for pod in "ab"]
+    found = ledger([asked], (), Objectives(), executions=twice)
+    assert (found.logged, found.total.duplicated) == (1, 1)
+    assert ledger([asked], (), Objectives(), executions=[]).logged == 0

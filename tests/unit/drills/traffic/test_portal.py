@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -160,3 +161,48 @@ def test_each_of_many_clusters_has_a_colour_of_its_own_and_the_first_of_a_region
         shown["east1-cluster"]
         == cluster_colours(["east1-cluster", "west1-cluster"])["east1-cluster"]
     )
+
+
+def frame(kind: int, text: bytes, key: bytes = b"\x01\x02\x03\x04") -> bytes:
+    """Gives a client's frame: masked (RFC 6455, 5.2)."""
+    long = len(text) > 125
+    size = b"\xfe" + len(text).to_bytes(2, "big") if long else bytes([0x80 | len(text)])
+    return bytes([kind]) + size + key + bytes(b ^ key[i % 4] for i, b in enumerate(text))
+
+
+def test_events_go_on_behind_the_last_one_that_the_client_has(portal: Envoy) -> None:
+    with socket.create_connection((portal.address, 3000), timeout=5) as plain:
+        plain.sendall(
+            b"GET /web-portal/api/events HTTP/1.1\r\nHost: bank\r\nLast-Event-ID: 41\r\n\r\n"
+        )
+        said = b""
+        while b"id: 43\n" not in said:
+            said += plain.recv(4096)
+    head, _, events = said.partition(b"\r\n\r\n")
+    assert b"content-type: text/event-stream" in head
+    assert b"x-served-by-pod: pod-west-cluster-1" in head
+    assert events.startswith(b"retry: 100\nid: 42\ndata: 42\n:")
+
+
+def test_the_websocket_sends_back_what_it_gets(portal: Envoy) -> None:
+    with socket.create_connection((portal.address, 3000), timeout=5) as plain:
+        plain.sendall(
+            b"GET /web-portal/api/socket HTTP/1.1\r\nHost: bank\r\nConnection: Upgrade\r\n"
+            b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        with plain.makefile("rb") as answer:
+            head = b"".join(iter(answer.readline, b"\r\n"))
+            assert head.startswith(b"HTTP/1.1 101 ")
+            # the example of RFC 6455, 1.3
+            assert b"sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
+            for size in (0, 1, 37, 125, 126, 9000):
+                text = bytes(number % 251 for number in range(size))
+                sent = frame(0x82, text)
+                plain.sendall(sent[:3])
+                time.sleep(0.02)  # a frame in two pieces
+                plain.sendall(sent[3:])
+                length = bytes([size]) if size < 126 else b"\x7e" + size.to_bytes(2, "big")
+                assert answer.read(1 + len(length) + size) == b"\x82" + length + text
+            plain.sendall(frame(0x89, b"ping") + frame(0x88, b"\x03\xe8"))
+            assert answer.read(10) == b"\x8a\x04ping\x88\x02\x03\xe8"

@@ -33,6 +33,20 @@ def test_lines_about_something_else(text: str) -> None:
     assert execution(text, "east", "pod-a") is None
 
 
+def tried(cluster: str = "east", sent: str | int = 321, status: str | int = 200) -> str:
+    more = {"tried": "10.0.0.7:8080", "tried_cluster": cluster, "sent": str(sent)}
+    return line("r-1", status, **more)
+
+
+def test_a_gateways_line_of_a_try_is_an_execution_where_it_reached_a_pod_of_its_own() -> None:
+    assert execution(tried(), "east", "gateway-a") == Execution(
+        5.25, "r-1", "east", "10.0.0.7:8080", "GET", 200
+    )
+    assert execution(tried(cluster="west"), "east", "gateway-a") is None
+    assert execution(tried(sent=0, status=0), "east", "gateway-a") is None
+    assert execution(tried(sent="-", status=0), "east", "gateway-a") is None
+
+
 # A kubectl whose answers are files of the test: pods to watch, and a log for each pod.
 KUBECTL = """#!/bin/bash
 cd "{folder}"

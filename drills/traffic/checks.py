@@ -1,0 +1,71 @@
+"""What was promised to clients beside what was measured. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from drills.traffic.figures import Part
+from drills.traffic.incidents import Incident
+from drills.traffic.model import Objectives
+from drills.traffic.streams import Streams
+
+
+@dataclass(frozen=True)
+class Check:
+    """One objective and what was measured."""
+
+    name: str
+    promised: str
+    measured: str
+    met: bool
+
+
+def checks(
+    part: Part,
+    found: Sequence[Incident],
+    objectives: Objectives,
+    kinds: Mapping[str, Streams] | None = None,
+) -> list[Check]:
+    """Gives what was promised beside what was measured, objective by objective."""
+    slowest = part.latency.max
+    result = [
+        Check("lost", f"{objectives.lost}", f"{part.lost}", part.lost <= objectives.lost),
+        Check(
+            "slowest answer",
+            f"{objectives.slowest * 1000:.0f} ms",
+            f"{slowest * 1000:.0f} ms",
+            slowest <= objectives.slowest,
+        ),
+        Check("wrong side", "0", f"{part.wrong_side}", part.wrong_side == 0),
+    ]
+    if objectives.gap is not None:
+        gap = part.longest_gap.seconds if part.longest_gap else 0.0
+        promised = f"{objectives.gap * 1000:.0f} ms"
+        result.append(Check("longest gap", promised, f"{gap * 1000:.0f} ms", gap <= objectives.gap))
+    if objectives.moved is not None:
+        for incident in found:
+            if not incident.should_move:
+                continue
+            took = incident.seconds_to(incident.all_moved)
+            measured = "not moved" if took is None else f"{took:.2f} s"
+            met = took is not None and took <= objectives.moved
+            name = f"all moved, {incident.label}"
+            result.append(Check(name, f"{objectives.moved:g} s", measured, met))
+    for kind, streams in (kinds or {}).items():
+        result += _of_streams(kind, streams, objectives)
+    return result
+
+
+def _of_streams(kind: str, streams: Streams, objectives: Objectives) -> list[Check]:
+    """Give the promises about streams of a kind: messages always, the others where promised."""
+    wrong = streams.lost + streams.repeated + streams.disordered
+    what = f"{kind}: messages lost, repeated or out of order"
+    result = [Check(what, "0", f"{wrong}", wrong == 0)]
+    if (cut := objectives.cut) is not None:
+        result.append(Check(f"{kind}: cut", f"{cut}", f"{streams.cut}", streams.cut <= cut))
+    if (back := objectives.back) is not None:
+        met = streams.back <= back and not streams.away
+        measured = f"{streams.back:.2f} s" + (f", {streams.away} not" if streams.away else "")
+        result.append(Check(f"{kind}: back", f"{back:g} s", measured, met))
+    return result
