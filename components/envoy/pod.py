@@ -36,7 +36,6 @@ class EnvoyPods:
     name: str
     namespace: str
     cluster: str
-    region: str
     checksum: str
     edge: bool
     config_map: str = "gateway-config"
@@ -202,7 +201,8 @@ def _container(pods: EnvoyPods, mounts: list[dict[str, Any]]) -> dict[str, Any]:
             *("--config-path", f"{pods.paths.config}/envoy.yaml"),
             *("--service-node", "$(POD_NAME)"),
             *("--service-cluster", pods.cluster),
-            *("--service-zone", pods.region),
+            # names the zone in counters; not the region, whose change would roll the pods
+            *("--service-zone", pods.cluster),
             *("--concurrency", str(pods.concurrency)),
             *("--drain-time-s", str(DRAIN_SECONDS)),
             *("--drain-strategy", "immediate"),

@@ -120,7 +120,6 @@ class Edge(pulumi.ComponentResource):
             name=GATEWAY,
             namespace=GATEWAY_NAMESPACE,
             cluster=EDGE_CLUSTER,
-            region=args.region,
             checksum="",
             edge=True,
             certificates=tuple(secret["metadata"]["name"] for secret in secrets),

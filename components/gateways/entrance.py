@@ -41,7 +41,6 @@ class Entrance(pulumi.ComponentResource):
             name=GATEWAY,
             namespace=GATEWAY_NAMESPACE,
             cluster=cluster.name,
-            region="",  # the Service says nothing of it
             checksum="",
             edge=cluster.name == EDGE_CLUSTER,
         )

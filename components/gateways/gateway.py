@@ -57,7 +57,6 @@ class Gateway(pulumi.ComponentResource):
                 name=GATEWAY,
                 namespace=GATEWAY_NAMESPACE,
                 cluster=member.name,
-                region=member.region,
                 checksum="",
                 edge=False,
                 replicas=replicas,

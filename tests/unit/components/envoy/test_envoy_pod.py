@@ -12,9 +12,9 @@ from components.envoy.pod import CHECKSUM_ANNOTATION, EnvoyPods, envoy_deploymen
 from components.envoy.version import LOOKS, version_command
 
 EDGE = EnvoyPods(
-    "gateway", "tetrate-system", "corp-edge", "us-east1", "abc", True, certificates=("bank-certs",)
+    "gateway", "tetrate-system", "corp-edge", "abc", True, certificates=("bank-certs",)
 )
-GATEWAY = EnvoyPods("gateway", "tetrate-system", "east-cluster", "us-east1", "abc", False)
+GATEWAY = EnvoyPods("gateway", "tetrate-system", "east-cluster", "abc", False)
 
 
 def pod(pods: EnvoyPods) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def test_every_volume_is_mounted_where_the_configuration_looks_for_it() -> None:
 
 
 def test_own_labels_are_added() -> None:
-    labelled = EnvoyPods("g", "n", "c", "r", "x", False, labels={"tier": "edge"})
+    labelled = EnvoyPods("g", "n", "c", "x", False, labels={"tier": "edge"})
     metadata = envoy_deployment(labelled)["spec"]["template"]["metadata"]
     assert metadata["labels"] == {"tier": "edge", "app.kubernetes.io/name": "g"}
 

@@ -41,7 +41,6 @@ def deployment(cluster: str) -> dict[str, Any]:
         name=GATEWAY,
         namespace=GATEWAY_NAMESPACE,
         cluster=cluster,
-        region="us-east1",
         checksum="0",
         edge=cluster == EDGE_CLUSTER,
     )
