@@ -16,7 +16,10 @@ _QUIET = 0.5
 _MORE = 0.05
 """Part of all requests by which others must answer more to count as taking over."""
 _BACK = 0.8
-"""Part of its former share at which the struck side counts as back."""
+"""Part of its former share at which the struck side counts as back.
+
+Or of its due share, if that is less: few requests make a share that nobody is due.
+"""
 
 Shares = Mapping[str, float]
 
@@ -100,5 +103,5 @@ def _followed(fault: _Fault, found: Mapping[str, Any], shares: Shares) -> Iterab
         quiet = [last for last, known in sides if known - last >= _QUIET]
         if "moved" not in fault.seen and quiet:
             yield moment("moved", min(quiet), f"all moved away from {fault.cluster}")
-    elif shares.get(fault.cluster, 0.0) >= _BACK * former:
+    elif shares.get(fault.cluster, 0.0) >= _BACK * min(former, struck.get("due") or former):
         yield moment("back", now, f"{fault.cluster} has its share again")

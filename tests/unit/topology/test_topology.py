@@ -238,6 +238,14 @@ def test_a_fault_leads_to_answers_elsewhere_to_all_moved_and_back() -> None:
     assert numbers == sorted(set(numbers))
 
 
+def test_a_share_that_few_requests_made_is_not_waited_for() -> None:
+    history = History("west")
+    history.add(picture(answering(100.0, 3, 0), 100.0))
+    history.add(picture(answering(101.0, 0, 3), 101.0), [told(100.5, EventKind.FAULT)])
+    found = history.add(picture(answering(115.0, 50, 50), 115.0), [told(109.0, EventKind.FIX)])
+    assert "back" in [event["kind"] for event in found["events"]]
+
+
 def test_a_silence_of_the_proxies_is_no_quiet_of_the_struck_side() -> None:
     history = History("west")
     kept = answering(100.0, 50, 50)

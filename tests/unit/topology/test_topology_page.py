@@ -16,6 +16,7 @@ import uvicorn
 
 from drills.journal import Entry
 from drills.traffic import Event, EventKind
+from foundation.project import ROOT
 from tests.support.browser import Page, browser
 from tests.support.checkout import eventually
 from topology import recording, server
@@ -24,7 +25,7 @@ from topology.history import History
 from topology.picture import Proxy, picture
 
 TOKEN = "a-token"
-EXAMPLE = Path(__file__).parents[2] / "docs" / "topology-example.html"
+EXAMPLE = ROOT / "docs" / "topology-example.html"
 EAST, WEST = "east-cluster", "west-cluster"
 SHOTS = os.environ.get("TOPOLOGY_SCREENSHOTS", "")
 """A folder, if somebody wants to look at the pages."""
