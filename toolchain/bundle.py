@@ -104,15 +104,15 @@ def take(file: Path) -> None:
 
 
 def _unpack(file: Path, scratch: Path) -> None:
-    if not hasattr(tarfile, "data_filter"):
-        raise UserError(
-            "This Python cannot unpack safely. Install its latest correction: 3.11.4 or newer"
-        )
     with tarfile.open(file) as tar:
+        # not as an argument: Python 3.11.2 (Debian 12) does not know filters yet
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
         for entry in tar:
+            if entry.name.startswith("/") or ".." in Path(entry.name).parts:
+                raise UserError(f"{file} has {entry.name}, outside the destination. {_ANEW}")
             if not entry.isfile():
                 raise UserError(f"{file} has {entry.name}, which is no file. {_ANEW}")
-            tar.extract(entry, scratch, filter="data")
+            tar.extract(entry, scratch)
 
 
 def _checked(file: Path, scratch: Path) -> list[str]:
@@ -152,6 +152,7 @@ def _keep(source: Path, name: str) -> None:
     kind, *rest = name.split("/")
     if kind == "wheels":
         target = venv.wheels() / rest[0]
+        source.chmod(0o644)
     else:
         target = tools.cache_dir() / "store" / rest[0] / rest[1]
         source.chmod(0o755)

@@ -114,6 +114,6 @@ def test_the_workflow_of_checks_may_read_only_and_runs_what_the_terminal_runs() 
     assert (workflow["permissions"], job["permissions"]) == ({}, {"contents": "read"})
     commands = [step["run"] for step in job["steps"] if "run" in step]
     assert any(command.endswith("task lint") for command in commands)
-    assert any(command.endswith("pytest tests/unit tests/components") for command in commands)
+    assert any(command.endswith("task coverage") for command in commands)
     used_here = [step["uses"] for step in job["steps"] if "uses" in step]
     assert set(used_here) <= {step["uses"] for _, step in STEPS if "uses" in step}, "pinned alike"

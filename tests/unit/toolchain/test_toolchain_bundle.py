@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation import project
 from foundation.errors import UsageError, UserError
 from launcher import commands, main
 from toolchain import bundle, fetch, pins, published, setup, store, tools, venv
@@ -102,10 +103,10 @@ def test_a_bundle_replaces_nothing_that_is_there(
 def test_the_environment_is_made_from_the_bundle(
     made: Path, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(venv, "FOLDER", small / ".venv")
+    monkeypatch.setattr(project, "VENV", small / ".venv")
     monkeypatch.setattr(venv, "PYTHON", small / ".venv/bin/python")
     monkeypatch.setattr(venv, "_STAMP", small / ".venv/installed.txt")
-    monkeypatch.setattr(venv, "PRIVATE", small / ".demo")
+    monkeypatch.setattr(project, "PRIVATE", small / ".demo")
     steps: list[list[str]] = []
 
     def step(title: str, command: list[str]) -> None:
@@ -207,6 +208,18 @@ def test_a_bad_bundle_changes_nothing(
         bundle.take(again(made, change))
     assert list(tools.cache_dir().iterdir()) == []
     assert not list(made.parent.rglob("escaped"))
+
+
+def test_a_python_without_filters_refuses_the_same(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(tarfile, "data_filter")
+    for name in ("../../escaped", "/tmp/../escaped", "store/../../../escaped"):
+        with pytest.raises(UserError, match="outside the destination"):
+            bundle.take(again(made, lambda held, name=name: held.update({name: b"x"})))  # type: ignore[misc]
+    assert not list(made.parent.rglob("escaped"))
+    bundle.take(made)
+    assert store.kept(BUILT, "first")
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE])

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from foundation import packages
 from foundation.errors import ToolMissing, UserError
 from toolchain import (
     ambient,
     build,
     estimate,
     golang,
-    packages,
     pins,
     setup,
     tools,
