@@ -147,6 +147,18 @@ def test_a_manifest_that_git_ignores_is_previewed(clone: Clone) -> None:
     assert result.outcomes[0].resources > 50
 
 
+def test_a_stack_of_gke_without_its_package_is_one_clear_line(clone: Clone) -> None:
+    (clone.folder / ".venv-gke").unlink(missing_ok=True)
+    own = {"backend": "gke", "gkeProject": "my-demo-1"}
+    keys = {f"{PROJECT}:{key}": value for key, value in own.items()}
+    (clone.folder / "Pulumi.west.yaml").write_text(yaml.safe_dump({"config": keys}))
+    markdown, result = clone.preview(*ONE, code=1)
+    problem = result.outcomes[0].head_problem
+    assert "\n" not in problem.strip()
+    assert "backend gke needs pulumi-gcp" in problem and "./demo" in problem
+    assert "Traceback" not in markdown
+
+
 def test_an_unknown_stack_is_one_clear_line(clone: Clone) -> None:
     done = clone.run(sys.executable, "-m", "preview", "--stack", "north")
     assert done.returncode == 2
