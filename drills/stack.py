@@ -17,7 +17,7 @@ from drills import stack_objects
 from drills.application import Application, Workload
 from drills.stack_objects import StackObject
 from drills.traffic import target
-from foundation import managed_fields, run
+from foundation import contract, managed_fields, run
 from foundation.errors import UserError
 from foundation.identity import Identity
 from foundation.managed_fields import MANAGER
@@ -27,10 +27,10 @@ from localkube.api import FAILURES, Api, ApiError
 from localkube.spec import ClusterSpec
 from toolchain import tools
 
-EDGE = "corp-edge"
+EDGE = contract.EDGE_CLUSTER
 """Name and context of the edge's cluster."""
 
-GATEWAY = Workload("Deployment", "tetrate-system", "gateway")
+GATEWAY = Workload("Deployment", contract.GATEWAY_NAMESPACE, contract.GATEWAY)
 """The gateway's Deployment, in every cluster; its Service has the same name."""
 
 GATEWAY_SELECTOR = "app.kubernetes.io/name=gateway"

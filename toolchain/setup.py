@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation import packages
+from foundation import files, packages
 from foundation.errors import UserError
 from toolchain import pins, store, tools
 
@@ -157,33 +157,16 @@ def _link(found: Mapping[str, Found]) -> None:
                 source, version, origin = kept.path, kept.version, kept.origin
             else:
                 raise UserError(f"{name} is gone from the cache. Bring it back: ./demo setup")
-            place = folder / name if module.on_path else source
-            manifest[name] = {"path": str(place), "version": version, "from": origin}
-            if place is not source:
-                _place(source, place, hard=hit is None)
+            path = folder / name if module.on_path else source
+            manifest[name] = {"path": str(path), "version": version, "from": origin}
+            if path is not source:
+                # Hard for what was built: Pulumi looks for its language host beside its own
+                # executable, as the kernel names it, and that is to be this folder.
+                files.link(path, source, hard=hit is None)
     for entry in folder.iterdir():
         if entry.name not in manifest and entry != tools.manifest_path():
             entry.unlink()
-    arriving = folder / f".manifest.{os.getpid()}"
-    arriving.write_text(json.dumps(manifest, indent=1) + "\n")
-    arriving.replace(tools.manifest_path())
-
-
-def _place(source: Path, place: Path, hard: bool) -> None:
-    """Makes `place` a link to `source`.
-
-    Hard for what was built: Pulumi looks for its language host beside its own executable, as the
-    kernel names it, and that is to be this folder.
-    """
-    arriving = place.with_name(f".{place.name}.{os.getpid()}")
-    arriving.unlink(missing_ok=True)
-    if hard:
-        os.link(source, arriving)
-    else:
-        arriving.symlink_to(source)
-    arriving.replace(place)
-    # replacing a hard link by another one to the same file leaves both
-    arriving.unlink(missing_ok=True)
+    files.replace(tools.manifest_path(), json.dumps(manifest, indent=1) + "\n", mode=0o644)
 
 
 @contextlib.contextmanager
