@@ -5,6 +5,7 @@ Only the standard library is imported here: `demo` needs this before the virtual
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -14,6 +15,8 @@ FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
+NOT_READ = 141
+"""128 and the number of SIGPIPE: whoever read what is printed has ended, as `head` does."""
 
 
 def entry(
@@ -22,10 +25,17 @@ def entry(
     """Run `main` and return its exit code; an error for people becomes a line and a code.
 
     A UserError is printed as `error: …` and gives `failed`, a UsageError gives 2 and Ctrl-C 130,
-    after the line `interrupted`. Any other exception is a defect of the demo and passes.
+    after the line `interrupted`. Output that nobody reads any more gives 141 and nothing is said.
+    Any other exception is a defect of the demo and passes.
     """
     try:
-        return main()
+        code = main()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # what is still kept for it would fail once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOT_READ
     except UsageError as error:
         print(error, file=sys.stderr)
         return USAGE
