@@ -159,10 +159,11 @@ def _fix(stack: Stack, fault: Fault, cluster: str) -> int:
 
 
 def _list(stack: Stack) -> int:
-    table = Table("layer", "fault", "what it does", box=None)
+    table = Table("layer", "fault", "what it does", "by what means", box=None)
     for fault in FAULTS:
         reason = fault.unavailable(stack)
-        table.add_row(fault.layer, fault.name, fault.what + (f" Not here: {reason}" * bool(reason)))
+        means = f"Not available here: it {reason}" if reason else fault.means.how
+        table.add_row(fault.layer, fault.name, fault.what, means)
     view.console().print(table)
     return 0
 

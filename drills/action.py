@@ -62,16 +62,16 @@ def undisturbed() -> Iterator[None]:
 
 def write_down(stack: Stack, fault: Fault, cluster: str) -> Strike:
     """Writes the fault down; gives the strike that `make` and `mend` need."""
-    memory = fault.remember(Strike(stack, cluster))
+    memory = fault.means.remember(Strike(stack, cluster))
     entry = Journal(stack.folder).add(Entry(fault.name, cluster, time.time(), memory))
     return Strike(stack, cluster, entry.memory)
 
 
 def make(fault: Fault, strike: Strike, tell: Callable[[Event], None]) -> None:
     """Makes a fault that was written down. Raises UserError if it does not take effect."""
-    fault.prepare(strike)
+    fault.means.prepare(strike)
     tell(Event(time.time(), EventKind.FAULT, fault.name, strike.cluster, fault.what))
-    fault.break_(strike)
+    fault.means.break_(strike)
 
 
 def mend(stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]) -> None:
@@ -82,7 +82,7 @@ def mend(stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]
         with contextlib.suppress(OSError):  # a full disk must not keep anything broken
             tell(Event(time.time(), EventKind.FIX, fault.name, cluster))
         try:
-            fault.mend(Strike(stack, cluster, known[0].memory if known else {}))
+            fault.means.mend(Strike(stack, cluster, known[0].memory if known else {}))
         except _UNANSWERED as error:  # what runs the node's programs does not answer, say
             raise UserError(
                 f"{fault.name} in {cluster} is not mended: {error}. Again: ./demo task heal-all"
@@ -104,7 +104,7 @@ def unrecorded(stack: Stack) -> list[tuple[Fault, str]]:
             if fault.edge != (cluster == EDGE) or fault.unavailable(stack):
                 continue
             with contextlib.suppress(UserError, *_UNANSWERED):  # who is silent shows nothing
-                if fault.seen(Strike(stack, cluster)):
+                if fault.means.seen(Strike(stack, cluster)):
                     found.append((fault, cluster))
         return found
 

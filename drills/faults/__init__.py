@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 
 from drills.faults import cluster, gateway, infrastructure, operation, workload
-from drills.faults.model import Fault, Kind, Layer, Moves, Strike
+from drills.faults.model import Fault, Kind, Layer, Means, Moves, Strike
 from foundation.errors import UserError
 
 FAULTS: tuple[Fault, ...] = (
@@ -21,7 +21,7 @@ FAULTS: tuple[Fault, ...] = (
 KNOWN: tuple[Fault, ...] = (*FAULTS, operation.OTHER_SETTINGS)
 """All that can be written down and has to be mended."""
 
-__all__ = ["FAULTS", "KNOWN", "Fault", "Kind", "Layer", "Moves", "Strike", "named"]
+__all__ = ["FAULTS", "KNOWN", "Fault", "Kind", "Layer", "Means", "Moves", "Strike", "named"]
 
 
 def named(name: str, faults: Sequence[Fault] = FAULTS) -> Fault:

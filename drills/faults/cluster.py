@@ -7,7 +7,7 @@ from typing import Any
 
 from drills.faults import deployments, fields
 from drills.faults.fields import Field
-from drills.faults.model import Fault, Kind, Layer, Moves, Strike
+from drills.faults.model import Fault, Kind, Layer, Means, Moves, Strike
 from drills.stack import GATEWAY, until
 from foundation.errors import UserError
 from localkube import cluster as embedded
@@ -177,43 +177,55 @@ FAULTS = (
         Layer.CLUSTER,
         Kind.CONTROL,
         "Stops the API server, etcd, controllers and scheduler; pods and their traffic live on.",
-        _control_off,
-        _control_on,
+        Means(
+            "supervisord stops the control plane's processes",
+            _control_off,
+            _control_on,
+            seen=_control_is_off,
+            machine=True,
+        ),
         moves=Moves.NONE,
-        machine="the control plane's processes are stopped",
-        seen=_control_is_off,
     ),
     Fault(
         "node-drain",
         Layer.CLUSTER,
         Kind.REFUSES,
         "Drains every node of the cluster, as an upgrade of the region does.",
-        _drain,
-        _undrain,
-        seen=_is_drained,
-        prepare=_cordon,
-        remember=_open_nodes,
+        Means(
+            "the nodes are cordoned and their pods deleted",
+            _drain,
+            _undrain,
+            seen=_is_drained,
+            prepare=_cordon,
+            remember=_open_nodes,
+        ),
     ),
     Fault(
         "cluster-stopped",
         Layer.CLUSTER,
         Kind.REFUSES,
         "Drains the cluster, shuts its nodes down in order, and starts them again.",
-        _shut_down,
-        _start_up,
-        prepare=_cordon,
-        remember=_open_nodes,
-        machine="the nodes are shut down",
+        Means(
+            "the nodes are drained and shut down",
+            _shut_down,
+            _start_up,
+            prepare=_cordon,
+            remember=_open_nodes,
+            machine=True,
+        ),
     ),
     Fault(
         "cluster-power",
         Layer.CLUSTER,
         Kind.HANGS,
         "Takes the power from every node of the cluster at once.",
-        _power_off,
-        _power_on,
-        machine="the nodes' first processes are killed",
-        seen=_has_no_power,
+        Means(
+            "the nodes' first processes get SIGKILL",
+            _power_off,
+            _power_on,
+            seen=_has_no_power,
+            machine=True,
+        ),
     ),
 )
 """All of this layer, in the order of a talk."""

@@ -1,16 +1,17 @@
-"""What is done to a Deployment or a StatefulSet, by Kubernetes' own means: on every cluster."""
+"""Faults made in a Deployment or a StatefulSet, by Kubernetes' own means: on every cluster."""
 
 from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from drills.application import ROLLED_OUT, Workload
 from drills.faults import fields
 from drills.faults.fields import Field
-from drills.faults.model import Strike
-from drills.stack import until
+from drills.faults.model import Means, Strike
+from drills.stack import GATEWAY, GATEWAY_SELECTOR, until
 from foundation import managed_fields
 
 BAD_TAG = "broken-on-purpose"
@@ -29,50 +30,133 @@ GONE_SECONDS = 60
 """How long pods may take to end: they drain for up to 30 s."""
 
 
+class Target(NamedTuple):
+    """A workload and the label selector of its pods, as kubectl takes it."""
+
+    workload: Workload
+    selector: str
+
+
+Targets = Callable[[Strike], Target]
+"""Which workload of the struck cluster is meant."""
+
+
+def application(strike: Strike) -> Target:
+    """Return the application's workload."""
+    return Target(strike.stack.application.workload, strike.stack.application.label_selector)
+
+
+def gateway(_: Strike) -> Target:
+    """Return the gateway: the edge's in the edge's cluster, the regional one elsewhere."""
+    return Target(GATEWAY, GATEWAY_SELECTOR)
+
+
 def read(strike: Strike, workload: Workload) -> dict[str, Any]:
-    """The workload as the cluster knows it."""
+    """Return the workload as the cluster knows it."""
     return strike.stack.read(strike.cluster, *workload)
 
 
 def replicas(workload: Workload) -> Field:
-    """The number of its pods."""
+    """Return the field of its number of pods."""
     return fields.of_workload(workload, ("spec", "replicas"))
 
 
 def restarted(workload: Workload) -> Field:
-    """The annotation of its pods that only a fault sets."""
+    """Return the field of its pods' annotation that only a fault sets."""
     path = ("spec", "template", "metadata", "annotations", RESTARTED)
     return fields.of_workload(workload, path, is_added=True)
 
 
 def image(strike: Strike, workload: Workload) -> Field:
-    """The image of its first container."""
+    """Return the field of its first container's image."""
     container = read(strike, workload)["spec"]["template"]["spec"]["containers"][0]["name"]
     path = ("spec", "template", "spec", "containers", (("name", container),), "image")
     return fields.of_workload(workload, path)
 
 
-def scale_to_zero(strike: Strike, workload: Workload, selector: str) -> None:
-    """Takes all pods away, and waits until the last has ended."""
-    fields.put(strike, replicas(workload), 0)
-    limit = f"--timeout={GONE_SECONDS}s"
-    which = ("pod", "--namespace", workload.namespace, "--selector", selector)
-    strike.kubectl("wait", "--for=delete", *which, limit, seconds=GONE_SECONDS + 10)
+def scaled_to_zero(target: Targets) -> Means:
+    """Return the means that take all pods away, and return when the last has ended."""
+
+    def scale(strike: Strike, field: Field) -> None:
+        fields.put(strike, field, 0)
+        limit = f"--timeout={GONE_SECONDS}s"
+        workload, selector = target(strike)
+        which = ("pod", "--namespace", workload.namespace, "--selector", selector)
+        strike.kubectl("wait", "--for=delete", *which, limit, seconds=GONE_SECONDS + 10)
+
+    return fields.means(
+        "spec.replicas is set to 0",
+        lambda strike: replicas(target(strike).workload),
+        scale,
+        ready(target),
+    )
 
 
-def restore(strike: Strike, workload: Workload) -> None:
-    """Gives the workload its former size, and waits until its pods are ready."""
-    fields.give_back(strike, replicas(workload))
-    wait_ready(strike, workload)
+def rolled(target: Targets) -> Means:
+    """Return the means that replace every pod, as a new version would, and roll back."""
+    wait = ready(target)
+
+    def roll(strike: Strike, field: Field) -> None:
+        fields.put(strike, field, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        wait(strike)
+
+    return fields.means(
+        "an annotation of the pod template is set",
+        lambda strike: restarted(target(strike).workload),
+        roll,
+        wait,
+    )
 
 
-def is_gone(strike: Strike, workload: Workload) -> bool:
-    """Whether the workload was scaled to nothing by `scale_to_zero`."""
-    return fields.is_put(strike, replicas(workload))
+def without_image(target: Targets) -> Means:
+    """Return the means that roll out an image that is nowhere, and wait for its first pod."""
+
+    def spoil(strike: Strike, field: Field) -> None:
+        workload, selector = target(strike)
+        good = str(managed_fields.value_at(read(strike, workload), field.path))
+        bad = spoilt(good)
+        if good != bad:
+            fields.put(strike, field, bad)
+        which = ("pods", "--namespace", workload.namespace, "--selector", selector)
+
+        def is_there() -> bool:
+            pods = strike.stack.get(strike.cluster, *which)["items"]
+            return any(bad == each["image"] for pod in pods for each in pod["spec"]["containers"])
+
+        what = f"a pod of the bad version of {workload.name} in {strike.cluster} is there"
+        until(is_there, what, GONE_SECONDS, pause=0.5)
+
+    return fields.means(
+        "the first container's image is set to one that is nowhere",
+        lambda strike: image(strike, target(strike).workload),
+        spoil,
+        ready(target),
+    )
+
+
+def pod_deleted(target: Targets) -> Means:
+    """Return the means that delete one running pod by force."""
+
+    def delete(strike: Strike) -> None:
+        workload, selector = target(strike)
+        where = ("--namespace", workload.namespace)
+        which = ("pods", *where, "--selector", selector, "--field-selector=status.phase=Running")
+        pods = strike.stack.get(strike.cluster, *which)["items"]
+        if pods:
+            force = ("--force", "--grace-period=0")
+            name = pods[0]["metadata"]["name"]
+            strike.kubectl("delete", "pod", name, *where, *force, seconds=60)
+
+    return Means("a pod is deleted by force", delete, ready(target))
+
+
+def ready(target: Targets) -> Callable[[Strike], None]:
+    """Return a function that waits until the workload's pods are ready."""
+    return lambda strike: wait_ready(strike, target(strike).workload)
 
 
 def wait_ready(strike: Strike, workload: Workload) -> None:
-    """Waits until all pods that are wanted are there and ready."""
+    """Wait until all pods that are wanted are there and ready. Raises UserError."""
     if workload.kind not in ROLLED_OUT:
         return
     which = (f"{workload.kind.lower()}/{workload.name}", "--namespace", workload.namespace)
@@ -80,63 +164,6 @@ def wait_ready(strike: Strike, workload: Workload) -> None:
     strike.kubectl("rollout", "status", *which, limit, seconds=READY_SECONDS + 10)
 
 
-def restart(strike: Strike, workload: Workload) -> None:
-    """Replaces every pod by a new one, as a new version would, and waits for the last."""
-    fields.put(strike, restarted(workload), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
-    wait_ready(strike, workload)
-
-
-def roll_back(strike: Strike, workload: Workload) -> None:
-    """Rolls back to the pods of before `restart`, and waits for the last."""
-    fields.give_back(strike, restarted(workload))
-    wait_ready(strike, workload)
-
-
-def is_restarted(strike: Strike, workload: Workload) -> bool:
-    """Whether the workload runs the pods of `restart`."""
-    return fields.is_put(strike, restarted(workload))
-
-
-def delete_one_pod(strike: Strike, namespace: str, selector: str) -> None:
-    """Takes one ready pod away by force."""
-    which = ("pods", "--namespace", namespace, "--selector", selector)
-    pods = strike.stack.get(strike.cluster, *which, "--field-selector=status.phase=Running")[
-        "items"
-    ]
-    if pods:
-        pod = pods[0]["metadata"]["name"]
-        force = ("--force", "--grace-period=0")
-        strike.kubectl("delete", "pod", pod, "--namespace", namespace, *force, seconds=60)
-
-
-def spoil_image(strike: Strike, workload: Workload, selector: str) -> None:
-    """Rolls out a version whose image is nowhere, and waits until its first pod is there."""
-    field = image(strike, workload)
-    good = str(managed_fields.value_at(read(strike, workload), field.path))
-    bad = spoilt(good)
-    if good != bad:
-        fields.put(strike, field, bad)
-    which = ("pods", "--namespace", workload.namespace, "--selector", selector)
-
-    def is_there() -> bool:
-        pods = strike.stack.get(strike.cluster, *which)["items"]
-        return any(bad == each["image"] for pod in pods for each in pod["spec"]["containers"])
-
-    what = f"a pod of the bad version of {workload.name} in {strike.cluster} is there"
-    until(is_there, what, GONE_SECONDS, pause=0.5)
-
-
 def spoilt(image: str) -> str:
     """Return an image of the same repository that is nowhere."""
     return f"{re.sub(r'(:[^/:@]*)?(@.*)?$', '', image, count=1)}:{BAD_TAG}"
-
-
-def restore_image(strike: Strike, workload: Workload) -> None:
-    """Rolls the version out that was there before, and waits until its pods are ready."""
-    fields.give_back(strike, image(strike, workload))
-    wait_ready(strike, workload)
-
-
-def is_spoilt(strike: Strike, workload: Workload) -> bool:
-    """Whether the workload has a version rolled out by `spoil_image`."""
-    return fields.is_put(strike, image(strike, workload))

@@ -7,12 +7,12 @@ No note is left in the object: what was there before is the fault's memory, and 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from drills.application import Workload
-from drills.faults.model import Strike
+from drills.faults.model import Means, Strike
 from drills.stack import Conflict
 from foundation import managed_fields
 from foundation.errors import UserError
@@ -45,6 +45,27 @@ class Field:
 def of_workload(workload: Workload, path: Path, is_added: bool = False) -> Field:
     """Return a field of a Deployment or another workload."""
     return Field(workload.kind, workload.namespace, workload.name, path, is_added=is_added)
+
+
+def means(
+    how: str,
+    field: Callable[[Strike], Field],
+    make: Callable[[Strike, Field], None],
+    wait: Callable[[Strike], None],
+) -> Means:
+    """Return the means that set one field by `make`, and give it back and `wait` to mend."""
+
+    def mend(strike: Strike) -> None:
+        give_back(strike, field(strike))
+        wait(strike)
+
+    return Means(
+        how,
+        lambda strike: make(strike, field(strike)),
+        mend,
+        seen=lambda strike: is_put(strike, field(strike)),
+        remember=lambda strike: remember(strike, field(strike)),
+    )
 
 
 def read(strike: Strike, field: Field) -> dict[str, Any]:

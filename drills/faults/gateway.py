@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from drills.faults import deployments, fields, processes
-from drills.faults.model import Fault, Kind, Layer, Moves, Strike
-from drills.stack import GATEWAY, GATEWAY_SELECTOR
+from drills.faults import deployments, processes
+from drills.faults.deployments import gateway, ready
+from drills.faults.model import Fault, Kind, Layer, Moves, Strike, either
 from foundation.errors import UserError
-
-
-def _gone(strike: Strike) -> None:
-    deployments.scale_to_zero(strike, GATEWAY, GATEWAY_SELECTOR)
-
-
-def _size(strike: Strike) -> dict[str, str]:
-    return fields.remember(strike, deployments.replicas(GATEWAY))
-
-
-def _restore(strike: Strike) -> None:
-    deployments.restore(strike, GATEWAY)
-
-
-def _gone_seen(strike: Strike) -> bool:
-    return deployments.is_gone(strike, GATEWAY)
 
 
 def _envoys(strike: Strike) -> list[int]:
@@ -31,46 +15,10 @@ def _envoys(strike: Strike) -> list[int]:
     return pids
 
 
-def _kill_one(strike: Strike) -> None:
-    if strike.stack.is_local:
-        processes.kill(_envoys(strike)[:1])
-    else:
-        deployments.delete_one_pod(strike, GATEWAY.namespace, GATEWAY_SELECTOR)
-
-
-def _wait(strike: Strike) -> None:
-    deployments.wait_ready(strike, GATEWAY)
-
-
-def _restart(strike: Strike) -> None:
-    deployments.restart(strike, GATEWAY)
-
-
-def _unrestarted(strike: Strike) -> dict[str, str]:
-    return fields.remember(strike, deployments.restarted(GATEWAY))
-
-
-def _roll_back(strike: Strike) -> None:
-    deployments.roll_back(strike, GATEWAY)
-
-
-def _restarted(strike: Strike) -> bool:
-    return deployments.is_restarted(strike, GATEWAY)
-
-
-def _freeze(strike: Strike) -> None:
-    processes.freeze(_envoys(strike), f"the gateway of {strike.cluster}")
-
-
-def _thaw(strike: Strike) -> None:
-    what = f"the gateway of {strike.cluster}"
-    processes.thaw(lambda: processes.envoys(strike), what)
-    deployments.wait_ready(strike, GATEWAY)
-
-
-def _frozen(strike: Strike) -> bool:
-    return processes.is_frozen(processes.envoys(strike))
-
+_ONE_KILLED = either(
+    local=processes.killed(lambda strike: _envoys(strike)[:1], ready(gateway)),
+    elsewhere=deployments.pod_deleted(gateway),
+)
 
 IN_FLIGHT = 5
 """What a pod of the edge may be answering when it is killed, at 100 requests a second. The clients'
@@ -82,18 +30,14 @@ FAULTS = (
         Layer.GATEWAY,
         Kind.REFUSES,
         "Scales the cluster's gateway to no pods: nobody gets in any more.",
-        _gone,
-        _restore,
-        seen=_gone_seen,
-        remember=_size,
+        deployments.scaled_to_zero(gateway),
     ),
     Fault(
         "gateway-killed",
         Layer.GATEWAY,
         Kind.REFUSES,
         "Kills one pod of the gateway, without a word to anybody.",
-        _kill_one,
-        _wait,
+        _ONE_KILLED,
         moves=Moves.SOME,
     ),
     Fault(
@@ -101,29 +45,22 @@ FAULTS = (
         Layer.GATEWAY,
         Kind.REFUSES,
         "Replaces every pod of the gateway, one after the other, and rolls back.",
-        _restart,
-        _roll_back,
+        deployments.rolled(gateway),
         moves=Moves.SOME,
-        seen=_restarted,
-        remember=_unrestarted,
     ),
     Fault(
         "gateway-hangs",
         Layer.GATEWAY,
         Kind.HANGS,
         "Stops the processes of the gateway: it accepts connections and never answers.",
-        _freeze,
-        _thaw,
-        machine="the gateway's processes are stopped by a signal",
-        seen=_frozen,
+        processes.frozen(_envoys, processes.envoys, ready(gateway)),
     ),
     Fault(
         "edge-killed",
         Layer.GATEWAY,
         Kind.REFUSES,
         "Kills one pod of the edge, without a word to anybody.",
-        _kill_one,
-        _wait,
+        _ONE_KILLED,
         moves=Moves.NONE,
         edge=True,
         in_flight=IN_FLIGHT,
@@ -133,12 +70,9 @@ FAULTS = (
         Layer.GATEWAY,
         Kind.REFUSES,
         "Replaces every pod of the edge, and rolls back.",
-        _restart,
-        _roll_back,
+        deployments.rolled(gateway),
         moves=Moves.NONE,
         edge=True,
-        seen=_restarted,
-        remember=_unrestarted,
     ),
 )
 """All of this layer, in the order of a talk."""

@@ -1,4 +1,4 @@
-"""What a fault is: data that says what it does and what follows, and two functions that do it."""
+"""What a fault is: data that says what it does, what follows, and the means by which."""
 
 from __future__ import annotations
 
@@ -71,44 +71,77 @@ class Strike:
 
 
 def nothing(_: Strike) -> dict[str, str]:
-    """Does nothing, and has nothing to remember."""
+    """Do nothing, and return nothing to remember."""
     return {}
 
 
 def never(_: Strike) -> bool:
-    """The fault leaves nothing that could be seen, or heals by itself."""
+    """Return False: the fault leaves nothing that could be seen, or heals by itself."""
     return False
 
 
 @dataclass(frozen=True)
-class Fault:
-    """Something that is broken on purpose. `break_` and `mend` may be called again at any time.
+class Means:
+    """How a fault is made and mended. `break_` and `mend` may be called again at any time.
 
     Both return when their effect is there, and raise UserError when it does not come in time.
     """
 
-    name: str
-    layer: Layer
-    kind: Kind
-    what: str
-    """What it does, in one sentence."""
+    how: str
+    """What is done, and to what, in a few words: `drill:list` shows it."""
     break_: Callable[[Strike], None]
     mend: Callable[[Strike], None]
-    moves: Moves = Moves.ALL
-    edge: bool = False
-    """Whether it strikes the edge instead of an application cluster."""
-    machine: str = ""
-    """Why it needs the machine below the cluster; empty when Kubernetes' own means are enough."""
-    workloads: tuple[str, ...] = ()
-    """Kinds of the application's workload that it can be made in; empty: it does not matter."""
-    portal: str = ""
-    """What it needs of the demo's own application; empty when any will do."""
     seen: Callable[[Strike], bool] = never
     """Whether the fault can be seen to be in force, without any record of it."""
     prepare: Callable[[Strike], object] = nothing
     """What costs no client anything and is done before the fault counts as begun."""
     remember: Callable[[Strike], dict[str, str]] = nothing
     """What `mend` has to know of the time before; recorded before `break_` is called."""
+    machine: bool = False
+    """Whether they need the machine below the cluster; else Kubernetes' own are enough."""
+
+
+def either(local: Means, elsewhere: Means) -> Means:
+    """Return the first means where the clusters run on this machine, the second elsewhere.
+
+    Both mend, wherever the first can: a fault of either kind heals, however it was made.
+    """
+
+    def chosen(strike: Strike) -> Means:
+        return local if strike.stack.is_local else elsewhere
+
+    def mend(strike: Strike) -> None:
+        here = dataclasses.replace(strike, stack=dataclasses.replace(strike.stack, elsewhere=False))
+        if here.stack.is_local:
+            local.mend(here)
+        elsewhere.mend(strike)
+
+    return Means(
+        f"{local.how}; where the machine is not ours, {elsewhere.how}",
+        lambda strike: chosen(strike).break_(strike),
+        mend,
+        seen=lambda strike: chosen(strike).seen(strike) or elsewhere.seen(strike),
+        remember=lambda strike: chosen(strike).remember(strike),
+    )
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is broken on purpose."""
+
+    name: str
+    layer: Layer
+    kind: Kind
+    what: str
+    """What it does, in one sentence."""
+    means: Means
+    moves: Moves = Moves.ALL
+    edge: bool = False
+    """Whether it strikes the edge instead of an application cluster."""
+    workloads: tuple[str, ...] = ()
+    """Kinds of the application's workload that it can be made in; empty: it does not matter."""
+    portal: str = ""
+    """What it needs of the demo's own application; empty when any will do."""
     during: Callable[[Stack, str], tuple[str, ...]] | None = None
     """Which clusters answer while it is in force, where `moves` cannot say."""
     in_flight: int = 0
@@ -130,8 +163,8 @@ class Fault:
 
     def unavailable(self, stack: Stack) -> str:
         """Why it cannot be done there; empty if it can."""
-        if self.machine and not stack.is_local:
-            return f"needs the machine below the cluster: {self.machine}"
+        if self.means.machine and not stack.is_local:
+            return f"needs the machine below the cluster: {self.means.how}"
         if self.portal and not stack.application.is_portal:
             return f"needs the application of manifests/app.yaml: {self.portal}"
         return stack.application.lacks(self.workloads) if self.workloads else ""

@@ -7,10 +7,10 @@ the API server of a region that is cut off can still be asked, as by a line of i
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from drills.faults.model import Strike
+from drills.faults.model import Means, Strike
 from foundation import packages
 from foundation.errors import UserError
 from localkube.node import config_file
@@ -33,8 +33,27 @@ class Drops:
     """Where packets are looked at: a built-in chain of the table mangle and what else must fit."""
 
 
+def dropped(
+    name: str, drops: Callable[[Strike], Drops], wait: Callable[[Strike], object] | None = None
+) -> Means:
+    """Return the means that drop packets by the rules `name`; `wait` ends their mending."""
+
+    def allow(strike: Strike) -> None:
+        mend(strike, name)
+        if wait:
+            wait(strike)
+
+    return Means(
+        "iptables drops packets on the nodes",
+        lambda strike: apply(strike, name, drops(strike)),
+        allow,
+        seen=lambda strike: is_there(strike, name),
+        machine=True,
+    )
+
+
 def rules(name: str, drops: Drops) -> str:
-    """Text for iptables-restore by which these packets vanish."""
+    """Return the text for iptables-restore by which these packets vanish."""
     chain = PREFIX + name
     lines = [f"-A {chain} {match} -j DROP" for match in drops.matches]
     jumps = [f"-I {hook} -j {chain}" for hook in drops.hooks]
@@ -42,7 +61,7 @@ def rules(name: str, drops: Drops) -> str:
 
 
 def between(strike: Strike, clusters: Iterable[str], share: float = 1.0) -> Drops:
-    """All packets between the struck cluster and the other ones, or a share of them."""
+    """Return the drops of all packets, or a share, between the struck cluster and others."""
     indexes = [strike.stack.spec(name).index for name in clusters if name != strike.cluster]
     others = [cidr for index in indexes for cidr in (node_range(index), pod_range(index))]
     some = "" if share >= 1 else f" -m statistic --mode random --probability {share}"
@@ -51,14 +70,14 @@ def between(strike: Strike, clusters: Iterable[str], share: float = 1.0) -> Drop
 
 
 def to_api_server(strike: Strike) -> Drops:
-    """All packets from the struck cluster's own nodes and pods to its API server."""
+    """Return the drops of all packets from the cluster's own nodes and pods to its API server."""
     index = strike.spec.index
     own = (node_range(index), pod_range(index))
     return Drops([f"-s {cidr} -p tcp --dport {API_PORT}" for cidr in own], ("INPUT",))
 
 
 def apply(strike: Strike, name: str, drops: Drops) -> None:
-    """Lets packets vanish on all nodes of the struck cluster. Raises UserError."""
+    """Drop packets on all nodes of the struck cluster. Raises UserError."""
     mend(strike, name)
     for node in strike.spec.members:
         _inside(node, "iptables-restore", "--wait", "--noflush", text=rules(name, drops))
@@ -67,7 +86,7 @@ def apply(strike: Strike, name: str, drops: Drops) -> None:
 
 
 def mend(strike: Strike, name: str) -> None:
-    """Takes the rules away; a node that is down has none."""
+    """Take the rules away; a node that is down has none."""
     chain = PREFIX + name
     for node in strike.spec.members:
         if not has(node, name):
@@ -80,12 +99,12 @@ def mend(strike: Strike, name: str) -> None:
 
 
 def is_there(strike: Strike, name: str) -> bool:
-    """Whether any node of the cluster has the rules."""
+    """Check whether any node of the cluster has the rules."""
     return any(has(node, name) for node in strike.spec.members)
 
 
 def has(node: Node, name: str) -> bool:
-    """Whether the node runs and has the rules."""
+    """Check whether the node runs and has the rules."""
     if find(config_file(node)) is None:
         return False
     return not _inside(node, *_MANGLE, "-L", PREFIX + name, "-n", check=False).returncode

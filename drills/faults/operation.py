@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from drills import update
-from drills.faults.model import Fault, Kind, Layer, Moves, Strike
+from drills.faults.model import Fault, Kind, Layer, Means, Moves, Strike
 from drills.stack import Stack
 from foundation.stack_file import Changes
 
@@ -75,8 +75,7 @@ OTHER_SETTINGS = Fault(
     Layer.OPERATION,
     Kind.CONTROL,
     "Puts other settings than the stack's own in force.",
-    _set,
-    _own,
+    Means("an update changes settings", _set, _own),
     moves=Moves.NONE,
     edge=True,
     update=True,
@@ -89,8 +88,7 @@ FAULTS = (
         Layer.OPERATION,
         Kind.CONTROL,
         "Switches lbMode by an update, from active to standby or else to active, and back.",
-        _switch,
-        _back,
+        Means("an update sets lbMode", _switch, _back),
         edge=True,
         during=_after_switch,
         update=True,
@@ -100,8 +98,8 @@ FAULTS = (
         Layer.OPERATION,
         Kind.CONTROL,
         "Makes every certificate of the stack anew by an update: edge, gateways, mutual TLS.",
-        _renew,
-        _back,  # what was renewed stays; what was interrupted is completed
+        # what was renewed stays; what was interrupted is completed
+        Means("an update replaces the certificates", _renew, _back),
         moves=Moves.NONE,
         edge=True,
         update=True,
@@ -111,8 +109,7 @@ FAULTS = (
         Layer.OPERATION,
         Kind.CONTROL,
         "Takes all traffic from the cluster by an update, and brings it back.",
-        _evacuate,
-        _back,
+        Means("an update sets the cluster's weight to 0", _evacuate, _back),
         during=_others,
         update=True,
     ),

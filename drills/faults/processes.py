@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from drills.faults.model import Strike
+from drills.faults.model import Means, Strike
 from drills.stack import until
 from foundation.errors import UserError
 
@@ -58,6 +58,35 @@ def of_other_pods(strike: Strike, proc: Path = Path("/proc")) -> list[int]:
     ]
 
 
+Pids = Callable[[Strike], list[int]]
+"""Which processes of the struck cluster are meant."""
+
+
+def killed(pids: Pids, wait: Callable[[Strike], None]) -> Means:
+    """Return the means that end processes at once; `wait` returns when they run again."""
+    return Means("the processes get SIGKILL", lambda strike: kill(pids(strike)), wait, machine=True)
+
+
+def frozen(pids: Pids, stopped: Pids, wait: Callable[[Strike], None]) -> Means:
+    """Return the means that stop processes.
+
+    `stopped` finds them again without the API server, which may be away; `wait` returns when they
+    are ready again.
+    """
+
+    def go_on(strike: Strike) -> None:
+        thaw(lambda: stopped(strike), strike.cluster)
+        wait(strike)
+
+    return Means(
+        "the processes get SIGSTOP",
+        lambda strike: freeze(pids(strike), strike.cluster),
+        go_on,
+        seen=lambda strike: is_frozen(stopped(strike)),
+        machine=True,
+    )
+
+
 def kill(pids: Iterable[int]) -> None:
     """End processes at once; the kubelet starts their container again. Raises UserError."""
     ended = list(pids)
@@ -68,22 +97,23 @@ def kill(pids: Iterable[int]) -> None:
     until(lambda: not any(_state(pid) not in ("", "Z") for pid in ended), what, SECONDS)
 
 
-def freeze(pids: Iterable[int], what: str) -> None:
+def freeze(pids: Iterable[int], cluster: str) -> None:
     """Stop processes: they hold their connections and do nothing. Raises UserError."""
     stopped = list(pids)
     for pid in stopped:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
-    until(lambda: all(_state(pid) in ("", "T") for pid in stopped), f"{what} has stopped", SECONDS)
+    what = f"{len(stopped)} processes of {cluster} have stopped"
+    until(lambda: all(_state(pid) in ("", "T") for pid in stopped), what, SECONDS)
 
 
-def thaw(pids: Callable[[], Iterable[int]], what: str) -> None:
+def thaw(pids: Callable[[], Iterable[int]], cluster: str) -> None:
     """Let processes go on. Raises UserError."""
     for pid in pids():
         if _state(pid) == "T":
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
-    until(lambda: not is_frozen(pids()), f"{what} goes on", SECONDS)
+    until(lambda: not is_frozen(pids()), f"the stopped processes of {cluster} go on", SECONDS)
 
 
 def is_frozen(pids: Iterable[int]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from drills.application import PORTAL
-from drills.faults.model import Strike
+from drills.faults.model import Means, Strike
 from foundation.errors import UserError
 
 DELAY = "fault.http.delay.fixed_delay_percent"
@@ -26,8 +26,18 @@ while read -r line <&3; do echo "$line"; done
 """
 
 
+def percentage(key: str, value: int) -> Means:
+    """Return the means that set one percentage in every pod, and take all settings back."""
+    return Means(
+        f"{key} is set to {value} by the admin port of each pod",
+        lambda strike: set_all(strike, {key: value}),
+        lambda strike: set_all(strike, {DELAY: None, ABORT: None}),
+        seen=lambda strike: is_set(strike, key, value),
+    )
+
+
 def set_all(strike: Strike, values: Mapping[str, int | None]) -> None:
-    """Sets percentages in every pod; None takes the setting back. Raises UserError."""
+    """Set percentages in every pod; None takes the setting back. Raises UserError."""
     query = "&".join(f"{key}={'' if value is None else value}" for key, value in values.items())
     answers = _ask(strike, "POST", f"/runtime_modify?{query}")
     for pod, answer in answers.items():
@@ -39,7 +49,7 @@ def set_all(strike: Strike, values: Mapping[str, int | None]) -> None:
 
 
 def is_set(strike: Strike, key: str, value: int) -> bool:
-    """Whether any pod has this percentage."""
+    """Check whether any pod has this percentage."""
     entry = re.compile(rf'"{re.escape(key)}":.*?"final_value": *"(\d+)"', re.DOTALL)
     found = map(entry.search, _ask(strike, "GET", "/runtime").values())
     return any(match and int(match[1]) == value for match in found)

@@ -14,7 +14,7 @@ import pytest
 
 from drills import action, drill, guard, matrix, temporary_settings
 from drills.drill import Pace
-from drills.faults import Strike, named
+from drills.faults import Means, Strike, named
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
 from drills.report.matrix_page import Outcome, Row
@@ -211,7 +211,9 @@ def test_a_full_disk_keeps_nothing_broken(stack: Stack) -> None:
     def full(_: Any) -> None:
         raise OSError("No space left on device")
 
-    fault = dataclasses.replace(named("gateway-gone"), mend=lambda _: done.append(True))
+    fault = dataclasses.replace(
+        named("gateway-gone"), means=Means("", lambda _: None, lambda _: done.append(True))
+    )
     Journal(stack.folder).add(Entry(fault.name, EAST, 1.0))
     action.mend(stack, fault, EAST, full)
     assert done and Journal(stack.folder).entries() == []

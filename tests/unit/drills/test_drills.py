@@ -18,7 +18,19 @@ from drills import __main__ as command
 from drills import action, drill, observer, preconditions, presentation, update
 from drills.application import Application, Workload
 from drills.drill import due_shares, is_back, settled
-from drills.faults import FAULTS, KNOWN, Fault, Moves, Strike, named, network, operation, processes
+from drills.faults import (
+    FAULTS,
+    KNOWN,
+    Fault,
+    Means,
+    Moves,
+    Strike,
+    named,
+    network,
+    operation,
+    processes,
+)
+from drills.faults.model import either
 from drills.journal import Entry, Journal
 from drills.prediction import Order, predict, score, struck_by_default
 from drills.stack import EDGE, GATEWAY, Stack
@@ -51,7 +63,7 @@ def stack(folder: Path) -> Stack:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_every_fault_has_a_fix_a_layer_and_a_sentence(fault: Fault) -> None:
-    assert callable(fault.break_) and callable(fault.mend) and fault.break_ is not fault.mend
+    assert fault.means.break_ is not fault.means.mend and fault.means.how
     assert fault.what.endswith(".") and fault.layer
     assert (fault.objectives.lost == 0) == (fault.name != "edge-killed")
     assert named(fault.name) is fault
@@ -339,7 +351,32 @@ def test_clusters_here_can_be_struck_as_if_they_were_elsewhere(tmp_path: Path) -
     assert "machine below" in named("cluster-power").unavailable(elsewhere)
 
 
-@pytest.mark.parametrize("fault", [f for f in FAULTS if f.machine], ids=lambda f: f.name)
+def test_of_two_means_the_nearer_one_breaks_and_both_mend(tmp_path: Path) -> None:
+    done: list[str] = []
+
+    def means(name: str) -> Means:
+        return Means(
+            name,
+            lambda strike: done.append(f"{name} breaks"),
+            lambda strike: done.append(f"{name} mends"),
+            remember=lambda strike: {"by": name},
+        )
+
+    both = either(local=means("machine"), elsewhere=means("kubectl"))
+    here = Strike(local_site(tmp_path), EAST)
+    there = Strike(dataclasses.replace(here.stack, elsewhere=True), EAST)
+    strange = Strike(stack(tmp_path / "none"), EAST)
+    assert [both.remember(each)["by"] for each in (here, there)] == ["machine", "kubectl"]
+    for each in (here, there, strange):
+        both.break_(each)
+    assert done == ["machine breaks", "kubectl breaks", "kubectl breaks"]
+    done.clear()
+    both.mend(there)  # as if they were somebody else's: the machine's means mend all the same
+    both.mend(strange)
+    assert done == ["machine mends", "kubectl mends", "kubectl mends"]
+
+
+@pytest.mark.parametrize("fault", [f for f in FAULTS if f.means.machine], ids=lambda f: f.name)
 def test_names_of_chains_are_short_enough(fault: Fault) -> None:
     assert len(network.PREFIX + fault.name) <= 28
 
@@ -521,7 +558,7 @@ def test_what_does_not_heal_is_said_and_stays_written_down(tmp_path: Path) -> No
     def refuse(_: Strike) -> None:
         raise xmlrpc.client.Fault(92, "CANT_REREAD")
 
-    fault = dataclasses.replace(named("cluster-power"), mend=refuse)
+    fault = dataclasses.replace(named("cluster-power"), means=Means("", lambda _: None, refuse))
     Journal(tmp_path).add(Entry(fault.name, EAST, 1.0))
     with pytest.raises(UserError, match=r"CANT_REREAD.*heal-all"):
         action.mend(stack(tmp_path), fault, EAST, lambda event: None)

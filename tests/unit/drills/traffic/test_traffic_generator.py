@@ -88,13 +88,13 @@ def test_new_connections_are_new_and_kept_ones_are_kept(tmp_path: Path) -> None:
         (Deed(status=404), "404"),
         (Deed(reset=True), "reset"),
         (Deed(hang=True), "timeout"),
-        (Deed(after=3.5), "timeout"),
+        (Deed(after=6.5), "timeout"),
     ],
     ids=["503", "404", "reset", "hang", "too late"],
 )
 def test_every_seventh_request_fails(tmp_path: Path, deed: Deed, failure: str) -> None:
     with serving(tmp_path, lambda n: deed if n % 7 == 3 else GOOD) as server:
-        found = send(tmp_path, server.url, timeout=3 if failure == "timeout" else 10)
+        found = send(tmp_path, server.url, timeout=6 if failure == "timeout" else 10)
     expected = {n for n in range(200) if n % 7 == 3}
     assert done_to(server, lambda d: d == deed) == expected
     assert samples_with(found, failure) == expected
