@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from components.errors import DemoError
+from foundation.errors import last_line
 from toolchain import tools
 
 CONNECT_SECONDS = 4
@@ -61,13 +62,5 @@ def run(
     except subprocess.TimeoutExpired:
         raise NoAnswer(f"no answer in {limit} s") from None
     if done.returncode:
-        raise NoAnswer(reason(done.stderr))
+        raise NoAnswer(last_line(done.stderr))
     return done.stdout
-
-
-def reason(said: str) -> str:
-    """Gives the line of kubectl's messages that says why."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    # lines of a log (W1124 19:50:20.123 ...) come before it
-    told = [line for line in lines if not (line[:1] in "IWEF" and line[1:5].isdigit())]
-    return " ".join((told or lines or ["no message"])[-1].split()).removeprefix("error: ")

@@ -23,7 +23,8 @@ from components.profile.model import HttpProfile, http_profile
 from components.profile.section import ProfileError
 from components.routing.annotations import RouteError
 from components.routing.routes import Route, routes
-from components.settings.model import Backend, Platform, Settings, load
+from components.settings.local import LocalSettings
+from components.settings.model import Platform, Settings, load
 from components.tetrate import served
 from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
 from components.tls import secrets
@@ -63,6 +64,8 @@ def make(root: Path) -> Plan:
     """
     settings = load(root)
     plan = read(settings, choice.of(settings))
+    for line in settings.without_effect:
+        pulumi.log.warn(line)
     for trap in lint.traps(plan.profile, _context(settings)):
         pulumi.log.warn(trap.line)
     try:
@@ -82,7 +85,7 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
     unknown = isinstance(backend, Standing)
     present = None if unknown else {*KUBERNETES_NAMESPACES, GATEWAY_NAMESPACE}
     # Only of its own clusters does the demo know the version.
-    later = None if settings.backend is Backend.LOCAL else _warn_of_version
+    later = None if isinstance(settings.backend, LocalSettings) else _warn_of_version
     documents = sources.load(settings.manifest, present, later)
     (profile, *more) = sources.load(settings.http_profile)
     if more:

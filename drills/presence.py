@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from drills import each_cluster
 from drills.stack_objects import StackObject, by_identity, shown
-from foundation.errors import UserError
+from foundation.errors import UserError, last_line
 from foundation.identity import Identity
 from foundation.lists import as_list, reference
 
@@ -30,7 +30,7 @@ def look(ask: each_cluster.Ask, cluster: str, objects: Sequence[StackObject]) ->
     done = ask("get", "--filename=-", "--ignore-not-found", "--output=json", stdin=wanted)
     if done.returncode == 0:
         return missing(cluster, objects, by_identity(done.stdout))
-    said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    said = last_line(done.stderr)
     if ask("get", "--raw=/version").returncode:
         print(f"{cluster} does not answer; its objects were not looked at: {said}", file=sys.stderr)
         return []

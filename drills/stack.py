@@ -18,7 +18,7 @@ from drills.application import Application, Workload
 from drills.stack_objects import StackObject
 from drills.traffic import target
 from foundation import contract, managed_fields, run
-from foundation.errors import UserError
+from foundation.errors import UserError, last_line
 from foundation.identity import Identity
 from foundation.managed_fields import MANAGER
 from localkube import cluster as embedded
@@ -160,7 +160,7 @@ class Stack:
             words = " ".join(arguments[:4])
             raise UserError(f"{cluster}: no answer to `kubectl {words}` in {seconds:g} s") from None
         if done.returncode and check:
-            said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            said = last_line(done.stderr)
             raise UserError(f"{cluster}: `kubectl {' '.join(arguments[:4])}`: {said}")
         return done.stdout
 

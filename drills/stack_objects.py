@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foundation import project
-from foundation.errors import UserError
+from foundation.errors import UserError, last_line
 from foundation.identity import Identity, autoscaled, identity_of
 from foundation.lists import items
 from foundation.managed_fields import Path
@@ -81,7 +81,7 @@ def load(stack: str, secrets: bool = True) -> list[StackObject]:
     except OSError:
         raise UserError("pulumi is not on PATH. Run this by: ./demo task ...") from None
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        said = last_line(done.stderr)
         raise UserError(f"The state of stack {stack} cannot be read: {said}")
     return of_state(json.loads(done.stdout))
 

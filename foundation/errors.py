@@ -22,7 +22,17 @@ class ToolMissing(UserError):
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """Gives `, did you mean …?` where a known word is near, else nothing."""
+    """Return `, did you mean …?` where a known word is near, else nothing."""
     near = {str(word).lower(): str(word) for word in known}
     found = difflib.get_close_matches(given.lower(), near, n=1)
     return f" (did you mean {near[found[0]]}?)" if found else ""
+
+
+def last_line(said: str) -> str:
+    """Return the last line of a failed command's errors, which says why; else "no message".
+
+    Lines of klog (W1124 19:50:20.123 ...), which kubectl writes as well, are passed over.
+    """
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    told = [line for line in lines if not (line[:1] in "IWEF" and line[1:5].isdigit())]
+    return " ".join((told or lines or ["no message"])[-1].split()).removeprefix("error: ")

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from foundation.errors import UserError
+from foundation.errors import UserError, last_line
 
 # where Debian keeps tools that an ordinary user's PATH leaves out
 SYSTEM_FOLDERS = ("/usr/sbin", "/sbin")
@@ -108,5 +108,5 @@ def install(needs: Iterable[Need]) -> None:
         done = subprocess.run(step, env=quiet, capture_output=True, text=True, check=False)
         # an update may fail for one repository of many; the installation tells
         if done.returncode != 0 and "install" in step:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            last = last_line(done.stderr)
             raise UserError(f"{command} failed: {last}\nInstall it by hand, then run this again")

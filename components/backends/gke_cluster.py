@@ -33,7 +33,7 @@ class GoogleCluster:
     authority: pulumi.Output[str]
     """Certificate of the cluster's authority, in base64."""
     identity: str
-    """Made of all that a change of which makes Google replace the cluster."""
+    """Changes exactly when an input changes that makes Google replace the cluster."""
     ready: Sequence[pulumi.Resource]
     """What runs the pods: objects come after it and go before it."""
 
@@ -42,7 +42,7 @@ def make_cluster(
     name: str, region: str, shared: Foundation, settings: Settings, parent: pulumi.Resource
 ) -> GoogleCluster:
     """Registers a cluster, its subnetwork and, unless Google looks after them, its nodes."""
-    gke = settings.gke
+    gke = shared.gke
     own = ranges(settings.cluster_names.index(name))
     location = region if gke.location is Location.REGIONAL else f"{region}-{_ZONE}"
     subnetwork = Subnetwork(

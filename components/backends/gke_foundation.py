@@ -14,7 +14,7 @@ from pulumi_gcp.compute import Network, Router, RouterNat
 from pulumi_gcp.projects import IAMMember, Service
 from pulumi_gcp.serviceaccount import Account
 
-from components.settings.model import Settings
+from components.settings.gke import GkeSettings
 
 APIS = ("cloudresourcemanager", "compute", "container", "iam")
 """Services of Google's that must be on in the project. They stay on when the stack goes: others may
@@ -45,10 +45,9 @@ class Foundation(pulumi.ComponentResource):
     before_nodes: Sequence[pulumi.Resource]
     """What nodes need and does not follow from their inputs: the roles of their account."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
-        gke = settings.gke
+    def __init__(self, name: str, stack: str, gke: GkeSettings) -> None:
         super().__init__("demo:gke:Foundation", name, {"project": gke.project})
-        self.stack, self._private = settings.stack, gke.private_nodes
+        self.stack, self.gke = stack, gke
         self._ways_out: dict[str, pulumi.Resource] = {}
         self.provider = Provider(
             name, project=gke.project, opts=pulumi.ResourceOptions(parent=self)
@@ -101,7 +100,7 @@ class Foundation(pulumi.ComponentResource):
 
     def way_out(self, region: str) -> list[pulumi.Resource]:
         """Gives what private nodes of a region need to reach the internet; made once a region."""
-        if not self._private:
+        if not self.gke.private_nodes:
             return []
         if region not in self._ways_out:
             router = Router(

@@ -8,6 +8,7 @@ import pulumi
 
 from components.backends.protocol import MadeCluster
 from components.settings.exposure import Exposure
+from components.settings.local import LocalSettings
 from components.settings.model import Settings
 from foundation.contract import EDGE_CLUSTER
 from localkube import LocalKubeError, dynamic, owner, preflight, spec
@@ -19,25 +20,25 @@ class LocalBackend:
     exposure = Exposure()
     edge_names = ("127.0.0.1", "localhost")
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, own: LocalSettings) -> None:
+        self._settings, self._own = settings, own
         self._lab = settings.state / "lab"
 
     @property
     def https_port(self) -> int:
         """Port of the edge on 127.0.0.1."""
-        return self._settings.local_ports.https
+        return self._own.ports.https
 
     def check(self) -> None:
         """Raises LocalKubeError when this machine cannot run the clusters."""
         if text := owner.refusal(self._lab, os.environ):
             raise LocalKubeError(text)
-        preflight.check(self._settings.local_ports.all, self._lab)
+        preflight.check(self._own.ports.all, self._lab)
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
         """Registers the cluster."""
         settings = self._settings
-        ports = settings.local_ports
+        ports = self._own.ports
         index = settings.cluster_names.index(name)
         edge_ports = {str(ports.https): 443, str(ports.http): 80}
         cluster = dynamic.Cluster(
@@ -46,7 +47,7 @@ class LocalBackend:
                 lab=str(self._lab),
                 name=name,
                 index=index,
-                nodes=settings.local_nodes,
+                nodes=self._own.nodes,
                 api_port=ports.api(name),
                 ports=edge_ports if name == EDGE_CLUSTER else {},
             ),

@@ -11,6 +11,10 @@ from typing import Any
 
 from components.settings.exposure import Exposure, ExposureKind
 from components.settings.values import SettingsError, Values
+from foundation.contract import EDGE_CLUSTER
+
+KEYS = ("kubeconfig", "edgeContext", "edgeAddress", "exposure", "nodePort", "allowSharedCluster")
+"""Keys of this backend; gke has `edgeAddress` as well, and checks `exposure`."""
 
 CLUSTER_KEYS = ("context", "address")
 """What an entry of `clusters` may say for this backend."""
@@ -35,13 +39,18 @@ class ExistingSettings:
     edge_port: int
     """Port at which clients reach the edge."""
     may_share: bool
-    """Whether two roles may be on one cluster, where nothing of theirs is of one name."""
+    """Whether the edge and an application cluster may be one, if no object names collide."""
+
+    @property
+    def edge_host(self) -> str:
+        """Host of `edgeAddress`; empty where the Service's status says it."""
+        return self.addresses.get(EDGE_CLUSTER, "")
 
 
 def read(
-    values: Values, root: Path, edge: str, entries: Sequence[Mapping[str, Any]], *, chosen: bool
+    values: Values, root: Path, entries: Sequence[Mapping[str, Any]], *, chosen: bool
 ) -> ExistingSettings:
-    """Reads the keys; `entries` are those of `clusters`, `edge` is the edge's name.
+    """Read the keys; `entries` are those of `clusters`.
 
     What is wrong in itself is always refused, what is missing only if the backend is `chosen`.
     Raises SettingsError.
@@ -49,11 +58,11 @@ def read(
     kind = values.choice("exposure", ExposureKind)
     first = values.whole("nodePort", 1, 65534)
     exposure = Exposure(kind, (first, first + 1))
-    contexts = {edge: values.text("edgeContext") or edge}
+    contexts = {EDGE_CLUSTER: values.text("edgeContext") or EDGE_CLUSTER}
     addresses: dict[str, str] = {}
     host, port = _edge_address(values)
     if host:
-        addresses[edge] = host
+        addresses[EDGE_CLUSTER] = host
     for position, entry in enumerate(entries):
         where, name = f"clusters[{position}]", entry["name"]
         contexts[name] = _text(values, f"{where}.context", entry.get("context", "")) or name
@@ -61,7 +70,7 @@ def read(
         if address:
             addresses[name] = _host(values, f"{where}.address", address)
     if chosen and kind is not ExposureKind.LOAD_BALANCER:
-        keys = {edge: "edgeAddress"}
+        keys = {EDGE_CLUSTER: "edgeAddress"}
         keys |= {entry["name"]: f"clusters[{i}].address" for i, entry in enumerate(entries)}
         _check_addresses(values, kind, keys, addresses)
     return ExistingSettings(
@@ -76,7 +85,7 @@ def read(
 
 
 def _edge_address(values: Values) -> tuple[str, int]:
-    """Gives host and port of `edgeAddress`; nothing and 0 where it does not say them."""
+    """Return host and port of `edgeAddress`; nothing and 0 where it does not say them."""
     given = values.text("edgeAddress")
     if not given:
         return "", 0
@@ -89,7 +98,7 @@ def _edge_address(values: Values) -> tuple[str, int]:
 def _check_addresses(
     values: Values, kind: ExposureKind, keys: Mapping[str, str], addresses: Mapping[str, str]
 ) -> None:
-    """Refuses clusters without the address that this exposure cannot find out by itself."""
+    """Refuse clusters without the address that this exposure cannot find out by itself."""
     for name, key in keys.items():
         given = addresses.get(name, "")
         if not given:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network
 
+from components.settings.existing import ExistingSettings
 from components.settings.exposure import ExposureKind
 from components.settings.values import SettingsError, Values
 
@@ -30,6 +31,24 @@ _LONGEST_NAME = 40
 
 _LONGEST_STACK = 20
 """A service account's name has 30 characters at most, and ours ends with the stack's."""
+
+
+KEYS = (
+    "gkeProject",
+    "gkeMode",
+    "gkeLocation",
+    "gkeMachineType",
+    "gkeNodes",
+    "gkeMaxNodes",
+    "gkeReleaseChannel",
+    "gkePrivateNodes",
+    "gkeAuthorizedNetworks",
+    "gkeDeletionProtection",
+    "gkeLabels",
+    "edgeAddress",
+    "exposure",
+)
+"""Keys of this backend; of `exposure` the default alone is taken."""
 
 
 class Mode(StrEnum):
@@ -58,7 +77,7 @@ class ReleaseChannel(StrEnum):
 
 @dataclass(frozen=True)
 class GkeSettings:
-    """The keys `gke…` of a stack."""
+    """What the user chose for clusters that are made on Google Cloud."""
 
     project: str
     """Google's id of the project; empty unless the backend is gke."""
@@ -75,6 +94,10 @@ class GkeSettings:
     """Ranges (CIDR) from which alone the API servers answer; none: from everywhere."""
     deletion_protection: bool
     labels: Mapping[str, str]
+    edge_host: str
+    """Host of `edgeAddress`; empty where the load balancer's address is used."""
+    edge_port: int
+    """Port at which clients reach the edge."""
 
     @property
     def is_autopilot(self) -> bool:
@@ -87,8 +110,8 @@ class GkeSettings:
         return self.max_nodes > self.nodes
 
 
-def read(values: Values) -> GkeSettings:
-    """Checks each key by itself. Raises SettingsError."""
+def read(values: Values, edge: ExistingSettings) -> GkeSettings:
+    """Check each key by itself; `edge` has read `edgeAddress`. Raises SettingsError."""
     mode = values.choice("gkeMode", Mode)
     zonal_or_not = Location.REGIONAL if mode is Mode.AUTOPILOT else Location.ZONAL
     given = values.text("gkeLocation")
@@ -111,11 +134,13 @@ def read(values: Values) -> GkeSettings:
         ),
         deletion_protection=values.boolean("gkeDeletionProtection"),
         labels=dict(labels),
+        edge_host=edge.edge_host,
+        edge_port=edge.edge_port,
     )
 
 
 def check(values: Values, gke: GkeSettings, stack: str, clusters: Mapping[str, str]) -> None:
-    """Checks what must fit together when the backend is gke. Raises SettingsError.
+    """Check what must fit together when the backend is gke. Raises SettingsError.
 
     `clusters` has the region of every cluster by its name, the edge's too.
     """

@@ -6,13 +6,10 @@ Pulumi. Only `load` talks to Pulumi. No component reads configuration by itself.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import pulumi
 
@@ -23,26 +20,14 @@ from components.routing.targets import (
     edge_priorities,
     edge_weights,
 )
-from components.settings import existing, gke
+from components.settings import clusters as application_clusters
+from components.settings import existing, gke, local
 from components.settings.existing import ExistingSettings
 from components.settings.gke import GkeSettings
+from components.settings.local import LocalSettings
 from components.settings.values import SettingsError, Values
 from foundation import quick_yaml
 from foundation.contract import EDGE_CLUSTER
-from foundation.errors import did_you_mean
-
-MAX_APPLICATION_CLUSTERS = 13
-"""The address plan of backend local has room for fourteen clusters, one of them the edge's."""
-
-_CLUSTER_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
-_REGION = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
-_CLUSTER_KEYS = ("name", "region", "weight", *existing.CLUSTER_KEYS)
-
-
-_WHOLE_LIST = (
-    "a list in a stack's file holds nothing of the default: write name and region of every cluster "
-    "there, or go back to the default: ./demo pulumi config rm clusters"
-)
 
 
 class Backend(StrEnum):
@@ -60,32 +45,10 @@ class Platform(StrEnum):
     TETRATE = "tetrate"
 
 
-@dataclass(frozen=True)
-class LocalPorts:
-    """The run of ports on 127.0.0.1 that a stack of backend local takes, from its first."""
+BackendSettings = LocalSettings | ExistingSettings | GkeSettings
+"""What the user chose for the one backend that is."""
 
-    first: int
-    clusters: tuple[str, ...]
-    """All clusters, the edge's first."""
-
-    @property
-    def https(self) -> int:
-        """Port of the edge for https."""
-        return self.first
-
-    @property
-    def http(self) -> int:
-        """Port of the edge for http, where requests are redirected to https."""
-        return self.first + 1
-
-    def api(self, cluster: str) -> int:
-        """Port of a cluster's API server."""
-        return self.first + 2 + self.clusters.index(cluster)
-
-    @property
-    def all(self) -> range:
-        """Every port of the run."""
-        return range(self.first, self.first + 2 + len(self.clusters))
+_KEYS = {Backend.LOCAL: local.KEYS, Backend.EXISTING: existing.KEYS, Backend.GKE: gke.KEYS}
 
 
 @dataclass(frozen=True)
@@ -99,7 +62,7 @@ class Settings:
     active_cluster: str
     """Cluster that takes all requests in mode standby."""
     edge_region: str
-    backend: Backend
+    backend: BackendSettings
     platform: Platform
     manifest: tuple[Path, ...]
     """Files and folders of the application's manifest."""
@@ -107,17 +70,12 @@ class Settings:
     online_banking_secret: Path
     tenant_settings: Path
     """The Tenant that uses the profile (platform tetrate)."""
-    local_ports: LocalPorts
-    local_nodes: int
-    """Nodes of each cluster of backend local."""
-    existing: ExistingSettings
-    """What backend existing needs to know."""
     gateway_replicas: int
     edge_replicas: int
     naive_route: bool
     """Whether the edge serves every HTTPS route the naive way too, to compare."""
-    gke: GkeSettings
-    """Of backend gke."""
+    without_effect: tuple[str, ...]
+    """Keys that are set and that mean nothing to this backend, a line each."""
     state: Path
     """Private folder of the stack: kubeconfig, certificate, the lab of backend local."""
 
@@ -138,7 +96,7 @@ class Settings:
 
 
 def load(root: Path) -> Settings:
-    """Reads the current stack's configuration from Pulumi; `root` is the project's folder.
+    """Return what the current stack's configuration says; `root` is the project's folder.
 
     Raises SettingsError.
     """
@@ -148,7 +106,7 @@ def load(root: Path) -> Settings:
 
 
 def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
-    """Checks a stack's configuration as the engine hands it out: `project:key` to text.
+    """Return a stack's configuration, checked; it is as the engine gives it: `project:key` to text.
 
     Numbers are decimal text, lists JSON. Keys that are absent have their default of Pulumi.yaml.
     Raises SettingsError with one line that names the key, the stack's file and the remedy.
@@ -172,8 +130,8 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
             f"platform {platform} has no naive route; ./demo pulumi config set naiveRoute false",
         )
     lb_mode = values.choice("lbMode", LbMode)
-    entries = _entries(values)
-    clusters = _clusters(values, entries)
+    entries = application_clusters.entries(values)
+    clusters = application_clusters.read(values, entries)
     regions = {cluster.name: cluster.region for cluster in clusters}
     active_cluster = values.text("activeCluster") or clusters[0].name
     if active_cluster not in regions:
@@ -182,103 +140,53 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         edge_weights(lb_mode, clusters, active_cluster)
     except RoutingError as error:
         raise SettingsError(f"clusters in {values.file}: {error}") from None
-    edge_region = _region(values, "edgeRegion")
-    gke_settings = gke.read(values)
+    edge_region = application_clusters.region(values, "edgeRegion")
+    # What is wrong in itself is refused whatever the backend; one is kept.
+    of_existing = existing.read(values, root, entries, chosen=backend is Backend.EXISTING)
+    of_gke = gke.read(values, of_existing)
+    own: dict[Backend, BackendSettings] = {
+        Backend.LOCAL: local.read(values, (EDGE_CLUSTER, *regions)),
+        Backend.EXISTING: of_existing,
+        Backend.GKE: of_gke,
+    }
     if backend is Backend.GKE:
         edge_region = edge_region or gke.EDGE_REGION
-        gke.check(values, gke_settings, stack, {EDGE_CLUSTER: edge_region, **regions})
-    ports = LocalPorts(
-        values.whole("localPort", 1024, 65535 - 2 - len(clusters)),
-        (EDGE_CLUSTER, *regions),
-    )
+        gke.check(values, of_gke, stack, {EDGE_CLUSTER: edge_region, **regions})
     return Settings(
         stack=stack,
         lb_mode=lb_mode,
         clusters=clusters,
         active_cluster=active_cluster,
         edge_region=edge_region or regions[active_cluster],
-        backend=backend,
+        backend=own[backend],
         platform=platform,
         manifest=values.paths("manifest", root),
         http_profile=values.file_path("httpProfile", root),
         online_banking_secret=root / "manifests" / "online-banking-secret.yaml",
         tenant_settings=root / "manifests" / "tenant-settings.yaml",
-        local_ports=ports,
-        local_nodes=values.whole("localNodes", 1, 5),
-        existing=existing.read(
-            values, root, EDGE_CLUSTER, entries, chosen=backend is Backend.EXISTING
-        ),
         gateway_replicas=values.whole("gatewayReplicas", 1, 10),
         edge_replicas=values.whole("edgeReplicas", 1, 10),
         naive_route=naive_route,
-        gke=gke_settings,
+        without_effect=_without_effect(values, backend, entries),
         state=root / ".demo" / stack,
     )
 
 
-def _region(values: Values, key: str) -> str:
-    """Gives the name of a region, or nothing."""
-    given = values.text(key)
-    if given and not _REGION.fullmatch(given):
-        raise values.refusal(key, given, "use a region's name, such as us-east1")
-    return given
-
-
-def _entries(values: Values) -> list[Any]:
-    """Gives the list of application clusters as it is written, not empty."""
-    given = values.given.get("clusters", values.default("clusters"))
-    try:
-        entries = json.loads(given) if isinstance(given, str) else given
-    except ValueError:
-        entries = None
-    if not isinstance(entries, list) or not entries:
-        raise values.refusal("clusters", given, "use a list with at least one name and region")
-    if len(entries) > MAX_APPLICATION_CLUSTERS:
-        raise SettingsError(
-            f"clusters in {values.file} has {len(entries)} entries; "
-            f"use at most {MAX_APPLICATION_CLUSTERS}"
-        )
-    return entries
-
-
-def _clusters(values: Values, entries: Sequence[object]) -> tuple[ApplicationCluster, ...]:
-    """Gives the application clusters, names distinct."""
-    clusters = tuple(_cluster(values, f"clusters[{i}]", e) for i, e in enumerate(entries))
-    names = [cluster.name for cluster in clusters]
-    for position, name in enumerate(names):
-        if name in names[:position]:
-            raise values.refusal(
-                f"clusters[{position}].name", name, "another cluster has it; use another name"
-            )
-    return clusters
-
-
-def _cluster(values: Values, where: str, entry: object) -> ApplicationCluster:
-    if entry is None:  # what `config set --path` pads a list with that it begins itself
-        raise SettingsError(f"{where} in {values.file} is empty; {_WHOLE_LIST}")
-    if not isinstance(entry, dict):
-        raise values.refusal(where, entry, f"use an object with name and region; {_WHOLE_LIST}")
-    for key in entry:
-        if key not in _CLUSTER_KEYS:
-            raise SettingsError(
-                f"unknown key {where}.{key} in {values.file}"
-                f"{did_you_mean(key, _CLUSTER_KEYS)}; a cluster has {', '.join(_CLUSTER_KEYS)}"
-            )
-    for key in ("name", "region"):
-        if key not in entry:
-            raise SettingsError(f"{where} in {values.file} has no {key}; {_WHOLE_LIST}")
-    name, region = entry["name"], entry["region"]
-    if not isinstance(name, str) or not _CLUSTER_NAME.fullmatch(name):
-        raise values.refusal(
-            f"{where}.name", name, "use 1 to 40 small letters, digits and -, a letter first"
-        )
-    if name == EDGE_CLUSTER:
-        raise values.refusal(f"{where}.name", name, "that is the edge's own; use another name")
-    if not isinstance(region, str) or not _REGION.fullmatch(region):
-        raise values.refusal(f"{where}.region", region, "use a region's name, such as us-east1")
-    weight = entry.get("weight", 100)
-    if not re.fullmatch(r"\d{1,6}", str(weight)):
-        raise values.refusal(
-            f"{where}.weight", weight, "use a whole number from 0 (standby) to 999999"
-        )
-    return ApplicationCluster(name, region, int(weight))
+def _without_effect(
+    values: Values, backend: Backend, entries: Sequence[Mapping[str, object]]
+) -> tuple[str, ...]:
+    """Return a line for each key that is set and that only other backends read."""
+    others = {key for keys in _KEYS.values() for key in keys} - set(_KEYS[backend])
+    found = [key for key in sorted(others) if values.is_set(key)]
+    if backend is not Backend.EXISTING:
+        found += [
+            f"clusters[{position}].{key}"
+            for position, entry in enumerate(entries)
+            for key in existing.CLUSTER_KEYS
+            if entry.get(key)
+        ]
+    return tuple(
+        f"{key} in {values.file} has no effect with backend {backend}; remove it: "
+        f"./demo pulumi config rm {'--path ' * ('[' in key)}'{key}'"
+        for key in found
+    )

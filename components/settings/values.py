@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -47,21 +48,31 @@ class Values:
                 )
 
     def refusal(self, key: str, given: object, remedy: str) -> SettingsError:
-        """Gives the error that says what is wrong with the value of a key."""
+        """Return the error that says what is wrong with the value of a key."""
         return SettingsError(f"{key} in {self.file} is '{given}': {remedy}")
 
     def default(self, key: str) -> Any:
-        """Gives the default that Pulumi.yaml declares."""
+        """Return the default that Pulumi.yaml declares."""
         declared = self._declared[key]
         # A key without a type, which may be text or a list, has a value in place of a default.
         return declared["default"] if "default" in declared else declared["value"]
 
+    def is_set(self, key: str) -> bool:
+        """Check whether the value is another than the default."""
+        given, default = self.given.get(key), self.default(key)
+        if given is None:
+            return False
+        if isinstance(default, list) and isinstance(given, str):
+            with contextlib.suppress(ValueError):
+                given = json.loads(given)
+        return str(given).lower() != str(default).lower()
+
     def text(self, key: str) -> str:
-        """Gives the value as text."""
+        """Return the value as text."""
         return str(self.given.get(key, self.default(key))).strip()
 
     def choice(self, key: str, choices: type[_Choice]) -> _Choice:
-        """Gives one of an enumeration's members."""
+        """Return one of an enumeration's members."""
         given = self.text(key)
         if given not in list(choices):
             allowed = ", ".join(map(str, choices))
@@ -69,21 +80,21 @@ class Values:
         return choices(given)
 
     def whole(self, key: str, lowest: int, highest: int) -> int:
-        """Gives a whole number between two bounds, both allowed."""
+        """Return a whole number between two bounds, both allowed."""
         given = self.text(key)
         if not re.fullmatch(r"-?\d{1,9}", given) or not lowest <= int(given) <= highest:
             raise self.refusal(key, given, f"use a whole number from {lowest} to {highest}")
         return int(given)
 
     def boolean(self, key: str) -> bool:
-        """Gives true or false."""
+        """Return true or false."""
         given = self.text(key)
         if given.lower() not in ("true", "false"):
             raise self.refusal(key, given, "use true or false")
         return given.lower() == "true"
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Gives a list of texts, in JSON or as it stands."""
+        """Return a list of texts, in JSON or as it stands."""
         given = self.given.get(key, self.default(key))
         try:
             entries = json.loads(given) if isinstance(given, str) else given
@@ -110,7 +121,7 @@ class Values:
         return tuple(root / name for name in names)
 
     def file_path(self, key: str, root: Path) -> Path:
-        """Gives the path of a file that is there."""
+        """Return the path of a file that is there."""
         given = self.text(key)
         path = root / given
         if not path.is_file():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components.backends import gke
+from components.backends import choice, gke
 from components.errors import DemoError
 from components.settings.model import read
 from tests.components.conftest import PROJECT, ROOT, Demo, secret_value, value
@@ -290,11 +290,11 @@ def test_without_pulumi_gcp_one_line_says_how_to_get_it(monkeypatch: pytest.Monk
     settings = read(given, "west", ROOT)
     monkeypatch.setattr(package, "is_ready", lambda: False)
     with pytest.raises(DemoError, match=r"needs pulumi-gcp .*: python -m pip install --no-deps"):
-        gke.GkeBackend(settings)
+        choice.of(settings)
     monkeypatch.setattr(package, "is_ready", lambda: True)
     monkeypatch.setattr(package, "plugin_is_missing", lambda env: True)
     with pytest.raises(DemoError, match=r"is missing.*: ./demo pulumi plugin install resource gcp"):
-        gke.GkeBackend(settings)
+        choice.of(settings)
 
 
 def test_what_the_machine_lacks_is_told_in_one_line(

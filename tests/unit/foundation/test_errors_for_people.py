@@ -16,7 +16,7 @@ from drills.traffic import __main__ as traffic_command
 from drills.traffic import target
 from foundation import project
 from foundation.entry import entry
-from foundation.errors import UsageError, UserError
+from foundation.errors import UsageError, UserError, last_line
 
 PACKAGES = (
     "components",
@@ -147,3 +147,9 @@ def test_traffic_and_drills_end_in_order_while_the_stack_is_looked_up(
 def test_a_report_of_no_run_is_an_error_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert report_command.main(["no-such-run"]) == 1
     assert capsys.readouterr().err.startswith("error: There is no run 'no-such-run'.")
+
+
+def test_kubectls_reason_is_its_last_line_that_is_no_log() -> None:
+    said = "E1124 19:50:20.123 1 memcache.go:265] noise\nerror: You must be logged in\n"
+    assert last_line(said) == "You must be logged in"
+    assert last_line("") == "no message"

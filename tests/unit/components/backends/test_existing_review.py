@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from components import kubectl
 from components.backends import contexts, mark, rights
 from components.backends.inventory import Item, inventory
 from components.backends.mark import ANNOTATION
@@ -197,12 +196,6 @@ def test_the_file_of_a_user_is_the_first_that_has_it(tmp_path: Path) -> None:
     (two / "config").write_text("users: [{name: both, user: {}}, {name: second, user: {}}]\n")
     found = contexts.Kubeconfig((tmp_path / "none", one / "config", two / "config"))
     assert (found._folder("both"), found._folder("second")) == (one, two)
-
-
-def test_kubectls_reason_is_its_last_line_that_is_no_log() -> None:
-    said = "E1124 19:50:20.123 1 memcache.go:265] noise\nerror: You must be logged in\n"
-    assert kubectl.reason(said) == "You must be logged in"
-    assert kubectl.reason("") == "no message"
 
 
 def test_marks_of_two_checkouts_and_of_two_stacks_differ(

@@ -7,32 +7,35 @@ from typing import Any
 
 import pytest
 
+from components.settings.existing import ExistingSettings
 from components.settings.exposure import ExposureKind
-from components.settings.model import Settings
+from components.settings.local import LocalSettings
 from components.settings.values import SettingsError
 from tests.unit.components.settings.test_settings import ROOT, settings
 
 EAST = {"name": "east", "region": "us-east1"}
 
 
-def existing(**values: Any) -> Settings:
-    return settings(backend="existing", **values)
+def existing(**values: Any) -> ExistingSettings:
+    found = settings(backend="existing", **values).backend
+    assert isinstance(found, ExistingSettings)
+    return found
 
 
 def test_contexts_are_called_as_the_clusters_unless_told_otherwise() -> None:
-    assert dict(existing().existing.contexts) == {
+    assert dict(existing().contexts) == {
         "corp-edge": "corp-edge",
         "east-cluster": "east-cluster",
         "west-cluster": "west-cluster",
     }
     clusters = [{**EAST, "context": "kind-east"}, {**EAST, "name": "west"}]
-    found = existing(edgeContext="kind-edge", clusters=clusters).existing
+    found = existing(edgeContext="kind-edge", clusters=clusters)
     assert dict(found.contexts) == {"corp-edge": "kind-edge", "east": "kind-east", "west": "west"}
     assert (found.kubeconfig, found.root) == ("", ROOT)
 
 
 def test_load_balancers_need_no_address_and_may_have_one() -> None:
-    found = existing(clusters=[{**EAST, "address": "east.example.com"}]).existing
+    found = existing(clusters=[{**EAST, "address": "east.example.com"}])
     assert found.exposure.kind is ExposureKind.LOAD_BALANCER
     assert found.exposure.gateway_ports == (15443, 15444)
     assert (dict(found.addresses), found.edge_port) == ({"east": "east.example.com"}, 443)
@@ -40,17 +43,17 @@ def test_load_balancers_need_no_address_and_may_have_one() -> None:
 
 def test_node_ports_are_what_the_others_and_clients_use() -> None:
     clusters = [{**EAST, "address": "172.18.0.3"}]
-    found = existing(exposure="NodePort", clusters=clusters, edgeAddress="172.18.0.2").existing
+    found = existing(exposure="NodePort", clusters=clusters, edgeAddress="172.18.0.2")
     assert found.exposure.gateway_ports == (30443, 30444)
     assert found.edge_port == 30443
     assert found.exposure.service_type == "NodePort"
-    mapped = existing(exposure="NodePort", clusters=clusters, edgeAddress="127.0.0.1:8443").existing
+    mapped = existing(exposure="NodePort", clusters=clusters, edgeAddress="127.0.0.1:8443")
     assert (mapped.addresses["corp-edge"], mapped.edge_port) == ("127.0.0.1", 8443)
 
 
 def test_external_ips_keep_the_services_own_ports() -> None:
     clusters = [{**EAST, "address": "192.0.2.3"}]
-    found = existing(exposure="externalIPs", clusters=clusters, edgeAddress="192.0.2.2").existing
+    found = existing(exposure="externalIPs", clusters=clusters, edgeAddress="192.0.2.2")
     assert found.exposure.gateway_ports == (15443, 15444)
     assert (found.edge_port, found.exposure.service_type) == (443, "ClusterIP")
 
@@ -88,4 +91,28 @@ def test_wrong_values_are_refused(values: dict[str, Any], message: str) -> None:
 def test_what_is_missing_is_nobodys_business_while_another_backend_is_chosen(
     tmp_path: Path,
 ) -> None:
-    assert settings(exposure="NodePort").existing.exposure.kind is ExposureKind.NODE_PORT
+    chosen = settings(exposure="NodePort")
+    assert isinstance(chosen.backend, LocalSettings)
+    assert len(chosen.without_effect) == 1
+
+
+def test_keys_that_only_other_backends_read_are_named_with_the_command_that_removes_them() -> None:
+    clusters = [{**EAST, "address": "192.0.2.1"}]
+    chosen = settings(gkeNodes="3", gkeLabels='["a=b"]', clusters=clusters, localPort="9443")
+    assert chosen.without_effect == (
+        "gkeLabels in Pulumi.west.yaml has no effect with backend local; remove it: "
+        "./demo pulumi config rm 'gkeLabels'",
+        "gkeNodes in Pulumi.west.yaml has no effect with backend local; remove it: "
+        "./demo pulumi config rm 'gkeNodes'",
+        "clusters[0].address in Pulumi.west.yaml has no effect with backend local; remove it: "
+        "./demo pulumi config rm --path 'clusters[0].address'",
+    )
+    assert settings(backend="existing", clusters=clusters).without_effect == ()
+    ports = settings(backend="existing", localPort="9443", kubeconfig="k").without_effect
+    assert [line.split()[0] for line in ports] == ["localPort"]
+
+
+@pytest.mark.parametrize("backend", ["local", "existing"])
+def test_defaults_and_what_is_set_to_them_are_no_reason_to_say_anything(backend: str) -> None:
+    given = {"gkeNodes": "1", "gkeLabels": "[]", "localNodes": 1, "gkePrivateNodes": "True"}
+    assert settings(backend=backend, **given).without_effect == ()

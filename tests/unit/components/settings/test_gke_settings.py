@@ -9,8 +9,10 @@ from ipaddress import IPv4Network
 import pytest
 
 from components.backends.gke_network import MAX_CLUSTERS, ranges
-from components.settings.gke import Location, Mode, ReleaseChannel
-from components.settings.model import MAX_APPLICATION_CLUSTERS, Settings, read
+from components.settings.clusters import MAX_APPLICATION_CLUSTERS
+from components.settings.gke import GkeSettings, Location, Mode, ReleaseChannel
+from components.settings.local import LocalSettings
+from components.settings.model import Settings, read
 from components.settings.values import SettingsError
 from foundation.project import ROOT
 
@@ -25,10 +27,15 @@ def settings(stack: str = "west", **values: object) -> Settings:
     return read(given, stack, ROOT)
 
 
+def google(chosen: Settings) -> GkeSettings:
+    assert isinstance(chosen.backend, GkeSettings)
+    return chosen.backend
+
+
 def test_a_project_is_all_that_has_to_be_said() -> None:
     chosen = settings()
     assert chosen.edge_region == "us-central1"
-    gke = chosen.gke
+    gke = google(chosen)
     assert (gke.mode, gke.location) == (Mode.STANDARD, Location.ZONAL)
     assert (gke.machine_type, gke.nodes, gke.max_nodes) == ("e2-standard-2", 1, 3)
     assert gke.is_autoscaled and gke.private_nodes and not gke.deletion_protection
@@ -42,12 +49,12 @@ def test_the_edges_region_is_that_of_the_settings_and_googles_middle_only_with_g
 
 
 def test_autopilot_is_regional_without_being_told() -> None:
-    gke = settings(gkeMode="autopilot").gke
+    gke = google(settings(gkeMode="autopilot"))
     assert gke.is_autopilot and gke.location is Location.REGIONAL
 
 
 def test_lists_are_read_as_they_are_written() -> None:
-    gke = settings(gkeLabels=["team=web", "cost="], gkeAuthorizedNetworks=["10.0.0.0/8"]).gke
+    gke = google(settings(gkeLabels=["team=web", "cost="], gkeAuthorizedNetworks=["10.0.0.0/8"]))
     assert gke.labels == {"team": "web", "cost": ""}
     assert gke.authorized_networks == ("10.0.0.0/8",)
 
@@ -108,7 +115,14 @@ def test_a_stack_whose_name_google_does_not_take_is_refused(stack: str) -> None:
 
 
 def test_other_backends_need_nothing_of_it() -> None:
-    assert settings("My_Stack", backend="local", gkeProject="").gke.project == ""
+    chosen = settings("My_Stack", backend="local", gkeProject="")
+    assert isinstance(chosen.backend, LocalSettings)
+
+
+def test_the_edges_address_is_that_of_the_settings() -> None:
+    gke = google(settings(edgeAddress="edge.example.com:8443"))
+    assert (gke.edge_host, gke.edge_port) == ("edge.example.com", 8443)
+    assert (google(settings()).edge_host, google(settings()).edge_port) == ("", 443)
 
 
 def test_no_range_of_any_cluster_meets_another() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from components.routing.targets import ApplicationCluster, LbMode
-from components.settings.model import Backend, Settings, read
+from components.settings.local import LocalSettings
+from components.settings.model import Settings, read
 from components.settings.values import SettingsError
 from foundation.project import ROOT
 
@@ -24,10 +25,15 @@ def settings(root: Path = ROOT, stack: str = "west", **values: object) -> Settin
     return read(given, stack, root)
 
 
+def local(chosen: Settings) -> LocalSettings:
+    assert isinstance(chosen.backend, LocalSettings)
+    return chosen.backend
+
+
 def test_every_key_has_a_default() -> None:
     chosen = settings()
     assert chosen.lb_mode is LbMode.ACTIVE
-    assert chosen.backend is Backend.LOCAL
+    assert local(chosen).nodes == 1
     assert chosen.clusters == (
         ApplicationCluster("east-cluster", "us-east1"),
         ApplicationCluster("west-cluster", "us-west1"),
@@ -35,7 +41,7 @@ def test_every_key_has_a_default() -> None:
     assert chosen.active_cluster == "east-cluster"
     assert chosen.edge_region == "us-east1"
     assert chosen.naive_route is False
-    assert (chosen.gateway_replicas, chosen.edge_replicas, chosen.local_nodes) == (2, 2, 1)
+    assert (chosen.gateway_replicas, chosen.edge_replicas) == (2, 2)
     assert chosen.manifest == (ROOT / "manifests" / "app.yaml",)
 
 
@@ -58,7 +64,7 @@ def test_modes_give_weights() -> None:
 
 
 def test_ports_are_a_run_that_begins_with_the_edge_and_ends_with_the_last_cluster() -> None:
-    ports = settings(localPort="8443").local_ports
+    ports = local(settings(localPort="8443")).ports
     assert (ports.https, ports.http) == (8443, 8444)
     assert [ports.api(n) for n in ("corp-edge", "east-cluster", "west-cluster")] == [
         8445,
@@ -72,7 +78,7 @@ def test_another_cluster_moves_no_other_clusters_port_or_place() -> None:
     two = [{"name": "a", "region": "us-east1"}, {"name": "b", "region": "us-west1"}]
     three = [*two, {"name": "c", "region": "us-west1", "weight": 5}]
     few, many = settings(clusters=two), settings(clusters=three)
-    assert [few.local_ports.api(n) for n in "ab"] == [many.local_ports.api(n) for n in "ab"]
+    assert [local(few).ports.api(n) for n in "ab"] == [local(many).ports.api(n) for n in "ab"]
     assert many.cluster_names == ("corp-edge", "a", "b", "c")
     assert many.clusters[2].weight == 5
 
