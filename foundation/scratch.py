@@ -12,12 +12,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from foundation import processes
+
 
 @contextlib.contextmanager
 def folder(parent: Path) -> Iterator[Path]:
     """An empty folder below `parent` while a command runs; takes those of killed commands away."""
     for left in parent.glob("*"):
-        if not Path("/proc", left.name).exists():
+        if not left.name.isdigit() or processes.started(int(left.name)) is None:
             shutil.rmtree(left, ignore_errors=True)
     own = parent / str(os.getpid())
     shutil.rmtree(own, ignore_errors=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from foundation import processes
 
 _SLACK = 2.0  # seconds: start times are counted in ticks since boot, which drifts from the clock
 
@@ -49,28 +50,10 @@ def is_stale(lock: Lock, host: str, started: Callable[[int], float | None]) -> b
     return began is None or began > lock.since + _SLACK
 
 
-def process_started(pid: int) -> float | None:
-    """When the process `pid` began, in seconds since the epoch; None when there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    # the name, in parentheses, may hold spaces and parentheses; state and start time come after it
-    fields = stat.rpartition(")")[2].split()
-    if fields[0] in "ZX":
-        return None
-    boot = next(
-        int(line.split()[1])
-        for line in Path("/proc/stat").read_text().splitlines()
-        if line.startswith("btime ")
-    )
-    return boot + int(fields[19]) / os.sysconf("SC_CLK_TCK")
-
-
 def remove_stale_locks(backend: Path) -> None:
     """Removes the locks of this host whose owners are gone, and says so."""
     for lock in locks(backend):
-        if is_stale(lock, socket.gethostname(), process_started):
+        if is_stale(lock, socket.gethostname(), processes.started):
             lock.file.unlink(missing_ok=True)
             print(
                 f"Removed the lock of stack {lock.file.parent.name}: process {lock.pid},"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import socket
@@ -10,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from foundation import packages
+from foundation import packages, processes
 from foundation.errors import last_line
 from localkube import LocalKubeError, cgroups
 
@@ -76,27 +75,12 @@ def relayed(folder: Path) -> set[int]:
 
     The process table is asked, not a file: a relay may outlive the files of its cluster.
     """
-    ports, within = _listening(), os.fsencode(f"{folder}/")
-    held: set[int] = set()
-    for process in Path("/proc").iterdir():
-        # whatever has just ended, or closed a file, is not there any more
-        with contextlib.suppress(OSError):
-            words = (process / "cmdline").read_bytes().split(b"\0")
-            if b"localkube.relay" in words and any(word.startswith(within) for word in words):
-                for file in (process / "fd").iterdir():
-                    with contextlib.suppress(OSError):
-                        held.add(ports.get(str(file.readlink()), 0))
-    return held
-
-
-def _listening() -> dict[str, int]:
-    """Ports of all listening sockets, by what /proc/PID/fd calls each (see proc(5), net/tcp)."""
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    sockets = [line.split() for line in lines]
+    within = f"{folder}/"
     return {
-        f"socket:[{inode}]": int(local.rpartition(":")[2], 16)
-        for _, local, _, state, *_, inode in (socket[:10] for socket in sockets)
-        if state == "0A"
+        port
+        for pid, words in processes.command_lines()
+        if "localkube.relay" in words and any(word.startswith(within) for word in words)
+        for port in processes.listening(pid)
     }
 
 

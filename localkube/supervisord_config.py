@@ -6,11 +6,12 @@ the programs, restarts those that die (with growing delay) and keeps their logs 
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from foundation import processes
 
 SOCKET = "/run/supervisor.sock"
 """supervisord's socket, as its own mount namespace sees it; /run is private there."""
@@ -121,12 +122,6 @@ def find(config: Path) -> int | None:
 
 def supervisords() -> Iterator[tuple[int, Path]]:
     """Yield process id and configuration of each supervisord that this module's command started."""
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                words = (process / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue  # it has just ended
-            if b"supervisor.supervisord" in words and b"--configuration" in words[:-1]:
-                config = words[words.index(b"--configuration") + 1]
-                yield int(process.name), Path(os.fsdecode(config))
+    for pid, words in processes.command_lines():
+        if "supervisor.supervisord" in words and "--configuration" in words[:-1]:
+            yield pid, Path(words[words.index("--configuration") + 1])

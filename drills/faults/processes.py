@@ -14,10 +14,13 @@ from pathlib import Path
 
 from drills.faults.model import Means, Strike
 from drills.stack import until
+from foundation import processes
 from foundation.errors import UserError
 
 _PAUSE = "pause"
 """Name of the process that keeps a pod's network; it answers nobody."""
+
+_NOT_RUNNING = ("stopped", "dead")
 
 SECONDS = 5
 """How long the kernel may take for a signal."""
@@ -94,7 +97,7 @@ def kill(pids: Iterable[int]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     what = f"processes {' '.join(map(str, ended))} have ended"
-    until(lambda: not any(_state(pid) not in ("", "Z") for pid in ended), what, SECONDS)
+    until(lambda: all(processes.is_over(processes.status(pid)) for pid in ended), what, SECONDS)
 
 
 def freeze(pids: Iterable[int], cluster: str) -> None:
@@ -104,13 +107,13 @@ def freeze(pids: Iterable[int], cluster: str) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
     what = f"{len(stopped)} processes of {cluster} have stopped"
-    until(lambda: all(_state(pid) in ("", "T") for pid in stopped), what, SECONDS)
+    until(lambda: all(processes.status(pid) in _NOT_RUNNING for pid in stopped), what, SECONDS)
 
 
 def thaw(pids: Callable[[], Iterable[int]], cluster: str) -> None:
     """Let processes go on. Raises UserError."""
     for pid in pids():
-        if _state(pid) == "T":
+        if processes.status(pid) == "stopped":
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
     until(lambda: not is_frozen(pids()), f"the stopped processes of {cluster} go on", SECONDS)
@@ -118,7 +121,7 @@ def thaw(pids: Callable[[], Iterable[int]], cluster: str) -> None:
 
 def is_frozen(pids: Iterable[int]) -> bool:
     """Check whether any of the processes is stopped."""
-    return any(_state(pid) == "T" for pid in pids)
+    return any(processes.status(pid) == "stopped" for pid in pids)
 
 
 def _in_cgroup(strike: Strike, proc: Path) -> Iterator[tuple[int, list[str], str]]:
@@ -141,9 +144,3 @@ def _is_gateway(words: Sequence[str], cluster: str) -> bool:
     if not words[0].endswith("envoy") or "--service-cluster" not in words:
         return False
     return words[words.index("--service-cluster") + 1] == cluster
-
-
-def _state(pid: int) -> str:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return ""

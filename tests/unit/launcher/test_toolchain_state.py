@@ -98,14 +98,6 @@ def test_torn_attributes_of_a_file_are_removed_and_whole_ones_stay(tmp_path: Pat
     assert list((tmp_path / ".pulumi").rglob("*.attrs")) == [whole]
 
 
-def test_a_process_began_before_now_and_an_ended_one_never() -> None:
-    began = leftovers.process_started(os.getpid())
-    assert began is not None and time.time() - 3600 * 24 < began <= time.time() + 1
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    assert leftovers.process_started(ended.pid) is None
-
-
 SETTINGS = "# why\nconfig:\n  p:lbMode: active  # default\n\n  p:port: 1\n"
 SALT = "encryptionsalt: v1:abc=:v1:def:ghi==\n"
 

@@ -1,0 +1,65 @@
+"""The machine's processes, as psutil sees them.
+
+psutil is imported when it is first needed: it takes 20 ms, and most commands ask for no process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+
+def command_lines() -> Iterator[tuple[int, list[str]]]:
+    """Yield id and command line of each process that has one (kernel threads have none)."""
+    import psutil
+
+    for process in psutil.process_iter(["cmdline"]):
+        if words := process.info["cmdline"]:
+            yield process.pid, words
+
+
+def environment(pid: int) -> Mapping[str, str]:
+    """Return the variables of a process; none where it has ended or is somebody else's."""
+    import psutil
+
+    try:
+        return dict(psutil.Process(pid).environ())
+    except psutil.Error:
+        return {}
+
+
+def listening(pid: int | None = None) -> set[int]:
+    """Return the TCP ports at which a process listens on IPv4, or, without one, anybody here."""
+    import psutil
+
+    try:
+        of = psutil.Process(pid) if pid else psutil
+        connections = of.net_connections(kind="tcp4")
+    except psutil.Error:
+        return set()
+    return {each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN}
+
+
+def started(pid: int) -> float | None:
+    """Return when a process began, in seconds since the epoch; None if it has ended."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if is_over(process.status()) else process.create_time()
+    except psutil.Error:
+        return None
+
+
+def status(pid: int) -> str:
+    """Return the state of a process, one of psutil's STATUS_*; "dead" if there is none."""
+    import psutil
+
+    try:
+        return str(psutil.Process(pid).status())
+    except psutil.Error:
+        return "dead"
+
+
+def is_over(state: str) -> bool:
+    """Check whether a state is that of a process that has ended, reaped or not."""
+    return state in ("dead", "zombie")
