@@ -21,10 +21,8 @@ from foundation import contract, managed_fields, run
 from foundation.errors import UserError, last_line
 from foundation.identity import Identity
 from foundation.managed_fields import MANAGER
-from localkube import cluster as embedded
-from localkube import pki
-from localkube.api import FAILURES, Api, ApiError
-from localkube.spec import ClusterSpec
+from localkube import machine
+from localkube.machine import FAILURES, Api, ApiError, ClusterSpec
 from toolchain import tools
 
 EDGE = contract.EDGE_CLUSTER
@@ -118,7 +116,7 @@ class Stack:
         """The clusters that run on this machine; none when they are somebody else's."""
         if self.elsewhere:
             return {}
-        return {spec.name: spec for spec in embedded.clusters(self.folder / "lab")}
+        return {spec.name: spec for spec in machine.clusters(self.folder / "lab")}
 
     @property
     def is_local(self) -> bool:
@@ -260,7 +258,7 @@ class Stack:
         if not self.is_local:
             return None
         try:
-            return Api(pki.user_kubeconfig(self.spec(cluster)))
+            return machine.api(self.spec(cluster))
         except (OSError, KeyError, ValueError) as error:
             raise UserError(f"{cluster}: its kubeconfig cannot be used: {error}") from None
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from foundation import quick_yaml
 from localkube import images
+from localkube.inside.volumes import PROVISIONER
 from localkube.spec import dns_address
-from localkube.volumes import PROVISIONER
 
 
 def addons(index: int) -> list[dict[str, Any]]:

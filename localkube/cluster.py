@@ -12,7 +12,7 @@ from pathlib import Path
 
 from localkube import LocalKubeError, cgroups, folders, health, images, lab, pki, programs
 from localkube.api import Api, wait_for
-from localkube.node import config_file, program
+from localkube.inside.node import config_file, program
 from localkube.spec import ClusterSpec, Node
 from localkube.supervisord_client import Supervisor
 from localkube.supervisord_config import Program, find, python, sections
@@ -74,7 +74,7 @@ def start(spec: ClusterSpec) -> None:
     folder = Path(spec.lab)
     with lab.locked(folder):
         supervisor = lab.ensure(folder)
-        relay = Program(f"{spec.name}-relay", python("localkube.relay", str(spec.folder)))
+        relay = Program(f"{spec.name}-relay", python("localkube.inside.relay", str(spec.folder)))
         members = [program(node) for node in spec.members]
         text = sections(folder / "log", [relay, *members], group=spec.name)
         lab.group_file(folder, spec.name).write_text(text)

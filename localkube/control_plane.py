@@ -150,5 +150,5 @@ def scheduler(node: Node) -> Program:
 
 def own_controllers(node: Node) -> Program:
     """Addresses for Services of type LoadBalancer, volumes for claims: in Kubernetes a cloud's."""
-    command = python("localkube.controllers", str(node.cluster.folder))
+    command = python("localkube.inside.controllers", str(node.cluster.folder))
     return Program("controllers", command, autostart=False)

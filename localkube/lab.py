@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from foundation import files
 from foundation.pulumi_process import GO_SETTINGS
 from localkube import LocalKubeError, cgroups, folders, network
+from localkube.inside.node import needed
 from localkube.mounts import cover, mount
-from localkube.node import needed
 from localkube.preflight import INOTIFY_INSTANCES, INOTIFY_LIMIT
 from localkube.spec import lab_cgroup
 from localkube.supervisord_config import (
@@ -84,7 +84,7 @@ def ensure(lab: Path) -> Supervisor:
         INOTIFY_LIMIT.write_text(str(INOTIFY_INSTANCES))
     for name in ("groups", "log"):
         (lab / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    egress = Program("egress", python("localkube.egress"))
+    egress = Program("egress", python("localkube.inside.egress"))
     text = configuration(lab / "log", [egress], include="groups/*.conf")
     config_file(lab).write_text(text)
     namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]

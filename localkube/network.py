@@ -21,7 +21,7 @@ POD_BRIDGE = "cni0"
 """Name of a node's bridge for its pods (see programs.cni_config)."""
 
 WAY_OUT = f"to {BRIDGE_ADDRESS} ipproto tcp dport {EGRESS_PORT}"
-"""Packets to the proxy of localkube.egress, as ip-rule(8) selects them."""
+"""Packets to the proxy of localkube.inside.egress, as ip-rule(8) selects them."""
 
 
 def create_bridge() -> None:

@@ -79,7 +79,7 @@ def relayed(folder: Path) -> set[int]:
     return {
         port
         for pid, words in processes.command_lines()
-        if "localkube.relay" in words and any(word.startswith(within) for word in words)
+        if "localkube.inside.relay" in words and any(word.startswith(within) for word in words)
         for port in processes.listening(pid)
     }
 

@@ -46,7 +46,7 @@ def programs(node: Node) -> list[Program]:
     first = control_plane.servers(node) if node.is_control_plane else []
     later = control_plane.controllers(node) if node.is_control_plane else []
     folder, ordinal = str(node.cluster.folder), str(node.ordinal)
-    bringup = Program("bringup", python("localkube.bringup", folder, ordinal), once=True)
+    bringup = Program("bringup", python("localkube.inside.bringup", folder, ordinal), once=True)
     return [*first, containerd(node), bringup, *later, kubelet(node), kube_proxy(node)]
 
 

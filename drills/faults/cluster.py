@@ -10,10 +10,8 @@ from drills.faults.fields import Field
 from drills.faults.model import Fault, Kind, Layer, Means, Moves, Strike
 from drills.stack import GATEWAY, until
 from foundation.errors import UserError
-from localkube import cluster as embedded
-from localkube.node import config_file
-from localkube.supervisord_client import Supervisor
-from localkube.supervisord_config import find
+from localkube import machine
+from localkube.machine import Supervisor
 
 CONTROL_PLANE = ("kube-controller-manager", "kube-scheduler", "kube-apiserver", "etcd")
 """Programs of the first node that are stopped, in this order, and started in the other."""
@@ -29,26 +27,25 @@ def _ready(strike: Strike) -> None:
 
 
 def _power_off(strike: Strike) -> None:
-    embedded.stop(strike.spec)
+    machine.stop(strike.spec)
     what = f"{strike.cluster} has lost its power"
-    until(lambda: not any(embedded.has_power(node) for node in strike.spec.members), what, 20)
+    until(lambda: not any(machine.has_power(node) for node in strike.spec.members), what, 20)
 
 
 def _power_on(strike: Strike) -> None:
     if _has_no_power(strike):
-        embedded.start(strike.spec)
+        machine.start(strike.spec)
     if not _is_drained(strike):  # that is another fault, with a fix of its own
         _ready(strike)
 
 
 def _has_no_power(strike: Strike) -> bool:
-    return not all(embedded.has_power(node) for node in strike.spec.members)
+    return not all(machine.has_power(node) for node in strike.spec.members)
 
 
 def _node(strike: Strike) -> Supervisor | None:
-    """What runs the programs of the first node; None without power."""
-    pid = find(config_file(strike.spec.members[0]))
-    return None if pid is None else Supervisor(pid)
+    """Return what runs the programs of the first node; None without power."""
+    return machine.supervisor(strike.spec.members[0])
 
 
 def _control_off(strike: Strike) -> None:
@@ -167,7 +164,7 @@ def _shut_down(strike: Strike) -> None:
 
 
 def _start_up(strike: Strike) -> None:
-    embedded.start(strike.spec)
+    machine.start(strike.spec)
     _undrain(strike)
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from drills.stack import Stack
 from drills.traffic import Objectives
-from localkube.spec import ClusterSpec
+from localkube.machine import ClusterSpec
 
 
 class Layer(StrEnum):

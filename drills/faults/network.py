@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from drills.faults.model import Means, Strike
 from foundation import packages
 from foundation.errors import UserError
-from localkube.node import config_file
-from localkube.spec import API_PORT, Node, node_range, pod_range
-from localkube.supervisord_config import find
+from localkube import machine
+from localkube.machine import API_PORT, Node, node_range, pod_range
 
 PREFIX = "DRILL-"
 """What the names of the drills' chains begin with."""
@@ -105,7 +104,7 @@ def is_there(strike: Strike, name: str) -> bool:
 
 def has(node: Node, name: str) -> bool:
     """Check whether the node runs and has the rules."""
-    if find(config_file(node)) is None:
+    if machine.network(node) is None:
         return False
     return not _inside(node, *_MANGLE, "-L", PREFIX + name, "-n", check=False).returncode
 
@@ -114,11 +113,11 @@ def _inside(
     node: Node, program: str, *arguments: str, text: str = "", check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Runs a program in the node's network. Raises UserError if it fails, unless not to `check`."""
-    pid = find(config_file(node))
-    if pid is None:
+    namespace = machine.network(node)
+    if namespace is None:
         raise UserError(f"{node.name} has no power; start it: ./demo task fix -- cluster-power")
     path = packages.which(program) or program
-    command = ["nsenter", f"--net=/proc/{pid}/ns/net", path, *arguments]
+    command = ["nsenter", f"--net={namespace}", path, *arguments]
     try:
         done = subprocess.run(
             command, input=text, capture_output=True, text=True, check=False, start_new_session=True

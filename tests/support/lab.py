@@ -80,7 +80,7 @@ def named(lab: Path, *words: str) -> list[int]:
 
 def run_inside(lab: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Runs a command where the relays are: on the bridge that leads to all nodes and pods."""
-    relay = named(lab, "localkube.relay")[0]
+    relay = named(lab, "localkube.inside.relay")[0]
     entered = ["nsenter", f"--net=/proc/{relay}/ns/net", *command]
     return subprocess.run(entered, capture_output=True, text=True, timeout=30, check=False)
 

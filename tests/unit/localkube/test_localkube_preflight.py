@@ -39,7 +39,8 @@ def relay(tmp_path: Path) -> Iterator[int]:
         "import socket; server = socket.create_server(('127.0.0.1', 0));"
         "print(server.getsockname()[1], flush=True); input()"
     )
-    command = [sys.executable, "-c", listen, "localkube.relay", str(tmp_path / "clusters" / "east")]
+    files = str(tmp_path / "clusters" / "east")
+    command = [sys.executable, "-c", listen, "localkube.inside.relay", files]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as process:
         assert process.stdout

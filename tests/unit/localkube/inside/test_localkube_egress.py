@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from foundation import project
-from localkube import egress
+from localkube.inside import egress
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OUTSIDE = ("127.0.0.2", "127.0.0.3")
@@ -315,7 +315,7 @@ def test_a_request_without_end_is_refused() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 def test_addresses_and_ranges_of_the_host_are_found_whatever_interface_has_them() -> None:
     ask_kernel = (
-        "import json; from localkube.egress import own_networks; "
+        "import json; from localkube.inside.egress import own_networks; "
         "print(json.dumps([str(each) for each in own_networks()]))"
     )
     commands = [

@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localkube import LocalKubeError, folders, volumes
+from localkube import LocalKubeError, folders
 from localkube.addons import addons
 from localkube.api import Api, ApiError
-from localkube.provisioner import CLAIMS, CLASSES, VOLUMES, Provisioner
+from localkube.inside import volumes
+from localkube.inside.provisioner import CLAIMS, CLASSES, VOLUMES, Provisioner
+from localkube.inside.volumes import FINALIZER, PROVISIONER, Plan, decide, node_of, volume_for
 from localkube.spec import ClusterSpec
-from localkube.volumes import FINALIZER, PROVISIONER, Plan, decide, node_of, volume_for
 
 NODES = ["east-1", "east-2"]
 UID = "0f0f0f0f-1111-2222-3333-444444444444"

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from localkube.relay import Entry, Pipe, listen, serve
+from localkube.inside.relay import Entry, Pipe, listen, serve
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -132,7 +132,7 @@ def test_nobody_behind_the_relay_ends_the_clients_connection() -> None:
 
 
 def test_a_refused_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("localkube.relay.PAUSE", 0.05)
+    monkeypatch.setattr("localkube.inside.relay.PAUSE", 0.05)
 
     async def run() -> None:
         with socket.socket() as late:

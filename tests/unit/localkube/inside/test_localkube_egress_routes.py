@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localkube.egress_routes import Proxy, Refused, is_exempt, parse, route_for, target
+from localkube.inside.egress_routes import Proxy, Refused, is_exempt, parse, route_for, target
 
 HOST = "registry.example"
 labels = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)

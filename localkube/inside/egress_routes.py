@@ -14,7 +14,7 @@ from ipaddress import ip_network
 from urllib.parse import unquote, urlsplit
 
 from localkube import LocalKubeError
-from localkube.egress_addresses import literal
+from localkube.inside.egress_addresses import literal
 
 PORTS = (80, 443)
 """Where registries listen; the way out leads to no other port."""

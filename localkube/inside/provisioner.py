@@ -13,10 +13,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from localkube import LocalKubeError, events, folders
+from localkube import LocalKubeError, folders
 from localkube.api import FAILURES, Api, ApiError
+from localkube.inside import events
+from localkube.inside.volumes import FINALIZER, Object, decide, node_of
 from localkube.spec import ClusterSpec
-from localkube.volumes import FINALIZER, Object, decide, node_of
 
 CLAIMS = "/api/v1/persistentvolumeclaims"
 VOLUMES = "/api/v1/persistentvolumes"

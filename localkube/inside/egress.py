@@ -17,10 +17,10 @@ import ssl
 import subprocess
 from ipaddress import ip_address, ip_network
 
-from localkube.egress_addresses import Network, allowed, is_localhost, literal
-from localkube.egress_routes import Proxy, Refused, route_for, target
+from localkube.inside.egress_addresses import Network, allowed, is_localhost, literal
+from localkube.inside.egress_routes import Proxy, Refused, route_for, target
+from localkube.inside.relay import listen
 from localkube.namespaces import BRIDGE, inside
-from localkube.relay import listen
 from localkube.spec import BRIDGE_ADDRESS, EGRESS_PORT, is_node_address
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

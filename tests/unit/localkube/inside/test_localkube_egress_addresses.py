@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localkube.egress_addresses import (
+from localkube.inside.egress_addresses import (
     HOSTS_ONLY,
     NAT64,
     NOT_UNICAST,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from localkube import bringup
 from localkube.api import Api, ApiError
+from localkube.inside import bringup
 from localkube.spec import ClusterSpec
 
 

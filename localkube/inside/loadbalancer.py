@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from localkube import events
 from localkube.api import FAILURES, Api
+from localkube.inside import events
 from localkube.spec import ClusterSpec, node_address
 
 SERVICES = "/api/v1/services"

@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from localkube import loadbalancer, provisioner
+from localkube.inside import loadbalancer, provisioner
 from localkube.spec import ClusterSpec
 
 WATCH_SECONDS = 300

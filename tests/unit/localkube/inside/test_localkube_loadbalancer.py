@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from localkube.loadbalancer import decide
+from localkube.inside.loadbalancer import decide
 
 ADDRESS = "10.89.0.17"
 

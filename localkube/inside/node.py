@@ -10,7 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from localkube import cgroups, network, volumes
+from localkube import cgroups, network
+from localkube.inside import volumes
 from localkube.mounts import cover, mount
 from localkube.spec import ClusterSpec, Node
 from localkube.supervisord_config import PROJECT, Program, python, supervisord
@@ -30,7 +31,7 @@ and gone when the node stops, as nothing may be left on the host."""
 def program(node: Node) -> Program:
     """The node as a program of the lab's supervisord."""
     namespaces = ["--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
-    start = python("localkube.node", str(node.cluster.folder), str(node.ordinal))
+    start = python("localkube.inside.node", str(node.cluster.folder), str(node.ordinal))
     return Program(node.name, ["unshare", *namespaces, *start], kill=True)
 
 

@@ -1,0 +1,52 @@
+"""The embedded clusters as other packages see them: who strikes their nodes takes this alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from localkube import pki
+from localkube.api import FAILURES, Api, ApiError
+from localkube.cluster import clusters, has_power, start, stop
+from localkube.inside.node import config_file
+from localkube.spec import API_PORT, ClusterSpec, Node, node_range, pod_range
+from localkube.supervisord_client import Supervisor
+from localkube.supervisord_config import find
+
+__all__ = [
+    "API_PORT",
+    "FAILURES",
+    "Api",
+    "ApiError",
+    "ClusterSpec",
+    "Node",
+    "Supervisor",
+    "api",
+    "clusters",
+    "has_power",
+    "network",
+    "node_range",
+    "pod_range",
+    "start",
+    "stop",
+    "supervisor",
+]
+
+
+def api(spec: ClusterSpec) -> Api:
+    """Return the API server of a cluster, as its user asks it.
+
+    Raises OSError, KeyError or ValueError where the cluster's kubeconfig cannot be used.
+    """
+    return Api(pki.user_kubeconfig(spec))
+
+
+def supervisor(node: Node) -> Supervisor | None:
+    """Return what runs the programs of a node; None without power."""
+    pid = find(config_file(node))
+    return None if pid is None else Supervisor(pid)
+
+
+def network(node: Node) -> Path | None:
+    """Return the file of a node's network namespace, for nsenter(1); None without power."""
+    pid = find(config_file(node))
+    return None if pid is None else Path(f"/proc/{pid}/ns/net")
