@@ -12,7 +12,7 @@ from rich.table import Table
 
 from foundation.entry import entry
 from localkube import LocalKubeError, cluster, lab
-from localkube.spec import ClusterSpec
+from localkube.spec import ClusterSpec, Node
 from localkube.supervisord_config import PROJECT
 
 STATE = PROJECT / ".demo"
@@ -93,31 +93,37 @@ def named(name: str, stack: str | None) -> ClusterSpec:
 
 
 def show_status() -> int:
-    """Prints a line for every program; the exit code tells whether all is well."""
-    table = Table("stack", "cluster", "state", "API server", "node", "ready", "programs", box=None)
-    healthy = True
+    """Print a line for every node, within 80 columns; return 0 if all is well."""
+    healthy, there = True, False
     for folder in labs():
-        for spec in cluster.clusters(folder):
-            state = cluster.status(spec)
-            healthy = healthy and state.healthy
+        specs = cluster.clusters(folder)
+        states = [cluster.status(spec) for spec in specs]
+        table = Table("cluster", "node", "Ready", "API server", "programs", box=None)
+        table.title, table.title_justify = f"stack {folder.parent.name}", "left"
+        for spec, state in zip(specs, states, strict=True):
             for node in spec.members:
-                known = state.programs.get(node.name, {})
-                odd = [f"{name} {now.lower()}" for name, now in known.items() if now != "RUNNING"]
-                odd = [text for text in odd if text != "bringup exited"]
-                table.add_row(
-                    folder.parent.name,
-                    spec.name,
-                    "running" if state.running else "stopped",
-                    f"127.0.0.1:{spec.api_port} " + ("ready" if state.api_ready else "silent"),
-                    node.name,
-                    {True: "yes", False: "no", None: "unknown"}[state.nodes.get(node.name)],
-                    ", ".join(odd) or (f"{len(known)} running" if known else "none"),
-                )
-    if table.row_count:
-        Console().print(table)
-    else:
+                table.add_row(spec.name, *row(spec, state, node))
+        healthy = healthy and all(state.healthy for state in states)
+        if table.row_count:
+            there = True
+            Console().print(table)
+    if not there:
         print("no embedded clusters; `./demo up` makes them")
     return 0 if healthy else 1
+
+
+def row(spec: ClusterSpec, state: cluster.Status, node: Node) -> tuple[str, str, str, str]:
+    """Return what is known of a node: ordinal, Ready, API server, programs."""
+    known = state.programs.get(node.name, {})
+    odd = [f"{name} {now.lower()}" for name, now in known.items() if now != "RUNNING"]
+    odd = [text for text in odd if text != "bringup exited"]
+    running = f"{len(known)} running" if known else "no power"
+    return (
+        str(node.ordinal),
+        {True: "yes", False: "no", None: "unknown"}[state.nodes.get(node.name)],
+        f"127.0.0.1:{spec.api_port} " + ("answers" if state.api_ready else "silent"),
+        ", ".join(odd) or running,
+    )
 
 
 def show_logs(spec: ClusterSpec, program: str, follow: bool) -> int:

@@ -12,7 +12,7 @@ import json
 import ssl
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,9 @@ PLURALS = {
 """The kinds that `Api.apply` knows."""
 
 CLUSTER_WIDE = ("Namespace", "ClusterRole", "ClusterRoleBinding", "StorageClass")
+
+LOOK_SECONDS = 5.0
+"""How often a long wait looks for progress: a look takes a tenth of a second of a processor."""
 
 UNREADY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 """Taints that follow from a node's conditions; that of `kubectl cordon` is not among them."""
@@ -178,15 +181,32 @@ class Api:
         }
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, interval: float = 0.1) -> bool:
-    """Whether the condition came true within so many seconds; a failing call counts as not yet."""
-    until = time.monotonic() + seconds
+def wait_for(
+    condition: Callable[[], bool],
+    seconds: float,
+    interval: float = 0.1,
+    reached: Callable[[], Set[str]] | None = None,
+) -> bool:
+    """Wait until the condition is true; a failing call counts as not yet.
+
+    Returns False after so many seconds in which nothing more was `reached`: it returns the
+    milestones that hold now, each counts once, and it is asked every LOOK_SECONDS.
+    """
+    began = last = time.monotonic()
+    known: set[str] = set()
+    looks = 1
     while True:
         try:
             if condition():
                 return True
         except FAILURES:
             pass
-        if time.monotonic() > until:
+        now = time.monotonic()
+        if reached and now - began > looks * LOOK_SECONDS:
+            looks = int((now - began) / LOOK_SECONDS) + 1
+            if new := reached() - known:
+                known |= new
+                last = now
+        if now - last > seconds:
             return False
         time.sleep(interval)

@@ -19,12 +19,11 @@ from localkube.supervisord_config import Program, find, python, sections
 from toolchain import patience
 
 READY_SECONDS = 180
-"""How long the nodes of a cluster may take to become Ready. It takes some seconds, but a loaded
+"""How long a cluster that starts may show no progress. It is Ready after some seconds, but a loaded
 machine is slow, and on two cores several clusters start at once."""
 
-
 POWER_SECONDS = 30
-"""How long the first process of a node may take."""
+"""How long the first process of a node may take, with none of the others' coming meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +82,37 @@ def start(spec: ClusterSpec) -> None:
     supervisor.start(f"{spec.name}:*")
     # A new supervisord acts when it is first asked something, or after a second: so ask.
     limit = patience.scaled(POWER_SECONDS)
-    if not wait_for(lambda: all(map(has_power, spec.members)), limit, interval=0.05):
+
+    def powered() -> set[str]:
+        return {node.name for node in spec.members if has_power(node)}
+
+    wanted = {node.name for node in spec.members}
+    if not wait_for(lambda: powered() == wanted, limit, interval=0.05, reached=powered):
         log = folder / "log" / f"{spec.members[0].name}.log"
         raise LocalKubeError(f"a node of {spec.name} does not start; see {log}")
-    wanted = {node.name for node in spec.members}
     api = Api(pki.user_kubeconfig(spec), timeout=5)
     limit = patience.scaled(READY_SECONDS)
-    if not wait_for(lambda: joined(api, wanted, started), limit):
+    if not wait_for(
+        lambda: joined(api, wanted, started), limit, reached=lambda: milestones(status(spec))
+    ):
         raise LocalKubeError(
-            f"{spec.name} is not ready after {limit:.0f} s: {complaint(status(spec))}; "
+            f"{spec.name} is not ready, and nothing moved for {limit:.0f} s: "
+            f"{complaint(status(spec))}; "
             f"see `./demo local logs {spec.name}`, or give a slow machine more time: "
             f"{patience.VARIABLE}=5 ./demo up"
         )
+
+
+def milestones(state: Status) -> set[str]:
+    """Return what has come true of a cluster that starts; each is progress."""
+    found = {
+        f"{program} of {node} is {name}"
+        for node, known in state.programs.items()
+        for program, name in known.items()
+        if name in ("RUNNING", "EXITED")
+    }
+    found |= {f"{node} is Ready" for node, ready in state.nodes.items() if ready}
+    return found | {"the API server answers"} if state.api_ready else found
 
 
 def joined(api: Api, names: set[str], since: float) -> bool:

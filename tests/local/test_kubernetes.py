@@ -78,9 +78,11 @@ def test_every_node_is_ready_and_every_pod_runs(demo: Checkout) -> None:
 
 
 def test_local_status_says_that_all_is_well(demo: Checkout) -> None:
-    output = demo.demo("local", "status", COLUMNS="200").output
+    output = demo.demo("local", "status", COLUMNS="80").output
     for cluster in CLUSTERS:
-        assert re.search(rf"west +{cluster} +running +127\.0\.0\.1:\d+ ready .* yes ", output)
+        row = rf"{cluster} +1 +yes +127\.0\.0\.1:\d+ answers +\d+ running *$"
+        assert re.search(row, output, re.MULTILINE)
+    assert "stack west" in output
 
 
 def test_logs_are_shown(demo: Checkout) -> None:

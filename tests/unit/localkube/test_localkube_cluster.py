@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from localkube import api as api_module
 from localkube import cluster
-from localkube.api import Api
+from localkube.api import LOOK_SECONDS, Api, wait_for
 from localkube.cluster import joined
 from localkube.spec import ClusterSpec
 
@@ -87,3 +91,50 @@ def test_a_running_cluster_without_its_kubeconfigs_has_a_state(
     state = cluster.status(spec)
     assert (state.running, state.api_ready, state.nodes) == (True, False, {})
     assert not state.healthy
+
+
+class Clock:
+    """Time that passes by sleeping alone."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@given(st.lists(st.floats(0, 400), max_size=8), st.floats(1, 2000), st.floats(20, 300))
+def test_a_wait_ends_when_it_is_over_or_nothing_moves_any_more(
+    steps: list[float], done: float, limit: float
+) -> None:
+    clock = Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api_module, "time", clock)
+
+        def reached() -> set[str]:
+            return {str(step) for step in steps if step <= clock.now}
+
+        came = wait_for(lambda: clock.now >= done, limit, 1.0, reached)
+    moved = [0.0, *sorted(step for step in steps if step < done)]
+    longest = max(b - a for a, b in pairwise([*moved, done]))
+    slack = LOOK_SECONDS + 2  # a step is seen at the next look
+    if longest <= limit - slack:
+        assert came
+    if longest > limit + slack:
+        assert not came
+    if not came:
+        assert clock.now <= max(step for step in moved if step <= clock.now) + limit + slack
+
+
+def test_what_has_come_true_of_a_starting_cluster_is_progress() -> None:
+    name = "east-cluster"
+    nothing = cluster.Status(name, False, False, {}, {"n1": {"etcd": "STARTING"}})
+    assert cluster.milestones(nothing) == set()
+    running = {"n1": {"etcd": "RUNNING", "bringup": "EXITED", "kubelet": "BACKOFF"}}
+    some = cluster.Status(name, True, True, {"n1": False}, running)
+    assert len(cluster.milestones(some)) == 3
+    all_is_well = cluster.Status(name, True, True, {"n1": True}, running)
+    assert cluster.milestones(all_is_well) > cluster.milestones(some)
