@@ -1,4 +1,4 @@
-"""Errors for people: one clear line, no traceback, nothing registered."""
+"""How the program ends on an error for people: one line, no traceback, nothing registered."""
 
 from __future__ import annotations
 
@@ -18,13 +18,9 @@ pulumi-language-python-exec.
 """
 
 
-class DemoError(UserError):
-    """Something a person has to mend; the text says what, where and how."""
-
-
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Ends the program with one line of text when a UserError is raised."""
+    """End the program with one line of text when a UserError is raised."""
     try:
         yield
     except UserError as error:

@@ -9,8 +9,7 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from components.errors import DemoError
-from foundation.errors import last_line
+from foundation.errors import UserError, last_line
 from toolchain import tools
 
 CONNECT_SECONDS = 4
@@ -20,7 +19,7 @@ PLUGIN_SECONDS = 6
 """How much longer a plugin of the kubeconfig may take to find credentials."""
 
 
-class NoAnswer(DemoError):
+class NoAnswer(UserError):
     """A question that kubectl got no answer to; the text is kubectl's reason."""
 
 

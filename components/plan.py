@@ -16,7 +16,6 @@ from components.backends.protocol import ClusterBackend, Standing
 from components.documents import schema, sources, waiting
 from components.documents.origin import ManifestError
 from components.envoy import naive
-from components.errors import DemoError
 from components.profile import lint
 from components.profile.lint.model import Context
 from components.profile.model import HttpProfile, http_profile
@@ -80,7 +79,7 @@ def make(root: Path) -> Plan:
 
 
 def read(settings: Settings, backend: ClusterBackend) -> Plan:
-    """Reads the files that the settings name. Raises DemoError."""
+    """Reads the files that the settings name. Raises UserError."""
     # Clusters of others may have any namespace; those that the stack makes have none but these.
     unknown = isinstance(backend, Standing)
     present = None if unknown else {*KUBERNETES_NAMESPACES, GATEWAY_NAMESPACE}
@@ -89,7 +88,7 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
     documents = sources.load(settings.manifest, present, later)
     (profile, *more) = sources.load(settings.http_profile)
     if more:
-        raise DemoError(
+        raise UserError(
             f"{sources.named(settings.http_profile)} holds {1 + len(more)} documents; keep one"
         )
     try:
@@ -101,28 +100,28 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
         )
         parsed = http_profile(profile, source=sources.named(settings.http_profile))
     except (RouteError, ProfileError) as error:
-        raise DemoError(str(error)) from None
+        raise UserError(str(error)) from None
     for document in documents:
         metadata = document["metadata"]
         if GATEWAY_NAMESPACE in (metadata["name"], metadata.get("namespace")):
-            raise DemoError(
+            raise UserError(
                 f"{sources.named(settings.manifest)}: {document['kind']} {metadata['name']} is in "
                 f"{GATEWAY_NAMESPACE}, which is the gateways' own namespace; move it to another"
             )
         waiting.seconds(document, sources.named(settings.manifest))
     if twin := taken(documents):
-        raise DemoError(
+        raise UserError(
             f"{sources.named(settings.manifest)}: {twin} has the name of the headless Service "
             "that the gateways use; give it another name"
         )
     if not any(route.tls_secret for route in found):
-        raise DemoError(
+        raise UserError(
             f"{sources.named(settings.manifest)}: no Service is exposed by HTTPS; set "
             "gateway.tetrate.io/protocol and gateway.tetrate.io/tls-secret on one"
         )
     for route in found if settings.naive_route else ():
         if naive.is_shadowed(route):
-            raise DemoError(
+            raise UserError(
                 f"{sources.named(settings.manifest)}: Service {route.service} is exposed at "
                 f"{route.path}, where the naive route is; give it another "
                 "gateway.tetrate.io/path, or ./demo pulumi config set naiveRoute false"

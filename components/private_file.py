@@ -42,16 +42,16 @@ class _PrivateFileProvider(BaseProvider):
 def write(path: Path, content: str) -> None:
     """Writes the file at once or not at all, mode 0600, in a folder of mode 0700.
 
-    Raises DemoError.
+    Raises UserError.
     """
-    from components.errors import DemoError
     from foundation import files
+    from foundation.errors import UserError
 
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.replace(path, content)
     except OSError as error:
-        raise DemoError(
+        raise UserError(
             f"{path} cannot be written: {error.strerror}; free the path and run ./demo up again"
         ) from None
 

@@ -58,15 +58,15 @@ def complaint(items: Iterable[Mapping[str, Any]], wanted: Iterable[Workload]) ->
 def refusal(
     fault: Fault,
     cluster: str,
-    site_clusters: Iterable[str],
+    clusters: Iterable[str],
     problems: Problems,
     in_force: Iterable[Entry],
     edge: str = EDGE,
 ) -> str:
     """Why a fault must not be made now, in one line; empty if it may."""
-    clusters = list(site_clusters)
-    if cluster not in clusters:
-        return f"There is no cluster {cluster!r}; there are: {', '.join(clusters)}"
+    there = list(clusters)
+    if cluster not in there:
+        return f"There is no cluster {cluster!r}; there are: {', '.join(there)}"
     if fault.edge and cluster != edge:
         return f"{fault.name} strikes {edge}, not {cluster}"
     if not fault.edge and cluster == edge:

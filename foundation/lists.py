@@ -15,11 +15,17 @@ def as_list(documents: Iterable[Mapping[str, Any]]) -> str:
 
 
 def items(said: str) -> list[dict[str, Any]]:
-    """Return the objects that kubectl has printed as JSON: none, one, or a list."""
-    if not said.strip():
-        return []
-    parsed = json.loads(said)
-    return list(parsed["items"]) if parsed["kind"] == "List" else [parsed]
+    """Return the objects that kubectl has printed as JSON: a List, or one after the other.
+
+    Raises ValueError where it is no JSON.
+    """
+    decoder, rest = json.JSONDecoder(), said.strip()
+    found: list[dict[str, Any]] = []
+    while rest:
+        document, end = decoder.raw_decode(rest)
+        found += document["items"] if document["kind"] == "List" else [document]
+        rest = rest[end:].lstrip()
+    return found
 
 
 def reference(document: Mapping[str, Any]) -> dict[str, Any]:

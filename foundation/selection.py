@@ -6,18 +6,27 @@ import hashlib
 import json
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from foundation import project, stack_file
+from foundation.errors import UserError
 
 DEFAULT_STACK = "west"
 
 
-def stacks() -> list[str]:
-    """Names of the stacks that have a settings file `Pulumi.<stack>.yaml`."""
-    files = project.ROOT.glob("Pulumi.*.yaml")
+def stacks(root: Path | None = None) -> list[str]:
+    """Return the names of the stacks that have a settings file in `root`, or in the checkout."""
+    files = (root or project.ROOT).glob("Pulumi.*.yaml")
     return sorted(f.name.removeprefix("Pulumi.").removesuffix(".yaml") for f in files)
+
+
+def unknown(stack: str, known: Sequence[str]) -> UserError:
+    """Return the error that says which stacks there are."""
+    return UserError(
+        f"There is no stack {stack!r}: Pulumi.{stack}.yaml does not exist."
+        f" Stacks: {', '.join(known) or 'none'}"
+    )
 
 
 def setting(stack: str, key: str) -> str | None:

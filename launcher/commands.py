@@ -46,10 +46,7 @@ def stack_named(command: str, arguments: list[str], known: list[str]) -> str:
         )
     stack = arguments[0] if arguments else selection.DEFAULT_STACK
     if stack not in known:
-        raise UserError(
-            f"There is no stack {stack!r}: Pulumi.{stack}.yaml does not exist."
-            f" Stacks: {', '.join(known) or 'none'}"
-        )
+        raise selection.unknown(stack, known)
     return stack
 
 

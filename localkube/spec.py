@@ -63,11 +63,6 @@ def dns_address(index: int) -> str:
     return str(IPv4Network(service_range(index))[10])
 
 
-def api_service_address(index: int) -> str:
-    """ClusterIP of the Service ``kubernetes``: the first address of the Service range."""
-    return str(IPv4Network(service_range(index))[1])
-
-
 @dataclass(frozen=True)
 class Node:
     """One node: a machine of its own as far as anything inside can see."""

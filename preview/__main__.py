@@ -14,7 +14,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from foundation import project, scratch
+from foundation import project, scratch, selection
 from foundation.entry import entry
 from foundation.errors import UserError
 from preview import markdown, matrix, model, terminal, trees
@@ -49,10 +49,7 @@ def _preview(chosen: argparse.Namespace) -> model.Result:
         base = trees.base(project.ROOT, folders["base"], chosen.base)
         stacks = chosen.stack or head.stacks
         if unknown := [name for name in stacks if name not in head.stacks]:
-            raise UserError(
-                f"There is no stack {unknown[0]!r}: Pulumi.{unknown[0]}.yaml does not exist."
-                f" Stacks: {', '.join(head.stacks) or 'none'}"
-            )
+            raise selection.unknown(unknown[0], head.stacks)
         modes = chosen.mode or matrix.MODES
         differ = trees.differing(base, head)
         with _progress(len(stacks) * len(modes) * (2 if differ else 1)) as done:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from foundation import project, stack_file
+from foundation import project, selection, stack_file
 from foundation.errors import UserError
 
 _NO_PART = {".github", ".ci", "docs", "drills", "policies", "preview", "tests", "Taskfile.yml"}
@@ -34,8 +34,7 @@ class Tree:
     @property
     def stacks(self) -> list[str]:
         """Names of the stacks that have a settings file."""
-        files = self.folder.glob("Pulumi.*.yaml")
-        return sorted(f.name.removeprefix("Pulumi.").removesuffix(".yaml") for f in files)
+        return selection.stacks(self.folder)
 
 
 def head(project: Path, folder: Path) -> Tree:

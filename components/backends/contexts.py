@@ -13,10 +13,9 @@ from typing import Any
 import yaml
 
 from components import kubectl
-from components.errors import DemoError
 from foundation import project
 from foundation.contract import USER_KUBECONFIG
-from foundation.errors import did_you_mean
+from foundation.errors import UserError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -26,21 +25,21 @@ class Kubeconfig:
     files: tuple[Path, ...]
 
     def contexts(self) -> list[str]:
-        """Gives the names of the contexts. Raises DemoError."""
+        """Gives the names of the contexts. Raises UserError."""
         there = [file for file in self.files if file.exists()]
         shown = ", ".join(map(str, self.files))
         if not there:
-            raise DemoError(
+            raise UserError(
                 f"there is no kubeconfig {shown}; name yours: "
                 "./demo pulumi config set kubeconfig PATH"
             )
         for file in there:
             if not os.access(file, os.R_OK) or not file.is_file():
-                raise DemoError(f"kubeconfig {file} is not a file that you may read; mend that")
+                raise UserError(f"kubeconfig {file} is not a file that you may read; mend that")
         try:
             known = json.loads(self.run("config", "view", "--output=json"))
         except (kubectl.NoAnswer, ValueError) as error:
-            raise DemoError(f"kubeconfig {shown} cannot be used: {error}") from None
+            raise UserError(f"kubeconfig {shown} cannot be used: {error}") from None
         return [entry["name"] for entry in known.get("contexts") or []]
 
     def standalone(self, context: str) -> str:
@@ -83,10 +82,10 @@ def files(
     return tuple(root / (user_home / part[2:] if part.startswith("~/") else part) for part in found)
 
 
-def missing(context: str, known: Sequence[str], cluster: str, key: str) -> DemoError:
+def missing(context: str, known: Sequence[str], cluster: str, key: str) -> UserError:
     """Gives the error for a context that the kubeconfig does not have."""
     there = ", ".join(known) or "none"
-    return DemoError(
+    return UserError(
         f"{cluster}: the kubeconfig has no context '{context}'{did_you_mean(context, known)}; "
         f"there are: {there}; name one of them in {key}"
     )

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pulumi
 
@@ -18,11 +19,12 @@ from components.backends.protocol import MadeCluster
 from components.backends.review import Seen, refusal
 from components.documents import sources
 from components.documents.origin import ManifestError
-from components.errors import DemoError
 from components.settings.existing import ExistingSettings
 from components.settings.exposure import Exposure
 from components.settings.model import Settings
+from foundation import lists
 from foundation.contract import EDGE_CLUSTER
+from foundation.errors import UserError
 
 
 class ExistingBackend:
@@ -55,7 +57,7 @@ class ExistingBackend:
         return mark.of(self._settings.stack, project, organization, os.environ)
 
     def check(self) -> None:
-        """Looks at all clusters at once. Raises DemoError when one of them cannot be used."""
+        """Looks at all clusters at once. Raises UserError when one of them cannot be used."""
         contexts, known = self._own.contexts, self._kubeconfig.contexts()
         for cluster, context in contexts.items():
             if context not in known:
@@ -65,15 +67,15 @@ class ExistingBackend:
             seen = list(pool.map(lambda name: self._look(name, objects[name]), contexts))
         self._seen = {each.cluster: each for each in seen if each.uid}
         if text := refusal(seen, self.mark, self._own.may_share):
-            raise DemoError(text)
+            raise UserError(text)
 
     def raw(self, cluster: str, path: str) -> str:
-        """Gives what a cluster that `check` has seen answers. Raises DemoError."""
+        """Gives what a cluster that `check` has seen answers. Raises UserError."""
         try:
             return kubectl.ask(self._seen[cluster].kubeconfig, "get", "--raw", path)
         except kubectl.NoAnswer as error:
             context = self._own.contexts[cluster]
-            raise DemoError(f"{cluster} (context {context}): GET {path}: {error}") from None
+            raise UserError(f"{cluster} (context {context}): GET {path}: {error}") from None
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
         """Hands the context over; in a preview without its cluster nothing is known of it."""
@@ -111,7 +113,7 @@ class ExistingBackend:
         return Seen.of(cluster, context, kubeconfig, version, lacking, there, items)
 
 
-def _there(kubeconfig: str, items: Iterable[Item]) -> list[Mapping[str, object]]:
+def _there(kubeconfig: str, items: Iterable[Item]) -> list[dict[str, Any]]:
     """Gives the objects of the list that the cluster has, and its own namespace kube-system."""
     wanted = [Item("v1", "Namespace", "", "kube-system"), *items]
     documents = [
@@ -122,9 +124,8 @@ def _there(kubeconfig: str, items: Iterable[Item]) -> list[Mapping[str, object]]
         }
         for item in wanted
     ]
-    given = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
     command = ("get", "--filename=-", "--ignore-not-found", "--output=json")
-    return list(rights.documents(kubectl.ask(kubeconfig, *command, given=given)))
+    return lists.items(kubectl.ask(kubeconfig, *command, given=lists.as_list(documents)))
 
 
 def _said_before(error: ManifestError) -> None:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from components.backends.protocol import MadeCluster
-from components.errors import DemoError
 from components.settings.exposure import Exposure
 from components.settings.gke import GkeSettings
 from components.settings.model import Settings
+from foundation.errors import UserError
 from toolchain import gcp as package
 
 if TYPE_CHECKING:
@@ -48,14 +48,14 @@ class GkeBackend:
     exposure = Exposure(gateway_annotations=INTERNAL)
 
     def __init__(self, settings: Settings, own: GkeSettings) -> None:
-        """Raises DemoError when pulumi-gcp is missing: without it even a preview is impossible."""
+        """Raises UserError when pulumi-gcp is missing: without it even a preview is impossible."""
         if not package.is_ready():
-            raise DemoError(
+            raise UserError(
                 f"backend gke needs pulumi-gcp {package.version()} in {package.FOLDER.name}: run "
                 f"the same by ./demo, which installs it, or: {package.COMMAND}"
             )
         if package.plugin_is_missing(os.environ):
-            raise DemoError(
+            raise UserError(
                 f"Pulumi's provider for Google Cloud is missing, and is not fetched here by "
                 f"itself: ./demo pulumi plugin install resource gcp {package.version()}"
             )
@@ -75,14 +75,14 @@ class GkeBackend:
         return self._own.edge_port
 
     def check(self) -> None:
-        """Raises DemoError when this machine cannot act in Google Cloud."""
+        """Raises UserError when this machine cannot act in Google Cloud."""
         if not has_credentials(os.environ):
-            raise DemoError(
+            raise UserError(
                 "no Google credentials: gcloud auth application-default login, or name a service "
                 f"account's key file in {_FILE}"
             )
         if shutil.which(AUTH_PLUGIN) is None:
-            raise DemoError(
+            raise UserError(
                 f"{AUTH_PLUGIN} is not on PATH; nobody gets into a GKE cluster without it: gcloud "
                 f"components install {AUTH_PLUGIN}"
             )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from components import kubectl
 from components.backends.inventory import Item
+from foundation import lists
 from foundation.contract import GATEWAY_NAMESPACE
 
 _WRITE = ("get", "list", "watch", "create", "patch", "delete")
@@ -58,9 +58,9 @@ def denied(kubeconfig: str, items: Iterable[Item]) -> list[Right]:
 
 def _denied(kubeconfig: str, asked: Sequence[Right]) -> list[Right]:
     """Asks for all in one go: each is a review by itself, and kubectl takes its time to start."""
-    given = json.dumps({"apiVersion": "v1", "kind": "List", "items": [*map(review, asked)]})
+    given = lists.as_list(map(review, asked))
     command = ("create", "--filename=-", "--output=json", "--validate=false")
-    answers = documents(kubectl.ask(kubeconfig, *command, given=given))
+    answers = lists.items(kubectl.ask(kubeconfig, *command, given=given))
     allowed = [bool(answer.get("status", {}).get("allowed")) for answer in answers]
     if len(allowed) != len(asked):
         raise kubectl.NoAnswer(f"{len(allowed)} answers to {len(asked)} questions about rights")
@@ -81,23 +81,10 @@ def review(right: Right) -> dict[str, Any]:
     }
 
 
-def documents(text: str) -> list[Mapping[str, Any]]:
-    """Gives the objects that kubectl printed as JSON, one after the other or as a List."""
-    decoder, position = json.JSONDecoder(), 0
-    found: list[Mapping[str, Any]] = []
-    while (position := _next(text, position)) < len(text):
-        document, position = decoder.raw_decode(text, position)
-        found += document["items"] if document["kind"] == "List" else [document]
-    return found
+_SHOWN = 3
 
 
-def _next(text: str, position: int) -> int:
-    while position < len(text) and text[position].isspace():
-        position += 1
-    return position
-
-
-def shown(rights: Sequence[Right], most: int = 3) -> str:
+def shown(rights: Sequence[Right]) -> str:
     """Gives rights in words: verbs by resource and namespace, the first few of them."""
     verbs: dict[tuple[str, str], list[str]] = {}
     for verb, group, resource, namespace in rights:
@@ -107,5 +94,5 @@ def shown(rights: Sequence[Right], most: int = 3) -> str:
         f"{'/'.join(known)} {name}{f' in {namespace}' if namespace else ''}"
         for (name, namespace), known in verbs.items()
     ]
-    more = f" and {len(parts) - most} more" if len(parts) > most else ""
-    return ", ".join(parts[:most]) + more
+    more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
+    return ", ".join(parts[:_SHOWN]) + more

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.errors import DemoError
+from foundation.errors import UserError
 
 
-class ManifestError(DemoError):
+class ManifestError(UserError):
     """A manifest that cannot be used; the text names file, document and field, for people."""
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from components.errors import DemoError
+from foundation.errors import UserError
 
 
-class ReadingError(DemoError):
+class ReadingError(UserError):
     """Text that kubectl does not read either; `line` is counted from 1, 0 where it is unknown."""
 
     def __init__(self, what: str, line: int = 0) -> None:

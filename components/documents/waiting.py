@@ -10,7 +10,7 @@ from typing import Any
 
 import pulumi
 
-from components.errors import DemoError
+from foundation.errors import UserError
 from toolchain import patience
 
 SKIP_AWAIT = "pulumi.com/skipAwait"
@@ -53,7 +53,7 @@ def await_annotations(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def timeouts(document: Mapping[str, Any]) -> pulumi.CustomTimeouts:
-    """Return for how long the provider waits. Raises DemoError, as `seconds` does.
+    """Return for how long the provider waits. Raises UserError, as `seconds` does.
 
     The provider looks at its annotation only where the resource has no time-outs of its own.
     """
@@ -64,7 +64,7 @@ def timeouts(document: Mapping[str, Any]) -> pulumi.CustomTimeouts:
 def seconds(document: Mapping[str, Any], source: str = "") -> int:
     """Return the seconds that the document's annotation says, or the default.
 
-    Raises DemoError unless that is a whole number above 0; the provider would ignore it.
+    Raises UserError unless that is a whole number above 0; the provider would ignore it.
     """
     text = (document["metadata"].get("annotations") or {}).get(TIMEOUT)
     if text is None:
@@ -72,7 +72,7 @@ def seconds(document: Mapping[str, Any], source: str = "") -> int:
     if not str(text).isdecimal() or not int(text):
         where = f"{source}: " if source else ""
         name = f"{document['kind']} {document['metadata']['name']}"
-        raise DemoError(
+        raise UserError(
             f"{where}{name}: annotation '{TIMEOUT}' is '{text}'; "
             'use a whole number of seconds above 0, such as "600"'
         )

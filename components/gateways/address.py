@@ -53,9 +53,9 @@ def wait(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> str:
-    """Gives the address as soon as there is one. Raises DemoError after SECONDS."""
-    from components.errors import DemoError
+    """Gives the address as soon as there is one. Raises UserError after SECONDS."""
     from components.kubectl import NoAnswer
+    from foundation.errors import UserError
 
     end, cluster = clock() + SECONDS, props["cluster"]
     while True:
@@ -66,7 +66,7 @@ def wait(
         except NoAnswer as error:
             said = str(error)
         if clock() >= end:
-            raise DemoError(
+            raise UserError(
                 f"{cluster}: Service {props['service']} in {props['namespace']} got no load "
                 f"balancer's address within {SECONDS:.0f} s ({said}); look at its events: kubectl "
                 f"-n {props['namespace']} describe service {props['service']}; a cluster without "

@@ -81,9 +81,9 @@ def wait(
     old configuration, which drains; the answers tell when that is over. They also tell when the
     edge has found all of `clusters`: each of these has to answer and no other, until `SETTLING`
     seconds are over. `ask` takes url, host and authority and gives status, configuration and
-    cluster of one answer. Raises DemoError after the deadline.
+    cluster of one answer. Raises UserError after the deadline.
     """
-    from components.errors import DemoError
+    from foundation.errors import UserError
 
     deadline = patience.scaled(float(props.get("deadline", DEADLINE)))
     wanted = set(props["clusters"])
@@ -110,7 +110,7 @@ def wait(
             told = clock()
             tell(f"{props['url']}: waiting for an answer for {told - begun:.0f} s, last: {said}")
         if clock() >= begun + deadline:
-            raise DemoError(
+            raise UserError(
                 f"{props['url']} did not answer below 500 within {deadline:.0f} s, last: {said}; "
                 "look: ./demo kubectl --context corp-edge -n tetrate-system logs deployment/gateway"
             )

@@ -68,13 +68,13 @@ def wait(
     """Have all pods load the version; return when it is in force in each of them.
 
     `load` asks the pods to load it for the n-th time and gives their names, `look` gives what a
-    pod's command (`components.envoy.version`) prints, `logs` a pod's last lines. Raises DemoError
+    pod's command (`components.envoy.version`) prints, `logs` a pod's last lines. Raises UserError
     when a pod refuses the version, with Envoy's reason, and after SECONDS.
     """
     from collections import Counter
     from concurrent.futures import ThreadPoolExecutor
 
-    from components.errors import DemoError
+    from foundation.errors import UserError
 
     end, tries, version = clock() + SECONDS, 0, props["version"]
     unwilling: Counter[str] = Counter()
@@ -92,13 +92,13 @@ def wait(
             if unwilling[pod] < REFUSED_AFTER:
                 continue
             if reason := refusal((logs or _logs)(props, pod)):
-                raise DemoError(
+                raise UserError(
                     f"{props['cluster']}: Envoy refuses the new configuration and goes on with the "
                     f"one before: {reason}; mend the setting that it names, then ./demo up"
                 )
         if clock() >= end:
             which = next((f"{pod}: {why}" for pod, why in late.items()), "no edge pod runs")
-            raise DemoError(
+            raise UserError(
                 f"{props['cluster']}: the new configuration is not in force in every edge pod "
                 f"within {SECONDS:.0f} s, {which}; look: ./demo kubectl --context "
                 f"{props['cluster']} -n {props['namespace']} describe pods"

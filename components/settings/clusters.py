@@ -12,9 +12,10 @@ from components.settings import existing
 from components.settings.values import SettingsError, Values
 from foundation.contract import EDGE_CLUSTER
 from foundation.errors import did_you_mean
+from localkube import spec
 
-MAX_APPLICATION_CLUSTERS = 13
-"""The address plan of backend local has room for fourteen clusters, one of them the edge's."""
+MAX_APPLICATION_CLUSTERS = spec.MAX_CLUSTERS - 1
+"""As many as the address plan of backend local has room for, beside the edge's."""
 
 _CLUSTER_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _REGION = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")

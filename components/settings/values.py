@@ -10,13 +10,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from components.errors import DemoError
-from foundation.errors import did_you_mean
+from foundation.errors import UserError, did_you_mean
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
-class SettingsError(DemoError):
+class SettingsError(UserError):
     """A setting that cannot be used; the text names key, stack file and remedy, for people."""
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.errors import DemoError
 from components.routing.annotations import PREFIX
 from components.routing.exposed_services import with_weight
 from components.routing.routes import is_exposed
+from foundation.errors import UserError
 from foundation.identity import identity_of
 
 Document = Mapping[str, Any]
@@ -62,11 +62,11 @@ def check_tenant(
 ) -> Document:
     """Gives the one Tenant of a file back when it uses the profile.
 
-    Raises DemoError with one line that names the file and what to write into it.
+    Raises UserError with one line that names the file and what to write into it.
     """
     kinds = [(tenant["apiVersion"], tenant["kind"]) for tenant in tenants]
     if kinds != [TENANT]:
-        raise DemoError(
+        raise UserError(
             f"{tenant_file} holds {len(kinds)} documents, {', '.join(k for _, k in kinds)}; it "
             f"needs one with 'apiVersion: {TENANT[0]}' and 'kind: {TENANT[1]}'"
         )
@@ -75,14 +75,14 @@ def check_tenant(
     for file, document in ((profile_file, profile), (tenant_file, tenant)):
         found = (document["metadata"].get("annotations") or {}).get(_ORGANIZATION)
         if not found:
-            raise DemoError(
+            raise UserError(
                 f"{file}: {document['kind']} {document['metadata']['name']} has no annotation "
                 f"{_ORGANIZATION}; name the organization that it belongs to"
             )
         organizations.append(found)
     wanted = f"organizations/{organizations[0]}/profiles/{profile['metadata']['name']}"
     if wanted not in ((tenant.get("spec") or {}).get("profiles") or []):
-        raise DemoError(
+        raise UserError(
             f"{tenant_file}: spec.profiles lacks {wanted}, so nobody would use the profile of "
             f"{profile_file}; add it"
         )

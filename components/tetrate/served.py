@@ -9,8 +9,8 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from components.errors import DemoError
 from components.tetrate.documents import Document
+from foundation.errors import UserError
 
 Raw = Callable[[str, str], str]
 """Gives what a cluster's API server answers to GET of a path. Raises UserError."""
@@ -49,21 +49,21 @@ def missing_kinds(cluster: str, documents: Iterable[Document], served: Collectio
 def check(raw: Raw, cluster: str, documents: Sequence[Document], namespace: str) -> None:
     """Looks whether a cluster can take the platform's objects.
 
-    Raises DemoError when their kinds or the platform's `namespace` are missing, and when one of
+    Raises UserError when their kinds or the platform's `namespace` are missing, and when one of
     them is there as somebody else's, with other settings.
     """
     served = served_kinds(raw, cluster, {document["apiVersion"] for document in documents})
     if missing := missing_kinds(cluster, documents, served):
-        raise DemoError(missing)
+        raise UserError(missing)
     if not _items(raw, cluster, "/api/v1/namespaces", namespace):
-        raise DemoError(f"{cluster} has no namespace {namespace}, the platform's own; {_REMEDY}")
+        raise UserError(f"{cluster} has no namespace {namespace}, the platform's own; {_REMEDY}")
     for document in documents:
         plural, metadata = served[_kind(document)], document["metadata"]
         within = f"namespaces/{metadata.get('namespace', 'default')}/{plural}"
         path = f"/apis/{document['apiVersion']}/{within}"
         for live in _items(raw, cluster, path, metadata["name"]):
             if keys := contested(document, live):
-                raise DemoError(
+                raise UserError(
                     f"{cluster} has a {document['kind']} {metadata['name']} already, with other "
                     f"{', '.join(keys)}; write what is to stay into its manifest, apply that "
                     "yourself (kubectl apply --filename), then ./demo up"

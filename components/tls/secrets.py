@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from components.errors import DemoError
+from foundation.errors import UserError
 
 CERTIFICATE, KEY, AUTHORITY = "tls.crt", "tls.key", "ca.crt"
 KEYS = (CERTIFICATE, KEY, AUTHORITY)
@@ -32,21 +32,21 @@ def checked(document: Mapping[str, Any], source: str) -> Mapping[str, Any]:
     """Return the Secret as it is to be applied; `source` names its file in error texts.
 
     One that is filled has its values in `data`, in base64 without line ends; one that is not is
-    given back as it is. Raises DemoError unless it is a Secret of type kubernetes.io/tls that is
+    given back as it is. Raises UserError unless it is a Secret of type kubernetes.io/tls that is
     empty, or has a certificate in PEM and the private key of the same pair.
     """
     name = f"{source}: {document['kind']} {document['metadata']['name']}"
     if (document["kind"], document.get("type")) != ("Secret", TLS_KIND):
-        raise DemoError(f"{name} is no Secret of type {TLS_KIND}; correct it or remove it")
+        raise UserError(f"{name} is no Secret of type {TLS_KIND}; correct it or remove it")
     data = _values(document, name)
     if not any(data.get(key) for key in KEYS):
         return document
     for key in (CERTIFICATE, KEY):
         if not data.get(key):
-            raise DemoError(f"{name} has no {key}; fill in {CERTIFICATE} and {KEY}, or empty both")
+            raise UserError(f"{name} has no {key}; fill in {CERTIFICATE} and {KEY}, or empty both")
     for key in KEYS:
         if data.get(key) and not _blocks(data[key], b"PRIVATE KEY" if key == KEY else b""):
-            raise DemoError(f"{name} has a {key} that is not base64 of PEM; encode the file anew")
+            raise UserError(f"{name} has a {key} that is not base64 of PEM; encode the file anew")
     _check_pair(data[CERTIFICATE], data[KEY], name)
     result = {key: value for key, value in document.items() if key != "stringData"}
     encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
@@ -73,12 +73,12 @@ def _values(document: Mapping[str, Any], name: str) -> dict[str, bytes]:
             # An API server ignores line ends in base64; base64(1) makes them, with a space in YAML.
             values[key] = base64.b64decode(re.sub(r"\s", "", text or ""), validate=True)
         except (binascii.Error, TypeError, ValueError):
-            raise DemoError(
+            raise UserError(
                 f"{name} has a {key} that is not base64 of PEM; encode the file anew"
             ) from None
     for key, text in (document.get("stringData") or {}).items():
         if not isinstance(text, str | None):
-            raise DemoError(f"{name} has a {key} in stringData that is no text; put it in quotes")
+            raise UserError(f"{name} has a {key} in stringData that is no text; put it in quotes")
         values[key] = (text or "").encode()
     return values
 
@@ -89,7 +89,7 @@ def _blocks(pem: bytes, kind: bytes) -> list[bytes]:
 
 
 def _check_pair(certificate: bytes, key: bytes, name: str) -> None:
-    """Check that the key is that of the first certificate. Raises DemoError."""
+    """Check that the key is that of the first certificate. Raises UserError."""
     # 60 ms, which a Secret that is left to the demo does not cost
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -104,17 +104,17 @@ def _check_pair(certificate: bytes, key: bytes, name: str) -> None:
         first = x509.load_pem_x509_certificate(_blocks(certificate, b"CERTIFICATE")[0])
         public = first.public_key().public_bytes(*form)
     except (IndexError, ValueError, UnsupportedAlgorithm):
-        raise DemoError(f"{name} has a {CERTIFICATE} that is no certificate in PEM") from None
+        raise UserError(f"{name} has a {CERTIFICATE} that is no certificate in PEM") from None
     try:
         private = load_pem_private_key(_blocks(key, b"PRIVATE KEY")[0], None)
     except TypeError:
-        raise DemoError(
+        raise UserError(
             f"{name} has a {KEY} with a password; take it away: openssl pkey -in FILE -out FILE"
         ) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise DemoError(f"{name} has a {KEY} that is no private key in PEM") from None
+        raise UserError(f"{name} has a {KEY} that is no private key in PEM") from None
     if private.public_key().public_bytes(*form) != public:
-        raise DemoError(
+        raise UserError(
             f"{name} has a {KEY} that is not the key of its {CERTIFICATE}; give both of one pair, "
             "the server's own certificate first"
         )

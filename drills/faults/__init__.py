@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from drills.faults import cluster, gateway, infrastructure, operation, workload
 from drills.faults.model import Fault, Kind, Layer, Means, Moves, Strike
-from foundation.errors import UserError
+from foundation.errors import UserError, did_you_mean
 
 FAULTS: tuple[Fault, ...] = (
     *workload.FAULTS,
@@ -29,6 +28,5 @@ def named(name: str, faults: Sequence[Fault] = FAULTS) -> Fault:
     for fault in faults:
         if fault.name == name:
             return fault
-    near = difflib.get_close_matches(name, [fault.name for fault in FAULTS], 1)
-    hint = f"Did you mean {near[0]}?" if near else "All of them: ./demo task drill:list"
-    raise UserError(f"There is no fault {name!r}. {hint}")
+    near = did_you_mean(name, [fault.name for fault in FAULTS])
+    raise UserError(f"There is no fault {name!r}{near}; all of them: ./demo task drill:list")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from components.backends import choice, gke
-from components.errors import DemoError
 from components.settings.model import read
+from foundation.errors import UserError
 from tests.components.conftest import PROJECT, ROOT, Demo, secret_value, value
 from tests.support.google import pulumi_gcp  # noqa: F401 - a fixture
 from toolchain import gcp as package
@@ -289,11 +289,11 @@ def test_without_pulumi_gcp_one_line_says_how_to_get_it(monkeypatch: pytest.Monk
     given = {f"{PROJECT}:backend": "gke", f"{PROJECT}:gkeProject": "my-demo-1"}
     settings = read(given, "west", ROOT)
     monkeypatch.setattr(package, "is_ready", lambda: False)
-    with pytest.raises(DemoError, match=r"needs pulumi-gcp .*: python -m pip install --no-deps"):
+    with pytest.raises(UserError, match=r"needs pulumi-gcp .*: python -m pip install --no-deps"):
         choice.of(settings)
     monkeypatch.setattr(package, "is_ready", lambda: True)
     monkeypatch.setattr(package, "plugin_is_missing", lambda env: True)
-    with pytest.raises(DemoError, match=r"is missing.*: ./demo pulumi plugin install resource gcp"):
+    with pytest.raises(UserError, match=r"is missing.*: ./demo pulumi plugin install resource gcp"):
         choice.of(settings)
 
 
@@ -307,10 +307,10 @@ def test_what_the_machine_lacks_is_told_in_one_line(
     monkeypatch.setenv("PATH", str(tmp_path))
     key = tmp_path / "key.json"
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
-    with pytest.raises(DemoError, match="no Google credentials: gcloud auth application-default"):
+    with pytest.raises(UserError, match="no Google credentials: gcloud auth application-default"):
         backend.check()
     key.write_text("{}")
-    with pytest.raises(DemoError, match=r"gke-gcloud-auth-plugin is not on PATH; .* install gke"):
+    with pytest.raises(UserError, match=r"gke-gcloud-auth-plugin is not on PATH; .* install gke"):
         backend.check()
     plugin = tmp_path / "gke-gcloud-auth-plugin"
     plugin.write_text("#!/bin/sh\n")

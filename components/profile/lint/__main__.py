@@ -59,7 +59,7 @@ def _count(text: str) -> int:
 def _read(file: Path) -> HttpProfile:
     """Reads the one profile of a file. Raises UserError.
 
-    Not by `components.clusters.manifest`, which is about registering objects and loads Pulumi.
+    Not by `components.documents.sources`: what is no object at all is told in a profile's words.
     """
     try:
         documents = [d for d in yaml.safe_load_all(file.read_text()) if d is not None]

@@ -13,11 +13,12 @@ import yaml
 from components import plan
 from components.backends import choice
 from components.backends.local import LocalBackend
-from components.errors import DemoError, one_line
+from components.errors import one_line
 from components.profile.lint import traps
 from components.profile.lint.model import Context
 from components.routing.targets import ApplicationCluster, LbMode
 from components.settings.model import Platform, Settings, read
+from foundation.errors import UserError
 from foundation.project import ROOT
 
 EARLIER = ROOT / "tests" / "support" / "profiles" / "earlier-demo.yaml"
@@ -56,7 +57,7 @@ def test_an_object_in_a_namespace_that_nobody_makes_is_refused(tmp_path: Path) -
     (manifest,) = settings.manifest
     manifest.write_text(yaml.safe_dump(service("shop", OWN)))
     lines = r"\{apiVersion: v1, kind: Namespace, metadata: \{name: shops\}\}$"
-    with pytest.raises(DemoError, match=rf"document 1 \(Service shop\) .*'shops', .*{lines}"):
+    with pytest.raises(UserError, match=rf"document 1 \(Service shop\) .*'shops', .*{lines}"):
         made(settings)
     elsewhere: Any = Elsewhere()
     assert plan.read(settings, elsewhere).routes[0].namespace == "shops"
@@ -88,7 +89,7 @@ def test_routes_with_tls_come_first(tmp_path: Path) -> None:
 def test_nothing_may_be_exposed_where_the_naive_route_is(tmp_path: Path, path: str) -> None:
     settings = chosen(tmp_path, service("shop", {**OWN, "path": path}))
     assert [route.path for route in made(settings).routes] == [path]
-    with pytest.raises(DemoError, match=f"Service shop is exposed at {path}, where .* false$"):
+    with pytest.raises(UserError, match=f"Service shop is exposed at {path}, where .* false$"):
         made(dataclasses.replace(settings, naive_route=True))
 
 
@@ -125,7 +126,7 @@ def test_a_path_that_only_begins_alike_is_no_naive_route(tmp_path: Path) -> None
 def test_a_manifest_that_cannot_be_exposed_is_refused(
     tmp_path: Path, documents: list[dict[str, Any]], message: str
 ) -> None:
-    with pytest.raises(DemoError, match=message) as refusal:
+    with pytest.raises(UserError, match=message) as refusal:
         made(chosen(tmp_path, *documents))
     assert "\n" not in str(refusal.value)
 
@@ -134,14 +135,14 @@ def test_two_profiles_in_one_file_are_refused(tmp_path: Path) -> None:
     profiles = tmp_path / "profiles.yaml"
     text = (ROOT / "manifests" / "http-profile.yaml").read_text()
     profiles.write_text(f"{text}---\n{text.replace('name: http-profile', 'name: other')}")
-    with pytest.raises(DemoError, match=r"profiles\.yaml holds 2 documents; keep one$"):
+    with pytest.raises(UserError, match=r"profiles\.yaml holds 2 documents; keep one$"):
         made(chosen(tmp_path, service("shop", OWN), http_profile=profiles))
 
 
 def test_a_broken_profile_is_refused_by_the_name_of_its_file(tmp_path: Path) -> None:
     profile = tmp_path / "broken.yaml"
     profile.write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")
-    with pytest.raises(DemoError, match=r"broken\.yaml"):
+    with pytest.raises(UserError, match=r"broken\.yaml"):
         made(chosen(tmp_path, service("shop", OWN), http_profile=profile))
 
 
@@ -149,7 +150,7 @@ class Incapable:
     """A backend that this machine cannot run."""
 
     def check(self) -> None:
-        raise DemoError("no room")
+        raise UserError("no room")
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ def test_an_update_stops_where_the_machine_cannot_run_the_clusters(
     incapable: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
-    with pytest.raises(DemoError, match=r"^no room$"):
+    with pytest.raises(UserError, match=r"^no room$"):
         plan.make(ROOT)
     assert incapable == []
 
@@ -221,7 +222,7 @@ def test_an_error_for_people_ends_the_program_with_its_one_line(
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "error", said.append)
     with pytest.raises(SystemExit) as end, one_line():
-        raise DemoError("no room")
+        raise UserError("no room")
     assert (end.value.code, said) == (32, ["no room"])
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pulumi.runtime import rpc
 
-from components.errors import DemoError
 from components.private_file import _PrivateFileProvider
+from foundation.errors import UserError
 
 provider = _PrivateFileProvider()
 
@@ -77,5 +77,5 @@ def test_deleting_may_be_done_twice_and_keeps_what_is_not_ours(tmp_path: Path) -
 
 def test_a_path_that_cannot_be_written_is_one_line_for_people(tmp_path: Path) -> None:
     (tmp_path / "west").write_text("a file where the folder should be")
-    with pytest.raises(DemoError, match=r"kubeconfig cannot be written: .*; free the path"):
+    with pytest.raises(UserError, match=r"kubeconfig cannot be written: .*; free the path"):
         provider.create(props(tmp_path / "west" / "kubeconfig"))

@@ -162,7 +162,7 @@ def test_outputs_of_an_older_program_are_asked_for_in_one_line(
 
 
 def test_processes_are_found_by_their_pods_and_gateways_by_their_name(tmp_path: Path) -> None:
-    strike = Strike(local_site(tmp_path), EAST)
+    strike = Strike(local_stack(tmp_path), EAST)
     group, other = strike.spec.members[0].cgroup, Strike(strike.stack, WEST).spec.members[0].cgroup
     running = {
         30: ("/usr/local/bin/envoy\0--service-cluster\0east-cluster", f"{group}/x/podu-1/c"),
@@ -187,7 +187,7 @@ def test_where_kubectl_strikes_traffic_has_longer_to_move_and_nothing_more_is_lo
 ) -> None:
     gone = named("gateway-gone")
     here, there = (
-        gone.objectives_at(local_site(tmp_path)),
+        gone.objectives_at(local_stack(tmp_path)),
         gone.objectives_at(stack(tmp_path / "no")),
     )
     assert here == gone.objectives
@@ -197,7 +197,7 @@ def test_where_kubectl_strikes_traffic_has_longer_to_move_and_nothing_more_is_lo
 
 
 def test_a_misspelt_fault_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UserError, match="Did you mean workload-gone"):
+    with pytest.raises(UserError, match="did you mean workload-gone"):
         named("workload-gon")
 
 
@@ -315,7 +315,7 @@ def test_a_damaged_book_says_what_to_do(tmp_path: Path) -> None:
         Journal(tmp_path).entries()
 
 
-def local_site(folder: Path) -> Stack:
+def local_stack(folder: Path) -> Stack:
     """A stack whose clusters run on this machine, as their folders say."""
     for index, name in enumerate((EDGE, EAST, WEST)):
         spec = ClusterSpec(str(folder / "lab"), name, index, 1, 20000 + index)
@@ -325,7 +325,7 @@ def local_site(folder: Path) -> Stack:
 
 
 def test_packets_vanish_both_ways_and_some_only_by_chance(tmp_path: Path) -> None:
-    strike = Strike(local_site(tmp_path), EAST)
+    strike = Strike(local_stack(tmp_path), EAST)
     text = network.rules("region-cut", network.between(strike, CLUSTERS))
     assert text.startswith("*mangle\n:DRILL-region-cut ") and text.endswith("COMMIT\n")
     assert "-s 10.89.0.48/28 -j DROP" in text and "-d 10.89.0.48/28 -j DROP" in text
@@ -336,7 +336,7 @@ def test_packets_vanish_both_ways_and_some_only_by_chance(tmp_path: Path) -> Non
 
 
 def test_the_edge_is_cut_off_from_its_own_api_server_only(tmp_path: Path) -> None:
-    strike = Strike(local_site(tmp_path), EDGE)
+    strike = Strike(local_stack(tmp_path), EDGE)
     text = network.rules("edge-control-cut", network.to_api_server(strike))
     assert "-s 10.89.0.16/28 -p tcp --dport 6443 -j DROP" in text
     assert "-I INPUT -j DRILL-edge-control-cut" in text
@@ -344,7 +344,7 @@ def test_the_edge_is_cut_off_from_its_own_api_server_only(tmp_path: Path) -> Non
 
 
 def test_clusters_here_can_be_struck_as_if_they_were_elsewhere(tmp_path: Path) -> None:
-    here = local_site(tmp_path)
+    here = local_stack(tmp_path)
     assert here.is_local
     elsewhere = dataclasses.replace(here, elsewhere=True)
     assert not elsewhere.is_local
@@ -363,7 +363,7 @@ def test_of_two_means_the_nearer_one_breaks_and_both_mend(tmp_path: Path) -> Non
         )
 
     both = either(local=means("machine"), elsewhere=means("kubectl"))
-    here = Strike(local_site(tmp_path), EAST)
+    here = Strike(local_stack(tmp_path), EAST)
     there = Strike(dataclasses.replace(here.stack, elsewhere=True), EAST)
     strange = Strike(stack(tmp_path / "none"), EAST)
     assert [both.remember(each)["by"] for each in (here, there)] == ["machine", "kubectl"]
@@ -537,7 +537,7 @@ def test_each_act_of_the_talk_is_a_fault_that_there_is() -> None:
     [
         (["run", "all", "--profile", "p.yaml"], "one drill in one mode"),
         (["run", "gateway-gone", "--profile", "nowhere.yaml"], "no profile nowhere.yaml"),
-        (["run", "gateway-gone", "workload-gon"], "Did you mean workload-gone"),
+        (["run", "gateway-gone", "workload-gon"], "did you mean workload-gone"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_one_line(

@@ -45,7 +45,6 @@ def test_each_node_has_pods_of_its_own_within_the_clusters_range() -> None:
 def test_dns_and_api_have_addresses_of_the_service_range() -> None:
     services = ip_network(spec.service_range(2))
     assert ip_address(spec.dns_address(2)) == services[10]
-    assert ip_address(spec.api_service_address(2)) == services[1]
 
 
 def test_the_relay_leads_to_the_first_node() -> None:

@@ -13,9 +13,9 @@ from components.backends import contexts, mark, rights
 from components.backends.inventory import Item, inventory
 from components.backends.mark import ANNOTATION
 from components.backends.review import Seen, refusal
-from components.errors import DemoError
-from foundation import project
+from foundation import lists, project
 from foundation.contract import USER_KUBECONFIG
+from foundation.errors import UserError
 from tests.unit.components.settings.test_settings import settings
 
 MARK = "west-0123"
@@ -140,9 +140,9 @@ def test_pods_of_the_edge_are_asked_to_load_what_changes() -> None:
 
 def test_objects_that_kubectl_prints_are_read_one_by_one_or_as_a_list() -> None:
     one, two = {"kind": "A"}, {"kind": "B"}
-    assert rights.documents(f"{json.dumps(one, indent=2)}\n{json.dumps(two)}\n") == [one, two]
-    assert rights.documents(json.dumps({"kind": "List", "items": [one, two]})) == [one, two]
-    assert rights.documents("\n") == []
+    assert lists.items(f"{json.dumps(one, indent=2)}\n{json.dumps(two)}\n") == [one, two]
+    assert lists.items(json.dumps({"kind": "List", "items": [one, two]})) == [one, two]
+    assert lists.items("\n") == []
 
 
 def test_the_kubeconfig_is_the_one_that_kubectl_would_read(tmp_path: Path) -> None:
@@ -158,9 +158,9 @@ def test_the_kubeconfig_is_the_one_that_kubectl_would_read(tmp_path: Path) -> No
 
 
 def test_a_kubeconfig_that_is_not_there_or_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DemoError, match=r"there is no kubeconfig .*none; name yours: "):
+    with pytest.raises(UserError, match=r"there is no kubeconfig .*none; name yours: "):
         contexts.Kubeconfig((tmp_path / "none",)).contexts()
-    with pytest.raises(DemoError, match="is not a file that you may read"):
+    with pytest.raises(UserError, match="is not a file that you may read"):
         contexts.Kubeconfig((tmp_path,)).contexts()
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from components.clusters.manifest import autoscaled, former_types, resource_name, resource_type
 from components.documents.waiting import SKIP_AWAIT, TIMEOUT, WAIT_FOR, await_annotations, seconds
-from components.errors import DemoError
 from components.routing.exposed_services import twin_name
+from foundation.errors import UserError
 from foundation.identity import identity_of
 
 NAMES = st.from_regex(r"[a-z]([a-z-]{0,3}[a-z])?", fullmatch=True)
@@ -107,5 +107,5 @@ def test_the_annotation_of_a_time_out_counts() -> None:
 def test_a_time_out_that_the_provider_would_ignore_is_refused(text: str) -> None:
     found = document("apps", "v1", "Deployment", "a", "b")
     found["metadata"]["annotations"] = {TIMEOUT: text}
-    with pytest.raises(DemoError, match=r"own\.yaml: Deployment b: annotation .* whole number"):
+    with pytest.raises(UserError, match=r"own\.yaml: Deployment b: annotation .* whole number"):
         seconds(found, "own.yaml")

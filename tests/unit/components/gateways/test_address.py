@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.errors import DemoError
 from components.gateways import address
 from components.kubectl import NoAnswer
+from foundation.errors import UserError
 
 PROPS = {"cluster": "east", "namespace": "tetrate-system", "service": "gateway", "kubeconfig": ""}
 
@@ -36,7 +36,7 @@ def test_it_is_asked_for_until_it_is_there() -> None:
 
 def test_a_cluster_that_gives_none_is_named_with_what_to_do() -> None:
     times = iter([0.0, 1.0, address.SECONDS])
-    with pytest.raises(DemoError) as raised:
+    with pytest.raises(UserError) as raised:
         address.wait(PROPS, lambda props: "", lambda: next(times), lambda seconds: None)
     text = str(raised.value)
     assert text.startswith("east: Service gateway in tetrate-system got no load balancer's address")

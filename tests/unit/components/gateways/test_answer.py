@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from components.errors import DemoError
 from components.gateways.answer import (
     DEADLINE,
     IN_A_ROW,
@@ -23,6 +22,7 @@ from components.gateways.answer import (
     wait,
 )
 from components.tls.certificates import KeyPair, authority, leaf
+from foundation.errors import UserError
 
 HOST = "bank.example.com"
 EAST, WEST, CENTRAL = "east", "west", "central"
@@ -140,7 +140,7 @@ def test_it_asks_until_the_application_answers_below_500(status: int) -> None:
 
 def test_while_it_waits_it_says_for_what() -> None:
     clock, said = Clock(), list[str]()
-    with pytest.raises(DemoError):
+    with pytest.raises(UserError):
         wait(PROPS, lambda *_: (503, "1", ""), clock, clock.pause, said.append)
     assert len(said) == DEADLINE / TELLS_EVERY - 1
     assert all("https://bank/web-portal" in line and "status 503" in line for line in said)
@@ -155,7 +155,7 @@ def test_one_answer_by_the_former_configuration_starts_the_count_again() -> None
 
 def test_a_configuration_that_never_comes_into_force_is_said() -> None:
     clock = Clock()
-    with pytest.raises(DemoError, match="last: status 200 by the former configuration;"):
+    with pytest.raises(UserError, match="last: status 200 by the former configuration;"):
         wait(PROPS, lambda *_: (200, "former", EAST), clock, clock.pause)
 
 
@@ -211,7 +211,7 @@ def test_after_the_deadline_it_says_what_the_last_answer_was(
             raise answer
         return answer, "1", EAST
 
-    with pytest.raises(DemoError, match=f"web-portal did not answer below 500 within 60 s, {said}"):
+    with pytest.raises(UserError, match=f"web-portal did not answer below 500 within 60 s, {said}"):
         wait(PROPS, ask, clock, clock.pause)
     assert DEADLINE <= clock.now < DEADLINE + 1
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from components.errors import DemoError
 from components.gateways.loaded import NOT_TAKEN, REFUSED_AFTER, SECONDS, refusal, state, wait
+from foundation.errors import UserError
 
 PROPS = {
     "cluster": "corp-edge",
@@ -69,7 +69,7 @@ def test_pods_that_have_it_are_asked_once() -> None:
 
 def test_a_refusal_ends_the_update_with_the_reason_of_envoy() -> None:
     pods = Pods(REFUSAL, one=[GOOD], two=[UNWILLING])
-    with pytest.raises(DemoError, match=r"corp-edge: Envoy refuses .*no such field: 'prority'"):
+    with pytest.raises(UserError, match=r"corp-edge: Envoy refuses .*no such field: 'prority'"):
         pods.wait()
     assert len(pods.asked) == REFUSED_AFTER
 
@@ -90,7 +90,7 @@ def test_a_slow_pod_is_not_taken_for_an_unwilling_one() -> None:
 )
 def test_what_stays_late_is_said(sayings: dict[str, list[str]], why: str) -> None:
     pods = Pods(**sayings)
-    with pytest.raises(DemoError, match=f"within {SECONDS:.0f} s, {why}; look: "):
+    with pytest.raises(UserError, match=f"within {SECONDS:.0f} s, {why}; look: "):
         pods.wait()
     assert pods.now >= SECONDS
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from components.errors import DemoError
 from components.routing.annotations import RouteError
 from components.routing.routes import routes
 from components.settings.values import SettingsError
@@ -20,6 +19,7 @@ from components.tetrate.documents import (
     foreign_namespaces,
     labelled,
 )
+from foundation.errors import UserError
 from foundation.project import ROOT
 from tests.support.tetrate import NAMESPACE, Discovery
 from tests.unit.components.settings.test_settings import settings
@@ -134,13 +134,13 @@ BARE = {"name": "default"}
 def test_a_tenant_that_would_not_use_the_profile_is_refused(
     tenants: list[dict[str, Any]], profile: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(DemoError, match=message) as refusal:
+    with pytest.raises(UserError, match=message) as refusal:
         check_tenant(tenants, profile, "t.yaml", "p.yaml")
     assert "\n" not in str(refusal.value)
 
 
 def test_clusters_without_the_platform_are_refused_with_the_way_out() -> None:
-    with pytest.raises(DemoError) as refusal:
+    with pytest.raises(UserError) as refusal:
         served.check(Discovery(kinds=()).raw, "corp-edge", [PROFILE, TENANT], "tetrate-system")
     assert str(refusal.value) == (
         "corp-edge has no Profile (profile.tsb.tetrate.io/v2) and Tenant (tsb.tetrate.io/v2); "
@@ -153,12 +153,12 @@ def test_an_older_version_of_a_kind_is_not_the_kind() -> None:
     known = Discovery()
     older = copy.deepcopy(known.kinds)
     older[0]["spec"]["versions"][0]["name"] = "v1"
-    with pytest.raises(DemoError, match=r"^corp-edge has no Tenant \(tsb\.tetrate\.io/v2\); "):
+    with pytest.raises(UserError, match=r"^corp-edge has no Tenant \(tsb\.tetrate\.io/v2\); "):
         served.check(Discovery(kinds=older).raw, "corp-edge", [PROFILE, TENANT], "tetrate-system")
 
 
 def test_the_platforms_own_namespace_must_be_there() -> None:
-    with pytest.raises(DemoError, match=r"^corp-edge has no namespace tetrate-system"):
+    with pytest.raises(UserError, match=r"^corp-edge has no namespace tetrate-system"):
         served.check(Discovery().raw, "corp-edge", [PROFILE, TENANT], "tetrate-system")
     there = Discovery(objects=[NAMESPACE])
     served.check(there.raw, "corp-edge", [PROFILE, TENANT], "tetrate-system")
@@ -167,7 +167,7 @@ def test_the_platforms_own_namespace_must_be_there() -> None:
 def test_what_somebody_else_has_set_is_not_changed() -> None:
     theirs = changed(TENANT, spec={"displayName": "Default", "profiles": ["organizations/x"]})
     there = Discovery(objects=[NAMESPACE, theirs])
-    with pytest.raises(DemoError, match=r"^corp-edge has a Tenant default already, with "):
+    with pytest.raises(UserError, match=r"^corp-edge has a Tenant default already, with "):
         served.check(there.raw, "corp-edge", [PROFILE, TENANT], "tetrate-system")
 
 

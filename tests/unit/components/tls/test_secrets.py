@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from components.errors import DemoError
 from components.tls.secrets import checked, is_filled, issuer_of
+from foundation.errors import UserError
 from tests.support.tls_pairs import certificate, key_pem
 
 
@@ -114,6 +114,6 @@ def test_keys_may_be_of_any_kind(kind: str, traditional: bool) -> None:
     ],
 )
 def test_a_secret_that_cannot_be_used_is_refused(document: dict[str, Any], message: str) -> None:
-    with pytest.raises(DemoError, match=r"^own\.yaml: .*" + message) as refusal:
+    with pytest.raises(UserError, match=r"^own\.yaml: .*" + message) as refusal:
         checked(document, "own.yaml")
     assert "\n" not in str(refusal.value)
