@@ -24,7 +24,7 @@ class NoAnswer(UserError):
 
 
 def ask(kubeconfig: str, *arguments: str, given: str = "") -> str:
-    """Gives what kubectl prints about the cluster of a kubeconfig of one context.
+    """Return what kubectl prints about the cluster of a kubeconfig of one context.
 
     `given` is its standard input. Raises NoAnswer, within CONNECT_SECONDS and PLUGIN_SECONDS.
     """
@@ -45,7 +45,7 @@ def run(
     given: str = "",
     pass_fds: Sequence[int] = (),
 ) -> str:
-    """Gives what kubectl prints; `env` is added to the environment. Raises NoAnswer."""
+    """Return what kubectl prints; `env` is added to the environment. Raises NoAnswer."""
     limit = CONNECT_SECONDS + PLUGIN_SECONDS
     try:
         done = subprocess.run(

@@ -40,7 +40,7 @@ class _PrivateFileProvider(BaseProvider):
 
 
 def write(path: Path, content: str) -> None:
-    """Writes the file at once or not at all, mode 0600, in a folder of mode 0700.
+    """Write the file at once or not at all, mode 0600, in a folder of mode 0700.
 
     Raises UserError.
     """
@@ -57,7 +57,7 @@ def write(path: Path, content: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Removes the file, and its folder when nothing else is in it; what is gone is no error."""
+    """Remove the file, and its folder when nothing else is in it; what is gone is no error."""
     path.unlink(missing_ok=True)
     try:
         path.parent.rmdir()

@@ -26,7 +26,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Lets Ctrl-C, SIGTERM and the terminal's closing raise KeyboardInterrupt here."""
+    """Let Ctrl-C, SIGTERM and the terminal's closing raise KeyboardInterrupt here."""
 
     def stop(number: int, _: Any) -> None:
         if number == signal.SIGHUP:  # nobody reads on; a line to nowhere must not stop the mending
@@ -48,7 +48,7 @@ def interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Keeps these signals away while something is mended; one that came is raised after it."""
+    """Keep these signals away while something is mended; one that came is raised after it."""
     came: list[int] = []
     note = {number: signal.signal(number, lambda n, _: came.append(n)) for number in _SIGNALS}
     try:
@@ -61,21 +61,21 @@ def undisturbed() -> Iterator[None]:
 
 
 def write_down(stack: Stack, fault: Fault, cluster: str) -> Strike:
-    """Writes the fault down; gives the strike that `make` and `mend` need."""
+    """Write the fault down; return the strike that `make` and `mend` need."""
     memory = fault.means.remember(Strike(stack, cluster))
     entry = Journal(stack.folder).add(Entry(fault.name, cluster, time.time(), memory))
     return Strike(stack, cluster, entry.memory)
 
 
 def make(fault: Fault, strike: Strike, tell: Callable[[Event], None]) -> None:
-    """Makes a fault that was written down. Raises UserError if it does not take effect."""
+    """Make a fault that was written down. Raises UserError if it does not take effect."""
     fault.means.prepare(strike)
     tell(Event(time.time(), EventKind.FAULT, fault.name, strike.cluster, fault.what))
     fault.means.break_(strike)
 
 
 def mend(stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]) -> None:
-    """Mends a fault, known or not, and crosses it out. Raises UserError if it does not heal."""
+    """Mend a fault, known or not, and crosses it out. Raises UserError if it does not heal."""
     journal = Journal(stack.folder)
     with undisturbed():
         known = [e for e in journal.entries() if (e.fault, e.cluster) == (fault.name, cluster)]
@@ -91,12 +91,12 @@ def mend(stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]
 
 
 def announcer(stack: Stack) -> Callable[[Event], None]:
-    """Tells the generators that run in other terminals."""
+    """Return a function that tells the generators in other terminals of an event."""
     return lambda event: events.announce(stack.folder, event)
 
 
 def unrecorded(stack: Stack) -> list[tuple[Fault, str]]:
-    """Faults that can be seen in the clusters, whether or not anybody wrote them down."""
+    """Return faults that can be seen in the clusters, whether or not anybody wrote them down."""
 
     def one(cluster: str) -> list[tuple[Fault, str]]:
         found = []
@@ -113,7 +113,7 @@ def unrecorded(stack: Stack) -> list[tuple[Fault, str]]:
 
 
 def heal_all(stack: Stack, say: Callable[[str], None]) -> list[str]:
-    """Mends all that is broken; gives what could not be mended, a line each.
+    """Mend all that is broken; return what could not be mended, a line each.
 
     Clusters go first: without power or control plane nothing else heals. Updates by Pulumi come
     last: they need all clusters. What shows only when something else is mended is mended too.

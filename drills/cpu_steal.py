@@ -37,13 +37,13 @@ class Burst(NamedTuple):
 
 
 def taken(stat: str) -> float:
-    """Gives the processor seconds taken since the start, from the text of /proc/stat (proc(5))."""
+    """Return the processor seconds taken since the start, from the text of /proc/stat (proc(5))."""
     words = stat.partition("\n")[0].split()
     return int(words[8]) / _TICKS if len(words) > 8 else 0.0
 
 
 def bursts(looks: Iterable[tuple[float, float]]) -> Iterator[Burst]:
-    """Gives each burst when it is over; `looks` are moments, and what was taken until each."""
+    """Yield each burst when it is over; `looks` are moments, and what was taken until each."""
     burst: Burst | None = None
     for (before, first), (now, last) in itertools.pairwise(looks):
         if last - first >= NOTICED:

@@ -25,7 +25,7 @@ SECONDS = 600
 
 @contextlib.contextmanager
 def standing(stack: Stack, fault: Fault, cluster: str) -> Iterator[None]:
-    """Has a fault mended even if this process is killed inside the block."""
+    """Have a fault mended even if this process is killed inside the block."""
     command = [sys.executable, "-m", "drills.guard", stack.name, fault.name, cluster]
     with subprocess.Popen(
         [*command, "elsewhere"] if stack.elsewhere else command,
@@ -39,7 +39,7 @@ def standing(stack: Stack, fault: Fault, cluster: str) -> Iterator[None]:
 
 
 def main(name: str, fault: str, cluster: str, *elsewhere: str) -> int:
-    """Waits for the end of standard input; then mends what is still written down."""
+    """Wait for the end of standard input; then mends what is still written down."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.read()
@@ -62,14 +62,14 @@ def _entries(journal: Journal) -> list[tuple[str, str]]:
 
 
 def _others(journal: Journal) -> list[str]:
-    """What is written down, is known here and is not mended by an update."""
+    """Return what is written down, is known here and is not mended by an update."""
     known = {fault.name for fault in KNOWN if not fault.update}
     return [fault for fault, _ in _entries(journal) if fault in known]
 
 
 @contextlib.contextmanager
 def _turn(name: str) -> Iterator[None]:
-    """Has guards that update the stack take turns."""
+    """Let guards that update the stack take turns."""
     with files.locked(project.ROOT / f"Pulumi.{name}.yaml"):
         yield
 

@@ -32,7 +32,7 @@ class Journal:
         self.file = folder / "faults.json"
 
     def entries(self) -> list[Entry]:
-        """What is in force, the oldest first. Raises UserError if the file is damaged."""
+        """Return what is in force, the oldest first. Raises UserError if the file is damaged."""
         try:
             return [Entry(**entry) for entry in json.loads(self.file.read_text())]
         except FileNotFoundError:
@@ -44,7 +44,7 @@ class Journal:
             ) from None
 
     def add(self, entry: Entry) -> Entry:
-        """Writes a fault down; one that is there already stays as it was first written."""
+        """Write a fault down; one that is there already stays as it was first written."""
         with self._locked():
             known = self.entries()
             for old in known:
@@ -54,13 +54,13 @@ class Journal:
             return entry
 
     def remove(self, fault: str, cluster: str) -> None:
-        """Crosses a fault out; one that is not there is not missed."""
+        """Cross a fault out; one that is not there is not missed."""
         with self._locked():
             known = self.entries()
             self._write([e for e in known if (e.fault, e.cluster) != (fault, cluster)])
 
     def _write(self, entries: list[Entry]) -> None:
-        """Replaces the file in one step, on the disk before anything is broken."""
+        """Replace the file in one step, on the disk before anything is broken."""
         text = json.dumps([asdict(entry) for entry in entries], indent=2)
         files.replace(self.file, text, durable=True)
 

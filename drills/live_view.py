@@ -38,7 +38,7 @@ class Watch:
             self._thread.join()
 
     def event(self, event: Event) -> None:
-        """Shows an event among the last ones."""
+        """Show an event among the last ones."""
         self._state.events.append(event)
 
     def _draw(self) -> None:

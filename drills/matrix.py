@@ -35,7 +35,7 @@ def run(
     cluster: str | None = None,
     force: bool = False,
 ) -> tuple[list[Row], Path]:
-    """Runs every drill in every mode; gives the rows and the page that holds them.
+    """Run every drill in every mode; return the rows and the page that holds them.
 
     What cannot be carried out is a row that says why; the others go on. Interrupted, the page
     holds what was done until then.
@@ -79,7 +79,7 @@ def _row(stack: Stack, fault: Fault, pace: Pace, say: Say, cluster: str | None, 
 
 
 def of(outcome: Outcome, mode: str) -> Row:
-    """The row of a drill that was carried out."""
+    """Return the row of a drill that was carried out."""
     return Row(
         layer=str(outcome.fault.layer),
         drill=outcome.fault.name,
@@ -92,22 +92,22 @@ def of(outcome: Outcome, mode: str) -> Row:
 
 
 def line(row: Row) -> str:
-    """What came of a drill, in one line."""
+    """Return what came of a drill, in one line."""
     return f"{row.outcome}: {row.figures} {row.reason}".rstrip()
 
 
 def folder(what: str) -> Path:
-    """Where the pages of several drills go that begin now."""
+    """Return the folder for the pages of several drills that begin now."""
     return project.ROOT / "reports" / time.strftime(f"%Y%m%d-%H%M%S-{what}", time.gmtime())
 
 
 def is_good(rows: Sequence[Row]) -> bool:
-    """Whether every drill that can be carried out here was, and met its objectives."""
+    """Check whether every drill that can be carried out here was, and met its objectives."""
     return all(row.outcome in (Word.MET, Word.UNAVAILABLE) for row in rows)
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """The matrix for a terminal: a line a drill, a column a mode."""
+    """Return the matrix for a terminal: a line a drill, a column a mode."""
     modes = list(dict.fromkeys(row.mode for row in rows))
     grid = Table("layer", "drill", *modes, box=None)
     for layer, name in dict.fromkeys((row.layer, row.drill) for row in rows):
@@ -135,7 +135,7 @@ def one(
     force: bool = False,
     patience: float = 0.0,
 ) -> Outcome:
-    """Runs one drill, if its preconditions hold. `patience`: seconds to wait for a well stack.
+    """Run one drill, if its preconditions hold. `patience`: seconds to wait for a well stack.
 
     Raises UserError.
     """
@@ -148,7 +148,7 @@ def one(
 
 
 def check(stack: Stack, fault: Fault, cluster: str, force: bool) -> None:
-    """Raises UserError if a fault must not, or cannot, be made now."""
+    """Raise UserError if a fault must not, or cannot, be made now."""
     if reason := fault.unavailable(stack):
         raise UserError(f"{fault.name} is not available on stack {stack.name}: it {reason}")
     entries = Journal(stack.folder).entries()

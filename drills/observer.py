@@ -36,7 +36,7 @@ done
 
 
 def changes(lines: Iterable[str], clock: Callable[[], float]) -> Iterator[tuple[float, int, int]]:
-    """Gives each change of the count of healthy gateways: when, before, after.
+    """Yield each change of the count of healthy gateways: when, before, after.
 
     `lines` are those of Envoy's statistics; with several Services the first one tells.
     """

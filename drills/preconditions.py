@@ -17,7 +17,7 @@ Problems = Mapping[str, str]
 
 
 def look(stack: Stack) -> dict[str, str]:
-    """Looks at all clusters at once; never fails, and takes some seconds at most."""
+    """Look at all clusters at once; never fails, and take some seconds at most."""
 
     def one(cluster: str) -> str:
         try:
@@ -35,7 +35,7 @@ def look(stack: Stack) -> dict[str, str]:
 
 
 def complaint(items: Iterable[Mapping[str, Any]], wanted: Iterable[Workload]) -> str:
-    """What is wrong with the workloads of a cluster; empty if nothing."""
+    """Return what is wrong with the workloads of a cluster; empty if nothing."""
     known = {
         Workload(i["kind"], i["metadata"]["namespace"], i["metadata"]["name"]): i for i in items
     }
@@ -63,7 +63,7 @@ def refusal(
     in_force: Iterable[Entry],
     edge: str = EDGE,
 ) -> str:
-    """Why a fault must not be made now, in one line; empty if it may."""
+    """Return why a fault must not be made now, in one line; empty if it may."""
     there = list(clusters)
     if cluster not in there:
         return f"There is no cluster {cluster!r}; there are: {', '.join(there)}"

@@ -32,19 +32,19 @@ class Prediction:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names as a sentence has them: a, b and c."""
+    """Name as a sentence has them: a, b and c."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def struck_by_default(fault: Fault, order: Order, edge: str) -> str:
-    """The cluster that a fault strikes unless told otherwise: the first that answers now."""
+    """Return the cluster that a fault strikes unless told otherwise: the first that answers now."""
     return edge if fault.edge else order[0][0]
 
 
 def predict(
     fault: Fault, struck: str, order: Order, during: tuple[str, ...] | None = None
 ) -> Prediction:
-    """Says who answers. `during` is what the fault itself says of it (`Fault.during`)."""
+    """Say who answers. `during` is what the fault itself says of it (`Fault.during`)."""
     before = _first(order, set())
     if during is not None:
         return Prediction(before, during)
@@ -56,7 +56,7 @@ def predict(
 
 
 def score(prediction: Prediction, answered: Iterable[str]) -> str:
-    """What is wrong with a prediction, given who answered meanwhile; empty if nothing."""
+    """Return what is wrong with a prediction, given who answered meanwhile; empty if nothing."""
     if prediction.during is None:
         return ""
     seen, said = set(answered), set(prediction.during)

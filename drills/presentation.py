@@ -65,7 +65,7 @@ ACTS = (
 
 
 def run(stack: Stack, pace: Pace, say: Say, pause: Callable[[str], None]) -> tuple[list[Row], Path]:
-    """Walks through the acts; gives the rows of the recap and the page that holds them.
+    """Walk through the acts; return the rows of the recap and the page that holds them.
 
     `pause` is called before each act with what to say. What is not available on this backend is
     left out, with the reason. Raises UserError; interrupted, the page holds the

@@ -18,7 +18,7 @@ from foundation.stack_file import Changes
 
 @contextlib.contextmanager
 def other(stack: Stack, changes: Changes, say: Callable[[str], None]) -> Iterator[Stack]:
-    """The stack with `changes` in force, and its own settings again however the block ends.
+    """Yield the stack with `changes` in force, and its own settings again however the block ends.
 
     It is written down like a fault, so that `heal-all` knows it after a crash. Raises UserError.
     """

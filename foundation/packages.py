@@ -36,18 +36,18 @@ class Need:
 
 
 def search_path(path: str) -> str:
-    """`path` with the system folders at its end."""
+    """Return `path` with the system folders at its end."""
     entries = path.split(os.pathsep)
     return os.pathsep.join([*entries, *(f for f in SYSTEM_FOLDERS if f not in entries)])
 
 
 def which(command: str) -> str | None:
-    """Like shutil.which, looking into the system folders too."""
+    """Return what shutil.which finds, in the system folders too."""
     return shutil.which(command, path=search_path(os.environ.get("PATH", os.defpath)))
 
 
 def missing_to_run() -> list[Need]:
-    """What the embedded clusters need of the system and is not there."""
+    """Return what the embedded clusters need of the system and is not there."""
     reason = "the embedded clusters need it"
     return [
         Need(command, reason, package)
@@ -87,7 +87,7 @@ def _compiles(header: str) -> bool:
 
 
 def install(needs: Iterable[Need]) -> None:
-    """Installs what `needs` names, as root where apt is; else refuses with the command."""
+    """Install what `needs` names, as root where apt is; else refuses with the command."""
     needs = list(needs)
     if not needs:
         return

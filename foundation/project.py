@@ -14,44 +14,44 @@ PRIVATE = ROOT / ".demo"
 
 
 def private_folder() -> Path:
-    """The folder of all private state of this clone, readable by its owner only."""
+    """Return the folder of all private state of this clone, readable by its owner only."""
     PRIVATE.mkdir(mode=0o700, exist_ok=True)
     PRIVATE.chmod(0o700)
     return PRIVATE
 
 
 def stack_folder(stack: str) -> Path:
-    """The folder of the private files of one stack."""
+    """Return the folder of the private files of one stack."""
     return PRIVATE / stack
 
 
 def kubeconfig(stack: str) -> Path:
-    """Where the kubeconfig of one stack is, or will be."""
+    """Return where the kubeconfig of one stack is, or will be."""
     return stack_folder(stack) / "kubeconfig"
 
 
 def state_folder() -> Path:
-    """The folder of the state backend that serves when the user has chosen none."""
+    """Return the folder of the state backend that serves when the user has chosen none."""
     return PRIVATE / "pulumi"
 
 
 def state_url() -> str:
-    """That folder as Pulumi's backend URL, in which a space or % in its path is quoted."""
+    """Return the state's folder as Pulumi's backend URL; a space or % in its path is quoted."""
     return state_folder().as_uri()
 
 
 def passphrase_file() -> Path:
-    """The file of the passphrase that serves when the user has set none."""
+    """Return the file of the passphrase that serves when the user has set none."""
     return PRIVATE / "passphrase"
 
 
 def identity_file() -> Path:
-    """The file of the text that tells this clone's state from others'."""
+    """Return the file of the text that tells this clone's state from others'."""
     return PRIVATE / "identity"
 
 
 def identity() -> str:
-    """That text; empty before `prepare` made it."""
+    """Return the checkout's own random text; empty before `prepare` made it."""
     try:
         return identity_file().read_text().strip()
     except OSError:
@@ -59,5 +59,5 @@ def identity() -> str:
 
 
 def uses_own_state(env: Mapping[str, str]) -> bool:
-    """Whether the state is in the project's own folder."""
+    """Check whether the state is in the project's own folder."""
     return env.get("PULUMI_BACKEND_URL") == state_url()

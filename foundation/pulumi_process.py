@@ -24,7 +24,7 @@ WANTS_DEBUG = "DEMO_SDK_DEBUG"
 
 
 def prepare_program() -> None:
-    """For the program's first lines: only messages that are wanted and heard, and a quick end.
+    """Have the program send only messages that are wanted and heard, and end quickly.
 
     Pulumi's SDK tells the engine each of its steps, some 270 a run, and waits for the answer to
     each, whether anybody reads them or not (`debug` in its log.py, 3.272): a tenth of an update
@@ -61,11 +61,11 @@ def leave_interrupts_to_the_engine() -> None:
 
 
 def _unsent(*_: object, **__: object) -> None:
-    """Takes what `pulumi.log.debug` takes."""
+    """Take what `pulumi.log.debug` takes."""
 
 
 def prepare_provider() -> None:
-    """For `ResourceProvider.configure`: a UserError is reported by its text alone; a quick end.
+    """Have a provider report a UserError by its text alone, and end quickly.
 
     The provider's process answers each exception with `traceback.format_exc()`; exceptions other
     than a UserError keep their traceback.
@@ -102,7 +102,7 @@ def seed_of_check() -> bytes:
 
 
 def end_quickly() -> None:
-    """Spares the process the search for garbage when it ends: a tenth of a second, with the SDK.
+    """Spare the process the search for garbage at its end: a tenth of a second, with the SDK.
 
     Python then looks through all objects for circles of them, more than once; its end frees them
     all the same. Pulumi waits for each of these processes, four of them in an update.

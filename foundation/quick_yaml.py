@@ -12,16 +12,16 @@ _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def load(text: str) -> Any:
-    """Gives the one document that the text is. Raises yaml.YAMLError."""
+    """Return the one document that the text is. Raises yaml.YAMLError."""
     return yaml.load(text, Loader=_LOADER)
 
 
 def load_all(text: str) -> list[Any]:
-    """Gives all documents of the text, in their order. Raises yaml.YAMLError."""
+    """Return all documents of the text, in their order. Raises yaml.YAMLError."""
     return list(yaml.load_all(text, Loader=_LOADER))
 
 
 def dump(document: Any) -> str:
-    """Gives the document as text, its keys in the order in which they are."""
+    """Return the document as text, its keys in the order in which they are."""
     text: str = yaml.dump(document, Dumper=_DUMPER, sort_keys=False)
     return text

@@ -19,7 +19,7 @@ _received: list[int] = []
 
 
 def tied(command: Sequence[str]) -> list[str]:
-    """`command` such that it is killed when the thread that starts it ends, however that happens.
+    """Return `command` such that it is killed when the thread that starts it ends in any way.
 
     A command must not go on behind the user's back, holding Pulumi's lock or writing where the next
     run writes. (util-linux, which has unshare as well, brings setpriv.)
@@ -29,7 +29,7 @@ def tied(command: Sequence[str]) -> list[str]:
 
 
 def foreground(command: Sequence[str], env: Mapping[str, str], folder: Path) -> int:
-    """Runs `command` in `folder` and returns its exit code, 128 + n when signal n ended it.
+    """Run `command` in `folder` and return its exit code, 128 + n when signal n ended it.
 
     The command stays in the terminal's foreground group and gets what is typed there. A signal that
     somebody sends to this process alone is passed on; this process itself waits for the end.
@@ -61,7 +61,7 @@ def was_interrupted() -> bool:
 
 
 def exit_code(status: int) -> int:
-    """The exit code that a shell gives for a status of wait(2)."""
+    """Return the exit code that a shell gives for a status of wait(2)."""
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
 
@@ -69,7 +69,7 @@ def exit_code(status: int) -> int:
 def _spawn(
     command: Sequence[str], env: Mapping[str, str], folder: Path, mask: Iterable[int]
 ) -> int:
-    """Starts `command`, found on the PATH of `env`, with `mask` as its signal mask."""
+    """Start `command`, found on the PATH of `env`, with `mask` as its signal mask."""
     program = shutil.which(command[0], path=env.get("PATH"))
     if program is None:
         raise ToolMissing(f"{command[0]} is not there. Bring it back: ./demo setup")

@@ -17,7 +17,7 @@ from foundation import processes
 
 @contextlib.contextmanager
 def folder(parent: Path) -> Iterator[Path]:
-    """An empty folder below `parent` while a command runs; takes those of killed commands away."""
+    """Yield an empty folder below `parent` while a command runs; remove those of killed ones."""
     for left in parent.glob("*"):
         if not left.name.isdigit() or processes.started(int(left.name)) is None:
             shutil.rmtree(left, ignore_errors=True)

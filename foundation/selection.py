@@ -47,7 +47,7 @@ def setting(stack: str, key: str) -> str | None:
 
 
 def selected_stack(env: Mapping[str, str]) -> str | None:
-    """The stack that `pulumi stack select` chose for this project; None without any.
+    """Return the stack that `pulumi stack select` chose for this project; None without any.
 
     Read from where Pulumi keeps it: `pulumi stack` would take a third of a second for the same.
     """

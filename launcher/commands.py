@@ -21,7 +21,7 @@ PROJECT = project.ROOT
 
 
 def execute(name: str, arguments: list[str]) -> int:
-    """Sets up what is missing, then runs the command; returns its exit code."""
+    """Set up what is missing, then run the command; return its exit code."""
     stack = stack_named(name, arguments, selection.stacks()) if name in _ON_STACK else None
     if name in _ON_TOOLS:
         return _ON_TOOLS[name](arguments)
@@ -38,7 +38,7 @@ def execute(name: str, arguments: list[str]) -> int:
 
 
 def stack_named(command: str, arguments: list[str], known: list[str]) -> str:
-    """The stack that the `arguments` of up or destroy name; refuses what is not in `known`."""
+    """Return the stack that the `arguments` of up or destroy name, one of `known`."""
     if len(arguments) > 1 or any(a.startswith("-") for a in arguments):
         raise UsageError(
             f"usage: ./demo {command} [STACK]\n"
@@ -121,7 +121,7 @@ def _look_after(env: Mapping[str, str], stack: str, code: int) -> int:
 
 
 def _say_url(outputs: dict[str, object], stack: str) -> None:
-    """Ends `up` with the address and a line to paste."""
+    """End `up` with the address and a line to paste."""
     url = outputs.get("url")
     if not isinstance(url, str):
         return
@@ -202,7 +202,7 @@ def _local(env: Mapping[str, str], arguments: list[str]) -> int:
 
 
 def _kubectl(env: Mapping[str, str], arguments: list[str]) -> int:
-    """Runs where the user is, so that paths in the arguments mean what they say."""
+    """Run where the user is, so that paths in the arguments mean what they say."""
     if not Path(env["KUBECONFIG"]).exists():
         stack = Path(env["KUBECONFIG"]).parent.name
         raise UserError(f"Stack {stack} is not up. Bring it up: ./demo up {stack}")

@@ -18,7 +18,7 @@ _RELEASE = "github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version"
 
 
 def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, str]:
-    """`base` with what the demo's commands need.
+    """Return `base` with what the demo's commands need.
 
     `stack` says whose kubeconfig it names; without, that of the stack that Pulumi has selected.
     What the user has set (state backend, passphrase, Pulumi's home) stays.
@@ -51,7 +51,7 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
 
 
 def uses_own_secrets(env: Mapping[str, str]) -> bool:
-    """Whether passphrase and state are both the project's own."""
+    """Check whether passphrase and state are both the project's own."""
     return (
         env.get("PULUMI_CONFIG_PASSPHRASE_FILE") == str(project.passphrase_file())
         and "PULUMI_CONFIG_PASSPHRASE" not in env
@@ -60,7 +60,7 @@ def uses_own_secrets(env: Mapping[str, str]) -> bool:
 
 
 def prepare(env: Mapping[str, str]) -> None:
-    """Makes the private files that `env` speaks of, where they are missing."""
+    """Make the private files that `env` speaks of, where they are missing."""
     project.private_folder()
     if project.uses_own_state(env):
         project.state_folder().mkdir(mode=0o700, exist_ok=True)
@@ -75,7 +75,7 @@ def prepare(env: Mapping[str, str]) -> None:
 
 
 def _make(file: Path, text: str) -> None:
-    """Writes a random text, unless there is one; complete or not at all."""
+    """Write a random text, unless there is one; complete or not at all."""
     if file.exists():
         return
     arriving = file.with_name(f".{file.name}.{os.getpid()}")
@@ -110,7 +110,7 @@ def link_provider(plugins: Path, provider: Path) -> None:
 
 
 def without_logs(path: Path) -> None:
-    """Keeps Pulumi from logging every step of every command into the folder `path`.
+    """Keep Pulumi from logging every step of every command into the folder `path`.
 
     It logs at the highest level, whatever it is told, which takes a third of the engine's processor
     time and hundreds of megabytes in a day. It goes without where it cannot make the folder (see

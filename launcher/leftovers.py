@@ -26,7 +26,7 @@ class Lock:
 
 
 def locks(backend: Path) -> list[Lock]:
-    """The locks in a file backend; what is no lock of Pulumi's is passed over."""
+    """Return the locks in a file backend; what is no lock of Pulumi's is passed over."""
     found = []
     for file in sorted((backend / ".pulumi" / "locks").rglob("*.json")):
         try:
@@ -39,7 +39,7 @@ def locks(backend: Path) -> list[Lock]:
 
 
 def is_stale(lock: Lock, host: str, started: Callable[[int], float | None]) -> bool:
-    """Whether the owner of `lock` is gone: a process of this host that has ended.
+    """Check whether the owner of `lock` is gone: a process of this host that has ended.
 
     `started` gives when a process began (None: there is none). One that began after the lock was
     taken has only inherited the number.
@@ -51,7 +51,7 @@ def is_stale(lock: Lock, host: str, started: Callable[[int], float | None]) -> b
 
 
 def remove_stale_locks(backend: Path) -> None:
-    """Removes the locks of this host whose owners are gone, and says so."""
+    """Remove the locks of this host whose owners are gone, and say so."""
     for lock in locks(backend):
         if is_stale(lock, socket.gethostname(), processes.started):
             lock.file.unlink(missing_ok=True)
@@ -63,7 +63,7 @@ def remove_stale_locks(backend: Path) -> None:
 
 
 def mend_states(backend: Path) -> None:
-    """Puts the copy that Pulumi keeps in the place of a state that cannot be read, and says so.
+    """Put the copy that Pulumi keeps in the place of a state that cannot be read, and say so.
 
     Without a good copy the torn state is set aside, as if it had been deleted: what it knew of is
     then found by the next `up`, and ended by `destroy`.
@@ -84,7 +84,7 @@ def mend_states(backend: Path) -> None:
 
 
 def remove_torn_attributes(backend: Path) -> None:
-    """Removes the attributes of a file that a killed Pulumi had only begun to write.
+    """Remove the attributes of a file that a killed Pulumi had only begun to write.
 
     Pulumi writes a file's content type and checksum in place beside it and needs neither, but
     reads no file whose attributes cannot be read: "failed to load checkpoint: EOF".
@@ -95,7 +95,7 @@ def remove_torn_attributes(backend: Path) -> None:
 
 
 def forget_torn_states(backend: Path, stack: str) -> None:
-    """Removes what mend_states has set aside of `stack`."""
+    """Remove what mend_states has set aside of `stack`."""
     for file in (backend / ".pulumi" / "stacks").glob(f"*/{stack}.json.torn"):
         file.unlink(missing_ok=True)
 

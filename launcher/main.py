@@ -38,7 +38,7 @@ COMMANDS = (
 
 
 def run(arguments: list[str]) -> int:
-    """Runs what `arguments` (sys.argv) say and returns the exit code."""
+    """Run what `arguments` (sys.argv) say and return the exit code."""
     command = arguments[1] if len(arguments) > 1 else "help"
     if command in ("help", "-h", "--help"):
         print(USAGE, end="")

@@ -24,12 +24,12 @@ _SECRET = re.compile(r"\bsecure\b['\"]?\s*:")
 
 
 def without(text: str) -> str:
-    """`text` of a settings file without the salt, unless secret values need it."""
+    """Return `text` of a settings file without the salt, unless secret values need it."""
     return text if _SECRET.search(text) else _SALT.sub("", text)
 
 
 def settled(text: str, before: str | None) -> str:
-    """What to leave in a settings file that holds `text` and held `before` (None: no such file)."""
+    """Return what to leave in a settings file that holds `text` and held `before` (None: none)."""
     rest = without(text)
     if before is None or rest == before:
         return rest
@@ -48,7 +48,7 @@ def _same_settings(one: str, other: str) -> bool:
 
 @contextlib.contextmanager
 def kept_out(folder: Path) -> Iterator[None]:
-    """Takes the salt out of all settings in `folder`, before and after what is done inside."""
+    """Take the salt out of all settings in `folder`, before and after what is done inside."""
     before = _settle(folder, {})
     try:
         yield
@@ -57,7 +57,7 @@ def kept_out(folder: Path) -> Iterator[None]:
 
 
 def _settle(folder: Path, before: dict[Path, str]) -> dict[Path, str]:
-    """Settles all settings in `folder`; returns what they hold then."""
+    """Settle all settings in `folder`; return what they hold then."""
     now: dict[Path, str] = {}
     for file in folder.glob("Pulumi.*.yaml"):
         try:

@@ -11,7 +11,7 @@ from launcher import environment, leftovers, orphans, salt
 
 @contextlib.contextmanager
 def kept(env: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
-    """The environment for Pulumi, with what a killed one has left cleaned up before.
+    """Clean up what a killed Pulumi has left; yield the environment for Pulumi.
 
     Keeps the tracked settings clean meanwhile, and leaves no temporary file.
     """

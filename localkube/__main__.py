@@ -19,7 +19,7 @@ STATE = PROJECT / ".demo"
 
 
 def main(arguments: list[str]) -> int:
-    """Runs one command; gives its exit code."""
+    """Run one command; return its exit code."""
     parser = argparse.ArgumentParser(prog="./demo local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("status", help="every lab, cluster, node and program, and its state")
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Carries the parsed command out."""
+    """Carry the parsed command out."""
     if chosen.command == "status":
         return show_status()
     if chosen.command == "sweep":
@@ -76,7 +76,10 @@ def labs() -> list[Path]:
 
 
 def named(name: str, stack: str | None) -> ClusterSpec:
-    """The cluster of this name. Raises `LocalKubeError` if there is none, or one in each stack."""
+    """Return the cluster of this name.
+
+    Raises `LocalKubeError` if there is none, or one in each stack.
+    """
     everywhere = [spec for folder in labs() for spec in cluster.clusters(folder)]
     found = [
         spec
@@ -127,7 +130,7 @@ def row(spec: ClusterSpec, state: cluster.Status, node: Node) -> tuple[str, str,
 
 
 def show_logs(spec: ClusterSpec, program: str, follow: bool) -> int:
-    """Shows log files with tail(1)."""
+    """Show log files with tail(1)."""
     files = sorted(str(path) for path in spec.folder.glob(f"nodes/*/log/{program}.log"))
     if not files:
         written = sorted({path.stem for path in spec.folder.glob("nodes/*/log/*.log")})

@@ -13,7 +13,7 @@ from localkube.spec import dns_address
 
 
 def addons(index: int) -> list[dict[str, Any]]:
-    """The objects for the cluster with this index, in the order in which they are applied."""
+    """Return the objects for the cluster with this index, in the order of their creation."""
     template = Template(Path(__file__).with_name("addons.yaml").read_text())
     words = {
         "dns_address": dns_address(index),

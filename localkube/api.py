@@ -74,11 +74,11 @@ class Api:
 
     @classmethod
     def from_file(cls, path: Path, timeout: float = 10.0) -> Api:
-        """The API server of a kubeconfig file."""
+        """Return the API server of a kubeconfig file."""
         return cls(path.read_text(), timeout)
 
     def connect(self) -> http.client.HTTPSConnection:
-        """A new connection; it opens with its first request."""
+        """Return a new connection; it opens with its first request."""
         return http.client.HTTPSConnection(
             self.server.hostname or "", self.server.port, context=self.context, timeout=self.timeout
         )
@@ -91,7 +91,7 @@ class Api:
         body: Any = None,
         kind: str = "application/json",
     ) -> http.client.HTTPResponse:
-        """Sends one request; gives the response, its body still unread if it is a success."""
+        """Send one request; return the response, its body still unread if it is a success."""
         headers = {"Content-Type": kind, "Accept": "application/json"}
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         response = connection.getresponse()
@@ -101,7 +101,7 @@ class Api:
         return response
 
     def call(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
-        """One request; gives the decoded answer. Raises `FAILURES`.
+        """Send one request and return the decoded answer. Raises `FAILURES`.
 
         Calls share a connection: a handshake costs both sides more than the call itself.
         """
@@ -115,7 +115,7 @@ class Api:
         return json.loads(text) if text.startswith(b"{") else text.decode()
 
     def apply(self, document: dict[str, Any]) -> None:
-        """Creates or updates an object by server-side apply."""
+        """Create or updates an object by server-side apply."""
         group, kind = document["apiVersion"], document["kind"]
         metadata = document["metadata"]
         path = f"/apis/{group}" if "/" in group else f"/api/{group}"
@@ -125,7 +125,7 @@ class Api:
         self.call("PATCH", path, document, "application/apply-patch+yaml")
 
     def watch(self, path: str, version: str) -> Iterator[dict[str, Any]]:
-        """Events of a collection since a resource version, until the server ends the stream."""
+        """Yield the events of a collection after a resource version, until the server ends it."""
         seconds = max(1, int(self.timeout) - 1)
         query = f"?watch=1&resourceVersion={version}&timeoutSeconds={seconds}"
         connection = self.connect()
@@ -134,7 +134,7 @@ class Api:
                 yield json.loads(line)
 
     def answers(self) -> bool:
-        """Whether the API server answers, be it that it is not ready yet."""
+        """Check whether the API server answers, be it that it is not ready yet."""
         try:
             self.call("GET", "/readyz")
         except FAILURES as failure:
@@ -142,14 +142,14 @@ class Api:
         return True
 
     def is_ready(self) -> bool:
-        """Whether the API server says that it is ready."""
+        """Check whether the API server says that it is ready."""
         try:
             return bool(self.call("GET", "/readyz") == "ok")
         except FAILURES:
             return False
 
     def ready_nodes(self, since: float) -> set[str]:
-        """Names of the nodes that are Ready and whose kubelet was heard from after `since`.
+        """Return the names of the nodes that are Ready and were heard from after `since`.
 
         `since`: seconds since 1970. The condition alone is not enough: after a power cut it says
         Ready until somebody notices the silence. A kubelet renews its lease every second.
@@ -169,7 +169,7 @@ class Api:
         return heard & ready
 
     def open_nodes(self) -> set[str]:
-        """Names of the nodes that the scheduler may give pods to, as far as being ready goes.
+        """Return the names of the nodes that the scheduler may give pods to, if they are ready.
 
         A node begins with a taint, which the controllers take off only after it is Ready: two
         seconds after while a cluster starts, and not off all nodes at once (measured).

@@ -39,7 +39,7 @@ SILENT_SECONDS = 5.0
 
 
 def create(cgroup: str) -> None:
-    """Makes the cgroup and its parents, ready for a kubelet: controllers on, cpuset filled."""
+    """Make the cgroup and its parents, ready for a kubelet: controllers on, cpuset filled."""
     for hierarchy in hierarchies():
         here = _make(hierarchy, cgroup)
         if is_unified(hierarchy):
@@ -47,7 +47,7 @@ def create(cgroup: str) -> None:
 
 
 def _make(hierarchy: Path, cgroup: str) -> Path:
-    """Makes the cgroup and its parents in one hierarchy; gives its folder."""
+    """Make the cgroup and its parents in one hierarchy; return its folder."""
     here = hierarchy
     for part in Path(cgroup).relative_to("/").parts:
         if is_unified(hierarchy):
@@ -69,7 +69,7 @@ def exists(cgroup: str) -> bool:
 
 
 def join(cgroup: str) -> None:
-    """Moves this process into a cgroup below TOP, as far as the processor is concerned."""
+    """Move this process into a cgroup below TOP, as far as the processor is concerned."""
     for hierarchy in hierarchies():
         if is_unified(hierarchy) or any((hierarchy / name).exists() for name in SHARES):
             here = _make(hierarchy, cgroup)
@@ -140,7 +140,7 @@ def listed(held: dict[int, str]) -> str:
 
 
 def hierarchies() -> list[Path]:
-    """Root folders of the mounted hierarchies: one on version 2, several on version 1.
+    """Return the root folders of the mounted hierarchies: one on version 2, several on version 1.
 
     Among the several may be one of version 2 that has no controllers; runc uses that as well.
     """
@@ -150,12 +150,12 @@ def hierarchies() -> list[Path]:
 
 
 def is_unified(hierarchy: Path) -> bool:
-    """Whether this is the root of a version 2 hierarchy."""
+    """Check whether this is the root of a version 2 hierarchy."""
     return (hierarchy / "cgroup.controllers").exists()
 
 
 def hand_down(folder: Path) -> None:
-    """Lets the children of a version 2 cgroup use the controllers that it has itself."""
+    """Let the children of a version 2 cgroup use the controllers that it has itself."""
     available = (folder / "cgroup.controllers").read_text().split()
     for controller in set(CONTROLLERS) & set(available):
         with contextlib.suppress(

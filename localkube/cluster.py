@@ -46,7 +46,7 @@ class Status:
 
 
 def create(spec: ClusterSpec, identity: str) -> None:
-    """Starts a cluster from nothing, removing what an earlier one of its name left.
+    """Start a cluster from nothing, removing what an earlier one of its name left.
 
     `identity` is kept beside the cluster's data and tells them from any other's. Returns when all
     nodes are Ready. Raises `LocalKubeError`.
@@ -69,7 +69,7 @@ def create(spec: ClusterSpec, identity: str) -> None:
 
 
 def start(spec: ClusterSpec) -> None:
-    """Starts a cluster that exists, and its lab if need be; returns when its nodes are Ready."""
+    """Start a cluster that exists, and its lab if need be; return when its nodes are Ready."""
     folder = Path(spec.lab)
     with lab.locked(folder):
         supervisor = lab.ensure(folder)
@@ -116,7 +116,7 @@ def milestones(state: Status) -> set[str]:
 
 
 def joined(api: Api, names: set[str], since: float) -> bool:
-    """Whether all nodes of the cluster are Ready and were heard from after `since`.
+    """Check whether all nodes of the cluster are Ready and were heard from after `since`.
 
     Several have to be open to pods too: what is registered before the second node is goes to the
     first, all of it, and stays there. With one node pods wait for it, and nobody else has to.
@@ -125,13 +125,13 @@ def joined(api: Api, names: set[str], since: float) -> bool:
 
 
 def has_power(node: Node) -> bool:
-    """Whether the node's first process runs and answers."""
+    """Check whether the node's first process runs and answers."""
     pid = find(config_file(node))
     return pid is not None and Supervisor(pid).is_up()
 
 
 def complaint(state: Status) -> str:
-    """What is wrong with a cluster, in a few words."""
+    """Return what is wrong with a cluster, in a few words."""
     down = [
         f"{program} on {node} is {name.lower()}"
         for node, known in state.programs.items()
@@ -149,7 +149,7 @@ def complaint(state: Status) -> str:
 
 
 def stop(spec: ClusterSpec) -> None:
-    """Takes the power from a cluster's nodes; its data stay. The way in stays open, to nothing."""
+    """Take the power from a cluster's nodes; its data stay. The way in stays open, to nothing."""
     with lab.locked(Path(spec.lab)):
         if supervisor := lab.supervisor(Path(spec.lab)):
             for node in spec.members:
@@ -157,7 +157,7 @@ def stop(spec: ClusterSpec) -> None:
 
 
 def delete(spec: ClusterSpec) -> None:
-    """Removes a cluster and all that is its own; the lab goes with its last cluster."""
+    """Remove a cluster and all that is its own; the lab goes with its last cluster."""
     folder = Path(spec.lab)
     with lab.locked(folder):
         discard(spec)
@@ -167,7 +167,7 @@ def delete(spec: ClusterSpec) -> None:
 
 
 def discard(spec: ClusterSpec) -> None:
-    """`delete`, for a caller that holds the lab's lock."""
+    """Remove a cluster as `delete` does, for a caller that holds the lab's lock."""
     folder = Path(spec.lab)
     group = lab.group_file(folder, spec.name)
     group.unlink(missing_ok=True)
@@ -182,7 +182,7 @@ def discard(spec: ClusterSpec) -> None:
 
 
 def status(spec: ClusterSpec) -> Status:
-    """Looks at a cluster; never fails and takes a few seconds at most."""
+    """Look at a cluster; never fails and take a few seconds at most."""
     supervisor = lab.supervisor(Path(spec.lab))
     known = supervisor.states() if supervisor and supervisor.is_up() else {}
     wanted = [node.name for node in spec.members] + [f"{spec.name}-relay"]
@@ -200,6 +200,6 @@ def status(spec: ClusterSpec) -> Status:
 
 
 def clusters(folder: Path) -> list[ClusterSpec]:
-    """The clusters of a lab, in the order of their addresses."""
+    """Return the clusters of a lab, in the order of their addresses."""
     found = [ClusterSpec.load(each.parent) for each in folder.glob("clusters/*/spec.json")]
     return sorted(found, key=lambda spec: spec.index)

@@ -12,17 +12,17 @@ from toolchain import tools
 
 
 def servers(node: Node) -> list[Program]:
-    """What starts first: the store, and the API server on it."""
+    """Return what starts first: the store, and the API server on it."""
     return [etcd(node), api_server(node)]
 
 
 def controllers(node: Node) -> list[Program]:
-    """What needs the API server."""
+    """Return what needs the API server."""
     return [controller_manager(node), scheduler(node), own_controllers(node)]
 
 
 def etcd(node: Node) -> Program:
-    """One member, reached by the API server of its own node only."""
+    """Return etcd: one member, reached by the API server of its own node only."""
     certificates = node.cluster.pki / "etcd"
     peer = "https://127.0.0.1:2380"
     return Program(
@@ -53,7 +53,7 @@ def etcd(node: Node) -> Program:
 
 
 def api_server(node: Node) -> Program:
-    """The API server, with Node and RBAC authorisation and no anonymous access."""
+    """Return the API server, with Node and RBAC authorisation and no anonymous access."""
     keys = node.cluster.pki
     return Program(
         "kube-apiserver",
@@ -98,7 +98,7 @@ def api_server(node: Node) -> Program:
 
 
 def controller_manager(node: Node) -> Program:
-    """The controllers; without leader election, for there is one (and no lease to wait for)."""
+    """Return the controllers, without leader election: there is one, and no lease to wait for."""
     keys, kubeconfig = node.cluster.pki, node.cluster.kubeconfigs / "controller-manager.conf"
     # The default takes 50 s to notice a dead node. Where there is no other, noticing helps nobody,
     # and after eight seconds of a cut between the node and its API server the controller, if it is
@@ -132,7 +132,7 @@ def controller_manager(node: Node) -> Program:
 
 
 def scheduler(node: Node) -> Program:
-    """The scheduler, like the controllers without leader election."""
+    """Return the scheduler, like the controllers without leader election."""
     kubeconfig = node.cluster.kubeconfigs / "scheduler.conf"
     return Program(
         "kube-scheduler",
@@ -149,6 +149,6 @@ def scheduler(node: Node) -> Program:
 
 
 def own_controllers(node: Node) -> Program:
-    """Addresses for Services of type LoadBalancer, volumes for claims: in Kubernetes a cloud's."""
+    """Return what a cloud does elsewhere: addresses for load balancers, volumes for claims."""
     command = python("localkube.inside.controllers", str(node.cluster.folder))
     return Program("controllers", command, autostart=False)

@@ -28,7 +28,7 @@ class ClusterProvider(BaseProvider):
     """Creates, mends and deletes embedded clusters."""
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Gives the cluster its identity: kept while its data are there, else a new one.
+        """Give the cluster its identity: kept while its data are there, else a new one.
 
         An input is known in a preview, where the outputs of an update are not: were it an output,
         each preview of a mended cluster would announce the replacement of all that is in it.
@@ -42,7 +42,7 @@ class ClusterProvider(BaseProvider):
         return CheckResult({**news, "identity": kept}, [])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Starts a cluster from nothing; returns when its nodes are Ready."""
+        """Start a cluster from nothing; return when its nodes are Ready."""
         import os
         from pathlib import Path
 
@@ -54,7 +54,7 @@ class ClusterProvider(BaseProvider):
         return CreateResult(id_=f"{spec.lab}#{spec.name}", outs=outputs(props))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Looks at the cluster itself too: a dead one is to be updated, a lost one replaced."""
+        """Look at the cluster itself too: a dead one is to be updated, a lost one replaced."""
         from localkube import health
 
         old, new = spec_of(olds), spec_of(news)
@@ -67,14 +67,14 @@ class ClusterProvider(BaseProvider):
         return DiffResult(bool(replaces) or dead, replaces, delete_before_replace=True)
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Starts what is not running."""
+        """Start what is not running."""
         from localkube import cluster
 
         cluster.start(spec_of(news))
         return UpdateResult(outs=outputs(news))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """What is there now: a refresh shows `running: true => false` for a dead cluster."""
+        """Return what is there now: a refresh shows `running: true => false` for a dead cluster."""
         from localkube import health
 
         spec = spec_of(props)
@@ -84,7 +84,7 @@ class ClusterProvider(BaseProvider):
         return ReadResult(id_=id_, outs={**props, "running": running})
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
-        """Removes the cluster, unless `create` has put another one in its place."""
+        """Remove the cluster, unless `create` has put another one in its place."""
         from pathlib import Path
 
         from localkube import cluster, health, owner
@@ -96,7 +96,7 @@ class ClusterProvider(BaseProvider):
 
 
 def spec_of(props: dict[str, Any]) -> ClusterSpec:
-    """The cluster's specification out of a resource's properties (where numbers are floats)."""
+    """Return the cluster's specification from a resource's properties, whose numbers are floats."""
     return ClusterSpec(
         lab=props["lab"],
         name=props["name"],
@@ -108,7 +108,7 @@ def spec_of(props: dict[str, Any]) -> ClusterSpec:
 
 
 def outputs(props: dict[str, Any]) -> dict[str, Any]:
-    """The resource's outputs for a cluster that runs."""
+    """Return the resource's outputs for a cluster that runs."""
     from localkube import pki
     from localkube.spec import node_address
 

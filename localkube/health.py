@@ -15,7 +15,7 @@ ANSWER_SECONDS = 3
 
 
 def identity(spec: ClusterSpec) -> str:
-    """What tells this cluster's data from any other's; empty if there is no whole cluster."""
+    """Return what tells this cluster's data from any other's; empty without a whole cluster."""
     try:
         return (spec.folder / "identity").read_text()
     except FileNotFoundError:
@@ -23,7 +23,7 @@ def identity(spec: ClusterSpec) -> str:
 
 
 def ready_nodes(spec: ClusterSpec, kubeconfig: str) -> dict[str, bool] | None:
-    """Node -> whether it is Ready and was heard from lately; None while no API server answers."""
+    """Return node -> whether it is Ready and was heard from lately; None without an answer."""
     try:
         names = Api(kubeconfig, ANSWER_SECONDS).ready_nodes(time.time() - SILENCE_SECONDS)
     except FAILURES:
@@ -32,6 +32,9 @@ def ready_nodes(spec: ClusterSpec, kubeconfig: str) -> dict[str, bool] | None:
 
 
 def is_healthy(spec: ClusterSpec, kubeconfig: str) -> bool:
-    """Whether all nodes are Ready. The question itself goes through relay, lab and API server."""
+    """Check whether all nodes are Ready.
+
+    The question itself goes through relay, lab and API server.
+    """
     nodes = ready_nodes(spec, kubeconfig)
     return nodes is not None and all(nodes.values())

@@ -65,7 +65,7 @@ def envoy() -> str:
 
 
 def images(pause: Path) -> list[Image]:
-    """All images; `pause` is the compiled program that holds a pod's namespaces."""
+    """Return all images; `pause` is the compiled program that holds a pod's namespaces."""
     users = "root:x:0:0:root:/root:/bin/bash\nenvoy:x:101:101::/home/envoy:/bin/bash\n"
     return [
         Image(PAUSE, {"/pause": pause}, ["/pause"], user="65535:65535"),
@@ -81,7 +81,7 @@ def images(pause: Path) -> list[Image]:
 
 
 def store() -> Path:
-    """The prepared containerd store, made if need be (a few seconds, once for all clusters)."""
+    """Return the prepared containerd store; make it if need be, once for all clusters."""
     folder = tools.cache_dir() / "images" / key()
     if not folder.exists():
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def store() -> Path:
 
 
 def key() -> str:
-    """Digest of what the images are made from: the same for every clone of the project."""
+    """Return the digest of what the images are made from, the same for every clone."""
     bash = Path("/bin/bash")
     digest = hashlib.sha256()
     for path in (Path(__file__), Path(__file__).with_name("pause.c")):
@@ -111,14 +111,14 @@ def key() -> str:
 
 
 def forget_unused(folder: Path) -> None:
-    """Removes stores not used for `UNUSED_SECONDS`; the links of clusters to them stay good."""
+    """Remove stores not used for `UNUSED_SECONDS`; the links of clusters to them stay good."""
     for old in folder.iterdir():
         if time.time() - old.stat().st_mtime > UNUSED_SECONDS:
             shutil.rmtree(old, ignore_errors=True)
 
 
 def clone(source: Path, target: Path) -> None:
-    """Gives a node its store: links to the layers and blobs, own copies of the databases."""
+    """Give a node its store: links to the layers and blobs, own copies of the databases."""
     shutil.rmtree(target, ignore_errors=True)
     link = ["cp", "-a", "--link", f"{source}/.", str(target)]
     copy = ["cp", "-a", "--reflink=auto", f"{source}/.", str(target)]
@@ -133,7 +133,7 @@ def clone(source: Path, target: Path) -> None:
 
 
 def build(scratch: Path) -> None:
-    """Makes the archives and imports them into a store at ``scratch/root``."""
+    """Make the archives and import them into a store at ``scratch/root``."""
     pause = scratch / "pause"
     source = Path(__file__).with_name("pause.c")
     subprocess.run(["gcc", "-static", "-Os", "-s", "-o", str(pause), str(source)], check=True)
@@ -153,7 +153,7 @@ def build(scratch: Path) -> None:
 
 
 def write_archive(image: Image, archive: tarfile.TarFile) -> None:
-    """Writes the image as an OCI layout. The same files give the same bytes."""
+    """Write the image as an OCI layout. The same files give the same bytes."""
     layer = layer_of(image)
     architecture = ARCHITECTURES[platform.machine()]
     config = {
@@ -193,7 +193,7 @@ def write_archive(image: Image, archive: tarfile.TarFile) -> None:
 
 
 def layer_of(image: Image) -> bytes:
-    """The image's only layer: an uncompressed tar file."""
+    """Return the image's only layer: an uncompressed tar file."""
     files = {
         str(path): path.read_bytes()
         for source in image.programs.values()
@@ -213,25 +213,25 @@ def layer_of(image: Image) -> bytes:
 
 
 def linked(program: Path) -> list[Path]:
-    """The shared libraries and the loader of a program, at the paths where it looks for them."""
+    """Return the shared libraries and the loader of a program, at the paths where it looks."""
     done = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False)
     return [Path(path) for path in re.findall(r"(?:=> |^\s*)(/\S+) \(0x", done.stdout, re.M)]
 
 
 def add_file(archive: tarfile.TarFile, name: str, data: bytes, mode: int) -> None:
-    """Adds a file of user 0 from the year 1970."""
+    """Add a file of user 0 from the year 1970."""
     info = tarfile.TarInfo(name)
     info.size, info.mode = len(data), mode
     archive.addfile(info, io.BytesIO(data))
 
 
 def sha256(data: bytes) -> str:
-    """Digest in the form that OCI uses."""
+    """Return the digest in the form that OCI uses."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def unpack(scratch: Path) -> None:
-    """Imports ``scratch/*.tar`` by a containerd of its own; runs in namespaces of its own."""
+    """Import ``scratch/*.tar`` by a containerd of its own; runs in namespaces of its own."""
     cover(["/run"], [scratch, PROJECT, tools.cache_dir()])
     config = Path("/run/containerd.toml")
     config.write_text(f"""\

@@ -46,24 +46,24 @@ START_SECONDS = 20
 
 @contextlib.contextmanager
 def locked(lab: Path) -> Iterator[None]:
-    """Keeps others from changing the lab meanwhile; a lock dies with its process."""
+    """Keep others from changing the lab meanwhile; a lock dies with its process."""
     lab.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with files.locked(lab.parent):
         yield
 
 
 def config_file(lab: Path) -> Path:
-    """Configuration of the lab's supervisord."""
+    """Return the configuration of the lab's supervisord."""
     return lab / "supervisord.conf"
 
 
 def group_file(lab: Path, cluster: str) -> Path:
-    """Configuration of a cluster's programs in the lab's supervisord."""
+    """Return the configuration of a cluster's programs in the lab's supervisord."""
     return lab / "groups" / f"{cluster}.conf"
 
 
 def supervisor(lab: Path) -> Supervisor | None:
-    """The lab's supervisord, none if the lab is not running."""
+    """Return the lab's supervisord, none if the lab is not running."""
     from localkube.supervisord_client import (
         Supervisor,  # the lab's first process does not talk to itself
     )
@@ -73,7 +73,7 @@ def supervisor(lab: Path) -> Supervisor | None:
 
 
 def ensure(lab: Path) -> Supervisor:
-    """Starts the lab unless it runs. Call it under `locked`."""
+    """Start the lab unless it runs. Call it under `locked`."""
     running = supervisor(lab)
     if running and running.is_up():
         return running
@@ -110,7 +110,7 @@ def ensure(lab: Path) -> Supervisor:
 
 
 def kill(lab: Path, deadline: float = 10.0) -> None:
-    """Ends everything in the lab, and waits up to `deadline` seconds for the end."""
+    """End everything in the lab, and wait up to `deadline` seconds for the end."""
     deadline = patience.scaled(deadline)
     until = time.monotonic() + deadline
     while (pid := find(config_file(lab))) is not None:
@@ -125,7 +125,7 @@ def kill(lab: Path, deadline: float = 10.0) -> None:
 
 
 def destroy(lab: Path) -> None:
-    """Ends the lab and removes all that is left of it, whatever state it is in."""
+    """End the lab and remove all that is left of it, whatever state it is in."""
     kill(lab)
     cgroups.remove(lab_cgroup(lab))
     folders.remove(lab)
@@ -152,7 +152,7 @@ def end_abandoned() -> list[Path]:
 
 
 def main(lab: Path) -> None:
-    """Makes the bridge and turns into the lab's supervisord."""
+    """Make the bridge and turn into the lab's supervisord."""
     cover(["/run"], [lab, *needed()])
     network.create_bridge()
     mount("--make-rprivate", "/")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def cover(folders: Iterable[str], keep: Iterable[Path]) -> None:
-    """Puts an empty tmpfs over each folder, yet leaves the paths in `keep` where they were.
+    """Put an empty tmpfs over each folder, yet leaves the paths in `keep` where they were.
 
     What the lab needs of the host (the state folder, the tools, the Python environment, the
     resolver's configuration) may lie below a folder that is covered: a checkout under /var/lib, a
@@ -32,5 +32,5 @@ def cover(folders: Iterable[str], keep: Iterable[Path]) -> None:
 
 
 def mount(*arguments: str) -> None:
-    """Runs mount(8). Raises `subprocess.CalledProcessError`, its message on standard error."""
+    """Run mount(8). Raises `subprocess.CalledProcessError`, its message on standard error."""
     subprocess.run(["mount", *arguments], check=True)

@@ -16,7 +16,7 @@ CLONE_NEWNET = 0x40000000
 
 
 def enter(namespace: Path) -> None:
-    """Moves the calling thread there; sockets that it has opened stay where they were opened."""
+    """Move the calling thread there; sockets that it has opened stay where they were opened."""
     descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if ctypes.CDLL(None, use_errno=True).setns(descriptor, CLONE_NEWNET):
@@ -27,7 +27,7 @@ def enter(namespace: Path) -> None:
 
 @contextlib.contextmanager
 def inside(namespace: Path) -> Iterator[None]:
-    """Spends the time of a `with` block there."""
+    """Spend the time of a `with` block there."""
     home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     enter(namespace)
     try:

@@ -25,7 +25,7 @@ WAY_OUT = f"to {BRIDGE_ADDRESS} ipproto tcp dport {EGRESS_PORT}"
 
 
 def create_bridge() -> None:
-    """Makes the bridge's namespace and the bridge; called once, by the lab's first process."""
+    """Make the bridge's namespace and the bridge; called once, by the lab's first process."""
     ip(f"netns add {BRIDGE.name}")
     with inside(BRIDGE):
         ip(
@@ -38,7 +38,7 @@ def create_bridge() -> None:
 
 
 def attach(node: Node) -> None:
-    """Gives the calling process' network namespace the node's address, link and routes.
+    """Give the calling process' network namespace the node's address, link and routes.
 
     What the node forwards, which is its pods' or came through one of its Services, gets no route to
     the way out: kube-proxy may have given such packets the node's address. The rule is asked after
@@ -69,7 +69,7 @@ def attach(node: Node) -> None:
 
 
 def ip(*commands: str) -> None:
-    """Runs commands of ip(8) in the caller's network namespace.
+    """Run commands of ip(8) in the caller's network namespace.
 
     Raises `subprocess.CalledProcessError`, its message on standard error. A netlink library for
     Python takes longer to import than all of these commands take to run.
@@ -83,5 +83,5 @@ def port_name(node: Node) -> str:
 
 
 def set_kernel(key: str, value: str) -> None:
-    """Sets a kernel parameter of the calling process' network namespace."""
+    """Set a kernel parameter of the calling process' network namespace."""
     Path("/proc/sys", key).write_text(value)

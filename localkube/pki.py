@@ -19,7 +19,7 @@ from toolchain import tools
 
 
 def create(spec: ClusterSpec) -> None:
-    """Makes all keys, certificates and kubeconfigs below the cluster's folder."""
+    """Make all keys, certificates and kubeconfigs below the cluster's folder."""
     spec.kubeconfigs.mkdir(mode=0o700, parents=True, exist_ok=True)
     config = spec.folder / "kubeadm.yaml"
     config.write_text("\n---\n".join(map(json.dumps, kubeadm_config(spec))))  # JSON is YAML
@@ -46,7 +46,7 @@ def create(spec: ClusterSpec) -> None:
 
 
 def kubeadm_config(spec: ClusterSpec) -> list[dict[str, Any]]:
-    """kubeadm's configuration (v1beta4): versions pinned, so that it asks no network."""
+    """Return kubeadm's configuration (v1beta4): versions pinned, so that it asks no network."""
     first = spec.members[0]
     return [
         {
@@ -73,7 +73,7 @@ def kubeadm_config(spec: ClusterSpec) -> list[dict[str, Any]]:
 
 
 def user_kubeconfig(spec: ClusterSpec) -> str:
-    """The user's kubeconfig: administrator, by way of 127.0.0.1; context named as the cluster."""
+    """Return the administrator's kubeconfig by way of 127.0.0.1; its context is the cluster."""
     config = quick_yaml.load((spec.kubeconfigs / "admin.conf").read_text())
     cluster = config["clusters"][0]["cluster"] | {
         "server": f"https://127.0.0.1:{spec.api_port}",
@@ -95,14 +95,14 @@ def user_kubeconfig(spec: ClusterSpec) -> str:
 
 
 def write_private(path: Path, command: tuple[str, ...]) -> None:
-    """Writes what kubeadm prints into a file of mode 0600."""
+    """Write what kubeadm prints into a file of mode 0600."""
     text = kubeadm(*command)
     path.touch(mode=0o600)
     path.write_text(text)
 
 
 def kubeadm(*arguments: str) -> str:
-    """Runs kubeadm; gives its standard output. Raises `LocalKubeError` with its message."""
+    """Run kubeadm; return its standard output. Raises `LocalKubeError` with its message."""
     command = [str(tools.path("kubeadm")), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

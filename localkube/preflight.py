@@ -28,7 +28,7 @@ PROGRAMS = {**packages.TO_RUN, "mount": "mount", "gcc": "gcc libc6-dev"}
 
 
 def check(ports: Sequence[int], folder: Path) -> None:
-    """Raises `LocalKubeError`, one line with its remedy, unless a lab in `folder` can start.
+    """Raise `LocalKubeError`, one line with its remedy, unless a lab in `folder` can start.
 
     `ports`: the ports on 127.0.0.1 that it will open; those that the lab itself holds are fine.
     """
@@ -54,7 +54,7 @@ def check(ports: Sequence[int], folder: Path) -> None:
 
 
 def check_siblings(ports: Sequence[int], folder: Path) -> None:
-    """Raises `LocalKubeError` where the lab of another stack of this checkout holds a port.
+    """Raise `LocalKubeError` where the lab of another stack of this checkout holds a port.
 
     That may be this stack's own under its former name: `pulumi stack rename` moves the settings.
     """
@@ -71,7 +71,7 @@ def check_siblings(ports: Sequence[int], folder: Path) -> None:
 
 
 def relayed(folder: Path) -> set[int]:
-    """The ports on 127.0.0.1 at which the relays of a lab listen.
+    """Return the ports on 127.0.0.1 at which the relays of a lab listen.
 
     The process table is asked, not a file: a relay may outlive the files of its cluster.
     """
@@ -85,7 +85,7 @@ def relayed(folder: Path) -> set[int]:
 
 
 def check_namespaces() -> None:
-    """Raises `LocalKubeError` where the kernel or a container's limits forbid namespaces."""
+    """Raise `LocalKubeError` where the kernel or a container's limits forbid namespaces."""
     command = ["unshare", "--mount", "--pid", "--net", "--fork", "--mount-proc", "true"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -97,7 +97,7 @@ def check_namespaces() -> None:
 
 
 def check_limits() -> None:
-    """Raises `LocalKubeError` where the kernel's limit is too low and the lab cannot raise it."""
+    """Raise `LocalKubeError` where the kernel's limit is too low and the lab cannot raise it."""
     limit = int(INOTIFY_LIMIT.read_text())
     if limit < INOTIFY_INSTANCES and not os.access(INOTIFY_LIMIT, os.W_OK):
         raise LocalKubeError(
@@ -107,7 +107,7 @@ def check_limits() -> None:
 
 
 def check_disk(folder: Path) -> None:
-    """Raises `LocalKubeError` where the file system of the lab's folder is too full."""
+    """Raise `LocalKubeError` where the file system of the lab's folder is too full."""
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
@@ -119,7 +119,7 @@ def check_disk(folder: Path) -> None:
 
 
 def check_port(port: int) -> None:
-    """Raises `LocalKubeError` where somebody listens on this port of 127.0.0.1."""
+    """Raise `LocalKubeError` where somebody listens on this port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

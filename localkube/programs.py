@@ -28,7 +28,7 @@ CONTAINERD = "/run/containerd/containerd.sock"
 
 
 def write(node: Node) -> None:
-    """Writes all configuration files of the node below its folder."""
+    """Write all configuration files of the node below its folder."""
     for name in ("etcd", "containerd", "kubelet", "pods", "volumes", "cni", "log"):
         (node.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     (node.folder / "kubelet.yaml").write_text(json.dumps(kubelet_config(node), indent=2))
@@ -42,7 +42,7 @@ def write(node: Node) -> None:
 
 
 def programs(node: Node) -> list[Program]:
-    """All programs of the node, in the order of their start."""
+    """Return all programs of the node, in the order of their start."""
     first = control_plane.servers(node) if node.is_control_plane else []
     later = control_plane.controllers(node) if node.is_control_plane else []
     folder, ordinal = str(node.cluster.folder), str(node.ordinal)
@@ -51,7 +51,7 @@ def programs(node: Node) -> list[Program]:
 
 
 def containerd(node: Node) -> Program:
-    """The container runtime; it reaches image registries by way of the lab's egress proxy."""
+    """Return the container runtime; it reaches registries by the lab's egress proxy."""
     proxy = f"http://{BRIDGE_ADDRESS}:{EGRESS_PORT}"
     environment = {
         # runc, the shim and iptables are looked up on PATH
@@ -66,7 +66,7 @@ def containerd(node: Node) -> Program:
 
 
 def containerd_config(node: Node) -> str:
-    """containerd's configuration (version 3). A JSON string is a TOML string as well."""
+    """Return containerd's configuration (version 3). A JSON string is a TOML string as well."""
     quoted = json.dumps
     return f"""\
 version = 3
@@ -88,7 +88,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]  # it would leave a folder 
 
 
 def cni_config(node: Node) -> dict[str, Any]:
-    """Pods hang on a bridge of the node and take addresses of the node's range."""
+    """Return the CNI configuration: pods hang on a bridge of the node, in its range."""
     return {
         "cniVersion": "1.0.0",
         "name": "pods",
@@ -112,7 +112,7 @@ def cni_config(node: Node) -> dict[str, Any]:
 
 
 def kubelet(node: Node) -> Program:
-    """The kubelet; its user is `system:node:<name>`, so the name is the certificate's."""
+    """Return the kubelet; its user is `system:node:<name>`, so the name is the certificate's."""
     return Program(
         "kubelet",
         [
@@ -127,7 +127,7 @@ def kubelet(node: Node) -> Program:
 
 
 def kubelet_config(node: Node) -> dict[str, Any]:
-    """The kubelet's configuration file."""
+    """Return the kubelet's configuration file."""
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -165,7 +165,7 @@ def kubelet_config(node: Node) -> dict[str, Any]:
 
 
 def kube_proxy(node: Node) -> Program:
-    """Services by iptables rules."""
+    """Return kube-proxy, which makes Services by iptables rules."""
     return Program(
         "kube-proxy",
         [

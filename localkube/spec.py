@@ -31,12 +31,12 @@ MAX_NODES = 14
 
 
 def node_range(index: int) -> str:
-    """Range (CIDR) of the node addresses of the cluster with this index, counted from 0."""
+    """Return the range (CIDR) of the node addresses of the cluster with this index, from 0."""
     return f"10.89.0.{16 * (index + 1)}/28"
 
 
 def node_address(index: int, ordinal: int = 1) -> str:
-    """Address of a node; node 1 is also where LoadBalancer Services of the cluster answer."""
+    """Return the address of a node; on node 1 LoadBalancer Services answer too."""
     return str(IPv4Network(node_range(index))[ordinal])
 
 
@@ -48,18 +48,18 @@ def is_node_address(address: str) -> bool:
 
 
 def pod_range(index: int, ordinal: int | None = None) -> str:
-    """Range (CIDR) of a cluster's pods, or of the pods on one of its nodes."""
+    """Return the range (CIDR) of a cluster's pods, or of the pods on one of its nodes."""
     third = 16 * (index + 1)
     return f"10.89.{third}.0/20" if ordinal is None else f"10.89.{third + ordinal}.0/24"
 
 
 def service_range(index: int) -> str:
-    """Range (CIDR) of a cluster's ClusterIP addresses."""
+    """Return the range (CIDR) of a cluster's ClusterIP addresses."""
     return f"10.96.{16 * (index + 1)}.0/20"
 
 
 def dns_address(index: int) -> str:
-    """ClusterIP of CoreDNS: the tenth address of the Service range, as kubeadm has it."""
+    """Return the ClusterIP of CoreDNS: the tenth address of the Services' range, as in kubeadm."""
     return str(IPv4Network(service_range(index))[10])
 
 
@@ -157,20 +157,20 @@ class ClusterSpec:
         return {self.api_port: (address, API_PORT), **forwards}
 
     def save(self) -> None:
-        """Writes the specification where the cluster's own processes read it."""
+        """Write the specification where the cluster's own processes read it."""
         (self.folder / "spec.json").write_text(json.dumps(asdict(self), indent=2))
 
     @staticmethod
     def load(folder: Path) -> ClusterSpec:
-        """Reads the specification of the cluster with this state folder."""
+        """Read the specification of the cluster with this state folder."""
         return ClusterSpec(**json.loads((folder / "spec.json").read_text()))
 
 
 def relay_cgroup(lab: Path) -> str:
-    """Path of the cgroup of a lab's relays, which carry the pods' traffic."""
+    """Return the path of the cgroup of a lab's relays, which carry the pods' traffic."""
     return f"{lab_cgroup(lab)}/relay"
 
 
 def lab_cgroup(lab: Path) -> str:
-    """Path of a lab's cgroup: unique for the folder, so that two clones do not meet."""
+    """Return the path of a lab's cgroup: unique for the folder, so that two clones do not meet."""
     return f"/localkube/{hashlib.sha256(str(lab).encode()).hexdigest()[:12]}"

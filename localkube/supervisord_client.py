@@ -25,7 +25,7 @@ class Supervisor:
         self.rpc: Any = ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def is_up(self) -> bool:
-        """Whether it answers."""
+        """Check whether it answers."""
         try:
             return bool(self.rpc.getState()["statename"] == "RUNNING")
         except (OSError, Fault):
@@ -36,13 +36,13 @@ class Supervisor:
         return {info["name"]: info for info in self.rpc.getAllProcessInfo()}
 
     def start(self, name: str) -> None:
-        """Starts a program, or ``group:*``; one that runs already is left alone. Does not wait."""
+        """Start a program, or ``group:*``; one that runs already is left alone. Does not wait."""
         every = name.endswith(":*")
         call = self.rpc.startProcessGroup if every else self.rpc.startProcess
         ignoring(Faults.ALREADY_STARTED, call, name.removesuffix(":*"), False)
 
     def stop(self, name: str) -> None:
-        """Stops a program, or ``group:*``, and waits for its end.
+        """Stop a program, or ``group:*``, and wait for its end.
 
         Asking is the quicker way to wait: supervisord itself looks once a second, but also
         whenever it is asked something.
@@ -59,18 +59,18 @@ class Supervisor:
             time.sleep(0.02)
 
     def add(self, group: str) -> None:
-        """Takes up a group from the configuration files and starts it."""
+        """Take up a group from the configuration files and start it."""
         self.rpc.reloadConfig()
         ignoring(Faults.ALREADY_ADDED, self.rpc.addProcessGroup, group)
 
     def remove(self, group: str) -> None:
-        """Stops a group and forgets it; one that is not there is not missed."""
+        """Stop a group and forget it; one that is not there is not missed."""
         ignoring(Faults.BAD_NAME, self.stop, f"{group}:*")
         ignoring(Faults.BAD_NAME, self.rpc.removeProcessGroup, group)
 
 
 def ignoring(code: int, call: Any, *arguments: Any) -> None:
-    """Calls, and takes this one of supervisor's fault codes as success."""
+    """Call, and take this one of supervisor's fault codes as success."""
     try:
         call(*arguments)
     except Fault as fault:

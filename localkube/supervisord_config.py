@@ -39,17 +39,17 @@ class Program:
 
 
 def python(module: str, *arguments: str) -> list[str]:
-    """Command line that runs a module of this package in this Python environment."""
+    """Return the command line that runs a module of this package in this Python environment."""
     return [sys.executable, "-m", module, *arguments]
 
 
 def supervisord(config: Path) -> list[str]:
-    """Command line of a supervisord in the foreground; its configuration's path identifies it."""
+    """Return the command line of a supervisord in the foreground; its configuration is its name."""
     return python("supervisor.supervisord", "--nodaemon", "--configuration", str(config))
 
 
 def configuration(logs: Path, programs: list[Program], include: str = "") -> str:
-    """Text of supervisord.conf with these programs; `include` is a pattern of further files.
+    """Return the text of supervisord.conf; `include` is a pattern of further files.
 
     That is relative to the configuration's folder: supervisor splits it at spaces.
     """
@@ -73,7 +73,7 @@ def configuration(logs: Path, programs: list[Program], include: str = "") -> str
 
 
 def sections(logs: Path, programs: list[Program], group: str = "") -> str:
-    """Text of the sections of some programs, in a group of its own if one is named."""
+    """Return the text of the sections of some programs, in a group of its own if one is named."""
     lines = []
     if group:
         lines += [
@@ -102,17 +102,17 @@ def sections(logs: Path, programs: list[Program], group: str = "") -> str:
 
 
 def quote(word: str) -> str:
-    """A word in double quotes, for the fields that supervisor splits as a shell does."""
+    """Return a word in double quotes, for the fields that supervisor splits as a shell does."""
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def escape(text: str) -> str:
-    """Text with the per cent signs doubled: supervisor expands single ones."""
+    """Return the text with the per cent signs doubled: supervisor expands single ones."""
     return text.replace("%", "%%")
 
 
 def find(config: Path) -> int | None:
-    """Process id of the supervisord that runs this configuration; none if there is none.
+    """Return the process id of the supervisord that runs this configuration; none if there is none.
 
     The process table is asked, not a file, so that the answer is true after any crash and even
     when the state folder was deleted.

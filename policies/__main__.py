@@ -20,7 +20,7 @@ from pulumi_policy.proxy import UnknownValueError
 
 
 def plain(value: Any) -> Any:
-    """The value as the rules know it: the engine's own raises where something is unknown."""
+    """Return the value as the rules know it: the engine's own raises where something is unknown."""
     if isinstance(value, Mapping):
         return {key: _item(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -36,7 +36,7 @@ def _item(container: Any, key: Any) -> Any:
 
 
 def resource(args: ResourceValidationArgs) -> rules.Resource:
-    """The resource as the rules know it."""
+    """Return the resource as the rules know it."""
     return rules.Resource(
         type=args.resource_type,
         name=args.name,
@@ -50,7 +50,7 @@ def resource(args: ResourceValidationArgs) -> rules.Resource:
 
 
 def policy(rule: rules.Rule) -> ResourceValidationPolicy:
-    """A rule as the engine asks for it."""
+    """Return a rule as the engine asks for it."""
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         for found in rule.check(resource(args)):

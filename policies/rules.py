@@ -65,7 +65,7 @@ class Rule:
 
 
 def violations(resource: Resource) -> list[str]:
-    """What is wrong with a resource: lines of rule, resource and reason."""
+    """Return what is wrong with a resource: lines of rule, resource and reason."""
     kind = resource.type.rpartition(":")[2]
     return [
         f"{rule.name}: {kind} {resource.name}: {found}"
@@ -184,13 +184,13 @@ RULES = (
 
 
 def _kind(resource: Resource) -> str:
-    """The kind of a Kubernetes object; "" for any other resource."""
+    """Return the kind of a Kubernetes object; "" for any other resource."""
     group, _, kind = resource.type.rpartition(":")
     return kind if group.startswith("kubernetes:") else ""
 
 
 def _pod(resource: Resource) -> Mapping[str, Any]:
-    """The pod's specification in a resource that makes pods; empty for others."""
+    """Return the pod's specification in a resource that makes pods; empty for others."""
     path = _TEMPLATES.get(_kind(resource))
     return _map(_get(resource.inputs, *path)) if path else {}
 
@@ -207,7 +207,7 @@ def _get(value: Any, *path: str) -> Any:
 
 
 def _map(value: Any) -> Mapping[str, Any]:
-    """The value if it is a mapping; empty for one that is unknown or missing."""
+    """Return the value if it is a mapping; empty for one that is unknown or missing."""
     return value if isinstance(value, Mapping) else {}
 
 

@@ -21,7 +21,7 @@ from preview import markdown, matrix, model, terminal, trees
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Previews and compares; gives 1 if the head fails or violates a policy, 2 for wrong input."""
+    """Preview and compare; return 1 if the head fails or violates a policy, 2 for wrong input."""
     chosen = _parser().parse_args(arguments)
     return entry(lambda: _run(chosen), failed=2)
 
@@ -61,7 +61,7 @@ def _preview(chosen: argparse.Namespace) -> model.Result:
 
 @contextlib.contextmanager
 def _progress(total: int) -> Iterator[matrix.Done]:
-    """A bar on standard error, and nothing where that is no terminal."""
+    """Yield a bar on standard error, and nothing where that is no terminal."""
     columns = (TextColumn("Previews"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -70,7 +70,7 @@ def _progress(total: int) -> Iterator[matrix.Done]:
 
 
 def _results(given: Sequence[Path]) -> list[Path]:
-    """The files, and those of the folders, in a settled order."""
+    """Return the files, and those of the folders, in a settled order."""
     return [
         f for path in given for f in (sorted(path.rglob("*.json")) if path.is_dir() else [path])
     ]
@@ -78,7 +78,7 @@ def _results(given: Sequence[Path]) -> list[Path]:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Lets SIGTERM and the terminal's closing clean up as Ctrl-C does."""
+    """Let SIGTERM and the terminal's closing clean up as Ctrl-C does."""
 
     def stop(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -28,7 +28,7 @@ _REFUSED = (401, 403, 404)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Writes the comment; gives the exit code."""
+    """Write the comment; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m preview.comment", description=__doc__)
     parser.add_argument("file", type=Path, help="Markdown of `python -m preview --markdown`")
     parser.add_argument("--pull-request", type=int, required=True, metavar="NUMBER")
@@ -46,7 +46,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def put(env: Mapping[str, str], number: int, body: str) -> str:
-    """Edits the comment, or makes it; says what was done. `env`: as GitHub sets it. UserError."""
+    """Edit the comment, or make it; return what was done. `env`: as GitHub sets it."""
     try:
         api, repository = env["GITHUB_API_URL"], env["GITHUB_REPOSITORY"]
         token = env["GITHUB_TOKEN"]
@@ -69,7 +69,7 @@ def put(env: Mapping[str, str], number: int, body: str) -> str:
 
 
 def _known(comments: str, token: str) -> int | None:
-    """Number of the comment that was written before, by a workflow and not by a person."""
+    """Return the number of the comment that a workflow, and no person, wrote before."""
     page = 1
     while True:
         found = _ask("GET", f"{comments}?per_page={_PAGE}&page={page}", token)

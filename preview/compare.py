@@ -20,7 +20,7 @@ _LINES = 80
 
 
 def changes(base: Plan, head: Plan) -> tuple[Change, ...]:
-    """What becomes of each resource, in the order of type and name."""
+    """Return what becomes of each resource, in the order of type and name."""
     found = []
     for urn in base.resources.keys() | head.resources.keys():
         old, new = base.resources.get(urn), head.resources.get(urn)
@@ -34,7 +34,7 @@ def changes(base: Plan, head: Plan) -> tuple[Change, ...]:
 
 
 def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Each single value with its path; what lists hold goes by its name where it has one."""
+    """Yield each single value with its path; what lists hold goes by its name where it has one."""
     if isinstance(value, Mapping) and value:
         for key in sorted(value):
             step = f".{key}" if _PLAIN.fullmatch(key) else f'["{key}"]'
@@ -49,7 +49,7 @@ def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def shown(value: Any) -> str:
-    """A value for people, shortened."""
+    """Return a value for people, shortened."""
     if value == UNKNOWN:
         return "(known once it is made)"
     if value == SECRET:
@@ -75,7 +75,7 @@ def _values(resource: Resource) -> dict[str, Any]:
 
 
 def _masked(path: str, value: Any, resource: Resource) -> Any:
-    """The value, unless it is secret: to Pulumi, to Kubernetes or by what it says."""
+    """Return the value, unless it is secret: to Pulumi, to Kubernetes or by what it says."""
     top = path.partition(".")[0].partition("[")[0]
     hidden = top in resource.secret_outputs
     hidden |= resource.type.endswith(":Secret") and top in SECRET_KEYS
@@ -101,7 +101,7 @@ def _property(path: str, old: Any, new: Any) -> Property:
 
 
 def _essence(resource: Resource) -> tuple[Property, ...]:
-    """Where an added resource goes; what it says is to be read in the change itself."""
+    """Return where an added resource goes; what it says is read in the change itself."""
     values = _values(resource)
     return tuple(Property(path, new=shown(values[path])) for path in _PLACE if path in values)
 

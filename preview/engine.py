@@ -34,7 +34,7 @@ _REASON_LINES = 12
 
 
 def plans(tree: Path, stack: str, modes: Sequence[str], private: Path) -> Iterator[Plan]:
-    """What `tree` plans for a stack, in each mode in turn.
+    """Yield what `tree` plans for a stack, in each mode in turn.
 
     The tree's own settings file of the stack is read and a copy of it, in the empty folder
     `private`, given to Pulumi, as are state, passphrase and temporary files.
@@ -61,7 +61,7 @@ def plans(tree: Path, stack: str, modes: Sequence[str], private: Path) -> Iterat
 
 
 def environment(base: Mapping[str, str], private: Path) -> dict[str, str]:
-    """`base` with a state, a passphrase and temporary files of its own, and nobody's clusters."""
+    """Return `base` with state, passphrase and temporary files of its own, and no kubeconfig."""
     for name in ("state", "tmp"):
         (private / name).mkdir()
     env = {
@@ -87,7 +87,7 @@ class _Failed(Exception):
 def _pulumi(
     tree: Path, env: Mapping[str, str], *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs Pulumi; raises _Failed unless it says in JSON what failed, UserError without Pulumi."""
+    """Run Pulumi; raise _Failed unless it says in JSON what failed, UserError without Pulumi."""
     command = ["pulumi", "--non-interactive", "--color=never", *arguments]
     try:
         done = subprocess.run(
@@ -111,7 +111,7 @@ def _pulumi(
 
 
 def plan(tree: Path, done: subprocess.CompletedProcess[str]) -> Plan:
-    """The plan of `tree` in what `pulumi preview --json` said."""
+    """Return the plan of `tree` in what `pulumi preview --json` said."""
     try:
         told = json.loads(done.stdout)
     except ValueError:
@@ -127,7 +127,7 @@ def plan(tree: Path, done: subprocess.CompletedProcess[str]) -> Plan:
 
 
 def reason(errors: Sequence[str]) -> str:
-    """Why a preview failed: the errors without colours, repetitions and empty words."""
+    """Return why a preview failed: the errors without colours, repetitions and empty words."""
     lines: list[str] = []
     for line in _PASSING.sub("", "\n".join(errors)).splitlines():
         if line.strip() and not _NOISE.fullmatch(line.strip()) and line not in lines:
@@ -136,7 +136,7 @@ def reason(errors: Sequence[str]) -> str:
 
 
 def _same_everywhere(tree: Path, states: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The states without what differs between two previews of the same tree.
+    """Return the states without what differs between two previews of the same tree.
 
     That is its folder, and the identity that an embedded cluster draws when it is made.
     """
@@ -164,7 +164,7 @@ def _resource(state: Mapping[str, Any]) -> Resource:
 
 
 def _key(urn: str) -> str:
-    """The part of a URN that is not the stack's and the project's name."""
+    """Return the part of a URN that is not the stack's and the project's name."""
     return urn.split("::", 2)[2]
 
 

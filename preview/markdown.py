@@ -23,7 +23,7 @@ _FOOT = (
 
 
 def render(result: Result, limit: int = LIMIT) -> str:
-    """The text, of at most `limit` characters: the table first, then the details, folded."""
+    """Return the text, of at most `limit` characters: the table first, then the details, folded."""
     head = [
         MARKER,
         f"### Preview: {text.headline(result)}",
@@ -49,7 +49,7 @@ def render(result: Result, limit: int = LIMIT) -> str:
 
 
 def _section(section: text.Section, left: int) -> list[str] | None:
-    """The section folded, its last lines cut if it has to be; None if there is no room at all."""
+    """Return the section folded, its last lines cut if need be; None if there is no room."""
     # a fence longer than any in the text, which so cannot end it
     runs = re.findall(r"`{3,}", "\n".join(section.lines))
     fence = "`" * (max(map(len, runs), default=2) + 1)
@@ -73,7 +73,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _plain(words: str) -> str:
-    """Words in which nothing is Markdown or HTML."""
+    """Return words in which nothing is Markdown or HTML."""
     return re.sub(r"([\\`*_{}\[\]<>#|@&])", lambda m: f"&#{ord(m.group())};", words)
 
 

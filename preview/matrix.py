@@ -31,7 +31,7 @@ class Job:
     """Empty folder of its own."""
 
     def run(self, done: Done) -> list[Plan]:
-        """Gives a plan for each mode."""
+        """Return a plan for each mode."""
         self.folder.mkdir()
         found = []
         for plan in engine.plans(self.tree.folder, self.stack, self.modes, self.folder):
@@ -48,7 +48,7 @@ def outcomes(
     private: Path,
     done: Done,
 ) -> tuple[Outcome, ...]:
-    """What becomes of each stack in each mode.
+    """Return what becomes of each stack in each mode.
 
     `base`: None if the trees do not differ, for then nothing changes.
     """
@@ -80,7 +80,7 @@ def outcomes(
 
 
 def outcome(stack: str, mode: str, head: Plan, base: Plan) -> Outcome:
-    """What comes of comparing two plans."""
+    """Return what comes of comparing two plans."""
     comparable = not (head.problem or base.problem)
     found = sorted(line for r in head.resources.values() for line in rules.violations(r))
     return Outcome(

@@ -70,7 +70,7 @@ class Outcome:
         return not (self.head_problem or self.violations)
 
     def count(self, kind: Kind) -> int:
-        """How many resources that becomes of."""
+        """Return how many resources that becomes of."""
         return sum(change.kind is kind for change in self.changes)
 
 
@@ -91,12 +91,12 @@ class Result:
 
 
 def write(result: Result, file: Path) -> None:
-    """Writes a result for `read`."""
+    """Write a result for `read`."""
     file.write_text(json.dumps(asdict(result), indent=1) + "\n")
 
 
 def read(files: Sequence[Path]) -> Result:
-    """The results of several runs as one. Raises UserError."""
+    """Return the results of several runs as one. Raises UserError."""
     parts = []
     for file in files:
         try:

@@ -13,7 +13,7 @@ _STYLES = {"+": "green", "-": "red", "~": "yellow", "!": "red"}
 
 
 def show(console: Console, result: Result) -> None:
-    """Prints the table and the details."""
+    """Print the table and the details."""
     table = Table(box=None)
     for column in text.COLUMNS:
         table.add_column(column)

@@ -20,7 +20,7 @@ class Section:
 
 
 def row(outcome: Outcome) -> tuple[str, ...]:
-    """A line of the table."""
+    """Return a line of the table."""
     if outcome.head_problem:
         counts = ("fails", *("" for _ in Kind), "")
     else:
@@ -31,7 +31,7 @@ def row(outcome: Outcome) -> tuple[str, ...]:
 
 
 def headline(result: Result) -> str:
-    """The whole in a sentence."""
+    """Return the whole in a sentence."""
     outcomes = result.outcomes
     failed = sum(bool(o.head_problem) for o in outcomes)
     violated = sum(bool(o.violations) for o in outcomes)
@@ -48,7 +48,7 @@ def headline(result: Result) -> str:
 
 
 def sections(result: Result) -> list[Section]:
-    """The details, each once, whatever number of stacks and modes it holds for; worst first."""
+    """Return the details, each once for all stacks and modes that it holds for; worst first."""
     found = [
         *_grouped(result, "fails", lambda o: tuple(o.head_problem.splitlines())),
         *_grouped(result, "policies violated", lambda o: o.violations),

@@ -76,7 +76,7 @@ def _files(project: Path, named: Path) -> Iterator[str]:
 
 
 def base(project: Path, folder: Path, reference: str | None) -> Tree:
-    """The tree of a commit, by default of where this branch left the default one."""
+    """Return the tree of a commit, by default of where this branch left the default one."""
     commit = _commit(project, reference) if reference else fork_point(project)
     archive = _git(project, "archive", "--format=tar", commit)
     with tarfile.open(fileobj=BytesIO(archive)) as tar:
@@ -87,7 +87,7 @@ def base(project: Path, folder: Path, reference: str | None) -> Tree:
 
 
 def fork_point(project: Path) -> str:
-    """The newest commit that HEAD shares with the default branch. Raises UserError."""
+    """Return the newest commit that HEAD shares with the default branch. Raises UserError."""
     for branch in ("origin/HEAD", "origin/main", "main", "origin/master", "master"):
         try:
             return _git(project, "merge-base", "HEAD", branch).decode().strip()
@@ -97,7 +97,7 @@ def fork_point(project: Path) -> str:
 
 
 def differing(one: Tree, other: Tree) -> bool:
-    """Whether the trees differ in anything that a preview may depend on."""
+    """Check whether the trees differ in anything that a preview may depend on."""
     names = _parts(one.folder)
     if names != _parts(other.folder):
         return True
@@ -136,7 +136,7 @@ def _parts(folder: Path) -> list[str]:
 
 
 def _ready(folder: Path) -> Path:
-    """The folder, with the Python environment that Pulumi.yaml names: one serves both trees."""
+    """Return the folder, with the Python environment that Pulumi.yaml names."""
     if project.VENV.exists() and not (folder / project.VENV.name).exists():
         (folder / project.VENV.name).symlink_to(project.VENV)
     return folder
@@ -164,7 +164,7 @@ class _NotThere(Exception):
 
 
 def _git(project: Path, *arguments: str) -> bytes:
-    """What git prints. Raises _NotThere when it fails, UserError where there is no git."""
+    """Return what git prints. Raises _NotThere when it fails, UserError where there is no git."""
     command: Sequence[str] = ["git", *arguments]
     try:
         done = subprocess.run(command, cwd=project, capture_output=True, check=False)

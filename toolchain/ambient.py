@@ -26,18 +26,18 @@ class Found:
 
 
 def version_in(answer: str) -> str | None:
-    """The first version in what a tool printed, without "v": "1.3.4"; None without any."""
+    """Return the first version in what a tool printed, without "v": "1.3.4"; None without any."""
     match = _VERSION.search(answer)
     return match.group() if match else None
 
 
 def fits(version: str, rule: str) -> bool:
-    """Whether `version` obeys `rule`, e.g. ">=1.36,<1.39"."""
+    """Check whether `version` obeys `rule`, e.g. ">=1.36,<1.39"."""
     return SpecifierSet(rule).contains(version, prereleases=True)
 
 
 def folders(path: str, own: Iterable[Path]) -> list[Path]:
-    """The absolute folders of the PATH value `path`, without those at or below one of `own`."""
+    """Return the absolute folders of the PATH value `path`, without those in `own`."""
     excluded = [folder.resolve() for folder in own]
     found = []
     for entry in path.split(os.pathsep):
@@ -50,7 +50,7 @@ def folders(path: str, own: Iterable[Path]) -> list[Path]:
 
 
 def find(binary: pins.Binary, path: Iterable[Path], own: Iterable[Path] = ()) -> Found | None:
-    """The first executable of that name in the folders `path` that fits and is not in `own`."""
+    """Return the first executable of that name in the folders `path` that fits, none of `own`."""
     if not binary.fits:
         return None
     for candidate in _executables(binary.name, path):
@@ -67,7 +67,7 @@ def find(binary: pins.Binary, path: Iterable[Path], own: Iterable[Path] = ()) ->
 
 
 def ask(command: list[str]) -> str:
-    """What `command` prints; nothing when it fails."""
+    """Return what `command` prints; nothing when it fails."""
     try:
         done = subprocess.run(
             command,
@@ -94,7 +94,7 @@ def _executables(name: str, path: Iterable[Path]) -> Iterator[Path]:
 def choose(
     modules: Iterable[pins.Module], path: Iterable[Path], own: Iterable[Path] = ()
 ) -> dict[str, Found]:
-    """Which binaries of `modules` come from PATH.
+    """Return which binaries of `modules` come from PATH.
 
     Binaries of a module under one rule, as those of containerd, are taken together or not at all,
     lest versions mix.

@@ -26,13 +26,13 @@ class Progress(Protocol):
     """What a build tells while it goes on."""
 
     def start(self, module: pins.Module) -> None:
-        """The build of `module` begins."""
+        """Tell that the build of `module` begins."""
 
     def line(self, module: pins.Module, text: str) -> None:
         """Go printed `text`: the name of a package that it compiles, or what it downloads."""
 
     def done(self, module: pins.Module) -> None:
-        """The products of `module` are in the store."""
+        """Tell that the products of `module` are in the store."""
 
 
 class Builder:
@@ -48,7 +48,7 @@ class Builder:
         self._guard = threading.Lock()
 
     def build(self, work: Sequence[tuple[pins.Module, list[str]]]) -> None:
-        """Builds the named products of each module. The first failure stops the others.
+        """Build the named products of each module. The first failure stops the others.
 
         While the first are being compiled, the sources of the others are fetched.
         """
@@ -69,7 +69,7 @@ class Builder:
                 raise
 
     def stop(self) -> None:
-        """Ends the builds under way; Go's build cache keeps what they have compiled."""
+        """End the builds under way; Go's build cache keeps what they have compiled."""
         with self._guard:
             self._stopped = True
             for process in self._running:
@@ -144,7 +144,7 @@ class Builder:
     def _go_command(
         self, module: pins.Module, arguments: list[str], folder: Path
     ) -> Iterator[subprocess.Popen[str]]:
-        """Runs `go` such that `stop` ends it; waits for its end."""
+        """Run `go` such that `stop` ends it; wait for its end."""
         env = self._env | {"CGO_ENABLED": "1" if module.cgo else "0"}
         with self._guard:
             if self._stopped:
@@ -169,14 +169,14 @@ class Builder:
                 self._running.discard(process)
 
     def _take(self, module: pins.Module, files: pins.Files, target: Path) -> None:
-        """Copies `files` to `target` from the module cache, where go.sum vouches for them."""
+        """Copy `files` to `target` from the module cache, where go.sum vouches for them."""
         source = self._source(pins.module(files.via) if files.via else module, files.source)
         for file in files.files:
             copy = target / Path(file).name
             shutil.copyfile(source / file, copy)
 
     def _thin(self, module: pins.Module, thin: pins.Thin, folder: Path) -> None:
-        """Puts a part of a required module beside the module's main, and has it built from that."""
+        """Put a part of a required module beside the module's main, and has it built from that."""
         source, target = self._source(module, thin.source), folder / "thin"
         for part in (".", *thin.folders):
             (target / part).mkdir(parents=True, exist_ok=True)
@@ -189,7 +189,7 @@ class Builder:
             pinned.write(f"\nreplace {thin.source} => ./thin\n")
 
     def _source(self, module: pins.Module, source: str) -> Path:
-        """Where the Go module `source` is, as `module` pins it."""
+        """Return where the Go module `source` is, as `module` pins it."""
         done = subprocess.run(
             [str(self._go.command), "mod", "download", "-json", source],
             cwd=module.folder,
@@ -205,7 +205,7 @@ class Builder:
 
 @contextlib.contextmanager
 def _workshop(module: pins.Module) -> Iterator[Path]:
-    """A copy of the module's folder below the cache: nothing is written into the checkout."""
+    """Yield a copy of the module's folder below the cache: nothing is written into the checkout."""
     folder = workshops() / f"{pins.key(module)}.{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(module.folder, folder)
@@ -216,5 +216,5 @@ def _workshop(module: pins.Module) -> Iterator[Path]:
 
 
 def workshops() -> Path:
-    """Where builds under way have their folders; empty while nobody builds."""
+    """Return where builds under way have their folders; empty while nobody builds."""
     return tools.cache_dir() / "building"

@@ -182,7 +182,7 @@ def _private(path: Path, mode: str) -> IO[bytes]:
 
 
 def _said(error: Exception) -> str:
-    """What went wrong, for a person, in a few words."""
+    """Return what went wrong, for a person, in a few words."""
     if isinstance(error, urllib.error.HTTPError):
         return f"{error.code} {error.reason}"
     reason = getattr(error, "reason", None) or error

@@ -16,7 +16,7 @@ _STANDARD_LIBRARY = 300 * MB  # compiled; worth keeping for the small modules, w
 
 
 def announce(modules: list[pins.Module]) -> None:
-    """Says what time and disk building `modules` takes; refuses when the disk is too small."""
+    """Say what time and disk building `modules` takes; refuse when the disk is too small."""
     seconds = sum(m.seconds for m in modules) / 2
     cache, sources = tools.cache_dir(), golang.find().module_cache
     # an interrupted build has left what it had compiled and fetched
@@ -34,12 +34,12 @@ def announce(modules: list[pins.Module]) -> None:
 
 
 def is_fetched(module: pins.Module, sources: Path) -> bool:
-    """Whether Go's module cache `sources` has `module` (its dependencies were fetched with it)."""
+    """Check whether Go's module cache `sources` has `module`, and so its dependencies."""
     return (sources / "cache/download" / module.source / "@v" / f"{module.version}.zip").exists()
 
 
 def require(space: dict[Path, float]) -> None:
-    """Refuses when a file system has less free space than the folders on it need, in bytes."""
+    """Refuse when a file system has less free space than the folders on it need, in bytes."""
     by_device: dict[int, tuple[Path, float]] = {}
     for folder, part in space.items():
         device = folder.stat().st_dev
@@ -56,25 +56,25 @@ def require(space: dict[Path, float]) -> None:
 
 
 def free_build_cache() -> None:
-    """Removes Go's build cache when it holds more than what every Go program needs."""
+    """Remove Go's build cache when it holds more than what every Go program needs."""
     cache = tools.cache_dir() / "go-build"
     if folder_size([cache]) > _STANDARD_LIBRARY:
         shutil.rmtree(cache, ignore_errors=True)
 
 
 def account() -> None:
-    """Says what the tools hold on the disk."""
+    """Say what the tools hold on the disk."""
     held = folder_size(tools.cache_dir() / part for part in ("store", "bin", "go-build"))
     print(f"The tools take {size(held)} in {tools.cache_dir()}.", flush=True)
 
 
 def size(count: float) -> str:
-    """Bytes for people: "30 MB", "1.2 GB"."""
+    """Return bytes for people: "30 MB", "1.2 GB"."""
     return f"{count / GB:.1f} GB" if count >= GB else f"{count / MB:.0f} MB"
 
 
 def folder_size(folders: Iterable[Path]) -> int:
-    """Bytes on the disk below `folders`; a file with several hard links counts once."""
+    """Return bytes on the disk below `folders`; a file with several hard links counts once."""
     seen: set[tuple[int, int]] = set()
     total = 0
     for folder in folders:
@@ -88,5 +88,5 @@ def folder_size(folders: Iterable[Path]) -> int:
 
 
 def existing(folder: Path) -> Path:
-    """`folder`, or the nearest folder above it that exists."""
+    """Return `folder`, or the nearest folder above it that exists."""
     return next(f for f in (folder, *folder.parents) if f.exists())

@@ -39,16 +39,16 @@ class Screen(Protocol):
     """What is told while modules are fetched."""
 
     def start(self, module: pins.Module) -> None:
-        """The first file of `module` is asked for."""
+        """Tell that the first file of `module` is asked for."""
 
     def tell(self, module: pins.Module, text: str) -> None:
-        """So much of `module` is there."""
+        """Tell how much of `module` is there."""
 
     def done(self, module: pins.Module) -> None:
-        """The products of `module` are in the store."""
+        """Tell that the products of `module` are in the store."""
 
     def failed(self, module: pins.Module) -> None:
-        """`module` could not be had."""
+        """Tell that `module` could not be had."""
 
 
 class Silent:

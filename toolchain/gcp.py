@@ -37,19 +37,19 @@ _COMPILE = (sys.executable, "-m", "compileall", "-q", "-j", "0")
 
 
 def version() -> str:
-    """Version of pulumi-gcp, of the package and of the provider alike."""
+    """Return the version of pulumi-gcp, of the package and of the provider alike."""
     match = re.search(r"^pulumi-gcp==([\d.]+)", _REQUIREMENTS.read_text(), re.MULTILINE)
     assert match, f"{_REQUIREMENTS.name} names no pulumi-gcp"
     return match.group(1)
 
 
 def is_ready() -> bool:
-    """Whether the package is there, in this version."""
+    """Check whether the package is there, in this version."""
     return (FOLDER / f"pulumi_gcp-{version()}.dist-info" / "RECORD").exists()
 
 
 def ensure() -> None:
-    """Installs the package, unless it is there: complete or not at all, one process at a time."""
+    """Install the package, unless it is there: complete or not at all, one process at a time."""
     if is_ready():
         return
     lock = project.private_folder() / "venv-gke.lock"
@@ -76,7 +76,7 @@ def ensure() -> None:
 
 
 def plugin_is_missing(env: Mapping[str, str]) -> bool:
-    """Whether Pulumi has no gcp provider and may not fetch it."""
+    """Check whether Pulumi has no gcp provider and may not fetch it."""
     if not _is_set(env, "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"):
         return False  # Pulumi fetches it as soon as the first resource is registered
     ambient = not _is_set(env, "PULUMI_IGNORE_AMBIENT_PLUGINS")

@@ -25,13 +25,13 @@ class Go:
 
 
 def needed() -> str:
-    """The lowest Go version that builds every module."""
+    """Return the lowest Go version that builds every module."""
     directives = (pins.go_directive(module) for module in pins.modules())
     return max(directives, key=lambda v: tuple(int(part) for part in v.split(".")))
 
 
 def find() -> Go:
-    """A Go of fitting version: from PATH, from an earlier download, or downloaded now."""
+    """Return a Go of fitting version: from PATH, from an earlier download, or downloaded now."""
     on_path = shutil.which("go")
     if on_path and (go := _usable(Path(on_path))):
         return go
@@ -47,7 +47,7 @@ def find() -> Go:
 
 
 def environment(go: Go) -> dict[str, str]:
-    """Environment of `go`: the user's, less what would let a build depend on more than the pins."""
+    """Return the environment of `go`: the user's, less what a build must not depend on."""
     env = {k: v for k, v in os.environ.items() if k not in ("GOOS", "GOARCH", "GOROOT", "GOBIN")}
     env["PATH"] = f"{go.command.parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     # compilers live for seconds and have memory: collecting less garbage saves a fifth of the time

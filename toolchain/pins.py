@@ -123,13 +123,13 @@ def _module(table: dict[str, Any]) -> Module:
 
 @functools.cache
 def modules() -> tuple[Module, ...]:
-    """All modules, in the order in which they are built (the longest first)."""
+    """Return all modules, in the order in which they are built (the longest first)."""
     return _tables("module")
 
 
 @functools.cache
 def for_tests() -> tuple[Module, ...]:
-    """Modules that no command of the demo uses: tests build them when they need them."""
+    """Return modules that no command of the demo uses: tests build them when they need them."""
     return _tables("for_tests")
 
 
@@ -140,18 +140,18 @@ def _tables(key: str) -> tuple[Module, ...]:
 
 @functools.cache
 def module(name: str) -> Module:
-    """The module called `name`; KeyError for an unknown one."""
+    """Return the module called `name`; KeyError for an unknown one."""
     return {m.name: m for m in (*modules(), *for_tests())}[name]
 
 
 @functools.cache
 def owner(product: str) -> Module:
-    """The module that yields the file `product`; KeyError when none does."""
+    """Return the module that yields the file `product`; KeyError when none does."""
     return {p: m for m in modules() for p in m.products}[product]
 
 
 def key(module: Module) -> str:
-    """Names a build of `module`: another source, flag or kind of machine gives another key."""
+    """Name a build of `module`: another source, flag or kind of machine gives another key."""
     recipe = dataclasses.replace(module, seconds=0, source_mb=0, build_mb=0, kept_mb=0)
     digest = hashlib.sha256(repr(recipe).encode())
     digest.update(os.uname().machine.encode())
@@ -162,13 +162,13 @@ def key(module: Module) -> str:
 
 @functools.cache
 def checkout_key() -> str:
-    """Names the set of all builds that this checkout uses."""
+    """Name the set of all builds that this checkout uses."""
     keys = json.dumps([key(m) for m in modules()])
     return hashlib.sha256(keys.encode()).hexdigest()[:16]
 
 
 def go_directive(module: Module) -> str:
-    """The lowest Go version with which the module builds, e.g. "1.26.0"."""
+    """Return the lowest Go version with which the module builds, e.g. "1.26.0"."""
     for line in (module.folder / "go.mod").read_text().splitlines():
         if line.startswith("go "):
             return line.split()[1]

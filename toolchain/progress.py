@@ -16,7 +16,7 @@ _PLAIN_EVERY = 30.0  # seconds between two lines on one build where there is no 
 
 
 def clock(seconds: float) -> str:
-    """Elapsed time for people: "0:07", "12:05"."""
+    """Return elapsed time for people: "0:07", "12:05"."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}:{rest:02d}"
 
@@ -74,7 +74,7 @@ class Screen:
             self._live.stop()
 
     def start(self, module: pins.Module) -> None:
-        """The build of `module` begins."""
+        """Tell that the build of `module` begins."""
         with self._guard:
             self._rows[module.name].began = time.monotonic()
         place = published.of(module) if self._doing == "fetching" else None
@@ -83,7 +83,7 @@ class Screen:
         self._say(f"{module.name} {version}: {self._doing} {products}")
 
     def line(self, module: pins.Module, text: str) -> None:
-        """Takes a line of Go's output: a package's name, or "go: downloading ..."."""
+        """Take a line of Go's output: a package's name, or "go: downloading ..."."""
         with self._guard:
             row = self._rows[module.name]
             if text.startswith("go: "):
@@ -109,7 +109,7 @@ class Screen:
             self._say(f"{module.name}: {row.elapsed()}  {text}")
 
     def done(self, module: pins.Module) -> None:
-        """The products of `module` are in the store."""
+        """Tell that the products of `module` are in the store."""
         with self._guard:
             row = self._rows[module.name]
             row.ended = time.monotonic()
@@ -117,7 +117,7 @@ class Screen:
         self._say(f"{module.name}: done in {row.elapsed()}{left}")
 
     def failed(self, module: pins.Module) -> None:
-        """`module` could not be had; whoever called says why."""
+        """Tell that `module` could not be had; whoever called says why."""
         with self._guard:
             row = self._rows[module.name]
             row.began = row.began or time.monotonic()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def ensure() -> None:
-    """Everything that the demo's commands need; costs a few milliseconds where all is there."""
+    """Provide all that the demo's commands need; that costs milliseconds where it is there."""
     if os.geteuid() == 0:  # a cache of tools may have come to a machine that lacks the packages
         packages.install(packages.missing_to_run())
     if tools.missing():
@@ -68,7 +68,7 @@ def _to_compile() -> list[packages.Need]:
 
 
 def to_build(found: set[str], anew: bool = False) -> list[tuple[pins.Module, list[str]]]:
-    """What each module still has to yield when the tools `found` come from PATH.
+    """Return what each module still has to yield when the tools `found` come from PATH.
 
     `anew`: what was not built here has to be.
     """
@@ -141,7 +141,7 @@ def _build(work: list[tuple[pins.Module, list[str]]]) -> None:
 
 
 def _link(found: Mapping[str, Found]) -> None:
-    """Fills bin_dir(): each link is replaced in one step, and the manifest is written last."""
+    """Fill bin_dir(): each link is replaced in one step, and the manifest is written last."""
     folder = tools.bin_dir()
     folder.mkdir(parents=True, exist_ok=True)
     manifest: dict[str, dict[str, str]] = {}
@@ -171,7 +171,7 @@ def _link(found: Mapping[str, Found]) -> None:
 
 @contextlib.contextmanager
 def exclusive(name: str) -> Iterator[None]:
-    """Lets one process of this user at a time in; the others say for whom they wait."""
+    """Let one process of this user at a time in; the others say for whom they wait."""
     folder = tools.cache_dir()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{name}.lock"

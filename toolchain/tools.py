@@ -26,7 +26,7 @@ _MANIFEST = "tools.json"
 
 
 def cache_dir() -> Path:
-    """Root of the cache: `$XDG_CACHE_HOME` or `~/.cache`, then this project's name."""
+    """Return the root of the cache: `$XDG_CACHE_HOME` or `~/.cache`, then this project's name."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     # the base directory specification says that a relative path is to be ignored
     root = Path(base) if base.startswith("/") else Path.home() / ".cache"
@@ -34,23 +34,23 @@ def cache_dir() -> Path:
 
 
 def store_dir(module: pins.Module) -> Path:
-    """Where the products of `module` are, or will be."""
+    """Return where the products of `module` are, or will be."""
     return cache_dir() / "store" / pins.key(module)
 
 
 def bin_dir() -> Path:
-    """The folder that goes on PATH: every tool of this checkout under its own name."""
+    """Return the folder that goes on PATH: every tool of this checkout under its own name."""
     return cache_dir() / "bin" / pins.checkout_key()
 
 
 def manifest_path() -> Path:
-    """The file that says what bin_dir() holds; it is written last."""
+    """Return the file that says what bin_dir() holds; it is written last."""
     return bin_dir() / _MANIFEST
 
 
 @functools.cache
 def manifest() -> dict[str, dict[str, str]]:
-    """Tool -> {"path", "version", "from"}, as the last set-up resolved it; else ToolMissing."""
+    """Return tool -> {"path", "version", "from"} of the last set-up. Raises ToolMissing."""
     try:
         return dict(json.loads(manifest_path().read_text()))
     except (OSError, ValueError):
@@ -58,7 +58,7 @@ def manifest() -> dict[str, dict[str, str]]:
 
 
 def missing() -> list[str]:
-    """Tools that the last set-up provided and that are gone since (or all, before the first)."""
+    """Return the tools of the last set-up that are gone since; before the first, all."""
     try:
         resolved = manifest()
     except ToolMissing:
@@ -67,7 +67,7 @@ def missing() -> list[str]:
 
 
 def path(name: str) -> Path:
-    """The executable called `name`. Raises ToolMissing, which says what to do."""
+    """Return the executable called `name`. Raises ToolMissing, which says what to do."""
     if name == ENVOY:
         found = Path(sysconfig.get_paths()["platlib"]) / "envoy" / "_bin" / "envoy"
     else:
@@ -99,12 +99,12 @@ def is_ours(name: str) -> bool:
 
 
 def cni_dir() -> Path:
-    """The folder of the CNI plugins bridge, loopback, host-local and portmap, and nothing else."""
+    """Return the folder of the CNI plugins: bridge, loopback, host-local and portmap."""
     return path("bridge").parent
 
 
 def version(name: str) -> str:
-    """Version in use of a module (`kubernetes`) or a tool (`kubectl`, `envoy`), as "v1.2.3"."""
+    """Return the version in use of a module (`kubernetes`) or a tool (`kubectl`), as "v1.2.3"."""
     if name == ENVOY:
         import importlib.metadata  # 10 ms, which no other question here costs
 

@@ -29,7 +29,7 @@ _NEEDED_MB = 800  # 470 MB installed, and what pip unpacks meanwhile
 
 
 def wanted() -> str:
-    """What the stamp of a complete environment says: place, Python and locked requirements."""
+    """Return what the stamp of a complete environment says: folder, Python, requirements."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     return f"# {project.VENV} Python {version}\n{_REQUIREMENTS.read_text()}"
 
@@ -47,7 +47,7 @@ def wheels() -> Path:
 
 
 def is_ready() -> bool:
-    """Whether the environment is complete, of these requirements, and made at this place."""
+    """Check whether the environment is complete, of these requirements, and made at this place."""
     try:
         return _STAMP.read_text() == wanted() and os.access(PYTHON, os.X_OK)
     except OSError:
@@ -55,7 +55,7 @@ def is_ready() -> bool:
 
 
 def enter(arguments: list[str]) -> None:
-    """Returns inside the environment; makes it and starts `demo` again in it otherwise."""
+    """Return if this is the environment's Python; else make it, and start `demo` in it."""
     inside = Path(sys.prefix) == project.VENV
     ready = is_ready()
     if inside and ready:
@@ -69,7 +69,7 @@ def enter(arguments: list[str]) -> None:
 
 
 def make(prefetch: bool = False) -> None:
-    """Makes the environment anew. One process at a time; an interrupted one is begun again.
+    """Make the environment anew. One process at a time; an interrupted one is begun again.
 
     With `prefetch`, missing tools are downloaded meanwhile.
     """
@@ -114,7 +114,7 @@ def _prefetching() -> contextlib.AbstractContextManager[None]:
 
 
 def step(title: str, command: list[str]) -> None:
-    """Runs `command`, showing `title` and the elapsed time meanwhile. Raises UserError."""
+    """Run `command`, showing `title` and the elapsed time meanwhile. Raises UserError."""
     began = time.monotonic()
     lively = sys.stdout.isatty()
     if not lively:

@@ -10,7 +10,7 @@ NAME = "cluster-info"
 
 
 def cluster_info(cluster: str, region: str, namespace: str) -> dict[str, Any]:
-    """Gives the ConfigMap `cluster-info` with the keys `cluster`, `region` and `colour`."""
+    """Return the ConfigMap `cluster-info` with the keys `cluster`, `region` and `colour`."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -25,7 +25,7 @@ class Kubeconfig:
     files: tuple[Path, ...]
 
     def contexts(self) -> list[str]:
-        """Gives the names of the contexts. Raises UserError."""
+        """Return the names of the contexts. Raises UserError."""
         there = [file for file in self.files if file.exists()]
         shown = ", ".join(map(str, self.files))
         if not there:
@@ -43,7 +43,7 @@ class Kubeconfig:
         return [entry["name"] for entry in known.get("contexts") or []]
 
     def standalone(self, context: str) -> str:
-        """Gives one context as a kubeconfig of its own (JSON), certificates inside.
+        """Return one context as a kubeconfig of its own (JSON), certificates inside.
 
         Raises kubectl.NoAnswer.
         """
@@ -53,7 +53,7 @@ class Kubeconfig:
         return json.dumps(settled(document, self._folder(user["name"])))
 
     def _folder(self, user: str) -> Path:
-        """Gives the folder of the file that a user is in; as for kubectl, the first one counts."""
+        """Return the folder of the file that a user is in; as for kubectl, the first one counts."""
         for file in self.files:
             with contextlib.suppress(OSError, yaml.YAMLError, AttributeError):
                 users = yaml.safe_load(file.read_text()).get("users") or []
@@ -62,14 +62,14 @@ class Kubeconfig:
         return Path.cwd()
 
     def run(self, *arguments: str) -> str:
-        """Gives what kubectl prints. Raises kubectl.NoAnswer."""
+        """Return what kubectl prints. Raises kubectl.NoAnswer."""
         return kubectl.run(arguments, {"KUBECONFIG": os.pathsep.join(map(str, self.files))})
 
 
 def files(
     given: str, root: Path, env: Mapping[str, str] = os.environ, home: Path | None = None
 ) -> tuple[Path, ...]:
-    """Gives the files of a kubeconfig: those given, relative to `root`, else what kubectl reads.
+    """Return the files of a kubeconfig: those given, relative to `root`, else what kubectl reads.
 
     `./demo` sets KUBECONFIG to that of the stack, and keeps the user's own under another name.
     """
@@ -83,7 +83,7 @@ def files(
 
 
 def missing(context: str, known: Sequence[str], cluster: str, key: str) -> UserError:
-    """Gives the error for a context that the kubeconfig does not have."""
+    """Return the error for a context that the kubeconfig does not have."""
     there = ", ".join(known) or "none"
     return UserError(
         f"{cluster}: the kubeconfig has no context '{context}'{did_you_mean(context, known)}; "
@@ -92,7 +92,7 @@ def missing(context: str, known: Sequence[str], cluster: str, key: str) -> UserE
 
 
 def settled(document: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Changes a kubeconfig of one context so that it means the same wherever it lies; gives it.
+    """Change a kubeconfig of one context so that it means the same wherever it lies; return it.
 
     Paths that kubectl does not take inside are relative to the file of the user, in `folder`. The
     context's namespace goes: documents that name none are meant for `default` in every cluster.

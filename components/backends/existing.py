@@ -57,7 +57,7 @@ class ExistingBackend:
         return mark.of(self._settings.stack, project, organization, os.environ)
 
     def check(self) -> None:
-        """Looks at all clusters at once. Raises UserError when one of them cannot be used."""
+        """Look at all clusters at once. Raises UserError when one of them cannot be used."""
         contexts, known = self._own.contexts, self._kubeconfig.contexts()
         for cluster, context in contexts.items():
             if context not in known:
@@ -70,7 +70,7 @@ class ExistingBackend:
             raise UserError(text)
 
     def raw(self, cluster: str, path: str) -> str:
-        """Gives what a cluster that `check` has seen answers. Raises UserError."""
+        """Return what a cluster that `check` has seen answers. Raises UserError."""
         try:
             return kubectl.ask(self._seen[cluster].kubeconfig, "get", "--raw", path)
         except kubectl.NoAnswer as error:
@@ -78,7 +78,7 @@ class ExistingBackend:
             raise UserError(f"{cluster} (context {context}): GET {path}: {error}") from None
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
-        """Hands the context over; in a preview without its cluster nothing is known of it."""
+        """Hand the context over; in a preview without its cluster nothing is known of it."""
         seen = self._seen.get(name)
         return MadeCluster(
             kubeconfig=seen.kubeconfig if seen else _unknown(),
@@ -101,7 +101,7 @@ class ExistingBackend:
         return inventory.inventory(settings, documents, secrets)
 
     def _look(self, cluster: str, items: list[Item]) -> Seen:
-        """Asks one cluster for all that the decision needs; never fails."""
+        """Ask one cluster for all that the decision needs; never fails."""
         context = self._own.contexts[cluster]
         try:
             kubeconfig = self._kubeconfig.standalone(context)
@@ -114,7 +114,7 @@ class ExistingBackend:
 
 
 def _there(kubeconfig: str, items: Iterable[Item]) -> list[dict[str, Any]]:
-    """Gives the objects of the list that the cluster has, and its own namespace kube-system."""
+    """Return the objects of the list that the cluster has, and its own namespace kube-system."""
     wanted = [Item("v1", "Namespace", "", "kube-system"), *items]
     documents = [
         {
@@ -129,11 +129,11 @@ def _there(kubeconfig: str, items: Iterable[Item]) -> list[dict[str, Any]]:
 
 
 def _said_before(error: ManifestError) -> None:
-    """Ignores what `components.plan` has warned of."""
+    """Ignore what `components.plan` has warned of."""
 
 
 def _unknown() -> pulumi.Output[str]:
-    """An output that a preview takes for one that the update will know."""
+    """Return an output that a preview takes for one that the update will know."""
     value: asyncio.Future[str] = asyncio.Future()
     value.set_result("")
     known: asyncio.Future[bool] = asyncio.Future()

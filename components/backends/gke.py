@@ -75,7 +75,7 @@ class GkeBackend:
         return self._own.edge_port
 
     def check(self) -> None:
-        """Raises UserError when this machine cannot act in Google Cloud."""
+        """Raise UserError when this machine cannot act in Google Cloud."""
         if not has_credentials(os.environ):
             raise UserError(
                 "no Google credentials: gcloud auth application-default login, or name a service "
@@ -88,7 +88,7 @@ class GkeBackend:
             )
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
-        """Registers the cluster and, with the first one, what all clusters share."""
+        """Register the cluster and, with the first one, what all clusters share."""
         from components.backends.gke_cluster import make_cluster
         from components.backends.gke_foundation import Foundation
 
@@ -113,7 +113,7 @@ class GkeBackend:
 
 
 def kubeconfig(name: str, endpoint: str, authority: str) -> str:
-    """Gives the kubeconfig of a cluster, of one context; it holds no secret but asks for a token.
+    """Return the kubeconfig of a cluster, of one context; it holds no secret but asks for a token.
 
     `authority` is the certificate of the cluster's authority, in base64.
     """
@@ -138,7 +138,7 @@ def kubeconfig(name: str, endpoint: str, authority: str) -> str:
 
 
 def has_credentials(env: Mapping[str, str], machine: Path = _MACHINE) -> bool:
-    """Whether Google's libraries would find credentials where they look; not whether they are good.
+    """Check whether Google's libraries would find credentials, good or not, where they look.
 
     `machine` is the file that says whose machine this is: Google's have credentials of their own.
     """

@@ -41,7 +41,7 @@ class GoogleCluster:
 def make_cluster(
     name: str, region: str, shared: Foundation, settings: Settings, parent: pulumi.Resource
 ) -> GoogleCluster:
-    """Registers a cluster, its subnetwork and, unless Google looks after them, its nodes."""
+    """Register a cluster, its subnetwork and, unless Google looks after them, its nodes."""
     gke = shared.gke
     own = ranges(settings.cluster_names.index(name))
     location = region if gke.location is Location.REGIONAL else f"{region}-{_ZONE}"
@@ -93,7 +93,7 @@ def make_cluster(
 
 
 def _access(gke: GkeSettings, control_plane: str) -> dict[str, Any]:
-    """Gives the inputs that say who reaches nodes and API server.
+    """Return the inputs that say who reaches nodes and API server.
 
     The API server keeps its public address: Pulumi and kubectl have to reach it. It asks for a
     token, and can be closed to all but some networks.
@@ -112,7 +112,7 @@ def _access(gke: GkeSettings, control_plane: str) -> dict[str, Any]:
 
 
 def _autopilot(shared: Foundation) -> dict[str, Any]:
-    """Gives the inputs of a cluster whose nodes Google looks after.
+    """Return the inputs of a cluster whose nodes Google looks after.
 
     Shielded nodes, Workload Identity and Dataplane V2 are what it always has; two of these inputs
     are refused beside `enable_autopilot`.
@@ -125,7 +125,7 @@ def _autopilot(shared: Foundation) -> dict[str, Any]:
 
 
 def _standard(gke: GkeSettings) -> dict[str, Any]:
-    """Gives the inputs of a cluster with a node pool of its own; the one it begins with goes."""
+    """Return the inputs of a cluster with a node pool of its own; the one it begins with goes."""
     return {
         "remove_default_node_pool": True,
         "initial_node_count": 1,
@@ -178,5 +178,5 @@ def _node_pool(
 
 
 def _channel(channel: ReleaseChannel) -> str:
-    """Gives Google's word. A field left out would not leave a channel, so none is said too."""
+    """Return Google's word. A field left out would not leave a channel, so none is said too."""
     return "UNSPECIFIED" if channel is ReleaseChannel.NONE else channel.upper()

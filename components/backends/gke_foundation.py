@@ -89,17 +89,17 @@ class Foundation(pulumi.ComponentResource):
         self.register_outputs({})
 
     def child(self, *before: pulumi.Resource) -> pulumi.ResourceOptions:
-        """Gives the options of a child: the provider, and what comes before."""
+        """Return the options of a child: the provider, and what comes before."""
         return self.options(self, *before)
 
     def options(self, parent: pulumi.Resource, *before: pulumi.Resource) -> pulumi.ResourceOptions:
-        """Gives the options of any resource: parent, provider, and what comes before."""
+        """Return the options of any resource: parent, provider, and what comes before."""
         return pulumi.ResourceOptions(
             parent=parent, provider=self.provider, depends_on=list(before)
         )
 
     def way_out(self, region: str) -> list[pulumi.Resource]:
-        """Gives what private nodes of a region need to reach the internet; made once a region."""
+        """Return what private nodes of a region need to reach the internet; made once a region."""
         if not self.gke.private_nodes:
             return []
         if region not in self._ways_out:

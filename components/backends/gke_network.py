@@ -30,13 +30,13 @@ class Ranges:
 
 
 def ranges(index: int) -> Ranges:
-    """Gives the ranges of the cluster with this place, counted from 0."""
+    """Return the ranges of the cluster with this place, counted from 0."""
     parts = (_part(whole, index) for whole in (_NODES, _PODS, _SERVICES, _CONTROL_PLANES))
     return Ranges(*parts)
 
 
 def _part(whole: IPv4Network, index: int) -> str:
-    """Gives one of sixteen equal parts."""
+    """Return one of sixteen equal parts."""
     if not 0 <= index < MAX_CLUSTERS:
         raise ValueError(f"there is no place {index} among {MAX_CLUSTERS} clusters")
     return str(list(whole.subnets(prefixlen_diff=4))[index])

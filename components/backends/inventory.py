@@ -33,7 +33,7 @@ def inventory(
     documents: Sequence[Mapping[str, Any]],
     secrets: Sequence[str],
 ) -> dict[str, list[Item]]:
-    """Gives the objects of each cluster.
+    """Return the objects of each cluster.
 
     `documents` are those of the application's manifest, `secrets` the names of the Secrets for
     clients' TLS. On platform tetrate the gateways are not ours, and Profile and Tenant are shared:

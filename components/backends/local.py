@@ -30,13 +30,13 @@ class LocalBackend:
         return self._own.ports.https
 
     def check(self) -> None:
-        """Raises LocalKubeError when this machine cannot run the clusters."""
+        """Raise LocalKubeError when this machine cannot run the clusters."""
         if text := owner.refusal(self._lab, os.environ):
             raise LocalKubeError(text)
         preflight.check(self._own.ports.all, self._lab)
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
-        """Registers the cluster."""
+        """Register the cluster."""
         settings = self._settings
         ports = self._own.ports
         index = settings.cluster_names.index(name)

@@ -16,7 +16,7 @@ ANNOTATION = "resiliency.demo/stack"
 
 
 def of(stack: str, project: str, organization: str, env: Mapping[str, str]) -> str:
-    """Gives the mark of a stack: its name, and what tells it from others of that name.
+    """Return the mark of a stack: its name, and what tells it from others of that name.
 
     With the state in the project's own folder that is a random text kept beside it: two checkouts
     never share one, whatever their paths, and it goes as the state goes. With any other state it

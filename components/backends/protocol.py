@@ -38,10 +38,10 @@ class ClusterBackend(Protocol):
     """A way to get clusters."""
 
     def check(self) -> None:
-        """Raises UserError when the clusters cannot be made or reached; changes nothing."""
+        """Raise UserError when the clusters cannot be made or reached; changes nothing."""
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
-        """Registers what the cluster needs, as children of `parent`."""
+        """Register what the cluster needs, as children of `parent`."""
 
     @property
     def exposure(self) -> Exposure:
@@ -64,4 +64,4 @@ class Standing(Protocol):
     """A backend whose clusters are there before anything is registered."""
 
     def raw(self, cluster: str, path: str) -> str:
-        """Gives what a cluster's API server answers to GET of a path. Raises UserError."""
+        """Return what a cluster's API server answers to GET of a path. Raises UserError."""

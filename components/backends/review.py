@@ -44,7 +44,7 @@ class Seen:
         there: Iterable[Mapping[str, Any]],
         needs: Sequence[Item] = (),
     ) -> Seen:
-        """Takes apart what the API server said."""
+        """Take apart what the API server said."""
         objects = list(there)
         own = next((o for o in objects if _name(o) == ("Namespace", "kube-system")), None)
         return Seen(
@@ -70,7 +70,7 @@ class Seen:
 
 
 def refusal(clusters: Sequence[Seen], mark: str, may_share: bool = False) -> str:
-    """Gives the reason why the clusters cannot be used, in one line; empty if they can.
+    """Return the reason why the clusters cannot be used, in one line; empty if they can.
 
     `may_share` tells whether two of them may be one, where nothing of theirs is of one name.
     """
@@ -133,6 +133,6 @@ def _name(found: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _version(given: Mapping[str, Any]) -> tuple[int, int]:
-    """Gives major and minor; some clouds write the minor as `27+`."""
+    """Return major and minor; some clouds write the minor as `27+`."""
     numbers = [int(re.sub(r"\D.*", "", str(given.get(key, ""))) or 0) for key in ("major", "minor")]
     return numbers[0], numbers[1]

@@ -9,7 +9,7 @@ from foundation import quick_yaml
 
 
 def merge(kubeconfigs: Mapping[str, str], current: str) -> str:
-    """Merges the current contexts of several kubeconfigs (YAML or JSON) into one, as YAML.
+    """Merge the current contexts of several kubeconfigs (YAML or JSON) into one, as YAML.
 
     `kubeconfigs` has them by cluster name; cluster, user and context take that name, and `current`
     becomes the current context.

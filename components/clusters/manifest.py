@@ -126,7 +126,7 @@ def _type(document: Mapping[str, Any], version: str) -> str:
 
 
 def annotated(document: Mapping[str, Any], notes: Mapping[str, str]) -> dict[str, Any]:
-    """Gives a copy of the document with further annotations; without any, as it is."""
+    """Return a copy of the document with further annotations; without any, as it is."""
     if not notes:
         return dict(document)
     metadata = document["metadata"]

@@ -46,7 +46,7 @@ def drain_command(
     notice: int = NOTICE_SECONDS,
     drain: int = DRAIN_SECONDS,
 ) -> list[str]:
-    """Gives the command of a pod's preStop hook.
+    """Return the command of a pod's preStop hook.
 
     It fails readiness and health checks, waits `notice` seconds until nobody sends here any more,
     then, at most `drain` seconds, until the connections of the HTTP connection managers called

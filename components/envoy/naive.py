@@ -28,17 +28,17 @@ _RESILIENCE = ("health_checks", "outlier_detection", "upstream_connection_option
 
 
 def path(route: Route) -> str:
-    """Gives the path at which the edge serves the route the naive way."""
+    """Return the path at which the edge serves the route the naive way."""
     return PREFIX if route.path == "/" else f"{PREFIX}{route.path}"
 
 
 def is_shadowed(route: Route) -> bool:
-    """Says whether the route's own path is where naive routes are."""
+    """Say whether the route's own path is where naive routes are."""
     return f"{route.path}/".startswith(f"{PREFIX}/")
 
 
 def cluster(name: str, resilient: dict[str, Any]) -> dict[str, Any]:
-    """Gives the plain twin of an Envoy cluster whose endpoints have one priority."""
+    """Return the plain twin of an Envoy cluster whose endpoints have one priority."""
     kept = {key: value for key, value in resilient.items() if key not in _RESILIENCE}
     options = copy.deepcopy(resilient["typed_extension_protocol_options"])
     options[HTTP_OPTIONS]["explicit_http_config"].get("http2_protocol_options", {}).pop(
@@ -53,7 +53,7 @@ def cluster(name: str, resilient: dict[str, Any]) -> dict[str, Any]:
 
 
 def edge_route(route: Route, cluster: str, timeout: float) -> dict[str, Any]:
-    """Gives the edge's route that sends what is asked for below the prefix, once, with the mark."""
+    """Return the edge's route that sends what is below the prefix, once, with the mark."""
     return {
         "match": below(path(route)),
         "request_headers_to_add": [
@@ -71,7 +71,7 @@ def edge_route(route: Route, cluster: str, timeout: float) -> dict[str, Any]:
 
 
 def unmarked() -> dict[str, Any]:
-    """Gives the fields of the edge's route configuration that take a client's own mark away.
+    """Return the fields of the edge's route configuration that take a client's own mark away.
 
     They act on every route, before the route's own headers are set.
     """
@@ -79,7 +79,7 @@ def unmarked() -> dict[str, Any]:
 
 
 def gateway_route(route: Route, cluster: str, timeout: float) -> dict[str, Any]:
-    """Gives the gateway's route that sends marked requests on, once."""
+    """Return the gateway's route that sends marked requests on, once."""
     marked = {"name": MARK, "string_match": {"exact": _MARKED}}
     return {
         "match": {**below(route.path), "headers": [marked]},

@@ -51,7 +51,7 @@ class EnvoyPods:
 
 
 def envoy_deployment(pods: EnvoyPods) -> dict[str, Any]:
-    """Gives the Deployment (apps/v1): surge, probes, graceful drain, hardened container.
+    """Return the Deployment (apps/v1): surge, probes, graceful drain, hardened container.
 
     A new bootstrap brings up a whole second set at the edge, so that it takes one start; gateways
     are replaced one by one. No pod ends before its successor is ready.
@@ -98,7 +98,7 @@ def envoy_service(
     external_ips: Sequence[Any] = (),
     annotations: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Gives the Service (v1) of the Envoys.
+    """Return the Service (v1) of the Envoys.
 
     Its ports: 443 and 80 on the edge, 15443 (`tls-ingress`) and 15444 (`tls-peer`) on a gateway;
     `node_ports` are their node ports, in that order.

@@ -27,7 +27,7 @@ def bootstrap(
     memory_mib: int,
     dns_server: tuple[str, int] | None,
 ) -> dict[str, Any]:
-    """Gives a whole static bootstrap; the node's id and cluster come from the command line.
+    """Return a whole static bootstrap; the node's id and cluster come from the command line.
 
     `memory_mib` is the container's limit. `dns_server` is an address and a UDP port, None for the
     pod's own.
@@ -46,7 +46,7 @@ def bootstrap(
 def listener(
     name: str, address: str, port: int, filter_chains: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Gives a TCP listener."""
+    """Return a TCP listener."""
     return {
         "name": name,
         "address": _address(address, port),
@@ -61,7 +61,7 @@ def health_filter(
     pass_through: bool,
     min_healthy: dict[str, int] | None = None,
 ) -> dict[str, Any]:
-    """Gives a filter that knows health checks by `headers`.
+    """Return a filter that knows health checks by `headers`.
 
     `pass_through` sends them on through the routing, else they are answered here: 200, or 503
     when fewer than the percentage `min_healthy` of an Envoy cluster's hosts are healthy. Either
@@ -76,7 +76,7 @@ def health_filter(
 
 
 def _ready_listener(listen: Listen) -> dict[str, Any]:
-    """Gives the listener for the kubelet: ready once all is loaded, until a drain begins."""
+    """Return the listener for the kubelet: ready once all is loaded, until a drain begins."""
     manager = any_type(
         _HCM,
         stat_prefix="ready",
@@ -109,7 +109,7 @@ def _dns_resolver(server: tuple[str, int] | None) -> dict[str, Any]:
 
 
 def _overload_manager(memory_mib: int) -> dict[str, Any]:
-    """Gives the protection against running out of memory or connections.
+    """Return the protection against running out of memory or connections.
 
     Sheds in steps: give memory back, close the largest streams, end keep-alive, refuse. The heap
     counts for three quarters of the container's limit, the rest is stacks, code and TLS.

@@ -40,7 +40,7 @@ def cluster(
     targets: Sequence[Target] = (),
     paths: Paths | None = None,
 ) -> dict[str, Any]:
-    """Gives an Envoy cluster with the given groups of endpoints.
+    """Return an Envoy cluster with the given groups of endpoints.
 
     `protocol` is what the endpoints speak, see `components.envoy.protocols`. `targets` are those
     that are reached by mutual TLS, `pods_tls` says that the others speak TLS. `overprovisioning`
@@ -123,7 +123,7 @@ def cluster(
 def target_endpoints(
     targets: Sequence[Target], health_host: str | None = None
 ) -> list[dict[str, Any]]:
-    """Gives a group of endpoints per target, in the order of `targets`.
+    """Return a group of endpoints per target, in the order of `targets`.
 
     `health_host` is the host name that health checks of these endpoints ask for, where it differs
     from the cluster's.
@@ -132,7 +132,7 @@ def target_endpoints(
 
 
 def pod_endpoints(address: str, port: int, cluster_name: str, region: str) -> dict[str, Any]:
-    """Gives the group of a cluster's own pods: priority 0, all that the name resolves to."""
+    """Return the group of a cluster's own pods: priority 0, all that the name resolves to."""
     return {
         "locality": {"region": region, "zone": cluster_name},
         "priority": 0,

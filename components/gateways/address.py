@@ -53,7 +53,7 @@ def wait(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> str:
-    """Gives the address as soon as there is one. Raises UserError after SECONDS."""
+    """Return the address as soon as there is one. Raises UserError after SECONDS."""
     from components.kubectl import NoAnswer
     from foundation.errors import UserError
 
@@ -76,7 +76,7 @@ def wait(
 
 
 def ask(props: dict[str, Any]) -> str:
-    """Gives the address that the Service has now, empty text for none. Raises kubectl.NoAnswer."""
+    """Return the address that the Service has now, empty text for none. Raises kubectl.NoAnswer."""
     import json
 
     from components import kubectl
@@ -86,7 +86,7 @@ def ask(props: dict[str, Any]) -> str:
 
 
 def given(service: dict[str, Any]) -> str:
-    """Gives the first address, or name, in a Service's load balancer status."""
+    """Return the first address, or name, in a Service's load balancer status."""
     ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
     return str(ingress[0].get("ip") or ingress[0].get("hostname") or "")
 

@@ -119,7 +119,7 @@ def wait(
 
 
 def get(url: str, host: str, authority: str) -> tuple[int, str, str]:
-    """Gives status, edge configuration and cluster of one GET over a connection of its own.
+    """Return status, edge configuration and cluster of one GET over a connection of its own.
 
     The certificate is checked against `host` and the PEM `authority`. Raises OSError.
     """

@@ -22,7 +22,7 @@ def client_secrets(
     authority: CertificateAuthority,
     parent: pulumi.Resource,
 ) -> list[dict[str, Any]]:
-    """Gives the Secrets that the routes name, in the edge's namespace.
+    """Return the Secrets that the routes name, in the edge's namespace.
 
     Those of `documents` that hold a certificate are taken as they are; any other gets one of
     `authority`, which covers the routes' hosts and, in the first Secret, the edge's own `names`.
@@ -53,7 +53,7 @@ def issuer(secret: Mapping[str, Any]) -> pulumi.Output[str]:
 def certificate_names(
     routes: Sequence[Route], names: Sequence[pulumi.Input[str]]
 ) -> dict[str, list[pulumi.Input[str]]]:
-    """Gives the names that each TLS Secret's certificate must cover.
+    """Return the names that each TLS Secret's certificate must cover.
 
     They are the hosts of its routes; the first Secret covers the edge's own `names` too, for the
     edge answers to those as to the first route's host.

@@ -13,7 +13,7 @@ Document = Mapping[str, Any]
 
 
 def with_weight(service: Document, edge_cluster: str, weight: int | None) -> dict[str, Any]:
-    """Gives a copy of the Service document that carries its cluster's edge weight.
+    """Return a copy of the Service document that carries its cluster's edge weight.
 
     Sets `gateway.tetrate.io/edge-clusters` to `<edge_cluster>:<weight>`, or to `<edge_cluster>`
     alone when `weight` is None.

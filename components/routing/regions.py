@@ -50,7 +50,7 @@ _PLACES: dict[str, tuple[float, float]] = {
 
 
 def region_order(origin: str, regions: Iterable[str]) -> list[str]:
-    """Gives the distinct `regions`, nearest to `origin` first, `origin` itself at the head.
+    """Return the distinct `regions`, nearest to `origin` first, `origin` itself at the head.
 
     Distances are those between the places of well-known cloud regions; an unknown region comes
     after the known ones, those with the same first part of the name (`us` of `us-south9`) first.
@@ -61,7 +61,7 @@ def region_order(origin: str, regions: Iterable[str]) -> list[str]:
 
 
 def _distance(origin: str, region: str) -> tuple[int, float]:
-    """Gives a sort key: same region, then known places by distance, then same name prefix."""
+    """Return a sort key: same region, then known places by distance, then same name prefix."""
     if region == origin:
         return (0, 0.0)
     if origin in _PLACES and region in _PLACES:
@@ -71,7 +71,7 @@ def _distance(origin: str, region: str) -> tuple[int, float]:
 
 
 def _angle(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """Gives the angle between two places as seen from the Earth's centre, in radians."""
+    """Return the angle between two places as seen from the Earth's centre, in radians."""
     (lat_a, lon_a), (lat_b, lon_b) = ([math.radians(v) for v in place] for place in (a, b))
     cosine = math.sin(lat_a) * math.sin(lat_b) + math.cos(lat_a) * math.cos(lat_b) * math.cos(
         lon_a - lon_b

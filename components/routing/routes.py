@@ -63,7 +63,7 @@ def routes(
     source: str = "the manifest",
     own_gateways: bool = True,
 ) -> list[Route]:
-    """Gives the routes of all Services with a host annotation, in the order of `documents`.
+    """Return the routes of all Services with a host annotation, in the order of `documents`.
 
     `source` names the file in error texts. `own_gateways` is off where they are Tetrate's, which
     follow more annotations than ours. Raises RouteError when there is none, or when an annotation
@@ -92,7 +92,7 @@ def routes(
 
 
 def is_exposed(document: Document) -> bool:
-    """Says whether the document is a Service with a host annotation whose `expose` is not false."""
+    """Say whether the document is a Service with a host annotation whose `expose` is not false."""
     notes = annotations_of(document)
     named = f"{PREFIX}host" in notes or f"{PREFIX}hosts" in notes
     return document.get("kind") == "Service" and named and notes.get(f"{PREFIX}expose") != "false"

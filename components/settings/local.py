@@ -30,7 +30,7 @@ class LocalPorts:
         return self.first + 1
 
     def api(self, cluster: str) -> int:
-        """Port of a cluster's API server."""
+        """Return the port of a cluster's API server."""
         return self.first + 2 + self.clusters.index(cluster)
 
     @property

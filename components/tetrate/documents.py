@@ -26,7 +26,7 @@ _ORGANIZATION = "tsb.tetrate.io/organization"
 
 
 def exposed(service: Document, edge_cluster: str, weight: int | None) -> dict[str, Any]:
-    """Gives a copy of an exposed Service with its cluster's edge weight and what cannot lack.
+    """Return a copy of an exposed Service with its cluster's edge weight and what cannot lack.
 
     Left out, `expose` would mean `local` to the platform, and nobody would make a gateway.
     """
@@ -39,20 +39,20 @@ def exposed(service: Document, edge_cluster: str, weight: int | None) -> dict[st
 
 
 def labelled(namespace: Document) -> dict[str, Any]:
-    """Gives a copy of a Namespace with the platform's labels; those that it has stay."""
+    """Return a copy of a Namespace with the platform's labels; those that it has stay."""
     metadata = namespace["metadata"]
     labels = {**NAMESPACE_LABELS, **(metadata.get("labels") or {})}
     return {**namespace, "metadata": {**metadata, "labels": labels}}
 
 
 def exposed_namespaces(documents: Sequence[Document]) -> list[str]:
-    """Gives the namespaces of the exposed Services."""
+    """Return the namespaces of the exposed Services."""
     found = [identity_of(d).namespace for d in documents if is_exposed(d)]
     return list(dict.fromkeys(found))
 
 
 def foreign_namespaces(documents: Sequence[Document]) -> list[str]:
-    """Gives the namespaces of exposed Services that the manifest does not make, so not label."""
+    """Return the namespaces of exposed Services that the manifest does not make, so not label."""
     own = {d["metadata"]["name"] for d in documents if d["kind"] == "Namespace"}
     return [name for name in exposed_namespaces(documents) if name not in own]
 
@@ -60,7 +60,7 @@ def foreign_namespaces(documents: Sequence[Document]) -> list[str]:
 def check_tenant(
     tenants: Sequence[Document], profile: Document, tenant_file: str, profile_file: str
 ) -> Document:
-    """Gives the one Tenant of a file back when it uses the profile.
+    """Return the one Tenant of a file back when it uses the profile.
 
     Raises UserError with one line that names the file and what to write into it.
     """

@@ -25,7 +25,7 @@ _REMEDY = (
 
 
 def served_kinds(raw: Raw, cluster: str, versions: Collection[str]) -> dict[Kind, str]:
-    """Gives those kinds of some apiVersions that a cluster serves, and their names in paths."""
+    """Return those kinds of some apiVersions that a cluster serves, and their names in paths."""
     groups = json.loads(raw(cluster, "/apis"))["groups"]
     known = {version["groupVersion"] for group in groups for version in group["versions"]}
     return {
@@ -38,7 +38,7 @@ def served_kinds(raw: Raw, cluster: str, versions: Collection[str]) -> dict[Kind
 
 
 def missing_kinds(cluster: str, documents: Iterable[Document], served: Collection[Kind]) -> str:
-    """Gives the line that says which kinds of the documents a cluster lacks; empty for none."""
+    """Return the line that says which kinds of the documents a cluster lacks; empty for none."""
     missing = [kind for kind in map(_kind, documents) if kind not in served]
     if not missing:
         return ""
@@ -47,7 +47,7 @@ def missing_kinds(cluster: str, documents: Iterable[Document], served: Collectio
 
 
 def check(raw: Raw, cluster: str, documents: Sequence[Document], namespace: str) -> None:
-    """Looks whether a cluster can take the platform's objects.
+    """Look whether a cluster can take the platform's objects.
 
     Raises UserError when their kinds or the platform's `namespace` are missing, and when one of
     them is there as somebody else's, with other settings.
@@ -71,7 +71,7 @@ def check(raw: Raw, cluster: str, documents: Sequence[Document], namespace: str)
 
 
 def contested(document: Document, live: Mapping[str, Any]) -> list[str]:
-    """Gives the keys of `spec` that somebody else has set to something else.
+    """Return the keys of `spec` that somebody else has set to something else.
 
     The API server would refuse to have them changed, in the middle of an update.
     """

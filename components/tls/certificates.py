@@ -34,7 +34,7 @@ class KeyPair:
 
 
 def authority(common_name: str, now: datetime | None = None) -> KeyPair:
-    """Gives a new certificate authority that may sign leaf certificates only."""
+    """Return a new certificate authority that may sign leaf certificates only."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(common_name)
     builder = (
@@ -48,7 +48,7 @@ def authority(common_name: str, now: datetime | None = None) -> KeyPair:
 def leaf(
     issuer: KeyPair, common_name: str, names: Sequence[str], now: datetime | None = None
 ) -> KeyPair:
-    """Gives a new certificate, signed by `issuer`, for servers and for clients.
+    """Return a new certificate, signed by `issuer`, for servers and for clients.
 
     `names` are DNS names and IP addresses; they all become subject alternative names.
     Raises ValueError when there is none.
@@ -74,7 +74,7 @@ def leaf(
 
 
 def renewal(certificate: str) -> datetime:
-    """When a PEM certificate is to be renewed: when two thirds of its life are over."""
+    """Return when a PEM certificate is to be renewed: when two thirds of its life are over."""
     parsed = x509.load_pem_x509_certificate(certificate.encode())
     begin, end = parsed.not_valid_before_utc, parsed.not_valid_after_utc
     return begin + (end - begin) * RENEW_AT

@@ -58,7 +58,7 @@ class _CertificateProvider(BaseProvider):
 
 
 def is_due(outputs: dict[str, Any]) -> bool:
-    """Whether a certificate of the state is to be renewed; one that does not say when is."""
+    """Check whether a certificate of the state is to be renewed; one that does not say when is."""
     renew_at = outputs.get("renewAt")
     return not renew_at or datetime.now(UTC) >= datetime.fromisoformat(renew_at)
 

@@ -24,7 +24,7 @@ _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTA
 
 
 def is_filled(document: Mapping[str, Any]) -> bool:
-    """Says whether a Secret that has been checked holds a certificate of the user's own."""
+    """Say whether a Secret that has been checked holds a certificate of the user's own."""
     return any((document.get("data") or {}).get(key) for key in KEYS)
 
 

@@ -24,7 +24,10 @@ __all__ = ["FAULTS", "KNOWN", "Fault", "Kind", "Layer", "Means", "Moves", "Strik
 
 
 def named(name: str, faults: Sequence[Fault] = FAULTS) -> Fault:
-    """The one of `faults` that has this name. Raises UserError that names the nearest one."""
+    """Return the one of `faults` that has this name.
+
+    Raises UserError that names the nearest one.
+    """
     for fault in faults:
         if fault.name == name:
             return fault

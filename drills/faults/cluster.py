@@ -21,7 +21,7 @@ READY_SECONDS = 120
 
 
 def _ready(strike: Strike) -> None:
-    """Waits until the application and the gateway have all their pods."""
+    """Wait until the application and the gateway have all their pods."""
     deployments.wait_ready(strike, strike.stack.application.workload)
     deployments.wait_ready(strike, GATEWAY)
 
@@ -67,7 +67,7 @@ def _control_on(strike: Strike) -> None:
 
 
 def run_a_pod(strike: Strike) -> None:
-    """Waits until a new pod runs to its end: until then kubelets may not have found back.
+    """Wait until a new pod runs to its end: until then kubelets may not have found back.
 
     They ask a lost API server again after up to half a minute, and do nothing new meanwhile.
     """
@@ -98,7 +98,7 @@ def _nodes(strike: Strike) -> list[str]:
 
 
 def _closed(node: str) -> Field:
-    """What `kubectl cordon` sets."""
+    """Return what `kubectl cordon` sets."""
     return Field("Node", "", node, ("spec", "unschedulable"), is_added=True)
 
 
@@ -108,7 +108,7 @@ def _cordon(strike: Strike) -> None:
 
 
 def _drain(strike: Strike) -> None:
-    """Ends every pod of the cordoned nodes, as `kubectl drain --disable-eviction` does.
+    """End every pod of the cordoned nodes, as `kubectl drain --disable-eviction` does.
 
     Eviction would wait for ever: a disruption budget keeps one gateway pod, and with every node
     drained there is no place for another.
@@ -130,13 +130,13 @@ def _drain(strike: Strike) -> None:
 
 
 def _comes_back(pod: dict[str, Any]) -> bool:
-    """Whether a controller makes the pod anew, on any node."""
+    """Check whether a controller makes the pod anew, on any node."""
     owners = pod["metadata"].get("ownerReferences", [])
     return any(owner["kind"] not in ("DaemonSet", "Node") for owner in owners)
 
 
 def _open_nodes(strike: Strike) -> dict[str, str]:
-    """Remembers which nodes took pods: those that their owner has cordoned stay so."""
+    """Remember which nodes took pods: those that their owner has cordoned stay so."""
     items = strike.stack.get(strike.cluster, "nodes")["items"]
     names = [i["metadata"]["name"] for i in items if not i["spec"].get("unschedulable")]
     return {"nodes": " ".join(names)}

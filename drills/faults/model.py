@@ -61,7 +61,7 @@ class Strike:
     memory: Mapping[str, str] = field(default_factory=dict)
 
     def kubectl(self, *arguments: str, seconds: float = 20, check: bool = True) -> str:
-        """What kubectl prints about this cluster. Raises UserError (see `Stack.kubectl`)."""
+        """Return what kubectl prints about this cluster. Raises UserError (see `Stack.kubectl`)."""
         return self.stack.kubectl(self.cluster, *arguments, seconds=seconds, check=check)
 
     @property
@@ -155,14 +155,14 @@ class Fault:
         return dataclasses.replace(OBJECTIVES[self.kind], lost=self.in_flight)
 
     def objectives_at(self, stack: Stack) -> Objectives:
-        """The same for a stack: where kubectl strikes, traffic has that much longer to move."""
+        """Return the same for a stack: where kubectl strikes, traffic has longer to move."""
         found = self.objectives
         if stack.is_local or found.moved is None:
             return found
         return dataclasses.replace(found, moved=found.moved + KUBECTL_SECONDS)
 
     def unavailable(self, stack: Stack) -> str:
-        """Why it cannot be done there; empty if it can."""
+        """Return why it cannot be done there; empty if it can."""
         if self.means.machine and not stack.is_local:
             return f"needs the machine below the cluster: {self.means.how}"
         if self.portal and not stack.application.is_portal:

@@ -112,7 +112,7 @@ def has(node: Node, name: str) -> bool:
 def _inside(
     node: Node, program: str, *arguments: str, text: str = "", check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a program in the node's network. Raises UserError if it fails, unless not to `check`."""
+    """Run a program in the node's network. Raises UserError if it fails, unless not to `check`."""
     namespace = machine.network(node)
     if namespace is None:
         raise UserError(f"{node.name} has no power; start it: ./demo task fix -- cluster-power")

@@ -34,7 +34,7 @@ def _after_switch(stack: Stack, _: str) -> tuple[str, ...]:
 
 
 def _clusters(stack: Stack) -> list[dict[str, Any]]:
-    """The application clusters of the settings, which may be text as well."""
+    """Return the application clusters of the settings, which may be text as well."""
     known = update.setting(stack.name, "clusters")
     return list(json.loads(known) if isinstance(known, str) else known)
 
@@ -52,7 +52,7 @@ def _evacuate(strike: Strike) -> None:
 
 
 def evacuated(stack: Stack, cluster: str) -> Changes:
-    """The settings that take all traffic from one cluster and leave it as a standby."""
+    """Return the settings that take all traffic from one cluster and leave it as a standby."""
     known = _clusters(stack)
     clusters = [{**each, "weight": 0} if each["name"] == cluster else each for each in known]
     return {**stack.changes, "lbMode": "active", "clusters": clusters}

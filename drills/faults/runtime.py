@@ -56,7 +56,7 @@ def is_set(strike: Strike, key: str, value: int) -> bool:
 
 
 def _ask(strike: Strike, method: str, path: str) -> dict[str, str]:
-    """What the admin port of each running pod answers, asked all at the same time."""
+    """Return what the admin port of each running pod answers, asked all at the same time."""
     namespace, name = PORTAL
     which = ("pods", "--namespace", namespace, "--selector", f"app={name}")
     found = strike.stack.get(strike.cluster, *which, "--field-selector=status.phase=Running")[

@@ -16,7 +16,7 @@ REPORTS = project.ROOT / "reports"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; gives its exit code."""
+    """Run the command; return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(prog="python -m drills.report", description=__doc__)
     comparing = words[:1] == ["compare"]
@@ -45,7 +45,7 @@ def _run(names: Sequence[str]) -> int:
 
 
 def _place(name: str) -> Path:
-    """Gives the record that is meant: a path, or a run's name. Raises record.RecordError."""
+    """Return the record that is meant: a path, or a run's name. Raises record.RecordError."""
     for strike in (Path(name), REPORTS / name):
         if strike.exists():
             return strike

@@ -14,12 +14,12 @@ from foundation.colours import cluster_colours
 
 
 def colours(run: Series) -> dict[str, str]:
-    """Gives the colour of each cluster that answered, and of requests that were lost."""
+    """Return the colour of each cluster that answered, and of requests that were lost."""
     return {**cluster_colours(run.answering), LOST: RED}
 
 
 def requests(run: Series, events: Sequence[Event]) -> Element:
-    """Gives the requests a second by answering cluster, stacked; those lost on top, in red."""
+    """Return the requests a second by answering cluster, stacked; those lost on top, in red."""
     height = 260
     axis = Axis(run.seconds)
     most = max((one.sent for one in run.bins), default=1) / run.width or 1
@@ -41,7 +41,7 @@ def requests(run: Series, events: Sequence[Event]) -> Element:
 
 
 def latency(run: Series, events: Sequence[Event], slow: float) -> Element:
-    """Gives median, 99th percentile and slowest answer, on a logarithmic scale."""
+    """Return median, 99th percentile and slowest answer, on a logarithmic scale."""
     height = 200
     axis = Axis(run.seconds)
     highest = max([slow * 2, *(one.latency.max for one in run.bins)])
@@ -80,12 +80,12 @@ def latency(run: Series, events: Sequence[Event], slow: float) -> Element:
 
 
 def lanes(run: Series, events: Sequence[Event]) -> Element:
-    """Gives a strip per lane and protocol, in the colours of who answered; lost ones in red."""
+    """Return a strip per lane and protocol, in the colours of who answered; lost ones in red."""
     return _strips("Lanes", run.lanes, run, events)
 
 
 def beside(run: Series, events: Sequence[Event]) -> Element:
-    """Gives a strip per lane that is there only to compare, on the same axis, likewise."""
+    """Return a strip per lane that is there only to compare, on the same axis, likewise."""
     return _strips("To compare", run.beside, run, events)
 
 
@@ -157,7 +157,7 @@ def _points(
 
 
 def _hint(run: Series, axis: Axis, index: int, height: float) -> Element:
-    """Gives the figures of one bin, shown where the pointer rests."""
+    """Return the figures of one bin, shown where the pointer rests."""
     one = run.bins[index]
     begin, end = axis.x(index * run.width), axis.x((index + 1) * run.width)
     who = ", ".join(f"{name or 'unnamed'} {count}" for name, count in sorted(one.clusters.items()))

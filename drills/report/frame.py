@@ -33,12 +33,12 @@ class Axis:
     seconds: float
 
     def x(self, seconds: float) -> float:
-        """Gives the place of a moment, within the chart."""
+        """Return the place of a moment, within the chart."""
         share = min(1.0, max(0.0, seconds / self.seconds))
         return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
 
     def ticks(self) -> list[float]:
-        """Gives about ten round moments."""
+        """Return about ten round moments."""
         step = next((t for t in _TICKS if self.seconds / t <= 12), self.seconds / 10)
         return [n * step for n in range(int(self.seconds / step + 1e-9) + 1)]
 
@@ -53,7 +53,7 @@ def chart(
     *,
     labels: bool = False,
 ) -> Element:
-    """Gives a drawing on the time axis; with `labels`, room above it for the events' names."""
+    """Return a drawing on the time axis; with `labels`, room above it for the events' names."""
     head = _LABELS * ROW + 6 if labels else 8
     shown = [event for event in events if event.kind in EVENT_COLOURS]
     inner = e(
@@ -79,7 +79,7 @@ def _tick(axis: Axis, at: float, height: float) -> Element:
 
 
 def _under_fault(axis: Axis, run: Series, events: Sequence[Event], height: float) -> list[Element]:
-    """Shades the time between each fault and its fix."""
+    """Shade the time between each fault and its fix."""
     shaded = []
     for fault in (event for event in events if event.kind is EventKind.FAULT):
         ends = [
@@ -98,7 +98,7 @@ def _under_fault(axis: Axis, run: Series, events: Sequence[Event], height: float
 def _marks(
     axis: Axis, run: Series, events: Sequence[Event], height: float, labels: bool
 ) -> list[Element]:
-    """Gives a line per event and, above the chart, its name in the first row with room for it."""
+    """Return a line per event and, above the chart, its name in the first row with room for it."""
     ends = [0.0] * _LABELS
     made = []
     for event in sorted(events, key=lambda event: event.at):
@@ -128,7 +128,7 @@ def _marks(
 
 
 def mark_text(event: Event) -> str:
-    """Gives an event as its mark on the time axis says it."""
+    """Return an event as its mark on the time axis says it."""
     words = {EventKind.FAULT: "", EventKind.FIX: "mended: ", EventKind.SWITCH: "switch: "}
     where = f" {event.cluster}" if event.cluster else ""
     return f"{words.get(event.kind, '')}{event.name}{where}"
@@ -137,7 +137,7 @@ def mark_text(event: Event) -> str:
 def horizontal(
     values: Sequence[float], y: Callable[[float], float], text: Callable[[float], str]
 ) -> list[Element]:
-    """Gives a line across the chart for each value, with its text at the left."""
+    """Return a line across the chart for each value, with its text at the left."""
     return [
         e(
             "g",

@@ -9,7 +9,7 @@ Child = Element | str | None | Iterable["Child"]
 
 
 def e(tag: str, *children: Child, **attributes: str | float) -> Element:
-    """Gives an element. `_` in a name of an attribute stands for `-`; a last `_` is dropped."""
+    """Return an element. `_` in a name of an attribute stands for `-`; a last `_` is dropped."""
     made = Element(tag)
     for name, value in attributes.items():
         text = f"{value:g}" if isinstance(value, float) else str(value)
@@ -34,14 +34,14 @@ def _append(parent: Element, children: Iterable[Child]) -> None:
 
 
 def document(root: Element) -> str:
-    """Gives the whole page as text."""
+    """Return the whole page as text."""
     return "<!doctype html>\n" + tostring(root, encoding="unicode", method="html") + "\n"
 
 
 def table(
     heads: Iterable[str], rows: Iterable[Iterable[Child]], *, class_: str = "figures"
 ) -> Element:
-    """Gives a table whose first column names its rows."""
+    """Return a table whose first column names its rows."""
     return e(
         "table",
         e("thead", e("tr", [e("th", head, scope="col") for head in heads])),

@@ -67,7 +67,7 @@ class _Gathered:
 def series(
     samples: Iterable[Sample], start: float, end: float, uncounted: Iterable[str] = ()
 ) -> Series:
-    """Gives the requests due from `start` to `end`; lanes in `uncounted` are in `beside` only."""
+    """Return the requests due from `start` to `end`; lanes in `uncounted` are in `beside` only."""
     width = _width(end - start)
     count = max(1, math.ceil((end - start) / width + 1e-9))
     gathered = [_Gathered() for _ in range(count)]

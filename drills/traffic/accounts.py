@@ -10,7 +10,7 @@ from drills.traffic.model import Event, Execution, Objectives, Sample, StreamEnt
 
 
 def ledger_of(path: Path, objectives: Objectives | None = None) -> Ledger:
-    """Gives the ledger of the record at `path`, or in that folder. Raises RecordError.
+    """Return the ledger of the record at `path`, or in that folder. Raises RecordError.
 
     `objectives` are the header's, unless others are given.
     """

@@ -17,7 +17,7 @@ _LONGEST = 4096  # a line up to this long is appended whole, whoever else append
 
 
 def announce(folder: Path, event: Event) -> None:
-    """Tells the generators of the stack whose private folder is `folder` of the event."""
+    """Tell the generators of the stack whose private folder is `folder` of the event."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     line = record.encode(event).encode()[: _LONGEST - 1] + b"\n"
     descriptor = os.open(folder / _FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -38,7 +38,7 @@ class Announcements:
             self._read = 0
 
     def new(self) -> list[Event]:
-        """Gives the events that came since the last call; other lines are passed over."""
+        """Return the events that came since the last call; other lines are passed over."""
         try:
             with self._file.open("rb") as stream:
                 if stream.seek(0, os.SEEK_END) < self._read:

@@ -18,7 +18,7 @@ class Latency:
 
     @staticmethod
     def of(values: Iterable[float]) -> Latency:
-        """Gives the percentiles by nearest rank: p99 is a value that was measured."""
+        """Return the percentiles by nearest rank: p99 is a value that was measured."""
         ordered = sorted(values)
         if not ordered:
             return Latency()

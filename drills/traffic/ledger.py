@@ -107,7 +107,7 @@ def ledger(
     uncounted: Iterable[str] = (),
     streams: Iterable[StreamEntry] = (),
 ) -> Ledger:
-    """Gives the ledger of a run.
+    """Return the ledger of a run.
 
     `executions` are what portals logged; None if nobody looked. `serving` are the clusters that
     alone may answer at the start (None: any), which events may change. `uncounted` names lanes
@@ -212,7 +212,7 @@ def _part(tallies: Sequence[_Tally], duplicates_known: bool) -> Part:
 
 
 def _longest_gap(ends: Iterable[float], start: float, end: float) -> Gap | None:
-    """Gives the longest stretch of [start, end] in which nothing ended well."""
+    """Return the longest stretch of [start, end] in which nothing ended well."""
     if start >= end:
         return None
     points = [start, *sorted(ends), end]

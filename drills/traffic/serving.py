@@ -36,12 +36,12 @@ class Serving:
         self._allowed.append(allowed)
 
     def allowed(self, at: float) -> _Sides:
-        """Gives the clusters that may answer at that moment; None: any."""
+        """Return the clusters that may answer at that moment; None: any."""
         index = bisect.bisect_right(self._points, at) - 1
         return self._first if index < 0 else self._allowed[index]
 
     def wrong(self, sample: Sample) -> bool:
-        """Whether a good answer came from a cluster that might not answer while it was asked."""
+        """Check whether a good answer came from a cluster that might not answer at the time."""
         if not self._points and self._first is None:
             return False
         if sample.failure is not None or not sample.cluster:
@@ -54,7 +54,7 @@ class Serving:
 
 
 def _changes(first: _Sides, events: Sequence[Event]) -> list[tuple[float, float, _Sides]]:
-    """Gives when who serves changes, the time of grace, and who serves after it."""
+    """Return when who serves changes, the time of grace, and who serves after it."""
     found: list[tuple[float, float, _Sides]] = []
     current = first
     before: dict[tuple[str, str], _Sides] = {}

@@ -22,13 +22,13 @@ class Histogram:
         self._max = 0.0
 
     def add(self, seconds: float) -> None:
-        """Counts one duration."""
+        """Count one duration."""
         self._buckets[math.floor(math.log(max(seconds, 1e-6), _PRECISION))] += 1
         self._count += 1
         self._max = max(self._max, seconds)
 
     def latency(self) -> Latency:
-        """Gives the percentiles, within 1 %; the maximum is exact."""
+        """Return the percentiles, within 1 %; the maximum is exact."""
         if not self._count:
             return Latency()
         return Latency(self._rank(0.5), self._rank(0.99), self._rank(0.999), self._max)
@@ -73,7 +73,7 @@ class Tally:
     """When the last good answer so far ended."""
 
     def add(self, ended: float, lost: bool) -> None:
-        """Counts a request; they come in about the order in which they ended."""
+        """Count a request; they come in about the order in which they ended."""
         self.sent += 1
         if lost:
             self.lost += 1
@@ -85,11 +85,11 @@ class Tally:
         self.last_good = max(before or 0.0, ended)
 
     def silence(self, now: float) -> float:
-        """Gives the seconds since the last good answer; 0 before the first."""
+        """Return the seconds since the last good answer; 0 before the first."""
         return 0.0 if self.last_good is None else max(0.0, now - self.last_good)
 
     def worst(self, now: float) -> float:
-        """Gives the seconds of the longest gap, the one that is not over included."""
+        """Return the seconds of the longest gap, the one that is not over included."""
         return max(self.silence(now), self.longest_gap.seconds if self.longest_gap else 0.0)
 
 
@@ -124,7 +124,7 @@ class Live:
         return self._histogram.latency()
 
     def add(self, samples: Iterable[Sample]) -> None:
-        """Counts samples, in about the order in which they ended."""
+        """Count samples, in about the order in which they ended."""
         for sample in samples:
             failure = sample.failure
             self.last_end = max(self.last_end, sample.ended)
@@ -141,7 +141,7 @@ class Live:
             self._histogram.add(sample.duration)
 
     def turn(self, now: float) -> list[Second]:
-        """Closes the seconds that are over at `now` and gives those that this call closed."""
+        """Close the seconds that are over at `now`, and return those that this call closed."""
         current = int(now)
         if not self.seconds and not self._pending:
             return []

@@ -24,7 +24,7 @@ API_SECONDS = 120
 
 
 def main(folder: Path, ordinal: int) -> None:
-    """Waits for the API server, applies the add-ons and starts the deferred programs."""
+    """Wait for the API server, apply the add-ons and start the deferred programs."""
     node = ClusterSpec.load(folder).members[ordinal - 1]
     administrator = node.cluster.kubeconfigs / "super-admin.conf"
     api = Api.from_file(administrator if node.is_control_plane else node.kubeconfig)

@@ -18,14 +18,14 @@ SERVICES = "/api/v1/services"
 
 
 def ports(service: dict[str, Any]) -> set[tuple[str, int]]:
-    """Protocol and port of everything that the Service offers."""
+    """Return protocol and port of everything that the Service offers."""
     return {(port.get("protocol", "TCP"), port["port"]) for port in service["spec"]["ports"]}
 
 
 def decide(
     services: list[dict[str, Any]], address: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Services that get the address now, and those that cannot: an earlier one has a port."""
+    """Return the Services that get the address now, and those whose port an earlier one has."""
     balancers = [each for each in services if each["spec"].get("type") == "LoadBalancer"]
     holders = [each for each in balancers if addresses(each) == [address]]
     taken = {port for each in holders for port in ports(each)}
@@ -41,13 +41,13 @@ def decide(
 
 
 def addresses(service: dict[str, Any]) -> list[str]:
-    """Addresses in the Service's load balancer status."""
+    """Return the addresses in the Service's load balancer status."""
     ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress", [])
     return [each.get("ip", "") for each in ingress]
 
 
 def reconcile(api: Api, address: str, told: set[str]) -> str:
-    """One pass over all Services; gives the version to watch from. `told`: refusals reported."""
+    """Pass over all Services once; return the version to watch from. `told`: known refusals."""
     found = api.call("GET", SERVICES)
     give, refuse = decide(found["items"], address)
     for service in give:
@@ -65,7 +65,7 @@ def reconcile(api: Api, address: str, told: set[str]) -> str:
 
 
 def path_of(service: dict[str, Any]) -> str:
-    """API path of the Service."""
+    """Return the API path of the Service."""
     metadata = service["metadata"]
     return f"/api/v1/namespaces/{metadata['namespace']}/services/{metadata['name']}"
 

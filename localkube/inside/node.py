@@ -29,25 +29,25 @@ and gone when the node stops, as nothing may be left on the host."""
 
 
 def program(node: Node) -> Program:
-    """The node as a program of the lab's supervisord."""
+    """Return the node as a program of the lab's supervisord."""
     namespaces = ["--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
     start = python("localkube.inside.node", str(node.cluster.folder), str(node.ordinal))
     return Program(node.name, ["unshare", *namespaces, *start], kill=True)
 
 
 def config_file(node: Node) -> Path:
-    """Configuration of the node's supervisord."""
+    """Return the configuration of the node's supervisord."""
     return node.folder / "supervisord.conf"
 
 
 def needed() -> list[Path]:
-    """What a lab and its nodes use of the host, wherever it lies."""
+    """Return what a lab and its nodes use of the host, wherever it lies."""
     resolver = Path("/etc/resolv.conf").resolve().parent
     return [PROJECT, tools.cache_dir(), Path(sys.prefix), Path(sys.base_prefix), resolver]
 
 
 def main(folder: Path, ordinal: int) -> None:
-    """Sets up cgroup, network and mounts, then runs supervisord in this process' place."""
+    """Set up cgroup, network and mount, then run supervisord in this process' place."""
     node = ClusterSpec.load(folder).members[ordinal - 1]
     # left by a power cut: a kubelet asks for each container in it that is no more, 3 s for each,
     # before it starts the first pod (measured)

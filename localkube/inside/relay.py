@@ -41,18 +41,18 @@ class Pipe(asyncio.Protocol):
         self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Takes up the connection; back-pressure starts at `WINDOW` bytes."""
+        """Take up the connection; back-pressure starts at `WINDOW` bytes."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         transport.set_write_buffer_limits(high=WINDOW)
 
     def data_received(self, data: bytes) -> None:
-        """Hands the bytes on."""
+        """Hand the bytes on."""
         if self.twin and self.twin.transport:
             self.twin.transport.write(data)
 
     def eof_received(self) -> bool:
-        """Hands the half-close on; the other direction stays open until it ends as well."""
+        """Hand the half-close on; the other direction stays open until it ends as well."""
         self.ended = True
         assert self.twin and self.twin.transport and self.transport
         if self.twin.ended:
@@ -63,7 +63,7 @@ class Pipe(asyncio.Protocol):
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Ends the twin as this side ended: by reset or in order."""
+        """End the twin as this side ended: by reset or in order."""
         if self.twin and self.twin.transport:
             if error:
                 self.twin.transport.abort()
@@ -71,12 +71,12 @@ class Pipe(asyncio.Protocol):
                 self.twin.transport.close()
 
     def pause_writing(self) -> None:
-        """This side is slow: the twin stops reading."""
+        """Keep the twin from reading: this side is slow."""
         if self.twin and self.twin.transport:
             self.twin.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """This side has caught up."""
+        """Let the twin read again: this side has caught up."""
         if self.twin and self.twin.transport:
             self.twin.transport.resume_reading()
 
@@ -90,7 +90,7 @@ class Entry(Pipe):
         self.task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Accepts a client."""
+        """Accept a client."""
         super().connection_made(transport)
         assert self.transport
         loop = asyncio.get_running_loop()
@@ -100,7 +100,7 @@ class Entry(Pipe):
         self.task = loop.create_task(self.connect())
 
     async def connect(self) -> None:
-        """Opens the way into the lab, or ends the client's connection."""
+        """Open the way into the lab, or ends the client's connection."""
         assert self.transport
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -115,7 +115,7 @@ class Entry(Pipe):
                 self.transport.resume_reading()
 
     async def reach(self) -> Pipe:
-        """The other side of a connection to the target. Raises OSError."""
+        """Return the other side of a connection to the target. Raises OSError."""
         loop = asyncio.get_running_loop()
         for _ in range(TRIES - 1):
             with contextlib.suppress(ConnectionRefusedError):
@@ -125,7 +125,7 @@ class Entry(Pipe):
 
 
 def listen(port: int, address: str = "127.0.0.1") -> socket.socket:
-    """A listening socket, in the calling thread's network namespace."""
+    """Return a listening socket, in the calling thread's network namespace."""
     # By its protocol asyncio knows a TCP socket, and sends on it at once. Otherwise what a server
     # says in two pieces, as each new TLS connection, waits for the client's delayed acknowledgement
     # (40 ms) in between: Nagle's algorithm.
@@ -137,7 +137,7 @@ def listen(port: int, address: str = "127.0.0.1") -> socket.socket:
 
 
 async def serve(listeners: dict[socket.socket, tuple[str, int]]) -> None:
-    """Relays what the listeners accept, for ever."""
+    """Relay what the listeners accept, for ever."""
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as servers:
         for listener, target in listeners.items():
@@ -149,7 +149,7 @@ async def serve(listeners: dict[socket.socket, tuple[str, int]]) -> None:
 
 
 def main(folder: Path) -> None:
-    """Opens the cluster's ports, enters the lab and relays."""
+    """Open the cluster's ports, enter the lab and relay."""
     spec = ClusterSpec.load(folder)
     cgroups.join(relay_cgroup(Path(spec.lab)))
     listeners = {listen(port): target for port, target in spec.relayed.items()}

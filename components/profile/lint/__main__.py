@@ -21,7 +21,7 @@ SHIPPED = Path("manifests/http-profile.yaml")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the traps; gives 1 if there are any, 0 if there are none, 2 for no profile."""
+    """Print the traps; return 1 if there are any, 0 if there are none, 2 for no profile."""
     chosen = _parser().parse_args(arguments)
     return entry(lambda: _run(chosen), failed=2)
 
@@ -57,7 +57,7 @@ def _count(text: str) -> int:
 
 
 def _read(file: Path) -> HttpProfile:
-    """Reads the one profile of a file. Raises UserError.
+    """Read the one profile of a file. Raises UserError.
 
     Not by `components.documents.sources`: what is no object at all is told in a profile's words.
     """

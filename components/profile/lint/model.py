@@ -45,9 +45,9 @@ class Context:
         return self.platform != "tetrate"
 
     def trap(self, name: str, key: str, found: str, why: str, fix: str) -> Trap:
-        """Gives a trap in the profile."""
+        """Return a trap in the profile."""
         return Trap(name, self.source, key, found, why, fix)
 
     def setting(self, name: str, key: str, found: str, why: str, fix: str) -> Trap:
-        """Gives a trap in the stack's settings."""
+        """Return a trap in the stack's settings."""
         return Trap(name, "the stack's settings", key, found, why, fix)
