@@ -185,7 +185,7 @@ class StreamEntry:
     stream: str
     """`events-1`."""
     kind: str
-    """`server-sent events` or `WebSocket`."""
+    """`server-sent events`, `WebSocket` or `gRPC`."""
     step: StreamStep
     number: int | None = None
     """Of a message."""
