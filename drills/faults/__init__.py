@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from drills.faults import cluster, gateway, infrastructure, operation, workload
-from drills.faults.model import Fault, Kind, Layer, Moves, Strike
+from drills.faults import cluster, gateway, infrastructure, operation, overload, workload
+from drills.faults.model import Fault, Kind, Layer, Load, Moves, Strike
 from foundation.errors import UserError
 
 FAULTS: tuple[Fault, ...] = (
     *workload.FAULTS,
+    *overload.FAULTS,
     *gateway.FAULTS,
     *cluster.FAULTS,
     *infrastructure.FAULTS,
@@ -21,7 +22,7 @@ FAULTS: tuple[Fault, ...] = (
 KNOWN: tuple[Fault, ...] = (*FAULTS, operation.OTHER_SETTINGS)
 """All that can be written down and has to be mended."""
 
-__all__ = ["FAULTS", "KNOWN", "Fault", "Kind", "Layer", "Moves", "Strike", "named"]
+__all__ = ["FAULTS", "KNOWN", "Fault", "Kind", "Layer", "Load", "Moves", "Strike", "named"]
 
 
 def named(name: str, faults: Sequence[Fault] = FAULTS) -> Fault:
