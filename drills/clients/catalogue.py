@@ -174,7 +174,14 @@ CLIENTS: tuple[Client, ...] = (
         _python,
         "a `retryPolicy` for `UNAVAILABLE` in the channel's `grpc.service_config`",
     ),
-    Client("websockets", "websockets", _package("websockets"), _python, _NONE, messages=True),
+    Client(
+        "websockets",
+        "websockets",
+        _package("websockets"),
+        _python,
+        "open it again (`async for socket in connect(url)`) and send again what got no echo",
+        messages=True,
+    ),
     Client("Node WebSocket", "websocket", _node_socket, _node_program, _NONE, messages=True),
 )
 """All that are measured, in the order of the table."""

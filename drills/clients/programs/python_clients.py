@@ -219,10 +219,17 @@ async def with_websockets(plan: Plan) -> AsyncIterator[Ask]:
     listening: list[asyncio.Task[None]] = []
 
     async def ask(number: int, identity: str) -> tuple[int, str]:
-        socket = await opened()
-        waiting[identity] = asyncio.get_running_loop().create_future()
-        await socket.send(identity)
-        await waiting[identity]
+        for left in reversed(range(20 if plan["mended"] else 1)):
+            try:
+                socket = await opened()
+                waiting[identity] = asyncio.get_running_loop().create_future()
+                await socket.send(identity)
+                await waiting[identity]
+                break
+            except Exception:
+                if not left:
+                    raise
+                await asyncio.sleep(0.1)
         return 200, ""
 
     yield ask

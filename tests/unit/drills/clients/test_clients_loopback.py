@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from components.routing.targets import LbMode, edge_targets, edge_weights
 from components.tls.certificates import leaf
+from drills.clients import __main__ as command
 from drills.clients.account import Account, Whose, account
 from drills.clients.catalogue import CLIENTS, Client
 from drills.clients.edge_log import Line, line
 from drills.clients.flow import Flow, plan_of
+from drills.faults import Fault
+from drills.stack import Stack
+from drills.traffic import Objectives, Sample
+from drills.traffic.ledger import ledger
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, lab
 from tests.support.envoy_process import HOST, ask, eventually
 from toolchain import client_packages
@@ -153,3 +161,75 @@ def test_a_program_that_ends_by_itself_is_no_account(tmp_path: Path) -> None:
     with flow:
         eventually(lambda: flow.has_answer, "it has ended", 20)
     assert "No such file" in flow.problem
+
+
+class LogOfEdge:
+    """Reads the lab's log as EdgeLogs reads those of pods."""
+
+    def __init__(self, path: Lab) -> None:
+        self.file = path.envoys["edge"].folder / "log"
+
+    def __enter__(self) -> LogOfEdge:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def settle(self, requests: list[str]) -> None:
+        eventually(lambda: all(r in self.file.read_text() for r in requests), "all is logged")
+
+    def of(self, number: str) -> list[Line]:
+        lines = [line(text) for text in self.file.read_text().splitlines()]
+        return [found[1] for found in lines if found and found[0] == number]
+
+
+def test_the_command_takes_all_through_a_drill_and_keeps_the_table(
+    path: Lab,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text(path.clients.certificate)
+    url = f"https://{path.envoys['edge'].address}:8443/web-portal"
+    stack = Stack(
+        "west", tmp_path, tmp_path / "kubeconfig", {"a": 1, "b": 1}, "active", url, authority,
+        order=(("a", "b"),),
+    )  # fmt: skip
+    during: list[str] = []
+
+    def drilled(found: Stack, fault: Fault, *_: object, **__: object) -> SimpleNamespace:
+        during.append(fault.name)
+        time.sleep(1)
+        samples = [Sample("r-1", 0.0, 0.0, 0.1, "kept", "GET", "h1", status=200)]
+        return SimpleNamespace(ledger=ledger(samples, (), Objectives()))
+
+    monkeypatch.setattr(Stack, "selected", lambda *_: stack)
+    monkeypatch.setattr(command.matrix, "check", lambda *_, **__: None)
+    monkeypatch.setattr(command.matrix, "one", drilled)
+    monkeypatch.setattr(command.preconditions, "look", lambda _: {})
+    monkeypatch.setattr(command, "EdgeLogs", lambda _: LogOfEdge(path))
+    monkeypatch.setattr(command.client_packages, "ensure", lambda: None)
+    monkeypatch.setattr(command.project, "ROOT", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))  # no curl there
+    chosen = ["--client", "requests", "--client", "curl"]
+    table = tmp_path / "table.md"
+    code = command.main(["gateway-gone", "region-cut", *chosen, "--markdown", str(table)])
+
+    assert code == 0
+    assert during == ["gateway-gone", "region-cut"]
+    text = table.read_text()
+    assert re.search(r"\| drills' generator \|  \| 0 of 1 \| 0 of 1 \|", text)
+    assert re.search(r"\| requests \| [\d.]+ \| 0 of \d+ \| 0 of \d+ \|", text)
+    assert "- curl is left out: there is no curl on PATH." in text
+    assert "curl is left out" in capsys.readouterr().out
+
+
+def test_clients_that_are_not_there_are_an_error_that_names_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert command.main(["--client", "Node fetch", "--client", "Java HttpClient"]) == 1
+    assert "there is no node on PATH" in capsys.readouterr().err
+    assert command.main(["--list"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"Java HttpClient +there is no java on PATH", said)
