@@ -26,7 +26,10 @@ __all__ = ["FAULTS", "KNOWN", "Fault", "Kind", "Layer", "Load", "Moves", "Strike
 
 
 def named(name: str, faults: Sequence[Fault] = FAULTS) -> Fault:
-    """The one of `faults` that has this name. Raises UserError that names the nearest one."""
+    """Return the one of `faults` that has this name.
+
+    Raises UserError that names the nearest one.
+    """
     for fault in faults:
         if fault.name == name:
             return fault

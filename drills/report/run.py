@@ -69,12 +69,12 @@ class Run:
         return [e.text for e in self.events if (e.kind, e.name) == (EventKind.NOTE, UNEXPECTED)]
 
     def seconds(self, moment: float) -> str:
-        """Gives a moment as seconds since the first request was due."""
+        """Return a moment as seconds since the first request was due."""
         return f"{moment - self.series.start:.3f}"
 
 
 def load(path: Path) -> Run:
-    """Reads the record at `path`, or in that folder. Raises record.RecordError."""
+    """Read the record at `path`, or in that folder. Raises record.RecordError."""
     header, entries = record.entries(path, samples=False)
     events = sorted((x for x in entries if isinstance(x, Event)), key=lambda event: event.at)
     book = ledger_of(path)
@@ -89,5 +89,5 @@ def load(path: Path) -> Run:
 
 
 def expectations(run: Run) -> list[str]:
-    """Gives what was predicted beforehand: the texts of notes called `expected`."""
+    """Return what was predicted beforehand: the texts of notes called `expected`."""
     return [e.text for e in run.events if e.kind is EventKind.NOTE and e.name == "expected"]

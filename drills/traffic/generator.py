@@ -88,7 +88,7 @@ class Traffic:
         return self._reader is not None and self._reader.is_alive()
 
     def start(self) -> None:
-        """Begins to send. Raises TrafficError, toolchain.ToolMissing, FileExistsError."""
+        """Begin to send. Raises TrafficError, toolchain.ToolMissing, FileExistsError."""
         program = tools.path(PROGRAM)
         self._writer = record.Writer(self._path, self._header)
         self._process = subprocess.Popen(
@@ -110,13 +110,13 @@ class Traffic:
         self._reader.start()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Waits until the plan's duration is over, at most `seconds`; True when it is."""
+        """Wait until the plan's duration is over, at most `seconds`; True when it is."""
         if self._reader is not None:
             self._reader.join(seconds)
         return not self.running
 
     def halt(self) -> None:
-        """Sends no more and waits for what is under way, at most the time-out.
+        """Send no more and wait for what is under way, at most the time-out.
 
         The record stays open, for what is still to be put on it.
         """
@@ -132,7 +132,7 @@ class Traffic:
         process.wait()
 
     def stop(self) -> None:
-        """Halts, and ends the record.
+        """Halt, and end the record.
 
         Stopping what is stopped is no error. Raises TrafficError if the generator had failed.
         """
@@ -153,18 +153,18 @@ class Traffic:
             process.stdin.flush()
 
     def mark(self, event: Event) -> None:
-        """Puts an event on the record."""
+        """Put an event on the record."""
         assert self._writer, "not started"
         self._writer.write(event)
         self._writer.flush()
 
     def add(self, execution: Execution) -> None:
-        """Puts a line of a portal's log on the record."""
+        """Put a line of a portal's log on the record."""
         assert self._writer, "not started"
         self._writer.write(execution)
 
     def recent(self, seconds: float) -> list[Sample]:
-        """Gives the samples that ended in the last `seconds`, in the order in which they ended.
+        """Return the samples that ended in the last `seconds`, in the order in which they ended.
 
         Lanes that are there only to compare are left out.
         """
@@ -174,7 +174,7 @@ class Traffic:
             return [s for s in late if s.lane not in self._beside][::-1]
 
     def since(self, number: int) -> tuple[list[Sample], int]:
-        """Gives the samples of all lanes from that number on, and the number to ask from next time.
+        """Return the samples of all lanes from that number on, and the number to ask from next.
 
         Numbers count requests that ended, from 0. Samples older than `keep` are left out.
         """

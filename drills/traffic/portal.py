@@ -53,7 +53,7 @@ _PODS = (
 
 
 def execution(line: str, cluster: str, pod: str) -> Execution | None:
-    """Gives what one line of a log says; None if it speaks of no execution of a request of ours.
+    """Return what one line of a log says; None if it speaks of no execution of a request of ours.
 
     A gateway's line of a try names the pod's address in `tried`; to another region's gateway it is
     no execution, nor if no byte went there.
@@ -102,7 +102,7 @@ class PortalLogs:
         self._since = ""
 
     def start(self) -> None:
-        """Begins to follow, from now on. Raises ToolMissing without a kubectl on PATH."""
+        """Begin to follow, from now on. Raises ToolMissing without a kubectl on PATH."""
         if shutil.which("kubectl") is None:
             raise ToolMissing("kubectl is not on PATH. Run this by: ./demo task ...")
         self._since = datetime.datetime.fromtimestamp(time.time(), datetime.UTC).isoformat()
@@ -110,7 +110,7 @@ class PortalLogs:
             self._begin(self._watch, cluster)
 
     def settle(self, requests: Iterable[str], seconds: float = 3.0) -> bool:
-        """Waits until the given requests were seen, at most so long; whether they were."""
+        """Wait until the given requests were seen, at most so long; whether they were."""
         wanted = set(requests)
         end = time.monotonic() + seconds
         while not wanted <= set(self._latest.copy()):
@@ -120,7 +120,7 @@ class PortalLogs:
         return True
 
     def stop(self) -> None:
-        """Ends following; stopping twice is no error."""
+        """End following; stopping twice is no error."""
         with self._guard:
             self._over.set()
             for process in self._processes:
@@ -144,7 +144,7 @@ class PortalLogs:
             thread.start()
 
     def _watch(self, cluster: str) -> None:
-        """Has each portal's log followed, as soon as its container runs."""
+        """Have each portal's log followed, as soon as its container runs."""
         command = [
             "get",
             "pods",
@@ -170,7 +170,7 @@ class PortalLogs:
             self._over.wait(pause)
 
     def _follow(self, cluster: str, pod: str) -> None:
-        """Reads a pod's log until the pod is gone.
+        """Read a pod's log until the pod is gone.
 
         An answer may end for many reasons (a restarted container, an API server that went away, a
         kubelet that has no more file watches to give, which kubectl takes for a good end), so the
@@ -200,7 +200,7 @@ class PortalLogs:
         return execution(text, cluster, pod)
 
     def run(self, cluster: str, arguments: Iterable[str]) -> subprocess.Popen[str] | None:
-        """Starts kubectl; None once following is over."""
+        """Start kubectl; None once following is over."""
         context = ["--kubeconfig", str(self._kubeconfig), "--context", cluster]
         with self._guard:
             if self._over.is_set():
@@ -218,7 +218,7 @@ class PortalLogs:
             return process
 
     def ended(self, process: subprocess.Popen[str]) -> None:
-        """Forgets a process that has ended."""
+        """Forget a process that has ended."""
         with self._guard:
             self._processes.discard(process)
 
@@ -231,7 +231,7 @@ class _Kubectl:
         self._process = logs.run(cluster, arguments)
 
     def lines(self) -> Iterator[str]:
-        """Gives what it prints, line by line, until it ends."""
+        """Yield what it prints, line by line, until it ends."""
         process = self._process
         if process is None:
             return
