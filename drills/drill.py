@@ -14,7 +14,7 @@ from pathlib import Path
 from drills import action, guard, prediction, report
 from drills.arguments import STREAMS
 from drills.cpu_steal import CpuSteal
-from drills.faults import Fault, Moves
+from drills.faults import Fault, Load, Moves
 from drills.live_picture import LivePicture
 from drills.live_view import Watch
 from drills.observer import Observer
@@ -104,10 +104,11 @@ def run(stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outco
     """Run a drill. Raises UserError or TrafficError; whatever happens, the fault is mended."""
     during = fault.during(stack, cluster) if fault.during else None
     predicted = prediction.predict(fault, cluster, stack.order, during)
-    plan = pace.plan(stack)
+    load = fault.load(stack, predicted.during or ()) if fault.load else None
+    plan = _loaded(pace.plan(stack), stack, load) if load else pace.plan(stack)
     say(f"{fault.name} strikes {cluster}. {fault.what}")
     say(f"Predicted: {predicted.text}")
-    folder, header = _header(stack, fault, cluster)
+    folder, header = _header(stack, fault, cluster, load)
     traffic = Traffic(plan, header, folder)
     source = source_for(stack.application.is_portal)
     logs = PortalLogs(stack.kubeconfig, stack.application_clusters, traffic.add, source)
@@ -135,11 +136,16 @@ def run(stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outco
             raise UserError("The traffic has ended before its time; nothing was broken")
         with _mended(stack, fault, cluster, tell) as make:
             make(predicted)
+            if load:
+                traffic.set_rate(load.during)
+                say(f"{load.during:g} requests/s are sent, {load.usual:g} before.")
             held = time.time() + pace.hold
             say(f"In force; held for {pace.hold:g} s.")
             traffic.wait(max(0.0, held - time.time()))
             recent = traffic.recent(pace.hold / 2)
             answered = {s.cluster for s in recent if s.repeatable and not s.lost}
+            if load:
+                traffic.set_rate(load.usual)
             say("Mending.")
         tell(Event(time.time(), EventKind.PHASE, "failback"))
         what = "Every cluster has its share of the traffic again"
@@ -193,6 +199,12 @@ def _mended(
             action.mend(stack, fault, cluster, fixed)
 
 
+def _loaded(plan: Plan, stack: Stack, load: Load) -> Plan:
+    """Return the plan with the requests of a load at its usual rate, and nothing beside them."""
+    path = f"{stack.application.path.rstrip('/')}/{load.path}"
+    return dataclasses.replace(plan, requests=(Request(path=path),), rate=load.usual, streams=0)
+
+
 def settled(stack: Stack, traffic: Traffic, seconds: float, say: Say) -> dict[str, float]:
     """Return the shares of the last `seconds`, once these are as due, or as they are in the end."""
     due, what = due_shares(stack.weights, stack.order), "The traffic is shared as the weights say"
@@ -239,7 +251,10 @@ def _teller(stack: Stack, traffic: Traffic, watch: Watch) -> Callable[[Event], N
     return tell
 
 
-def _header(stack: Stack, fault: Fault, cluster: str) -> tuple[Path, Header]:
+def _header(stack: Stack, fault: Fault, cluster: str, load: Load | None) -> tuple[Path, Header]:
+    objectives = fault.objectives_at(stack)
+    if load:
+        objectives = dataclasses.replace(objectives, goodput=load.goodput)
     now = time.time()
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{fault.name}-{stack.mode}"
     header = Header(
@@ -248,7 +263,7 @@ def _header(stack: Stack, fault: Fault, cluster: str) -> tuple[Path, Header]:
         title=f"{fault.name} in {cluster}, {stack.mode}",
         stack=stack.name,
         config_digest=target.config_digest(stack.name, stack.changes),
-        objectives=fault.objectives_at(stack),
+        objectives=objectives,
         serving=target.serving(stack.weights),
         portal_logs=True,
         environment=target.described() | {"lbMode": stack.mode, "layer": str(fault.layer)},

@@ -116,7 +116,7 @@ def connection_manager(
             "initial_connection_window_size": 1048576,
         },
         local_reply_config=_local_replies(options.served_by),
-        access_log=[_access_log()],
+        access_log=[_access_log(edge)],
     )
     return {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
 
@@ -183,7 +183,9 @@ def _tries_log() -> dict[str, Any]:
     }
 
 
-def _access_log() -> dict[str, Any]:
+def _access_log(edge: bool) -> dict[str, Any]:
+    """Return the log of requests; the edge's has the number that a client of drills gave one."""
+    number = {"demo_request": f"%REQ({REQUEST_NUMBER})%"} if edge else {}
     upstream = f"%METADATA(UPSTREAM_HOST:{ENDPOINT_METADATA}"
     return {
         "name": "envoy.access_loggers.stdout",
@@ -194,6 +196,7 @@ def _access_log() -> dict[str, Any]:
                 "json_format": {
                     "time": "%START_TIME%",
                     "request_id": "%REQ(X-REQUEST-ID)%",
+                    **number,
                     "method": "%REQ(:METHOD)%",
                     "host": "%REQ(:AUTHORITY)%",
                     "path": "%PATH(NQ)%",

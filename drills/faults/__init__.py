@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from drills.faults import cluster, gateway, infrastructure, operation, workload
-from drills.faults.model import Fault, Kind, Layer, Means, Moves, Strike
+from drills.faults import cluster, gateway, infrastructure, operation, overload, workload
+from drills.faults.model import Fault, Kind, Layer, Load, Means, Moves, Strike
 from foundation.errors import UserError, did_you_mean
 
 FAULTS: tuple[Fault, ...] = (
     *workload.FAULTS,
+    *overload.FAULTS,
     *gateway.FAULTS,
     *cluster.FAULTS,
     *infrastructure.FAULTS,
@@ -20,7 +21,7 @@ FAULTS: tuple[Fault, ...] = (
 KNOWN: tuple[Fault, ...] = (*FAULTS, operation.OTHER_SETTINGS)
 """All that can be written down and has to be mended."""
 
-__all__ = ["FAULTS", "KNOWN", "Fault", "Kind", "Layer", "Means", "Moves", "Strike", "named"]
+__all__ = ["FAULTS", "KNOWN", "Fault", "Kind", "Layer", "Load", "Means", "Moves", "Strike", "named"]
 
 
 def named(name: str, faults: Sequence[Fault] = FAULTS) -> Fault:

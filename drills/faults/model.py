@@ -81,6 +81,20 @@ def never(_: Strike) -> bool:
 
 
 @dataclass(frozen=True)
+class Load:
+    """What is sent while a fault is in force, in place of the drill's usual traffic."""
+
+    path: str
+    """Below the application's own."""
+    usual: float
+    """Requests a second before and after the fault."""
+    during: float
+    """Requests a second while it is in force."""
+    goodput: float
+    """Good answers a second that are promised meanwhile."""
+
+
+@dataclass(frozen=True)
 class Means:
     """How a fault is made and mended. `break_` and `mend` may be called again at any time.
 
@@ -149,10 +163,15 @@ class Fault:
     update: bool = False
     """Whether `pulumi up` does it: who answers then changes when `break_` returns, not before."""
 
+    load: Callable[[Stack, tuple[str, ...]], Load] | None = None
+    """What is sent to the clusters that answer while it is in force; None: the usual traffic."""
+    promises: Objectives | None = None
+    """What is promised instead of what its kind says."""
+
     @property
     def objectives(self) -> Objectives:
         """What is promised to clients while it is in force."""
-        return dataclasses.replace(OBJECTIVES[self.kind], lost=self.in_flight)
+        return self.promises or dataclasses.replace(OBJECTIVES[self.kind], lost=self.in_flight)
 
     def objectives_at(self, stack: Stack) -> Objectives:
         """Return the same for a stack: where kubectl strikes, traffic has longer to move."""

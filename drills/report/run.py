@@ -58,7 +58,9 @@ class Run:
                 "proxy that sent one again might execute an order twice."
             )
         if promised.lost:
-            words.append(f"The objective allows {self.ledger.objectives.lost:,} lost requests.")
+            allowed = self.ledger.objectives.lost
+            many = "any number of" if allowed is None else f"{allowed:,}"
+            words.append(f"The objective allows {many} lost requests.")
         return " ".join(words)
 
     @property

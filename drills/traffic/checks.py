@@ -29,8 +29,10 @@ def checks(
 ) -> list[Check]:
     """Return what was promised beside what was measured, objective by objective."""
     slowest = part.latency.max
-    result = [
-        Check("lost", f"{objectives.lost}", f"{part.lost}", part.lost <= objectives.lost),
+    result = []
+    if (lost := objectives.lost) is not None:
+        result.append(Check("lost", f"{lost}", f"{part.lost}", part.lost <= lost))
+    result += [
         Check(
             "slowest answer",
             f"{objectives.slowest * 1000:.0f} ms",
@@ -52,8 +54,25 @@ def checks(
             met = took is not None and took <= objectives.moved
             name = f"all moved, {incident.label}"
             result.append(Check(name, f"{objectives.moved:g} s", measured, met))
+    for incident in found:
+        result += _of_overload(incident, objectives)
     for kind, streams in (kinds or {}).items():
         result += _of_streams(kind, streams, objectives)
+    return result
+
+
+def _of_overload(incident: Incident, objectives: Objectives) -> list[Check]:
+    """Give the promises about answers while a fault is in force, and about the time after it."""
+    result = []
+    if (least := objectives.goodput) is not None:
+        rate = incident.goodput or 0.0
+        promised = f"at least {least:g} answers/s"
+        result.append(Check("goodput", promised, f"{rate:.1f} answers/s", rate >= least))
+    if (most := objectives.recovered) is not None:
+        took = incident.seconds_after_fix(incident.recovered)
+        measured = "not mended" if took is None else f"{took:.2f} s"
+        met = took is not None and took <= most
+        result.append(Check("nothing lost any more", f"{most:g} s", measured, met))
     return result
 
 

@@ -143,6 +143,15 @@ class Traffic:
         if self._problem:
             raise TrafficError(self._problem)
 
+    def set_rate(self, rate: float) -> None:
+        """Send at another rate from now on, in requests a second; ignored once it has ended."""
+        process = self._process
+        if process is None or process.stdin is None or process.stdin.closed:
+            return
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(json.dumps({"rate": rate}).encode() + b"\n")
+            process.stdin.flush()
+
     def mark(self, event: Event) -> None:
         """Put an event on the record."""
         assert self._writer, "not started"

@@ -13,6 +13,8 @@ _QUIET = 0.5
 """Seconds without an answer from the struck side after which it counts as left."""
 _BACK = 0.8
 """Part of its former share at which the struck side counts as back."""
+_EFFECT = 2.0
+"""Seconds after the fault that goodput leaves out: a fault may need some to be in force."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Incident:
     """The first good answer of the struck side after the fix."""
     settled: float | None = None
     """When the struck side had its former share of the traffic again."""
+    goodput: float | None = None
+    """Good answers a second while it was in force, its first seconds left out; None: too short."""
+    recovered: float | None = None
+    """When the last request was due that was lost after the fix; the fix itself if none was."""
 
     @property
     def label(self) -> str:
@@ -120,7 +126,16 @@ def _incident(
         mended=fix,
         failed_back=back,
         settled=None if back is None else _settled(after, struck, back, share),
+        goodput=_goodput(during, fault.at + _EFFECT, min(end, fix or end)),
+        recovered=fix and max([fix, *(s.due for s in after if s.failure)]),
     )
+
+
+def _goodput(during: Sequence[Sample], begin: float, end: float) -> float | None:
+    """Return the good answers a second between two moments, None if there is no time between."""
+    if end <= begin:
+        return None
+    return sum(not s.failure and s.ended >= begin for s in during) / (end - begin)
 
 
 def _first_effect(before: Sequence[Sample], during: Sequence[Sample]) -> float | None:

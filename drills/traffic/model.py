@@ -185,7 +185,7 @@ class StreamEntry:
     stream: str
     """`events-1`."""
     kind: str
-    """`server-sent events` or `WebSocket`."""
+    """`server-sent events`, `WebSocket` or `gRPC`."""
     step: StreamStep
     number: int | None = None
     """Of a message."""
@@ -199,7 +199,7 @@ class StreamEntry:
 class Objectives:
     """What is promised to clients while a fault is in force, in seconds. None: not promised."""
 
-    lost: int = 0
+    lost: int | None = 0
     """Requests that may be lost (GET, and POST with an Idempotency-Key)."""
     slowest: float = 0.25
     """The slowest answer; slower ones count as slow."""
@@ -211,6 +211,10 @@ class Objectives:
     """From the end of a stream to the next message that its client gets."""
     cut: int | None = None
     """Streams that may be cut."""
+    goodput: float | None = None
+    """Good answers a second while the fault is in force."""
+    recovered: float | None = None
+    """From the fix until no request is lost any more."""
 
 
 @dataclass(frozen=True)

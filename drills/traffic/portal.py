@@ -185,7 +185,7 @@ class PortalLogs:
                     self._gone.add(pod)
                 # stamps have a fixed width and grow from line to line
                 stamp, _, text = line.partition(" ")
-                entry = execution(text, cluster, pod)
+                entry = self.entry(text, cluster, pod)
                 if entry is None or stamp <= since:
                     continue
                 since, pause = stamp, _AGAIN
@@ -194,6 +194,10 @@ class PortalLogs:
             if pod in self._gone:
                 return
             self._over.wait(pause)
+
+    def entry(self, text: str, cluster: str, pod: str) -> Execution | None:
+        """Return what a line of a log says; None if it is of no interest."""
+        return execution(text, cluster, pod)
 
     def run(self, cluster: str, arguments: Iterable[str]) -> subprocess.Popen[str] | None:
         """Start kubectl; None once following is over."""

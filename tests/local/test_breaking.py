@@ -249,6 +249,22 @@ def test_after_a_healed_drill_an_update_of_the_same_field_goes_through(demo: Che
 
 
 @pytest.mark.timeout(MATRIX_SECONDS)
+def test_clients_as_people_have_them_get_through_a_lost_gateway(
+    demo: Checkout, tmp_path: Path
+) -> None:
+    table = tmp_path / "clients.md"
+    names = ("curl", "requests", "httpx")
+    chosen = [part for name in names for part in ("--client", name)]
+    demo.demo(
+        *("task", "clients", "--", "gateway-gone", *chosen),
+        *("--hold", "4", "--markdown", str(table)),
+    )
+    text = table.read_text()
+    for name in (*names, "drills' generator"):
+        (sent,) = re.findall(rf"\| {name} \| \S* +\| 0 of (\d+)\b", text)
+        assert int(sent) > 40, text
+
+
 def test_no_kind_of_fault_loses_anything_in_any_mode(demo: Checkout, tmp_path: Path) -> None:
     log = tmp_path / "matrix"
     modes = ("--mode", "active", "--mode", "standby")

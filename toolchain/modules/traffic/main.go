@@ -1,6 +1,6 @@
 // Sends requests at a constant rate, whatever becomes of them, each one once, and writes what
-// became of each as a line of JSON. The plan is the first line of the standard input; when the
-// input ends, whoever started this wants no more: what is under way is awaited, nothing new sent.
+// became of each as a line of JSON. The plan is the first line of the standard input; a later line
+// {"rate": 40} has requests sent at another rate from then on. When the input ends, whoever started this wants no more: what is under way is awaited, nothing new sent.
 package main
 
 import (
@@ -75,8 +75,9 @@ func run(in io.Reader, out io.Writer) error {
 	stop := make(chan struct{})
 	var once sync.Once
 	end := func() { once.Do(func() { close(stop) }) }
+	rates := make(chan float64)
 	go func() {
-		io.Copy(io.Discard, input)
+		listen(input, rates, stop)
 		end()
 	}()
 	signals := make(chan os.Signal, 1)
@@ -104,7 +105,7 @@ func run(in io.Reader, out io.Writer) error {
 	var open, underWay sync.WaitGroup
 	requestsOver := make(chan struct{})
 	open.Go(func() { keepStreams(streams, requestsOver) })
-	schedule(&p, stop, func(number int64, due time.Time) {
+	schedule(&p, stop, rates, func(number int64, due time.Time) {
 		underWay.Add(1)
 		go func() {
 			defer underWay.Done()
@@ -118,32 +119,60 @@ func run(in io.Reader, out io.Writer) error {
 	return <-written
 }
 
+// listen passes on the rates that the input asks for, until it ends.
+func listen(input *bufio.Reader, rates chan<- float64, stop <-chan struct{}) {
+	for {
+		line, err := input.ReadBytes('\n')
+		if err != nil {
+			return
+		}
+		var change struct {
+			Rate float64 `json:"rate"`
+		}
+		if json.Unmarshal(line, &change) != nil || change.Rate <= 0 {
+			continue
+		}
+		select {
+		case rates <- change.Rate:
+		case <-stop:
+			return
+		}
+	}
+}
+
 // schedule calls begin for each request when it is due, until the plan's duration is over.
-func schedule(p *plan, stop <-chan struct{}, begin func(number int64, due time.Time)) {
+func schedule(p *plan, stop <-chan struct{}, rates <-chan float64, begin func(number int64, due time.Time)) {
 	start := time.Now().Add(20 * time.Millisecond)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	<-timer.C
-	for number := int64(0); ; number++ {
-		after := time.Duration(float64(number) / p.Rate * float64(time.Second))
-		if p.Duration != nil && after >= seconds(*p.Duration) {
+	// the request at which the present rate began, and when that was due
+	first, since, rate := int64(0), start, p.Rate
+	for number := int64(0); ; {
+		due := since.Add(time.Duration(float64(number-first) / rate * float64(time.Second)))
+		if p.Duration != nil && due.Sub(start) >= seconds(*p.Duration) {
 			return
 		}
-		due := start.Add(after)
 		if wait := time.Until(due); wait > 0 {
 			timer.Reset(wait)
-			select {
-			case <-stop:
-				return
-			case <-timer.C:
-			}
+		} else {
+			timer.Reset(0)
 		}
 		select {
 		case <-stop:
 			return
+		case rate = <-rates:
+			first, since = number, time.Now()
+			continue
+		case <-timer.C:
+		}
+		select {
+		case <-stop: // both may have been there
+			return
 		default:
 		}
 		begin(number, due)
+		number++
 	}
 }
 

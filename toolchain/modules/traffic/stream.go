@@ -78,6 +78,9 @@ func newStreams(p *plan, entries chan<- any) ([]*stream, error) {
 		if err := add("socket", "WebSocket", "h1", "api/socket", number, (*stream).socket); err != nil {
 			return nil, err
 		}
+		if err := add("call", "gRPC", "h2", "api/echo", number, (*stream).call); err != nil {
+			return nil, err
+		}
 	}
 	return made, nil
 }

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import dataclasses
 
-from drills.traffic import ErrorKind, Event, EventKind, Sample
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drills.traffic import ErrorKind, Event, EventKind, Objectives, Sample
+from drills.traffic.checks import checks
+from drills.traffic.figures import Part
 from drills.traffic.incidents import Incident, incidents
 
 T0 = 1_000_000.0
@@ -119,3 +125,44 @@ def test_no_fault_and_no_traffic() -> None:
     assert incidents(run(), [FIX]) == []
     found = only([], FAULT)
     assert (found.first_effect, found.all_moved) == (None, None)
+
+
+@given(
+    answers=st.lists(st.tuples(st.floats(10, 20), st.booleans()), max_size=40),
+    late=st.lists(st.tuples(st.floats(20.1, 29), st.booleans()), max_size=40),
+)
+def test_goodput_counts_good_answers_and_recovery_ends_with_the_last_loss(
+    answers: list[tuple[float, bool]], late: list[tuple[float, bool]]
+) -> None:
+    def sent(due: float, good: bool) -> Sample:
+        return sample(due, WEST, duration=0.0, status=200 if good else 503)
+
+    samples = [sent(*one) for one in (*answers, *late)]
+    found = only([*samples, sent(29.5, True)], FAULT, FIX)
+
+    counted = [at for at, good in answers if good and T0 + 12 <= T0 + at < T0 + 20]
+    assert found.goodput == pytest.approx(len(counted) / 8)
+    lost = [at for at, good in late if not good]
+    assert found.seconds_after_fix(found.recovered) == pytest.approx(max([20, *lost]) - 20)
+
+
+def test_a_fault_that_is_not_mended_has_not_recovered() -> None:
+    found = only(run(), FAULT)
+    assert found.recovered is None
+    short = Event(T0 + 11, EventKind.FIX, "gone", EAST)
+    assert only(run(), FAULT, short).goodput is None
+
+
+def test_promises_of_an_overload() -> None:
+    promised = Objectives(lost=None, moved=None, goodput=20, recovered=5)
+    kept = Incident("overload", EAST, T0, False, mended=T0 + 8, recovered=T0 + 13, goodput=20.0)
+
+    def missed(found: Incident) -> list[str]:
+        made = checks(Part(sent=9, lost=5), [found], promised)
+        return [check.name for check in made if not check.met]
+
+    assert missed(kept) == []
+    assert missed(dataclasses.replace(kept, goodput=19.9)) == ["goodput"]
+    assert missed(dataclasses.replace(kept, goodput=None)) == ["goodput"]
+    for late in (T0 + 13.1, None):
+        assert missed(dataclasses.replace(kept, recovered=late)) == ["nothing lost any more"]

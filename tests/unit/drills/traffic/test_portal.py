@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import re
 import socket
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import grpc
 import pytest
 
 from components.application.cluster_info import cluster_info
@@ -206,3 +208,27 @@ def test_the_websocket_sends_back_what_it_gets(portal: Envoy) -> None:
                 assert answer.read(1 + len(length) + size) == b"\x82" + length + text
             plain.sendall(frame(0x89, b"ping") + frame(0x88, b"\x03\xe8"))
             assert answer.read(10) == b"\x8a\x04ping\x88\x02\x03\xe8"
+
+
+def test_a_grpc_stream_sends_back_each_message_and_ends_with_a_status(portal: Envoy) -> None:
+    messages: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    with grpc.insecure_channel(f"{portal.address}:3000") as channel:
+        call = channel.stream_stream("/web-portal/api/echo", bytes, bytes)(
+            iter(messages.get, None), timeout=20
+        )
+        for size in (0, 1, 9000):
+            messages.put(bytes(size))
+            assert next(call) == bytes(size)
+        assert dict(call.initial_metadata())["x-served-by-pod"] == "pod-west-cluster-1"
+        messages.put(None)
+        assert list(call) == []
+        assert call.code() is grpc.StatusCode.OK
+
+
+def test_a_page_is_no_grpc_call_and_its_path_is_none_for_browsers(portal: Envoy) -> None:
+    assert ask(portal.address, 3000, "/web-portal/api/echo").status == 404
+    with grpc.insecure_channel(f"{portal.address}:3000") as channel:
+        call = channel.unary_unary("/web-portal/api/nothing", bytes, bytes)
+        with pytest.raises(grpc.RpcError) as failure:
+            call(b"", timeout=20)
+    assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED

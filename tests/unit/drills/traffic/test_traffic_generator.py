@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from drills.traffic import Event, EventKind, Header, LanePlan, Objectives, Plan,
 from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic, TrafficError
 from drills.traffic.record import Record
+from tests.support.envoy_process import eventually
 from tests.support.failing_server import Deed, Server, serving
 
 GOOD = Deed()
@@ -293,3 +295,18 @@ def test_the_command_counts_the_same(tmp_path: Path) -> None:
     assert ledger["total"]["lost"] == len(done_to(server, lambda d: d.status == 503))
     assert len(record.read(file).samples) == len(server.deeds)
     assert {json.loads(line)["type"] for line in lines[:-1]} == {"second"}
+
+
+def test_the_rate_can_be_changed_while_it_sends(tmp_path: Path) -> None:
+    plan = Plan.to("http://127.0.0.1:1/", rate=0.001, timeout=5)  # one in a thousand seconds
+    with Traffic(plan, Header(run="t", started=time.time()), tmp_path) as traffic:
+        eventually(lambda: traffic.count == 1, "the first request has ended")
+        traffic.set_rate(100)
+        eventually(lambda: traffic.count > 20, "more are sent", 20)
+        traffic.set_rate(0.001)
+        traffic.halt()
+        traffic.set_rate(50)  # it has ended: nothing happens
+    samples = sorted(record.read(tmp_path).samples, key=number)
+    assert [number(s) for s in samples] == list(range(len(samples)))
+    pauses = [b.due - a.due for a, b in itertools.pairwise(samples[1:20])]
+    assert pauses == pytest.approx([0.01] * len(pauses), abs=1e-5)

@@ -1,0 +1,200 @@
+"""`python -m drills.clients`: what a mode switch and faults cost client libraries as they are."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from drills import matrix, preconditions, prediction
+from drills.arguments import positive
+from drills.clients import page
+from drills.clients.account import Account, account
+from drills.clients.catalogue import CLIENTS, Client, Found
+from drills.clients.edge_log import EdgeLogs
+from drills.clients.flow import Flow, plan_of
+from drills.drill import Outcome, Pace
+from drills.faults import Fault, named
+from drills.stack import EDGE, Stack, until
+from drills.traffic import target, view
+from foundation import project
+from foundation.entry import entry
+from foundation.errors import UserError
+from toolchain import client_packages
+
+EVENTS = ("mode-switch", "edge-restart", "gateway-gone", "region-cut")
+"""Faults that clients go through, unless others are named."""
+
+READY_SECONDS = 60
+"""How long clients may take to their first answer: some are compiled, and a JVM starts slowly."""
+
+REFERENCE = "drills' generator"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    return entry(
+        lambda: _run(options),
+        interrupted="Interrupted. What is broken still, if anything: ./demo task status",
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="task clients --", description=__doc__)
+    names = [client.name for client in CLIENTS]
+    parser.add_argument("events", nargs="*", metavar="fault", help=f"({', '.join(EVENTS)})")
+    parser.add_argument("--client", action="append", choices=names, help="only this one; repeat it")
+    parser.add_argument("--rate", type=positive, default=5.0, help="requests/s of each client (5)")
+    parser.add_argument("--hold", type=positive, default=8.0, help="seconds a fault is held (8)")
+    parser.add_argument(
+        "--mended", action="store_true", help="with the setting that makes a client lose less"
+    )
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
+    parser.add_argument("--stack", help="another stack than the selected one")
+    parser.add_argument("--list", action="store_true", help="the clients, and what is missing")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    chosen = [c for c in CLIENTS if not options.client or c.name in options.client]
+    found = {client: client.find() for client in chosen}
+    missing = {client.name: known.missing for client, known in found.items() if known.missing}
+    there = {client: known for client, known in found.items() if not known.missing}
+    if options.list:
+        for client, known in found.items():
+            print(f"{client.name:<16} {known.missing or known.version}")
+        return 0
+    if not there:
+        raise UserError("; ".join(f"{name}: {why}" for name, why in missing.items()))
+    faults = [named(name) for name in options.events or EVENTS]
+    stack = Stack.selected(options.stack)
+    _check(stack, faults)
+    client_packages.ensure()
+    accounts: list[Account] = []
+    slow = {fault.name: fault.objectives_at(stack).slowest for fault in faults}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, fault in enumerate(faults, 1):
+            print(f"\n{number} of {len(faults)}: {fault.name}", flush=True)
+            accounts += _through(stack, fault, there, options, Path(folder))
+    return _finish(accounts, [fault.name for fault in faults], missing, slow, options, stack)
+
+
+def _check(stack: Stack, faults: Sequence[Fault]) -> None:
+    """Refuse what cannot be done. Raises UserError before anything is changed."""
+    if stack.platform != "envoy":
+        raise UserError(f"Stack {stack.name} is on platform {stack.platform}; drills need envoy")
+    if not stack.application.is_portal:
+        raise UserError(
+            f"The clients speak to the portal of manifests/app.yaml, and stack {stack.name} has"
+            " another application; send to it by: ./demo task generate-traffic -- --traffic FILE"
+        )
+    for fault in faults:
+        matrix.check(stack, fault, _struck(stack, fault), force=False)
+
+
+def _struck(stack: Stack, fault: Fault) -> str:
+    return prediction.struck_by_default(fault, stack.order, EDGE)
+
+
+def _through(
+    stack: Stack,
+    fault: Fault,
+    clients: dict[Client, Found],
+    options: argparse.Namespace,
+    folder: Path,
+) -> list[Account]:
+    """Take all clients through one fault, beside the drill's own traffic."""
+    what = "The stack is well"
+    until(lambda: not any(preconditions.look(stack).values()), what, matrix.WELL_SECONDS, pause=1.0)
+    begun = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    flows = []
+    for number, (client, found) in enumerate(clients.items()):
+        run = f"{begun}-client{number}"
+        assert stack.ca_file
+        plan = plan_of(client, run, stack.url, stack.ca_file, options.rate, options.mended)
+        flows.append(Flow(client, found, plan, folder))
+    logs = EdgeLogs(stack.kubeconfig)
+    with logs:
+        with contextlib.ExitStack() as running:
+            for flow in flows:
+                running.enter_context(flow)
+            _await_answers(flows)
+            pace = Pace(rate=20.0, hold=options.hold, streams=0)
+            outcome = matrix.one(stack, fault, None, pace, _say, patience=0.0)
+        logs.settle(
+            [flow.requests[-1].id for flow in flows if flow.requests and not flow.client.messages]
+        )
+    return [_reference(fault, outcome), *(_account(flow, fault, logs, stack) for flow in flows)]
+
+
+def _await_answers(flows: Sequence[Flow]) -> None:
+    """Wait until each client has its first answer; who gets none is accounted for later."""
+    with contextlib.suppress(UserError):
+        until(lambda: all(flow.has_answer for flow in flows), "Clients are there", READY_SECONDS)
+    silent = [flow.client.name for flow in flows if not flow.has_answer]
+    _say("Every client has an answer." if not silent else f"No answer for {', '.join(silent)}.")
+
+
+def _reference(fault: Fault, outcome: Outcome) -> Account:
+    part = outcome.ledger.promised
+    return Account(REFERENCE, "", fault.name, part.sent, part.lost, part.slow, part.latency.max)
+
+
+def _account(flow: Flow, fault: Fault, logs: EdgeLogs, stack: Stack) -> Account:
+    if flow.problem:
+        name, version = flow.client.name, flow.found.version
+        return Account(name, version, fault.name, problem=flow.problem)
+    return account(
+        flow.client.name,
+        flow.found.version,
+        fault.name,
+        flow.requests,
+        logs.of,
+        fault.objectives_at(stack).slowest,
+        messages=flow.client.messages,
+        remedy=flow.client.remedy,
+    )
+
+
+def _finish(
+    accounts: Sequence[Account],
+    events: Sequence[str],
+    missing: dict[str, str],
+    slow: dict[str, float],
+    options: argparse.Namespace,
+    stack: Stack,
+) -> int:
+    """Show the tables and keep them; exit code 1 if a client could not be accounted for."""
+    console = view.console()
+    console.print(page.table(accounts, events))
+    for line in page.notes(accounts, missing, slow):
+        console.print(line)
+    conditions = target.described() | {
+        "lbMode": stack.mode,
+        "requests a second of each client": options.rate,
+        "settings": "those that mend" if options.mended else "defaults",
+    }
+    text = page.markdown(accounts, events, missing, slow, conditions)
+    folder = project.ROOT / "reports" / time.strftime("%Y%m%d-%H%M%S-clients", time.gmtime())
+    folder.mkdir(parents=True)
+    files = [folder / "clients.md", *([options.markdown] if options.markdown else [])]
+    for file in files:
+        try:
+            file.write_text(text)
+        except OSError as error:
+            raise UserError(f"{file} cannot be written: {error.strerror}") from None
+    print(f"\nTables: {files[-1]}")
+    return 1 if any(each.problem for each in accounts) else 0
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
