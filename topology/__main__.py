@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import secrets
 import socket
 import sys
@@ -21,10 +22,11 @@ from drills.stack import EDGE, Stack
 from drills.traffic import target
 from foundation.entry import entry
 from foundation.errors import UserError
-from topology import metrics, recording, server
+from topology import metrics, recording, server, telemetry
 from topology.feed import Feed
 from topology.hand import Hand
 from topology.live import Live
+from topology.picture import expected_shares
 
 _HEARD_SECONDS = 10
 """How long a drill waits until every proxy is heard; its record begins then anyway."""
@@ -40,6 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--record", type=Path, metavar="FILE", help="keep the pictures in it")
     parser.add_argument(
         "--replay", type=Path, metavar="RUN", help="a run's folder, or a record: show that"
+    )
+    parser.add_argument(
+        "--otlp-endpoint",
+        metavar="URL",
+        help=f"send events to this OpenTelemetry collector (default: {telemetry.ENDPOINT})",
     )
     parser.add_argument("--for-drills", action="store_true", help=argparse.SUPPRESS)
     return entry(lambda: _run(parser.parse_args(arguments)))
@@ -58,10 +65,15 @@ def _run(chosen: argparse.Namespace) -> int:
             f"Stack {found.stack} is on platform {found.platform}, whose proxies are not ours to "
             "ask; look at it by: ./demo task generate-traffic"
         )
-    live = Live(found.stack, Feed(found.kubeconfig, [EDGE, *found.weights]))
+    collector = telemetry.endpoint(chosen.otlp_endpoint, os.environ)
+    expected = expected_shares(found.priorities, found.weights)
+    live = Live(found.stack, Feed(found.kubeconfig, [EDGE, *found.weights]), expected)
     hand = None if chosen.read_only or chosen.for_drills else Hand(Stack.selected(found.stack))
     if hand:
         live.command = hand.state
+    sent = collector and telemetry.Telemetry(collector, found.stack, _say)
+    if sent:
+        live.tell = sent.send
     if chosen.record:
         live.record(chosen.record)
     exposed = metrics.exposition(lambda: live.latest, lambda: live.feed.read(list))
@@ -72,11 +84,17 @@ def _run(chosen: argparse.Namespace) -> int:
             _serve(served, token, chosen, live)
         finally:
             live.feed.stop()
+            if sent:
+                sent.end()
             if page := live.end_record():
                 print(f"Replay: {page}", flush=True)
             if hand:
                 hand.end()
     return 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _serve(

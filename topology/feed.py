@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +20,10 @@ from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR
 from topology import admin
 from topology.picture import Proxy
 
-PERIOD = 0.25
-"""Seconds between two questions to a proxy."""
+EDGE_PERIOD = 0.15
+"""Seconds between two questions to an edge pod, by which a failover is seen first."""
+GATEWAY_PERIOD = 0.25
+"""Seconds between two questions to a gateway."""
 
 _END = b"\x1e\n"
 _AGAIN = 1.0
@@ -28,6 +31,7 @@ _AGAIN = 1.0
 
 _LOOP = f"""
 LC_ALL=C
+period=$1
 ask() {{
   exec 3<>/dev/tcp/127.0.0.1/9901 || return
   printf 'GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' "$1" >&3
@@ -39,8 +43,8 @@ ask '{admin.RULES}'
 count=0
 while :; do
   ask '{admin.HOSTS}'
-  [ $((count++ % 4)) -gt 0 ] || ask '{admin.LATENCIES}'
-  IFS= read -rt {PERIOD} _
+  [ $((count++ % 6)) -gt 0 ] || ask '{admin.LATENCIES}'
+  IFS= read -rt "$period" _
   [ $? -gt 128 ] || exit 0
 done
 """
@@ -59,7 +63,9 @@ class Feed:
         self._proxies: dict[tuple[str, str], Proxy] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._heard = threading.Event()
         self._running: set[subprocess.Popen[bytes]] = set()
+        self._troubles: dict[str, str] = {}
 
     def start(self) -> None:
         """Begin to watch the pods of all clusters."""
@@ -78,6 +84,16 @@ class Feed:
         with self._lock:
             return use(list(self._proxies.values()))
 
+    def troubles(self) -> dict[str, str]:
+        """Return what kubectl said last of each cluster where a command of it has failed."""
+        with self._lock:
+            return dict(self._troubles)
+
+    def wait(self, seconds: float) -> None:
+        """Return when a proxy or its pod has told something since the last call, or in time."""
+        self._heard.wait(seconds)
+        self._heard.clear()
+
     def _spawn(self, target: Callable[..., None], *arguments: Any) -> None:
         threading.Thread(target=target, args=arguments, daemon=True).start()
 
@@ -88,6 +104,7 @@ class Feed:
         while not self._stopped.is_set():
             with self._command(cluster, *what, *how) as output:
                 for event in documents(output):
+                    self._is_well(cluster)
                     self._note(cluster, event["type"], event["object"])
             self._stopped.wait(_AGAIN)
 
@@ -103,6 +120,7 @@ class Feed:
             proxy.leaving = "deletionTimestamp" in pod["metadata"]
             if kind == "DELETED" and proxy.gone_at is None:
                 proxy.gone_at = time.time()
+        self._heard.set()
         if is_new:
             self._spawn(self._listen, proxy)
 
@@ -110,36 +128,48 @@ class Feed:
         """Take what a proxy says until its pod is gone."""
         where = (f"--namespace={GATEWAY.namespace}", proxy.name)
         while not self._stopped.is_set() and proxy.gone_at is None:
-            command = ("exec", "-i", *where, "--", "bash", "-c", _LOOP)
+            period = EDGE_PERIOD if proxy.is_edge else GATEWAY_PERIOD
+            command = ("exec", "-i", *where, "--", "bash", "-c", _LOOP, "topology", str(period))
             with self._command(proxy.cluster, *command) as output:
                 for answer in answers(output):
+                    self._is_well(proxy.cluster)
                     with contextlib.suppress(ValueError):  # cut off: the next one is not
                         text = admin.body(answer)
                         with self._lock:
                             take(proxy, text, time.time())
+                        self._heard.set()
             self._stopped.wait(_AGAIN)
 
     @contextlib.contextmanager
     def _command(self, cluster: str, *arguments: str) -> Iterator[IO[bytes]]:
         """Run kubectl and give its output; it ends with the block, or with `stop`."""
-        process = subprocess.Popen(
-            [*self._kubectl, f"--context={cluster}", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert process.stdout and process.stdin
-        with self._lock:
-            self._running.add(process)
-        try:
-            yield process.stdout
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-            process.stdin.close()
+        with tempfile.TemporaryFile() as said:
+            process = subprocess.Popen(
+                [*self._kubectl, f"--context={cluster}", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+            )
+            assert process.stdout and process.stdin
             with self._lock:
-                self._running.discard(process)
+                self._running.add(process)
+            try:
+                yield process.stdout
+            finally:
+                process.kill()
+                process.wait()
+                process.stdout.close()
+                process.stdin.close()
+                said.seek(0)
+                lines = said.read().decode(errors="replace").strip().splitlines()
+                with self._lock:
+                    self._running.discard(process)
+                    if lines:
+                        self._troubles[cluster] = lines[-1]
+
+    def _is_well(self, cluster: str) -> None:
+        with self._lock:
+            self._troubles.pop(cluster, None)
 
 
 def take(proxy: Proxy, text: str, at: float) -> None:

@@ -5,7 +5,7 @@ Nothing disappears: whoever was seen once stays in the picture with what is last
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -150,11 +150,32 @@ def due_shares(edges: Iterable[Proxy]) -> dict[str, float]:
     }
 
 
-def picture(proxies: Iterable[Proxy], now: float) -> dict[str, Any]:
-    """Return the whole picture as JSON has it: edge pods, and each application cluster."""
+def expected_shares(
+    priorities: Sequence[Sequence[str]], weights: Mapping[str, int | None]
+) -> dict[str, float]:
+    """Return the share that is due to each cluster by the stack's outputs, from 0 to 1.
+
+    Without weights the clusters of the first priority share alike.
+    """
+    first = priorities[0] if priorities else ()
+    parts = {name: (weights.get(name) or 1) if name in first else 0 for name in weights}
+    whole = sum(parts.values()) or 1
+    return {name: part / whole for name, part in parts.items()}
+
+
+def picture(
+    proxies: Iterable[Proxy], now: float, expected: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Return the whole picture as JSON has it: edge pods, and each application cluster.
+
+    `expected` has shares that are due, by cluster, in the order of the picture: those of the
+    stack's outputs, which are shown while no edge pod has said more.
+    """
     known = list(proxies)
     edges = [proxy for proxy in known if proxy.is_edge]
-    due = due_shares(edges)
+    said = due_shares(edges)
+    due = (dict.fromkeys(expected, 0.0) if said else dict(expected)) if expected else {}
+    due |= said
     clusters = [_cluster(name, edges, known, due[name], now) for name in due]
     total = sum(cluster["rate"] for cluster in clusters)
     passed = [

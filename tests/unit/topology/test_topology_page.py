@@ -241,7 +241,8 @@ def test_nothing_is_drawn_that_moves_for_who_prefers_that(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    ("clusters", "width", "height"), [(3, 1280, 720), (3, 3840, 2160), (13, 1280, 720)]
+    ("clusters", "width", "height"),
+    [(3, 1280, 720), (3, 3840, 2160), (13, 1280, 720), (13, 3840, 2160)],
 )
 def test_axe_finds_nothing(page: Page, clusters: int, width: int, height: int, scheme: str) -> None:
     stack = Stack(*(f"region{n}-cluster" for n in range(clusters)))
