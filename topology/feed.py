@@ -7,18 +7,15 @@ the loop there ends with its standard input, which ends with this process, howev
 from __future__ import annotations
 
 import contextlib
-import json
-import subprocess
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR
 from topology import admin
-from topology.picture import Proxy
+from topology.kubectl import AGAIN, Source, is_ready
+from topology.picture import Proxy, picture
 
 EDGE_PERIOD = 0.15
 """Seconds between two questions to an edge pod, by which a failover is seen first."""
@@ -26,9 +23,6 @@ GATEWAY_PERIOD = 0.25
 """Seconds between two questions to a gateway."""
 
 _END = b"\x1e\n"
-_AGAIN = 1.0
-"""Seconds after which a command that has ended is started again."""
-
 _LOOP = f"""
 LC_ALL=C
 period=$1
@@ -54,73 +48,43 @@ Answers are read in blocks: by lines, bash asks for each byte, 18 ms of a core a
 """
 
 
-class Feed:
-    """All proxies of a stack; threads keep them up to date until `stop`."""
+class Feed(Source):
+    """All proxies of a stack."""
 
-    def __init__(self, kubeconfig: Path, clusters: Sequence[str]) -> None:
-        self._kubectl = ["kubectl", f"--kubeconfig={kubeconfig}"]
-        self._clusters = clusters
+    def __init__(
+        self, kubeconfig: Path, clusters: Sequence[str], expected: Mapping[str, float] | None = None
+    ) -> None:
+        """`expected` is as in `picture`: clusters are there before anybody is heard."""
+        super().__init__(kubeconfig)
+        self._clusters, self._expected = clusters, expected
         self._proxies: dict[tuple[str, str], Proxy] = {}
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._heard = threading.Event()
-        self._running: set[subprocess.Popen[bytes]] = set()
-        self._troubles: dict[str, str] = {}
 
     def start(self) -> None:
         """Begin to watch the pods of all clusters."""
         for cluster in self._clusters:
-            self._spawn(self._watch, cluster)
+            self._spawn(self._watch, cluster, GATEWAY.namespace, GATEWAY_SELECTOR)
 
-    def stop(self) -> None:
-        """End all commands."""
-        self._stopped.set()
+    def picture(self, now: float) -> dict[str, Any]:
+        """Return what the proxies have said, as a picture."""
         with self._lock:
-            for process in self._running:
-                process.kill()
+            return picture(self._proxies.values(), now, self._expected)
 
-    def read(self, use: Callable[[list[Proxy]], Any]) -> Any:
-        """Return what `use` makes of the proxies, while none of them changes."""
+    def proxies(self) -> list[Proxy]:
+        """Return the proxies that are known."""
         with self._lock:
-            return use(list(self._proxies.values()))
-
-    def troubles(self) -> dict[str, str]:
-        """Return what kubectl said last of each cluster where a command of it has failed."""
-        with self._lock:
-            return dict(self._troubles)
-
-    def wait(self, seconds: float) -> None:
-        """Return when a proxy or its pod has told something since the last call, or in time."""
-        self._heard.wait(seconds)
-        self._heard.clear()
-
-    def _spawn(self, target: Callable[..., None], *arguments: Any) -> None:
-        threading.Thread(target=target, args=arguments, daemon=True).start()
-
-    def _watch(self, cluster: str) -> None:
-        """Follow the proxies' pods of a cluster, and listen to each."""
-        what = ("get", "pods", f"--namespace={GATEWAY.namespace}", f"--selector={GATEWAY_SELECTOR}")
-        how = ("--watch", "--output-watch-events", "--output=json")
-        while not self._stopped.is_set():
-            with self._command(cluster, *what, *how) as output:
-                for event in documents(output):
-                    self._is_well(cluster)
-                    self._note(cluster, event["type"], event["object"])
-            self._stopped.wait(_AGAIN)
+            return list(self._proxies.values())
 
     def _note(self, cluster: str, kind: str, pod: dict[str, Any]) -> None:
         name = pod["metadata"]["name"]
-        conditions = pod.get("status", {}).get("conditions") or []
         with self._lock:
             is_new = (cluster, name) not in self._proxies
             proxy = self._proxies.setdefault(
                 (cluster, name), Proxy(name, cluster, is_edge=cluster == EDGE)
             )
-            proxy.ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+            proxy.ready = is_ready(pod)
             proxy.leaving = "deletionTimestamp" in pod["metadata"]
             if kind == "DELETED" and proxy.gone_at is None:
                 proxy.gone_at = time.time()
-        self._heard.set()
         if is_new:
             self._spawn(self._listen, proxy)
 
@@ -138,38 +102,7 @@ class Feed:
                         with self._lock:
                             take(proxy, text, time.time())
                         self._heard.set()
-            self._stopped.wait(_AGAIN)
-
-    @contextlib.contextmanager
-    def _command(self, cluster: str, *arguments: str) -> Iterator[IO[bytes]]:
-        """Run kubectl and give its output; it ends with the block, or with `stop`."""
-        with tempfile.TemporaryFile() as said:
-            process = subprocess.Popen(
-                [*self._kubectl, f"--context={cluster}", *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=said,
-            )
-            assert process.stdout and process.stdin
-            with self._lock:
-                self._running.add(process)
-            try:
-                yield process.stdout
-            finally:
-                process.kill()
-                process.wait()
-                process.stdout.close()
-                process.stdin.close()
-                said.seek(0)
-                lines = said.read().decode(errors="replace").strip().splitlines()
-                with self._lock:
-                    self._running.discard(process)
-                    if lines:
-                        self._troubles[cluster] = lines[-1]
-
-    def _is_well(self, cluster: str) -> None:
-        with self._lock:
-            self._troubles.pop(cluster, None)
+            self._stopped.wait(AGAIN)
 
 
 def take(proxy: Proxy, text: str, at: float) -> None:
@@ -191,10 +124,3 @@ def answers(output: IO[bytes]) -> Iterator[bytes]:
             whole = []
         else:
             whole.append(line)
-
-
-def documents(output: IO[bytes]) -> Iterator[Any]:
-    """Yield the JSON documents of a watch, one a line; what is cut off at the end is none."""
-    for line in output:
-        if line.endswith(b"\n"):
-            yield json.loads(line)

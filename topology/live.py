@@ -1,11 +1,11 @@
-"""The picture as it goes on: read from the feed several times a second, kept, and recorded."""
+"""The picture as it goes on: asked for several times a second, kept, and recorded."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,8 @@ from drills.traffic.events import Announcements
 from foundation import project, selection
 from foundation.errors import UserError
 from topology import recording
-from topology.feed import Feed
 from topology.history import History, states
-from topology.picture import Proxy, picture
+from topology.kubectl import Source
 from topology.telemetry import Events
 
 PERIOD = 0.25
@@ -35,10 +34,8 @@ _GROUPS = {EDGE: "the edge"}
 class Live:
     """Follows a stack in a thread of its own, whether or not anybody looks."""
 
-    def __init__(self, stack: str, feed: Feed, expected: Mapping[str, float] | None = None) -> None:
-        """`expected` is as in `picture`: clusters are there before anybody is heard."""
-        self.feed = feed
-        self._expected = expected
+    def __init__(self, stack: str, source: Source) -> None:
+        self.source = source
         self.command: Callable[[], dict[str, Any] | None] = lambda: None
         """What the page is told of the command that it has begun."""
         self.tell: Callable[[Events], None] = lambda events: None
@@ -50,11 +47,11 @@ class Live:
         self._lock = threading.Lock()
         self._recorder: recording.Recorder | None = None
         self._mode = self._setting()
-        self.latest = self._history.add(self._picture([]), mode=self._mode)
+        self.latest = self._history.add(source.picture(time.time()), mode=self._mode)
 
     def start(self) -> None:
         """Begin to ask the proxies, and to follow what they say."""
-        self.feed.start()
+        self.source.start()
         threading.Thread(target=self._follow, daemon=True).start()
 
     def is_heard(self) -> bool:
@@ -83,19 +80,16 @@ class Live:
         """Make a picture when a state changes or something is told, and else each `PERIOD`."""
         looked = shown = 0.0
         while True:
-            self.feed.wait(PERIOD)
+            self.source.wait(PERIOD)
             now = time.monotonic()
             if now - looked >= _SETTING:
                 self._mode, looked = self._setting(), now
             told = self._told.new()
-            found = self.feed.read(self._picture)
+            found = self.source.picture(time.time())
             if told or now - shown >= PERIOD or states(found) != states(self.latest):
                 self._show(found, told)
                 shown = now
             time.sleep(_SETTLE)
-
-    def _picture(self, proxies: list[Proxy]) -> dict[str, Any]:
-        return picture(proxies, time.time(), self._expected)
 
     def _show(self, found: dict[str, Any], told: Sequence[Event]) -> None:
         known = max((event["number"] for event in self.latest["events"]), default=0)
@@ -105,7 +99,7 @@ class Live:
             self._broken(),
             mode=self._mode,
             command=self.command(),
-            troubles={_GROUPS.get(name, name): why for name, why in self.feed.troubles().items()},
+            troubles={_GROUPS.get(name, name): why for name, why in self.source.troubles().items()},
         )
         self.tell([event for event in self.latest["events"] if event["number"] > known])
         with self._lock:

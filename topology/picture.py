@@ -26,6 +26,8 @@ class State(StrEnum):
 
     SERVING = "serving"
     STANDBY = "standby"
+    READY = "ready"
+    """Kubernetes calls it ready; nobody says whether requests go there."""
     DEGRADED = "degraded"
     """Has no pods of its own that are well, and passes on to a peer."""
     EJECTED = "ejected"

@@ -44,9 +44,10 @@ def live(envoys: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     folder = loopback_kubectl.install(tmp_path / "bin", pods)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setattr(project, "PRIVATE", tmp_path)
-    made = Live("west", Feed(Path("kubeconfig"), list(pods)), {EAST: 0.5, "third-cluster": 0.5})
+    expected = {EAST: 0.5, "third-cluster": 0.5}
+    made = Live("west", Feed(Path("kubeconfig"), list(pods), expected))
     yield made
-    made.feed.stop()
+    made.source.stop()
     eventually(lambda: not loops(), "the commands end", 20)
 
 

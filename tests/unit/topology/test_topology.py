@@ -15,8 +15,9 @@ from tests.support.pictures import EAST, WEST, answering, edge, host, told
 from topology import admin
 from topology.admin import Host, Rules
 from topology.ejection import Ejections
-from topology.feed import answers, documents, take
+from topology.feed import answers, take
 from topology.history import History
+from topology.kubectl import documents
 from topology.picture import Proxy, State, due_shares, host_state, picture
 
 

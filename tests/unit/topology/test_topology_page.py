@@ -19,10 +19,11 @@ from drills.traffic import Event, EventKind
 from foundation.project import ROOT
 from tests.support.browser import Page, browser
 from tests.support.checkout import eventually
-from topology import recording, server
+from topology import platform_pods, recording, server
 from topology.admin import Host, Rules
 from topology.history import History
 from topology.picture import Proxy, picture
+from topology.platform_pods import Pod
 
 TOKEN = "a-token"
 EXAMPLE = ROOT / "docs" / "topology-example.html"
@@ -153,6 +154,21 @@ def test_each_state_is_in_the_picture_by_role_and_text(page: Page) -> None:
         stack.flags[EAST] = frozenset({"failed_outlier_check"})
         stack.pass_time(0.25, to=(WEST,))
         eventually(has(page, EAST, "ejected, 30 s left"), "east is ejected", 20)
+
+
+def test_what_cannot_be_known_is_said_and_no_number_is_made_up(page: Page) -> None:
+    stack = Stack(EAST, WEST)
+    found = platform_pods.picture([Pod("shop-1", EAST, ready=True)], {EAST: 1.0, WEST: 0.0}, 100.0)
+    limits = platform_pods.LIMITS.format("tetrate")
+    stack.latest = History("west").add(found, limits=limits, troubles={WEST: "no route to host"})
+    with served(stack) as address:
+        page.open(address)
+        shown(page, limits)
+        assert has(page, EAST, "ready", "100 % due")()
+        assert has(page, "pod shop-1", "ready")() and has(page, "edge", "not known")()
+        assert page.shows("No news from west-cluster: no route to host")
+        assert not page.shows("/s") and not page.shows("NaN") and not page.shows("null")
+        assert page.violations() == []
 
 
 def test_a_page_finds_a_server_that_was_started_again(page: Page) -> None:
