@@ -39,6 +39,10 @@ class State(StrEnum):
     UNKNOWN = "not known"
 
 
+_HEARD = (State.SERVING, State.DRAINING, State.UNREACHABLE)
+"""States of a proxy that answers what it is asked."""
+
+
 @dataclass(frozen=True)
 class Counts:
     """What one proxy has counted towards one address."""
@@ -61,6 +65,8 @@ class Proxy:
     hosts: Sequence[Host] = ()
     history: list[tuple[float, dict[str, Counts]]] = field(default_factory=list)
     """Moments and counts by address, oldest first."""
+    former: dict[str, str] = field(default_factory=dict)
+    """Clusters of addresses that it knew once and sends to no more, by address."""
     counted: dict[str, float] = field(default_factory=dict)
     """When a request to an address was counted last."""
     latencies: dict[str, float] = field(default_factory=dict)
@@ -70,6 +76,9 @@ class Proxy:
 
     def hear(self, at: float, hosts: Sequence[Host]) -> None:
         """Take what the proxy says at a moment."""
+        self.former |= {host.address: host.zone for host in self.hosts}
+        for host in hosts:
+            self.former.pop(host.address, None)
         self.heard_at, self.hosts = at, hosts
         counts = {host.address: Counts(host.total, host.bad) for host in hosts}
         before = self.history[-1][1] if self.history else {}
@@ -262,24 +271,35 @@ def _gateway(proxy: Proxy, now: float) -> dict[str, Any]:
 
 
 def _pods(name: str, gateways: Sequence[Proxy], now: float) -> list[dict[str, Any]]:
-    """Return the application's pods of a cluster, as its gateways see them."""
+    """Return the application's pods of a cluster, as its gateways see them.
+
+    A pod that none of those knows any more that are heard is gone; if none is heard, nobody knows.
+    """
+    heard = [proxy for proxy in gateways if proxy.state(now) in _HEARD]
     flags: dict[str, set[str]] = {}
-    rates: dict[str, float] = {}
-    for proxy in gateways:
+    for proxy in heard:
         for host in proxy.hosts:
             if host.zone == name:
                 flags.setdefault(host.address, set()).update(host.flags)
-                rate = rates.get(host.address, 0.0) + proxy.rates(host.address, now)[0]
-                rates[host.address] = rate
-    is_heard = any(proxy.state(now) is State.SERVING for proxy in gateways)
+    known = {host.address for proxy in gateways for host in proxy.hosts if host.zone == name}
+    known |= {
+        address for proxy in gateways for address, zone in proxy.former.items() if zone == name
+    }
+
+    def state(address: str, rate: float) -> State:
+        if not heard:
+            return State.UNKNOWN
+        return host_state(flags[address], rate) if address in flags else State.GONE
+
+    rates = {address: sum(proxy.rates(address, now)[0] for proxy in gateways) for address in known}
     return [
         {
             "address": address,
-            "state": host_state(flags[address], rates[address]) if is_heard else State.UNKNOWN,
+            "state": state(address, rates[address]),
             "rate": rates[address],
-            "left": _longest(proxy.ejections.left(address, now, proxy.rules) for proxy in gateways),
+            "left": _longest(proxy.ejections.left(address, now, proxy.rules) for proxy in heard),
         }
-        for address in sorted(flags)
+        for address in sorted(known)
     ]
 
 

@@ -125,6 +125,13 @@ def has(page: Page, *words: str) -> Callable[[], bool]:
     return lambda: any(all(word in name for word in words) for name in page.names("image"))
 
 
+def shot(page: Page, name: str) -> None:
+    """Keep a picture of the page, if somebody wants to look at it."""
+    if SHOTS:
+        data = page.call("Page.captureScreenshot", format="png")["data"]
+        (Path(SHOTS) / f"{name}.png").write_bytes(base64.b64decode(data))
+
+
 def parts(page: Page) -> list[str]:
     """The parts of the picture and their states, without the line of time, which is longer."""
     return [name for name in page.names("image") if not name.startswith("Who answered")]
@@ -238,6 +245,35 @@ def test_the_hand_can_be_used_by_keyboard_alone(page: Page) -> None:
     assert hand.wanted == [{"what": "break", "fault": "workload-gone", "cluster": EAST}]
 
 
+def test_on_the_full_screen_type_is_larger_and_only_what_is_seen_from_afar(page: Page) -> None:
+    size = "parseFloat(getComputedStyle(document.querySelector('#picture .name')).fontSize)"
+    with served(struck(), Hand()) as address:
+        page.open(address)
+        shown(page, "workload-gone")
+        eventually(has(page, EAST, "unreachable"), "the picture is there", 20)
+        before = page.ask(size)
+        page.press("f")
+        eventually(lambda: page.ask(size) > 1.5 * before, "type is larger", 20)
+        assert page.ask("getComputedStyle(document.getElementById('hand')).display") == "none"
+        assert page.ask("document.documentElement.scrollHeight <= innerHeight"), "all is in sight"
+        assert page.violations() == []
+        shot(page, "far")
+        page.press("f")
+        eventually(lambda: page.ask(size) == before, "as it was", 20)
+
+
+def test_of_pods_that_are_gone_the_last_ones_are_shown_and_the_others_counted(page: Page) -> None:
+    stack = Stack(EAST, WEST)
+    for number in range(5):
+        old = Proxy(f"gateway-old-{number}", EAST, is_edge=False, gone_at=stack.now)
+        stack.gateways.append(old)
+    stack.pass_time(1.0)
+    with served(stack) as address:
+        page.open(address)
+        eventually(has(page, EAST, "6 more gone"), "three, and pods only they knew", 20)
+        assert has(page, "gateway old-4", "gone")() and not has(page, "gateway old-2")()
+
+
 def test_nothing_is_drawn_that_moves_for_who_prefers_that(page: Page) -> None:
     drawn = (
         "(() => { const c = document.getElementById('dots');"
@@ -278,7 +314,4 @@ def test_axe_finds_nothing(page: Page, clusters: int, width: int, height: int, s
         page.press("b")
         assert page.violations() == []
         assert page.ask("document.documentElement.scrollWidth <= innerWidth"), "all is in sight"
-        if SHOTS:
-            shot = page.call("Page.captureScreenshot", format="png")["data"]
-            name = f"{clusters}-{width}-{scheme}.png"
-            (Path(SHOTS) / name).write_bytes(base64.b64decode(shot))
+        shot(page, f"{clusters}-{width}-{scheme}")
