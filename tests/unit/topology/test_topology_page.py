@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import uvicorn
 
+from drills import live_picture, report
 from drills.journal import Entry
-from drills.traffic import Event, EventKind
+from drills.traffic import Event, EventKind, Header, Plan, record
 from foundation.project import ROOT
 from tests.support.browser import Page, browser
 from tests.support.checkout import eventually
@@ -220,6 +221,24 @@ def test_a_record_plays_offline_and_shows_what_was_live(page: Page, tmp_path: Pa
     assert page.ask("frames[shown].at") == 1004.0, "the next event"
     page.press(" ")
     eventually(lambda: page.ask("shown") == 5, "it plays to its end", 20)
+
+
+def test_the_report_of_a_run_plays_its_picture_inside(page: Page, tmp_path: Path) -> None:
+    stack = Stack(EAST, WEST)
+    recorder = recording.Recorder(tmp_path / live_picture.FILE)
+    for _ in range(3):
+        recorder.add(stack.pass_time(1.0))
+    recorder.close()
+    recording.write_page(recorder.file)
+    header = Header("run-1", stack.now, "gone", "west", plan=Plan.to("https://localhost/", rate=1))
+    with record.Writer(tmp_path / record.FILE, header):
+        pass
+    page.open(report.write(tmp_path).as_uri())
+    inside = "document.querySelector('iframe').contentDocument"
+    eventually(lambda: page.ask(f"{inside}.body.textContent.includes('of 2.0 s')"), "it plays", 20)
+    found = page.ask(f"[...{inside}.querySelectorAll('[role=img]')].map(e => e.ariaLabel)")
+    assert any(name.startswith(f"{WEST}, serving") for name in found if name)
+    assert page.ask("document.querySelector('section a').href").endswith("/topology.html")
 
 
 def test_the_example_of_the_documentation_plays(page: Page) -> None:
