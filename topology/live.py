@@ -55,7 +55,7 @@ class Live:
         threading.Thread(target=self._follow, daemon=True).start()
 
     def is_heard(self) -> bool:
-        """Whether every proxy that is known has said something, and there are some."""
+        """Check whether every proxy that is known has said something, and there are some."""
         found = self.latest
         proxies = [*found["edge"], *(g for c in found["clusters"] for g in c["gateways"])]
         return bool(found["edge"]) and all(each["silent"] is not None for each in proxies)

@@ -21,7 +21,7 @@ __all__ = ["print_comparison", "write", "write_matrix"]
 
 
 def write(folder: Path) -> Path:
-    """Writes ledger.json, junit.xml, report.md and report.html into the run's folder.
+    """Write ledger.json, junit.xml, report.md and report.html into the run's folder.
 
     Gives the path of the page. Raises record.RecordError.
     """
@@ -36,7 +36,7 @@ def write(folder: Path) -> Path:
 
 
 def print_comparison(first: Path, second: Path) -> None:
-    """Prints two runs side by side. Raises record.RecordError."""
+    """Print two runs side by side. Raises record.RecordError."""
     one, other = run.load(first), run.load(second)
     for title, lines in (
         ("Measured", compare.figures(one, other)),

@@ -36,7 +36,7 @@ _SHOWN_EVENTS = 200
 
 
 def page(run: Run, replay: str = "") -> str:
-    """Gives the report of one run; `replay` is the text of the page that plays its picture."""
+    """Return the report of one run; `replay` is the text of the page that plays its picture."""
     title = run.header.title or run.header.run
     scripts = [_hash(script) for script in _SCRIPT.findall(replay)]
     return whole(title, _head(run), _replay(replay), _body(run), _foot(run), scripts=scripts)
@@ -61,7 +61,7 @@ def _hash(script: str) -> str:
 
 
 def whole(title: str, *content: Child, scripts: Sequence[str] = ()) -> str:
-    """Gives a page around its content; `scripts` may run in it, and no others."""
+    """Return a page around its content; `scripts` may run in it, and no others."""
     style = (Path(__file__).parent / "style.css").read_text()
     policy = f"{_POLICY}; script-src {' '.join(scripts)}; img-src data:" if scripts else _POLICY
     return document(
@@ -82,7 +82,7 @@ def whole(title: str, *content: Child, scripts: Sequence[str] = ()) -> str:
 
 
 def local_time(moment: float) -> str:
-    """Gives date and time of day, with the zone."""
+    """Return date and time of day, with the zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(moment))
 
 
