@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import secrets
 import socket
 import sys
@@ -17,14 +18,18 @@ import uvicorn
 from starlette.applications import Starlette
 
 from drills import action
+from drills.application import Application
 from drills.stack import EDGE, Stack
 from drills.traffic import target
 from foundation.entry import entry
 from foundation.errors import UserError
-from topology import metrics, recording, server
+from topology import metrics, recording, server, telemetry
 from topology.feed import Feed
 from topology.hand import Hand
+from topology.kubectl import Source
 from topology.live import Live
+from topology.picture import expected_shares
+from topology.platform_pods import PlatformPods
 
 _HEARD_SECONDS = 10
 """How long a drill waits until every proxy is heard; its record begins then anyway."""
@@ -41,6 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--replay", type=Path, metavar="RUN", help="a run's folder, or a record: show that"
     )
+    parser.add_argument(
+        "--otlp-endpoint",
+        metavar="URL",
+        help=f"send events to this OpenTelemetry collector (default: {telemetry.ENDPOINT})",
+    )
     parser.add_argument("--for-drills", action="store_true", help=argparse.SUPPRESS)
     return entry(lambda: _run(parser.parse_args(arguments)))
 
@@ -53,30 +63,48 @@ def _run(chosen: argparse.Namespace) -> int:
     found = target.selected(chosen.stack)
     if not found.weights:
         raise UserError(f"Stack {found.stack} is not up. Bring it up: ./demo up {found.stack}")
-    if found.platform != "envoy":
-        raise UserError(
-            f"Stack {found.stack} is on platform {found.platform}, whose proxies are not ours to "
-            "ask; look at it by: ./demo task generate-traffic"
-        )
-    live = Live(found.stack, Feed(found.kubeconfig, [EDGE, *found.weights]))
+    collector = telemetry.endpoint(chosen.otlp_endpoint, os.environ)
+    live = Live(found.stack, _source(found))
     hand = None if chosen.read_only or chosen.for_drills else Hand(Stack.selected(found.stack))
     if hand:
         live.command = hand.state
+    sent = collector and telemetry.Telemetry(collector, found.stack, _say)
+    if sent:
+        live.tell = sent.send
     if chosen.record:
         live.record(chosen.record)
-    exposed = metrics.exposition(lambda: live.latest, lambda: live.feed.read(list))
+    exposed = metrics.exposition(lambda: live.latest, live.source.proxies)
     live.start()
     served = server.application(lambda: live.latest, token, hand, exposed)
     with action.interruptible():
         try:
             _serve(served, token, chosen, live)
         finally:
-            live.feed.stop()
+            live.source.stop()
+            if sent:
+                sent.end()
             if page := live.end_record():
                 print(f"Replay: {page}", flush=True)
             if hand:
                 hand.end()
     return 0
+
+
+def _source(found: target.Target) -> Source:
+    expected = expected_shares(found.priorities, found.weights)
+    if found.platform == "envoy":
+        return Feed(found.kubeconfig, [EDGE, *found.weights], expected)
+    if not found.application:
+        raise UserError(
+            f"Stack {found.stack} has no output application yet. "
+            f"Have it made: ./demo up {found.stack}"
+        )
+    application = Application.of(found.application)
+    return PlatformPods(found.kubeconfig, found.platform, application, expected)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _serve(

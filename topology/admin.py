@@ -20,7 +20,7 @@ _P99 = re.compile(
 )
 """A histogram by the cluster of the stack that answered; the first number is of the last period."""
 
-HOSTS = "/clusters"
+HOSTS = f"/clusters?filter=%5E({'%7C'.join(_PATHS)})_"
 LATENCIES = "/stats?filter=%5C.zone%5C..*upstream_rq_time$"
 RULES = "/config_dump?resource=static_clusters&mask=cluster.name,cluster.outlier_detection"
 """What a proxy is asked for."""

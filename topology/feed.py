@@ -7,27 +7,25 @@ the loop there ends with its standard input, which ends with this process, howev
 from __future__ import annotations
 
 import contextlib
-import json
-import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR
 from topology import admin
-from topology.picture import Proxy
+from topology.kubectl import AGAIN, Source, is_ready
+from topology.picture import Proxy, picture
 
-PERIOD = 0.25
-"""Seconds between two questions to a proxy."""
+EDGE_PERIOD = 0.15
+"""Seconds between two questions to an edge pod, by which a failover is seen first."""
+GATEWAY_PERIOD = 0.25
+"""Seconds between two questions to a gateway."""
 
 _END = b"\x1e\n"
-_AGAIN = 1.0
-"""Seconds after which a command that has ended is started again."""
-
 _LOOP = f"""
 LC_ALL=C
+period=$1
 ask() {{
   exec 3<>/dev/tcp/127.0.0.1/9901 || return
   printf 'GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' "$1" >&3
@@ -39,8 +37,8 @@ ask '{admin.RULES}'
 count=0
 while :; do
   ask '{admin.HOSTS}'
-  [ $((count++ % 4)) -gt 0 ] || ask '{admin.LATENCIES}'
-  IFS= read -rt {PERIOD} _
+  [ $((count++ % 6)) -gt 0 ] || ask '{admin.LATENCIES}'
+  IFS= read -rt "$period" _
   [ $? -gt 128 ] || exit 0
 done
 """
@@ -50,56 +48,40 @@ Answers are read in blocks: by lines, bash asks for each byte, 18 ms of a core a
 """
 
 
-class Feed:
-    """All proxies of a stack; threads keep them up to date until `stop`."""
+class Feed(Source):
+    """All proxies of a stack."""
 
-    def __init__(self, kubeconfig: Path, clusters: Sequence[str]) -> None:
-        self._kubectl = ["kubectl", f"--kubeconfig={kubeconfig}"]
-        self._clusters = clusters
+    def __init__(
+        self, kubeconfig: Path, clusters: Sequence[str], expected: Mapping[str, float] | None = None
+    ) -> None:
+        """`expected` is as in `picture`: clusters are there before anybody is heard."""
+        super().__init__(kubeconfig)
+        self._clusters, self._expected = clusters, expected
         self._proxies: dict[tuple[str, str], Proxy] = {}
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._running: set[subprocess.Popen[bytes]] = set()
 
     def start(self) -> None:
         """Begin to watch the pods of all clusters."""
         for cluster in self._clusters:
-            self._spawn(self._watch, cluster)
+            self._spawn(self._watch, cluster, GATEWAY.namespace, GATEWAY_SELECTOR)
 
-    def stop(self) -> None:
-        """End all commands."""
-        self._stopped.set()
+    def picture(self, now: float) -> dict[str, Any]:
+        """Return what the proxies have said, as a picture."""
         with self._lock:
-            for process in self._running:
-                process.kill()
+            return picture(self._proxies.values(), now, self._expected)
 
-    def read(self, use: Callable[[list[Proxy]], Any]) -> Any:
-        """Return what `use` makes of the proxies, while none of them changes."""
+    def proxies(self) -> list[Proxy]:
+        """Return the proxies that are known."""
         with self._lock:
-            return use(list(self._proxies.values()))
-
-    def _spawn(self, target: Callable[..., None], *arguments: Any) -> None:
-        threading.Thread(target=target, args=arguments, daemon=True).start()
-
-    def _watch(self, cluster: str) -> None:
-        """Follow the proxies' pods of a cluster, and listen to each."""
-        what = ("get", "pods", f"--namespace={GATEWAY.namespace}", f"--selector={GATEWAY_SELECTOR}")
-        how = ("--watch", "--output-watch-events", "--output=json")
-        while not self._stopped.is_set():
-            with self._command(cluster, *what, *how) as output:
-                for event in documents(output):
-                    self._note(cluster, event["type"], event["object"])
-            self._stopped.wait(_AGAIN)
+            return list(self._proxies.values())
 
     def _note(self, cluster: str, kind: str, pod: dict[str, Any]) -> None:
         name = pod["metadata"]["name"]
-        conditions = pod.get("status", {}).get("conditions") or []
         with self._lock:
             is_new = (cluster, name) not in self._proxies
             proxy = self._proxies.setdefault(
                 (cluster, name), Proxy(name, cluster, is_edge=cluster == EDGE)
             )
-            proxy.ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+            proxy.ready = is_ready(pod)
             proxy.leaving = "deletionTimestamp" in pod["metadata"]
             if kind == "DELETED" and proxy.gone_at is None:
                 proxy.gone_at = time.time()
@@ -110,36 +92,17 @@ class Feed:
         """Take what a proxy says until its pod is gone."""
         where = (f"--namespace={GATEWAY.namespace}", proxy.name)
         while not self._stopped.is_set() and proxy.gone_at is None:
-            command = ("exec", "-i", *where, "--", "bash", "-c", _LOOP)
+            period = EDGE_PERIOD if proxy.is_edge else GATEWAY_PERIOD
+            command = ("exec", "-i", *where, "--", "bash", "-c", _LOOP, "topology", str(period))
             with self._command(proxy.cluster, *command) as output:
                 for answer in answers(output):
+                    self._is_well(proxy.cluster)
                     with contextlib.suppress(ValueError):  # cut off: the next one is not
                         text = admin.body(answer)
                         with self._lock:
                             take(proxy, text, time.time())
-            self._stopped.wait(_AGAIN)
-
-    @contextlib.contextmanager
-    def _command(self, cluster: str, *arguments: str) -> Iterator[IO[bytes]]:
-        """Run kubectl and give its output; it ends with the block, or with `stop`."""
-        process = subprocess.Popen(
-            [*self._kubectl, f"--context={cluster}", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert process.stdout and process.stdin
-        with self._lock:
-            self._running.add(process)
-        try:
-            yield process.stdout
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-            process.stdin.close()
-            with self._lock:
-                self._running.discard(process)
+                        self._heard.set()
+            self._stopped.wait(AGAIN)
 
 
 def take(proxy: Proxy, text: str, at: float) -> None:
@@ -161,10 +124,3 @@ def answers(output: IO[bytes]) -> Iterator[bytes]:
             whole = []
         else:
             whole.append(line)
-
-
-def documents(output: IO[bytes]) -> Iterator[Any]:
-    """Yield the JSON documents of a watch, one a line; what is cut off at the end is none."""
-    for line in output:
-        if line.endswith(b"\n"):
-            yield json.loads(line)

@@ -71,6 +71,8 @@ class Hand:
         return (EDGE,) if fault.edge else self._stack.application_clusters
 
     def _predicted(self, fault: Any, cluster: str) -> str:
+        if self._stack.platform != "envoy":
+            return f"{fault.what} What follows is up to platform {self._stack.platform}."
         during = fault.during(self._stack, cluster) if fault.during else None
         text = prediction.predict(fault, cluster, self._stack.order, during).text
         return f"{fault.what} Predicted: {text}"

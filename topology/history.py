@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from drills.journal import Entry
+from drills.stack import EDGE
 from drills.traffic import Event, EventKind
 from topology.moments import Moments
 from topology.picture import State
@@ -63,13 +64,17 @@ class History:
     def _changes(self, found: dict[str, Any]) -> Iterable[dict[str, Any]]:
         """Yield an event for each state, and for due shares, that are not as they were."""
         now = found["at"]
-        for name, state in states(found).items():
+        for part in parts(found):
+            name, state = part["part"], part["state"]
             before = self._states.get(name)
             if before is not None and before != state:
                 kind = "ejected" if state == State.EJECTED else "state"
-                yield {"at": now, "kind": kind, "text": f"{name}: {before}, now {state}"}
+                text = f"{name}: {before}, now {state}"
+                yield {"at": now, "kind": kind, "text": text, "before": before, **part}
             self._states[name] = state
         due = {cluster["name"]: round(cluster["due"], 3) for cluster in found["clusters"]}
+        if all(pod["silent"] is None for pod in found["edge"]):
+            return  # nobody has said yet what is in force
         if self._due and due != self._due:
             text = ", ".join(f"{name} {share:.0%}" for name, share in due.items())
             yield {"at": now, "kind": "switch", "text": f"The edge is configured anew: {text}"}
@@ -84,14 +89,28 @@ def point(found: dict[str, Any]) -> dict[str, Any]:
 
 def states(found: dict[str, Any]) -> dict[str, str]:
     """Return the state of each part of a picture by a name that people know it by."""
-    result = {f"edge pod {pod['name']}": str(pod["state"]) for pod in found["edge"]}
+    return {each["part"]: each["state"] for each in parts(found)}
+
+
+def parts(found: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield name and state of each part of a picture, and what Kubernetes calls it.
+
+    `cluster` and `pod` are there where they are known; of a pod of the application only `address`.
+    """
+    for pod in found["edge"]:
+        where = {"cluster": EDGE, "pod": pod["name"]}
+        yield {"part": f"edge pod {pod['name']}", "state": str(pod["state"]), **where}
     for cluster in found["clusters"]:
-        result[cluster["name"]] = str(cluster["state"])
+        name = cluster["name"]
+        yield {"part": name, "state": str(cluster["state"]), "cluster": name}
         for gateway in cluster["gateways"]:
-            result[f"{cluster['name']} gateway pod {gateway['name']}"] = str(gateway["state"])
+            where = {"cluster": name, "pod": gateway["name"]}
+            part = f"{name} gateway pod {gateway['name']}"
+            yield {"part": part, "state": str(gateway["state"]), **where}
         for pod in cluster["pods"]:
-            result[f"{cluster['name']} pod {pod['address']}"] = _present(str(pod["state"]))
-    return result
+            where = {"cluster": name, "address": pod["address"]}
+            part = f"{name} pod {pod['address']}"
+            yield {"part": part, "state": _present(str(pod["state"])), **where}
 
 
 def _present(state: str) -> str:

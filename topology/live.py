@@ -1,36 +1,45 @@
-"""The picture as it goes on: read from the feed several times a second, kept, and recorded."""
+"""The picture as it goes on: asked for several times a second, kept, and recorded."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from drills.journal import Entry, Journal
+from drills.stack import EDGE
+from drills.traffic import Event
 from drills.traffic.events import Announcements
 from foundation import project, selection
 from foundation.errors import UserError
 from topology import recording
-from topology.feed import Feed
-from topology.history import History
-from topology.picture import picture
+from topology.history import History, states
+from topology.kubectl import Source
+from topology.telemetry import Events
 
 PERIOD = 0.25
-"""Seconds between two pictures."""
-_SETTINGS = 8
-"""Pictures between two looks at the stack's settings."""
+"""Seconds between two pictures while nothing changes but rates."""
+_SETTLE = 0.03
+"""Least seconds between two looks at the proxies, several of which answer nearly at once."""
+_SETTING = 2.0
+"""Seconds between two looks at the stack's settings."""
+
+_GROUPS = {EDGE: "the edge"}
+"""What the page calls the proxies of a cluster, where it is not the cluster's name."""
 
 
 class Live:
     """Follows a stack in a thread of its own, whether or not anybody looks."""
 
-    def __init__(self, stack: str, feed: Feed) -> None:
-        self.feed = feed
+    def __init__(self, stack: str, source: Source) -> None:
+        self.source = source
         self.command: Callable[[], dict[str, Any] | None] = lambda: None
         """What the page is told of the command that it has begun."""
+        self.tell: Callable[[Events], None] = lambda events: None
+        """Is told of each event once."""
         self._stack = stack
         self._history = History(stack)
         self._told = Announcements(project.stack_folder(stack))
@@ -38,11 +47,11 @@ class Live:
         self._lock = threading.Lock()
         self._recorder: recording.Recorder | None = None
         self._mode = self._setting()
-        self.latest = self._history.add(picture([], time.time()), mode=self._mode)
+        self.latest = self._history.add(source.picture(time.time()), mode=self._mode)
 
     def start(self) -> None:
         """Begin to ask the proxies, and to follow what they say."""
-        self.feed.start()
+        self.source.start()
         threading.Thread(target=self._follow, daemon=True).start()
 
     def is_heard(self) -> bool:
@@ -68,24 +77,35 @@ class Live:
         return recording.write_page(ended.file)
 
     def _follow(self) -> None:
-        count = 0
+        """Make a picture when a state changes or something is told, and else each `PERIOD`."""
+        looked = shown = 0.0
         while True:
-            count += 1
-            if count % _SETTINGS == 0:
-                self._mode = self._setting()
-            found = self.feed.read(lambda proxies: picture(proxies, time.time()))
-            self.latest = self._history.add(
-                found,
-                self._told.new(),
-                self._broken(),
-                mode=self._mode,
-                command=self.command(),
-            )
-            with self._lock:
-                if self._recorder:
-                    with contextlib.suppress(OSError):  # a full disk: the picture goes on
-                        self._recorder.add(self.latest)
-            time.sleep(PERIOD)
+            self.source.wait(PERIOD)
+            now = time.monotonic()
+            if now - looked >= _SETTING:
+                self._mode, looked = self._setting(), now
+            told = self._told.new()
+            found = self.source.picture(time.time())
+            if told or now - shown >= PERIOD or states(found) != states(self.latest):
+                self._show(found, told)
+                shown = now
+            time.sleep(_SETTLE)
+
+    def _show(self, found: dict[str, Any], told: Sequence[Event]) -> None:
+        known = max((event["number"] for event in self.latest["events"]), default=0)
+        self.latest = self._history.add(
+            found,
+            told,
+            self._broken(),
+            mode=self._mode,
+            command=self.command(),
+            troubles={_GROUPS.get(name, name): why for name, why in self.source.troubles().items()},
+        )
+        self.tell([event for event in self.latest["events"] if event["number"] > known])
+        with self._lock:
+            if self._recorder:
+                with contextlib.suppress(OSError):  # a full disk: the picture goes on
+                    self._recorder.add(self.latest)
 
     def _broken(self) -> list[Entry]:
         with contextlib.suppress(UserError):  # `task status` says what is wrong with the journal

@@ -76,7 +76,8 @@ def _as_told(event: Event) -> dict[str, Any]:
     where = f"{event.cluster}: " if event.cluster else ""
     text = f"{where}{what}, {event.name}" if event.kind in words else f"{where}{event.name}"
     detail = f". {event.text}" if event.text else ""
-    return {"at": event.at, "kind": what, "cluster": event.cluster, "text": text + detail}
+    named = {"fault": event.name} if event.kind in words else {}
+    return {"at": event.at, "kind": what, "cluster": event.cluster, "text": text + detail, **named}
 
 
 def _followed(fault: _Fault, found: Mapping[str, Any], shares: Shares) -> Iterable[dict[str, Any]]:
@@ -89,7 +90,8 @@ def _followed(fault: _Fault, found: Mapping[str, Any], shares: Shares) -> Iterab
         fault.seen.add(kind)
         took = at - (fault.at if fault.fixed is None else fault.fixed)
         after = f"{max(0.0, took):.1f} s after the {'fault' if fault.fixed is None else 'fix'}"
-        return {"at": at, "kind": kind, "cluster": fault.cluster, "text": f"{text}, {after}"}
+        named = {"cluster": fault.cluster, "fault": fault.name}
+        return {"at": at, "kind": kind, "text": f"{text}, {after}", **named}
 
     now = found["at"]
     if fault.fixed is None:

@@ -5,7 +5,7 @@ Nothing disappears: whoever was seen once stays in the picture with what is last
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -26,6 +26,8 @@ class State(StrEnum):
 
     SERVING = "serving"
     STANDBY = "standby"
+    READY = "ready"
+    """Kubernetes calls it ready; nobody says whether requests go there."""
     DEGRADED = "degraded"
     """Has no pods of its own that are well, and passes on to a peer."""
     EJECTED = "ejected"
@@ -35,6 +37,10 @@ class State(StrEnum):
     SILENT = "silent"
     GONE = "gone"
     UNKNOWN = "not known"
+
+
+_HEARD = (State.SERVING, State.DRAINING, State.UNREACHABLE)
+"""States of a proxy that answers what it is asked."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class Proxy:
     hosts: Sequence[Host] = ()
     history: list[tuple[float, dict[str, Counts]]] = field(default_factory=list)
     """Moments and counts by address, oldest first."""
+    former: dict[str, str] = field(default_factory=dict)
+    """Clusters of addresses that it knew once and sends to no more, by address."""
     counted: dict[str, float] = field(default_factory=dict)
     """When a request to an address was counted last."""
     latencies: dict[str, float] = field(default_factory=dict)
@@ -68,6 +76,9 @@ class Proxy:
 
     def hear(self, at: float, hosts: Sequence[Host]) -> None:
         """Take what the proxy says at a moment."""
+        self.former |= {host.address: host.zone for host in self.hosts}
+        for host in hosts:
+            self.former.pop(host.address, None)
         self.heard_at, self.hosts = at, hosts
         counts = {host.address: Counts(host.total, host.bad) for host in hosts}
         before = self.history[-1][1] if self.history else {}
@@ -150,11 +161,32 @@ def due_shares(edges: Iterable[Proxy]) -> dict[str, float]:
     }
 
 
-def picture(proxies: Iterable[Proxy], now: float) -> dict[str, Any]:
-    """Return the whole picture as JSON has it: edge pods, and each application cluster."""
+def expected_shares(
+    priorities: Sequence[Sequence[str]], weights: Mapping[str, int | None]
+) -> dict[str, float]:
+    """Return the share that is due to each cluster by the stack's outputs, from 0 to 1.
+
+    Without weights the clusters of the first priority share alike.
+    """
+    first = priorities[0] if priorities else ()
+    parts = {name: (weights.get(name) or 1) if name in first else 0 for name in weights}
+    whole = sum(parts.values()) or 1
+    return {name: part / whole for name, part in parts.items()}
+
+
+def picture(
+    proxies: Iterable[Proxy], now: float, expected: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Return the whole picture as JSON has it: edge pods, and each application cluster.
+
+    `expected` has shares that are due, by cluster, in the order of the picture: those of the
+    stack's outputs, which are shown while no edge pod has said more.
+    """
     known = list(proxies)
     edges = [proxy for proxy in known if proxy.is_edge]
-    due = due_shares(edges)
+    said = due_shares(edges)
+    due = (dict.fromkeys(expected, 0.0) if said else dict(expected)) if expected else {}
+    due |= said
     clusters = [_cluster(name, edges, known, due[name], now) for name in due]
     total = sum(cluster["rate"] for cluster in clusters)
     passed = [
@@ -239,24 +271,35 @@ def _gateway(proxy: Proxy, now: float) -> dict[str, Any]:
 
 
 def _pods(name: str, gateways: Sequence[Proxy], now: float) -> list[dict[str, Any]]:
-    """Return the application's pods of a cluster, as its gateways see them."""
+    """Return the application's pods of a cluster, as its gateways see them.
+
+    A pod that none of those knows any more that are heard is gone; if none is heard, nobody knows.
+    """
+    heard = [proxy for proxy in gateways if proxy.state(now) in _HEARD]
     flags: dict[str, set[str]] = {}
-    rates: dict[str, float] = {}
-    for proxy in gateways:
+    for proxy in heard:
         for host in proxy.hosts:
             if host.zone == name:
                 flags.setdefault(host.address, set()).update(host.flags)
-                rate = rates.get(host.address, 0.0) + proxy.rates(host.address, now)[0]
-                rates[host.address] = rate
-    is_heard = any(proxy.state(now) is State.SERVING for proxy in gateways)
+    known = {host.address for proxy in gateways for host in proxy.hosts if host.zone == name}
+    known |= {
+        address for proxy in gateways for address, zone in proxy.former.items() if zone == name
+    }
+
+    def state(address: str, rate: float) -> State:
+        if not heard:
+            return State.UNKNOWN
+        return host_state(flags[address], rate) if address in flags else State.GONE
+
+    rates = {address: sum(proxy.rates(address, now)[0] for proxy in gateways) for address in known}
     return [
         {
             "address": address,
-            "state": host_state(flags[address], rates[address]) if is_heard else State.UNKNOWN,
+            "state": state(address, rates[address]),
             "rate": rates[address],
-            "left": _longest(proxy.ejections.left(address, now, proxy.rules) for proxy in gateways),
+            "left": _longest(proxy.ejections.left(address, now, proxy.rules) for proxy in heard),
         }
-        for address in sorted(flags)
+        for address in sorted(known)
     ]
 
 

@@ -30,8 +30,8 @@ def write(folder: Path) -> Path:
     (folder / "junit.xml").write_text(text.junit(found))
     (folder / "report.md").write_text(text.markdown(found))
     file = folder / "report.html"
-    replay = live_picture.PAGE if (folder / live_picture.PAGE).exists() else ""
-    file.write_text(page.page(found, replay))
+    replay = folder / live_picture.PAGE
+    file.write_text(page.page(found, replay.read_text() if replay.exists() else ""))
     return file
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from drills import live_picture
 from drills.report import charts, frame
 from drills.report.markup import Child, document, e, table
 from drills.report.run import Run, expectations
@@ -27,22 +31,39 @@ from drills.traffic.summary import (
 from drills.traffic.view import milliseconds
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _SHOWN_EVENTS = 200
 
 
 def page(run: Run, replay: str = "") -> str:
-    """Return the report of one run; `replay` is the file, beside it, that plays its picture."""
+    """Return the report of one run; `replay` is the text of the page that plays its picture."""
     title = run.header.title or run.header.run
-    return whole(title, _head(run), _replay(replay), _body(run), _foot(run))
+    scripts = [_hash(script) for script in _SCRIPT.findall(replay)]
+    return whole(title, _head(run), _replay(replay), _body(run), _foot(run), scripts=scripts)
 
 
-def _replay(file: str) -> Element | None:
-    return e("p", e("a", "Replay the live picture of this run", href=file)) if file else None
+def _replay(text: str) -> Element | None:
+    """Return the live picture of the run: the page that plays it, whole, as a part of this one."""
+    if not text:
+        return None
+    apart = e("a", "in a page of its own", href=live_picture.PAGE)
+    return e(
+        "section",
+        e("h2", "The live picture, recorded"),
+        e("iframe", title="The live picture of this run", srcdoc=text),
+        e("p", "The same ", apart, class_="note"),
+    )
 
 
-def whole(title: str, *content: Child) -> str:
-    """Return a page around its content."""
+def _hash(script: str) -> str:
+    """Return how a policy names a script that may run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def whole(title: str, *content: Child, scripts: Sequence[str] = ()) -> str:
+    """Return a page around its content; `scripts` may run in it, and no others."""
     style = (Path(__file__).parent / "style.css").read_text()
+    policy = f"{_POLICY}; script-src {' '.join(scripts)}; img-src data:" if scripts else _POLICY
     return document(
         e(
             "html",
@@ -50,7 +71,7 @@ def whole(title: str, *content: Child) -> str:
                 "head",
                 e("meta", charset="utf-8"),
                 e("meta", name="viewport", content="width=device-width"),
-                e("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+                e("meta", http_equiv="Content-Security-Policy", content=policy),
                 e("title", title),
                 e("style", style),
             ),

@@ -21,6 +21,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="how many rounds (default 3)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--picture", action="store_true", help="only the live picture")
+    parser.add_argument(
+        "--soak",
+        type=float,
+        default=0,
+        metavar="MINUTES",
+        help="with --picture: how memory grows in so long a time (60 for an hour)",
+    )
     parser.add_argument("--tools", action="store_true", help="only the tools, from empty caches")
     parser.add_argument(
         "--further",
@@ -49,7 +56,7 @@ def measured(chosen: argparse.Namespace) -> Samples:
             samples.add("tools", cold_tools(demo))
             return samples
         if chosen.picture:
-            live_picture.one_round(demo, samples)
+            live_picture.one_round(demo, samples, chosen.soak)
             return samples
         for number in range(1, chosen.rounds + 1):
             print(f"round {number} of {chosen.rounds}", file=sys.stderr)

@@ -135,13 +135,14 @@ def test_what_the_page_breaks_is_mended_when_it_ends(demo: Checkout, tmp_path: P
     assert at_last in shown[-8:], "the record ends with what was live"
 
 
-def test_a_drill_records_its_picture_and_the_report_links_it(demo: Checkout) -> None:
+def test_a_drill_records_its_picture_and_the_report_plays_it(demo: Checkout) -> None:
     options = ("--picture", "--baseline", "1", "--hold", "2")
     done = demo.demo("task", "drill", "--", "workload-gone", *options, check=False)
     found = re.search(r"^Report: (.+)$", done.output, re.MULTILINE)
     assert found, done.output
     folder = Path(found[1]).parent
-    assert 'href="topology.html"' in (folder / "report.html").read_text()
+    report = (folder / "report.html").read_text()
+    assert 'href="topology.html"' in report and "<iframe" in report
     kept = [json.loads(line) for line in (folder / "topology.jsonl").read_text().splitlines()]
     run = [json.loads(line) for line in (folder / "record.jsonl").read_text().splitlines()]
     events = {event["kind"]: event["at"] for line in kept for event in line["events"]}

@@ -45,8 +45,10 @@ class ProtocolError(AssertionError):
 class Page:
     """One page of the browser."""
 
-    def __init__(self, sending: int, receiving: int) -> None:
+    def __init__(self, sending: int, receiving: int, process: int) -> None:
         self._sending, self._receiving = sending, receiving
+        self.process = process
+        """Id of the browser's first process."""
         self._arrived = b""
         self._ids = itertools.count(1)
         self._session: dict[str, str] = {}
@@ -195,7 +197,7 @@ def browser(folder: Path) -> Iterator[Page]:
     )  # fmt: skip
     os.close(to_browser)
     os.close(from_browser)
-    page = Page(sending, receiving)
+    page = Page(sending, receiving, process.pid)
     try:
         yield page
     finally:

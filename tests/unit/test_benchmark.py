@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
-from tests.benchmark import further
+from tests.benchmark import further, live_picture
 from tests.benchmark.measure import Line, Samples, first, last, steps
-from tests.benchmark.report import ROWS, as_json
+from tests.benchmark.report import ROWS, Row, as_json, judged
 
 OUTPUT = [
     Line(1.0, " +  pulumi:pulumi:Stack demo-west creating (0s) "),
@@ -73,3 +75,19 @@ def test_further_clusters_follow_the_two_of_the_default_and_have_names_of_their_
         "west2-cluster",
         "east3-cluster",
     ]
+
+
+@given(some.floats(-10, 10), some.floats(-10, 10), some.integers(2, 50))
+def test_growth_is_the_slope_of_the_line(begin: float, grows: float, count: int) -> None:
+    points = [(15.0 * number, begin + grows * 15 * number) for number in range(count)]
+    assert live_picture.slope(points) == pytest.approx(grows, abs=1e-6)
+
+
+def test_one_look_at_the_memory_is_no_growth() -> None:
+    assert live_picture.slope([(0.0, 40.0)]) == 0.0
+
+
+def test_a_quantity_without_a_promise_has_no_verdict() -> None:
+    assert judged(1e9, Row("x", "x", None, None, "")) == "default"
+    row = Row("x", "x", 5, 3, "")
+    assert [judged(value, row) for value in (3, 4, 6)] == ["green", "yellow", "red"]

@@ -15,8 +15,9 @@ from tests.support.pictures import EAST, WEST, answering, edge, host, told
 from topology import admin
 from topology.admin import Host, Rules
 from topology.ejection import Ejections
-from topology.feed import answers, documents, take
+from topology.feed import answers, take
 from topology.history import History
+from topology.kubectl import documents
 from topology.picture import Proxy, State, due_shares, host_state, picture
 
 
@@ -123,6 +124,26 @@ def test_nothing_disappears() -> None:
     assert (east["state"], east["gateways"][0]["state"]) == (State.UNKNOWN, State.GONE)
     assert east["pods"][0]["state"] == State.UNKNOWN, "nobody can say"
     assert found["edge"][0]["state"] == State.SILENT and found["edge"][0]["silent"] == 60.0
+
+
+def test_a_pod_that_no_gateway_knows_any_more_is_gone_and_stays() -> None:
+    first, second = (Proxy(f"gateway-{n}", EAST, is_edge=False, ready=True) for n in (1, 2))
+    whole = [edge(host(EAST), host(WEST)), first, second]
+
+    def pods() -> dict[str, str]:
+        return {p["address"]: p["state"] for p in picture(whole, 101.5)["clusters"][0]["pods"]}
+
+    both = [Host("10.1.0.1:80", EAST), Host("10.1.0.2:80", EAST)]
+    first.hear(100.0, both)
+    second.hear(100.0, both)
+    first.hear(101.0, both[1:])
+    assert pods() == {"10.1.0.1:80": "standby", "10.1.0.2:80": "standby"}, "one knows it"
+    second.hear(101.0, both[1:])
+    assert pods() == {"10.1.0.1:80": "gone", "10.1.0.2:80": "standby"}
+    second.hear(101.2, both)
+    assert pods() == {"10.1.0.1:80": "standby", "10.1.0.2:80": "standby"}, "it is back"
+    second.gone_at = 101.3
+    assert pods() == {"10.1.0.1:80": "gone", "10.1.0.2:80": "standby"}, "who is gone does not count"
 
 
 def test_a_drain_ends_when_the_last_gateway_is_gone() -> None:

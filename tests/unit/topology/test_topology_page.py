@@ -14,15 +14,17 @@ from typing import Any
 import pytest
 import uvicorn
 
+from drills import live_picture, report
 from drills.journal import Entry
-from drills.traffic import Event, EventKind
+from drills.traffic import Event, EventKind, Header, Plan, record
 from foundation.project import ROOT
 from tests.support.browser import Page, browser
 from tests.support.checkout import eventually
-from topology import recording, server
+from topology import platform_pods, recording, server
 from topology.admin import Host, Rules
 from topology.history import History
 from topology.picture import Proxy, picture
+from topology.platform_pods import Pod
 
 TOKEN = "a-token"
 EXAMPLE = ROOT / "docs" / "topology-example.html"
@@ -124,6 +126,13 @@ def has(page: Page, *words: str) -> Callable[[], bool]:
     return lambda: any(all(word in name for word in words) for name in page.names("image"))
 
 
+def shot(page: Page, name: str) -> None:
+    """Keep a picture of the page, if somebody wants to look at it."""
+    if SHOTS:
+        data = page.call("Page.captureScreenshot", format="png")["data"]
+        (Path(SHOTS) / f"{name}.png").write_bytes(base64.b64decode(data))
+
+
 def parts(page: Page) -> list[str]:
     """The parts of the picture and their states, without the line of time, which is longer."""
     return [name for name in page.names("image") if not name.startswith("Who answered")]
@@ -153,6 +162,21 @@ def test_each_state_is_in_the_picture_by_role_and_text(page: Page) -> None:
         stack.flags[EAST] = frozenset({"failed_outlier_check"})
         stack.pass_time(0.25, to=(WEST,))
         eventually(has(page, EAST, "ejected, 30 s left"), "east is ejected", 20)
+
+
+def test_what_cannot_be_known_is_said_and_no_number_is_made_up(page: Page) -> None:
+    stack = Stack(EAST, WEST)
+    found = platform_pods.picture([Pod("shop-1", EAST, ready=True)], {EAST: 1.0, WEST: 0.0}, 100.0)
+    limits = platform_pods.LIMITS.format("tetrate")
+    stack.latest = History("west").add(found, limits=limits, troubles={WEST: "no route to host"})
+    with served(stack) as address:
+        page.open(address)
+        shown(page, limits)
+        assert has(page, EAST, "ready", "100 % due")()
+        assert has(page, "pod shop-1", "ready")() and has(page, "edge", "not known")()
+        assert page.shows("No news from west-cluster: no route to host")
+        assert not page.shows("/s") and not page.shows("NaN") and not page.shows("null")
+        assert page.violations() == []
 
 
 def test_a_page_finds_a_server_that_was_started_again(page: Page) -> None:
@@ -199,6 +223,24 @@ def test_a_record_plays_offline_and_shows_what_was_live(page: Page, tmp_path: Pa
     eventually(lambda: page.ask("shown") == 5, "it plays to its end", 20)
 
 
+def test_the_report_of_a_run_plays_its_picture_inside(page: Page, tmp_path: Path) -> None:
+    stack = Stack(EAST, WEST)
+    recorder = recording.Recorder(tmp_path / live_picture.FILE)
+    for _ in range(3):
+        recorder.add(stack.pass_time(1.0))
+    recorder.close()
+    recording.write_page(recorder.file)
+    header = Header("run-1", stack.now, "gone", "west", plan=Plan.to("https://localhost/", rate=1))
+    with record.Writer(tmp_path / record.FILE, header):
+        pass
+    page.open(report.write(tmp_path).as_uri())
+    inside = "document.querySelector('iframe').contentDocument"
+    eventually(lambda: page.ask(f"{inside}.body.textContent.includes('of 2.0 s')"), "it plays", 20)
+    found = page.ask(f"[...{inside}.querySelectorAll('[role=img]')].map(e => e.ariaLabel)")
+    assert any(name.startswith(f"{WEST}, serving") for name in found if name)
+    assert page.ask("document.querySelector('section a').href").endswith("/topology.html")
+
+
 def test_the_example_of_the_documentation_plays(page: Page) -> None:
     assert EXAMPLE.stat().st_size < 200_000
     page.open(EXAMPLE.as_uri())
@@ -222,6 +264,35 @@ def test_the_hand_can_be_used_by_keyboard_alone(page: Page) -> None:
     assert hand.wanted == [{"what": "break", "fault": "workload-gone", "cluster": EAST}]
 
 
+def test_on_the_full_screen_type_is_larger_and_only_what_is_seen_from_afar(page: Page) -> None:
+    size = "parseFloat(getComputedStyle(document.querySelector('#picture .name')).fontSize)"
+    with served(struck(), Hand()) as address:
+        page.open(address)
+        shown(page, "workload-gone")
+        eventually(has(page, EAST, "unreachable"), "the picture is there", 20)
+        before = page.ask(size)
+        page.press("f")
+        eventually(lambda: page.ask(size) > 1.5 * before, "type is larger", 20)
+        assert page.ask("getComputedStyle(document.getElementById('hand')).display") == "none"
+        assert page.ask("document.documentElement.scrollHeight <= innerHeight"), "all is in sight"
+        assert page.violations() == []
+        shot(page, "far")
+        page.press("f")
+        eventually(lambda: page.ask(size) == before, "as it was", 20)
+
+
+def test_of_pods_that_are_gone_the_last_ones_are_shown_and_the_others_counted(page: Page) -> None:
+    stack = Stack(EAST, WEST)
+    for number in range(5):
+        old = Proxy(f"gateway-old-{number}", EAST, is_edge=False, gone_at=stack.now)
+        stack.gateways.append(old)
+    stack.pass_time(1.0)
+    with served(stack) as address:
+        page.open(address)
+        eventually(has(page, EAST, "6 more gone"), "three, and pods only they knew", 20)
+        assert has(page, "gateway old-4", "gone")() and not has(page, "gateway old-2")()
+
+
 def test_nothing_is_drawn_that_moves_for_who_prefers_that(page: Page) -> None:
     drawn = (
         "(() => { const c = document.getElementById('dots');"
@@ -241,7 +312,8 @@ def test_nothing_is_drawn_that_moves_for_who_prefers_that(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    ("clusters", "width", "height"), [(3, 1280, 720), (3, 3840, 2160), (13, 1280, 720)]
+    ("clusters", "width", "height"),
+    [(3, 1280, 720), (3, 3840, 2160), (13, 1280, 720), (13, 3840, 2160)],
 )
 def test_axe_finds_nothing(page: Page, clusters: int, width: int, height: int, scheme: str) -> None:
     stack = Stack(*(f"region{n}-cluster" for n in range(clusters)))
@@ -261,7 +333,4 @@ def test_axe_finds_nothing(page: Page, clusters: int, width: int, height: int, s
         page.press("b")
         assert page.violations() == []
         assert page.ask("document.documentElement.scrollWidth <= innerWidth"), "all is in sight"
-        if SHOTS:
-            shot = page.call("Page.captureScreenshot", format="png")["data"]
-            name = f"{clusters}-{width}-{scheme}.png"
-            (Path(SHOTS) / name).write_bytes(base64.b64decode(shot))
+        shot(page, f"{clusters}-{width}-{scheme}")

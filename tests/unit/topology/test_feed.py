@@ -1,0 +1,105 @@
+"""What is asked of real Envoys, by the commands that run in their pods, and what becomes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.routing.targets import edge_targets
+from drills.stack import EDGE
+from foundation import project
+from tests.support import loopback_kubectl
+from tests.support.checkout import eventually
+from tests.support.envoy_lab import CLUSTERS, Lab, lab
+from tests.support.envoy_process import ask
+from tests.support.pictures import EAST, WEST
+from topology.feed import Feed
+from topology.live import Live
+
+UNHEARD = "gateway-unheard"
+
+
+@pytest.fixture(scope="module")
+def envoys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with lab(tmp_path_factory.mktemp("lab")) as made:
+        weights = dict.fromkeys((EAST, WEST), 50)
+        made.add_edge("edge-1", edge_targets(weights, CLUSTERS, made.gateways, "us-east1"))
+        for cluster in CLUSTERS:
+            made.add_gateway(cluster)
+            made.add_pod(cluster, 1)
+        made.start()
+        yield made
+
+
+@pytest.fixture
+def live(envoys: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
+    pods = {EDGE: {"edge-1": envoys.envoys["edge-1"].address}}
+    pods |= {c.name: {f"gateway-{c.name}": envoys.gateways[c.name]} for c in CLUSTERS}
+    pods["third-cluster"] = {UNHEARD: ""}
+    folder = loopback_kubectl.install(tmp_path / "bin", pods)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr(project, "PRIVATE", tmp_path)
+    expected = {EAST: 0.5, "third-cluster": 0.5}
+    made = Live("west", Feed(Path("kubeconfig"), list(pods), expected))
+    yield made
+    made.source.stop()
+    eventually(lambda: not loops(), "the commands end", 20)
+
+
+def loops() -> list[str]:
+    """The programs that ask the lab's Envoys."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has just ended
+            found.append(process.read_text(errors="replace"))
+    return [text for text in found if text.startswith("bash\0-c\0") and "/dev/tcp/127." in text]
+
+
+def states(live: Live) -> dict[str, str]:
+    return {each["name"]: each["state"] for each in live.latest["clusters"]}
+
+
+def test_who_answers_and_who_is_away_is_in_the_picture_at_once(live: Live, envoys: Lab) -> None:
+    told: list[Any] = []
+    live.tell = told.extend
+    assert states(live) == {EAST: "not known", "third-cluster": "not known"}, "by the outputs"
+    live.start()
+    edge = envoys.envoys["edge-1"]
+
+    def under_requests(condition: Callable[[], bool], what: str) -> None:
+        def once() -> bool:
+            ask(edge.address, 8443, tls=envoys.client_context())
+            return condition()
+
+        eventually(once, what, 20)
+
+    def serve() -> set[str]:
+        return {name for name, state in states(live).items() if state == "serving"}
+
+    under_requests(lambda: serve() >= {EAST, WEST}, "both serve")
+    east, third, west = live.latest["clusters"]
+    assert (east["name"], third["name"], west["name"]) == (EAST, "third-cluster", WEST)
+    assert (east["due"], third["due"], west["due"]) == (0.5, 0.0, 0.5), "as the edge says"
+    assert [pod["state"] for pod in east["pods"]] == ["serving"]
+    assert live.latest["rate"] > 0
+    envoys.envoys[f"gateway-{EAST}"].kill()
+    under_requests(lambda: states(live)[EAST] == "unreachable", "east is unreachable")
+    under_requests(lambda: live.latest["clusters"][0]["gateways"][0]["state"] == "silent", "silent")
+    assert states(live)[WEST] == "serving"
+    numbers = [event["number"] for event in told]
+    assert numbers == list(range(1, len(told) + 1)), "each event is told once"
+    changes = [(event["part"], event["state"]) for event in told if event["kind"] == "state"]
+    assert {(EAST, "serving"), (EAST, "unreachable")} <= set(changes)
+    assert "switch" not in {event["kind"] for event in told}, "nobody has switched anything"
+
+
+def test_why_a_proxy_is_not_heard_is_said(live: Live) -> None:
+    live.start()
+    eventually(lambda: bool(live.latest.get("troubles")), "a command has failed", 20)
+    why = f"Error from server: no exec into {UNHEARD}"
+    assert live.latest["troubles"]["third-cluster"] == why

@@ -1,0 +1,93 @@
+"""The picture on a platform whose proxies cannot be asked: what is known, and what is not."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drills.application import Application
+from drills.traffic import EventKind
+from drills.traffic.target import Target
+from foundation import project
+from foundation.errors import UserError
+from tests.support import loopback_kubectl
+from tests.support.checkout import eventually
+from tests.support.pictures import EAST, WEST, told
+from topology import metrics
+from topology.__main__ import _source
+from topology.history import History
+from topology.live import Live
+from topology.platform_pods import PlatformPods, Pod, picture
+
+DUE = {EAST: 1.0, WEST: 0.0}
+
+
+def states(found: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: str(each["state"]) for each in found["clusters"]}
+
+
+def test_a_cluster_is_ready_while_a_pod_is_and_nobody_says_who_serves() -> None:
+    pods = [Pod("a", EAST, ready=True), Pod("b", EAST), Pod("c", WEST, leaving=True)]
+    found = picture(pods, DUE, 100.0)
+    assert states(found) == {EAST: "ready", WEST: "unreachable"}
+    east = found["clusters"][0]
+    assert [pod["state"] for pod in east["pods"]] == ["ready", "unreachable"]
+    assert (found["rate"], east["rate"], east["share"], east["due"]) == (None, None, None, 1.0)
+    assert [each["state"] for each in [*found["edge"], *east["gateways"]]] == ["not known"] * 2
+    pods[0].gone = True
+    gone = picture(pods, DUE, 101.0)["clusters"][0]["pods"]
+    assert [pod["state"] for pod in gone] == ["gone", "unreachable"], "nothing disappears"
+    assert states(picture([], DUE, 100.0)) == {EAST: "not known", WEST: "not known"}
+
+
+def test_its_history_and_metrics_say_nothing_of_requests() -> None:
+    history = History("west")
+    history.add(picture([Pod("a", EAST, ready=True)], DUE, 100.0))
+    fault = told(101.0, EventKind.FAULT)
+    found = history.add(picture([Pod("a", EAST)], DUE, 101.5), [fault])
+    kinds = [(event["kind"], event.get("state")) for event in found["events"]]
+    assert kinds == [("struck", None), ("state", "unreachable"), ("state", "unreachable")]
+    text = metrics.exposition(lambda: found, list)().decode()
+    assert f'topology_cluster_due_share_ratio{{cluster="{EAST}"}} 1.0' in text
+    state = f'{{cluster="{EAST}",topology_cluster_state="unreachable"}} 1.0'
+    assert f"topology_cluster_state{state}" in text
+    assert "topology_cluster_share_ratio{" not in text
+
+
+def target(**more: Any) -> Target:
+    what = {"namespace": "shop", "selector": {"app": "shop"}, "host": "h", "path": "/"}
+    given = {"weights": {EAST: 100, WEST: 0}, "priorities": [[EAST], [WEST]], **more}
+    given = {"application": {**what, "workload": None}, "platform": "tetrate", **given}
+    return Target("west", "https://h", "h", Path("ca"), "standby", **given)
+
+
+def test_pods_are_watched_by_the_stacks_outputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = loopback_kubectl.install(tmp_path / "bin", {EAST: {"shop-1": ""}, WEST: {}})
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr(project, "PRIVATE", tmp_path)
+    live = Live("west", _source(target()))
+    live.start()
+    try:
+        expected = {EAST: "ready", WEST: "not known"}
+        eventually(lambda: states(live.latest) == expected, "the pod is in the picture", 20)
+        assert live.latest["limits"].startswith("The proxies of platform tetrate cannot be asked")
+        json.dumps(live.latest)
+    finally:
+        live.source.stop()
+
+
+def test_a_stack_that_does_not_say_its_application_is_refused() -> None:
+    with pytest.raises(UserError, match=r"\./demo up west"):
+        _source(target(application=None))
+
+
+def test_the_selector_is_the_applications() -> None:
+    application = Application.of(target().application or {})
+    made = PlatformPods(Path("kubeconfig"), "tetrate", application, DUE)
+    assert (made.proxies(), application.label_selector) == ([], "app=shop")
