@@ -21,7 +21,7 @@ class Lane(StrEnum):
 
 
 def lane_name(lane: str) -> str:
-    """Gives the name of a lane for people who see it beside those that count."""
+    """Return the name of a lane for people who see it beside those that count."""
     return "naive balancer" if lane == Lane.NAIVE else lane
 
 
@@ -108,7 +108,7 @@ class Plan:
 
     @staticmethod
     def to(url: str, *, naive_url: str = "", **settings: Any) -> Plan:
-        """Gives the usual plan: kept-alive and new connections to `url`, side by side.
+        """Return the usual plan: kept-alive and new connections to `url`, side by side.
 
         With `naive_url`, the address of the edge's naive route, that is beside them.
         """
@@ -117,7 +117,7 @@ class Plan:
         return plan.beside_naive(naive_url) if naive_url else plan
 
     def beside_naive(self, url: str) -> Plan:
-        """Gives the plan with a lane by the naive route, which is not counted.
+        """Return the plan with a lane by the naive route, which is not counted.
 
         The other lanes keep their rate: lanes take turns, so the common rate grows. This one is on
         kept-alive connections. How a client connects ends at the edge, behind which both routes

@@ -53,7 +53,7 @@ class Record:
 
 
 def read(path: Path) -> Record:
-    """Reads the record at `path`, or inside the folder `path`. Raises RecordError."""
+    """Read the record at `path`, or inside the folder `path`. Raises RecordError."""
     header, rest = entries(path)
     record = Record(header)
     for entry in rest:
@@ -71,7 +71,7 @@ def read(path: Path) -> Record:
 
 
 def entries(path: Path, *, samples: bool = True) -> tuple[Header, Iterator[Entry]]:
-    """Gives the header and, one by one, what follows it. Raises RecordError, while reading too.
+    """Return the header and, one by one, what follows it. Raises RecordError, while reading too.
 
     Without `samples` these are passed over, which is faster.
     """
@@ -100,7 +100,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def decode_line(line: str | bytes) -> Entry:
-    """Gives what one line says. Raises RecordError if that is not understood."""
+    """Return what one line says. Raises RecordError if that is not understood."""
     try:
         fields = json.loads(line)
     except ValueError:
@@ -109,7 +109,7 @@ def decode_line(line: str | bytes) -> Entry:
 
 
 def decode(line: dict[str, Any]) -> Entry:
-    """Gives what one decoded line says. Raises RecordError for an unknown kind of line."""
+    """Return what one decoded line says. Raises RecordError for an unknown kind of line."""
     fields = dict(line)
     try:
         match fields.pop("type"):
@@ -161,7 +161,7 @@ def _request(fields: dict[str, Any]) -> Request:
 
 
 def encode(entry: Header | Entry) -> str:
-    """Gives the entry as one line, without the line's end; None and defaults are left out."""
+    """Return the entry as one line, without the line's end; None and defaults are left out."""
     fields: dict[str, Any] = {"type": type(entry).__name__.lower()}
     for spec in dataclasses.fields(entry):
         value = getattr(entry, spec.name)
@@ -187,22 +187,22 @@ class Writer:
         self.flush()
 
     def write(self, entry: Header | Entry) -> None:
-        """Appends one entry."""
+        """Append one entry."""
         self.write_line(encode(entry))
 
     def write_line(self, line: str) -> None:
-        """Appends one entry that is encoded already."""
+        """Append one entry that is encoded already."""
         with self._guard:
             self._stream.write(line)
             self._stream.write("\n")
 
     def flush(self) -> None:
-        """Brings all that was written to the file."""
+        """Bring all that was written to the file."""
         with self._guard:
             self._stream.flush()
 
     def close(self) -> None:
-        """Ends the record; closing twice is no error."""
+        """End the record; closing twice is no error."""
         with self._guard:
             self._stream.close()
 
