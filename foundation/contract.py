@@ -17,6 +17,12 @@ USER_KUBECONFIG = "DEMO_USER_KUBECONFIG"
 PROVIDER_RELEASE = "DEMO_KUBERNETES_PROVIDER"
 """Environment variable: the Kubernetes provider's release to ask for; unset, that of the SDK."""
 
+
+def gateway_san(cluster: str) -> str:
+    """Give the DNS name that the mesh certificate of the gateways of `cluster` must carry."""
+    return f"gateway.{cluster}.mesh"
+
+
 INGRESS_PORT = 15443
 """Port at which a gateway takes the edge's requests; its Service has the same one."""
 

@@ -11,6 +11,7 @@ import yaml
 
 from components.routing.routes import Route
 from foundation.contract import ADMIN_PORT, INGRESS_PORT, PEER_PORT
+from foundation.contract import gateway_san as gateway_san
 
 #: Last part of the host name under which an Envoy answers for the health of one Service.
 HEALTH_DOMAIN = "health.mesh"
@@ -40,11 +41,6 @@ class Paths:
     config: str = "/etc/envoy/config"
     mesh: str = "/etc/envoy/mesh"
     certificates: str = "/etc/envoy/certs"
-
-
-def gateway_san(cluster: str) -> str:
-    """Return the DNS name that the mesh certificate of the gateways of `cluster` must carry."""
-    return f"gateway.{cluster}.mesh"
 
 
 def edge_san(edge: str) -> str:

@@ -59,6 +59,12 @@ class LanePlan:
     keep_alive: bool
     counted: bool = True
     """Whether the objectives speak of it; not so for a lane that is there to compare."""
+    server_name: str = ""
+    """Name in the server's certificate, if it differs from the plan's host."""
+    certificate: str = ""
+    """PEM of a certificate to show to the server, and of its key."""
+    protocols: Sequence[str] = ()
+    """Those of the plan's that it has; empty: all."""
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _header(fields: dict[str, Any]) -> Header:
                 key: tuple(value) if isinstance(value, list) else value
                 for key, value in fields["plan"].items()
             }
-            plan["lanes"] = tuple(LanePlan(**lane) for lane in plan["lanes"])
+            plan["lanes"] = tuple(_lane(one) for one in plan["lanes"])
             plan["requests"] = tuple(_request(one) for one in plan.get("requests", ()))
             plan.pop("kinds", None)  # of records that are older
             fields["plan"] = Plan(**plan)
@@ -150,6 +150,10 @@ def _header(fields: dict[str, Any]) -> Header:
         return Header(objectives=objectives, **fields)
     except TypeError as error:
         raise RecordError(f"The record's header is not understood: {error}") from None
+
+
+def _lane(fields: dict[str, Any]) -> LanePlan:
+    return LanePlan(**{**fields, "protocols": tuple(fields.get("protocols", ()))})
 
 
 def _request(fields: dict[str, Any]) -> Request:

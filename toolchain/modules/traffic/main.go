@@ -46,6 +46,12 @@ type lane struct {
 	Name      string `json:"name"`
 	URL       string `json:"url"`
 	KeepAlive bool   `json:"keep_alive"`
+	// the name in the server's certificate, if it differs from the plan's host
+	ServerName string `json:"server_name"`
+	// PEM of a certificate to show, and of its key
+	Certificate string `json:"certificate"`
+	// those of the plan's that it has; empty: all
+	Protocols []string `json:"protocols"`
 }
 
 func main() {

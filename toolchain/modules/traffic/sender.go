@@ -42,6 +42,9 @@ func newSenders(p *plan) ([]*sender, error) {
 	for _, protocol := range p.Protocols {
 		for i := range p.Lanes {
 			lane := &p.Lanes[i]
+			if len(lane.Protocols) > 0 && !slices.Contains(lane.Protocols, protocol) {
+				continue
+			}
 			target, err := url.Parse(lane.URL)
 			if err != nil || target.Host == "" || (target.Scheme != "https" && target.Scheme != "http") {
 				return nil, fmt.Errorf("%q is not an http or https address", lane.URL)
@@ -58,6 +61,9 @@ func newSenders(p *plan) ([]*sender, error) {
 				s.urls = append(s.urls, to)
 			}
 			if s.transport, err = transport(protocol, p.Host, roots); err != nil {
+				return nil, err
+			}
+			if err = s.present(lane); err != nil {
 				return nil, err
 			}
 			if lane.KeepAlive {
@@ -115,6 +121,23 @@ func transport(protocol, host string, roots *x509.CertPool) (*http.Transport, er
 		return nil, fmt.Errorf("%q is neither h1 nor h2", protocol)
 	}
 	return t, nil
+}
+
+// present sets the name that a lane's server has, and the certificate that it wants to see.
+func (s *sender) present(lane *lane) error {
+	config := s.transport.TLSClientConfig
+	if lane.ServerName != "" {
+		config.ServerName = lane.ServerName
+	}
+	if lane.Certificate == "" {
+		return nil
+	}
+	pair, err := tls.LoadX509KeyPair(lane.Certificate, lane.Certificate)
+	if err != nil {
+		return fmt.Errorf("%s: %w", lane.Certificate, err)
+	}
+	config.Certificates = []tls.Certificate{pair}
+	return nil
 }
 
 // send sends one request, once, and gives what became of it. The time-out counts from when it was

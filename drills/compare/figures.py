@@ -1,0 +1,157 @@
+"""What each lane of a comparison cost, from its record. Pure functions; times in seconds."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from drills.compare.usage import Usage
+from drills.traffic import Event, EventKind, Execution, Sample
+from drills.traffic.figures import Latency
+from drills.traffic.incidents import incidents
+
+PATIENCE = "page-of-2-s"
+"""Name of the part in which nothing is broken, but every page takes two seconds."""
+
+CALM = "calm"
+"""Name of the event with which the part without a fault begins."""
+
+COMPARED = "h1"
+"""Protocol of the requests by which latencies are compared: the lane without a balancer has it."""
+
+
+@dataclass(frozen=True)
+class UnderFault:
+    """What one lane cost while a fault was in force and until the next one."""
+
+    sent: int
+    """Requests that may be sent again: GET, and POST with an Idempotency-Key."""
+    lost: int
+    """Of these."""
+    slowest: float
+    """The slowest good answer; 0 if there was none."""
+    moved: float | None
+    """Time until answers came from elsewhere; None: not before the fix."""
+    back: float | None
+    """Time from the fix to the first answer of the struck side; None: none, or it never left."""
+    executions: float | None
+    """Executions for each request with a good answer; None if there was none, or no log."""
+
+
+@dataclass(frozen=True)
+class Calm:
+    """What one lane cost without a fault."""
+
+    answered: int
+    lost: int
+    p50: float
+    p99: float
+    added: float | None
+    """What the balancer adds to the median; None without a lane that has none."""
+    cpu: float | None = None
+    """Seconds of a processor for 1,000 requests, checks of health included."""
+    idle: float | None = None
+    """Seconds of a processor in a second without requests."""
+    memory: int | None = None
+    """Bytes after the faults."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was read of one balancer's processes: before the calm part, after it, at the end."""
+
+    idle: Usage
+    idle_seconds: float
+    """How long it was idle; `idle` is what it used meanwhile."""
+    calm: Usage
+    """What it used in the calm part."""
+    end: Usage
+
+
+@dataclass(frozen=True)
+class Part:
+    """One fault, from its event to the next one's."""
+
+    name: str
+    cluster: str
+    begin: float
+    end: float
+
+
+def parts(events: Sequence[Event], over: float) -> list[Part]:
+    """Return the faults of a run in order; `over` is when its last request ended."""
+    faults = sorted((e for e in events if e.kind is EventKind.FAULT), key=lambda e: e.at)
+    ends = [*(fault.at for fault in faults[1:]), over]
+    return [Part(f.name, f.cluster, f.at, end) for f, end in zip(faults, ends, strict=True)]
+
+
+def calm_span(events: Sequence[Event]) -> tuple[float, float]:
+    """Return when the part without a fault began and ended. Raises ValueError without one."""
+    begin = next((e.at for e in events if (e.kind, e.name) == (EventKind.PHASE, CALM)), None)
+    if begin is None:
+        raise ValueError("the record has no part without a fault")
+    return begin, min((e.at for e in events if e.kind is EventKind.FAULT), default=math.inf)
+
+
+def under_faults(
+    samples: Sequence[Sample], events: Sequence[Event], executions: Iterable[Execution]
+) -> dict[str, UnderFault]:
+    """Return what one lane cost, fault by fault. `samples` are those of the lane."""
+    moments = {(i.name, i.fault): i for i in incidents(samples, events)}
+    times = Counter(each.id for each in executions if each.executed or not each.status)
+    found = {}
+    for part in parts(events, max((s.ended for s in samples), default=0.0)):
+        within = [s for s in samples if part.begin <= s.due < part.end and s.repeatable]
+        good = [s for s in within if not s.lost]
+        incident = moments[part.name, part.begin]
+        found[part.name] = UnderFault(
+            sent=len(within),
+            lost=len(within) - len(good),
+            slowest=max((s.duration for s in good), default=0.0),
+            moved=incident.seconds_to(incident.all_moved),
+            back=incident.seconds_after_fix(incident.failed_back),
+            executions=_executions(within, good, times),
+        )
+    return found
+
+
+def _executions(
+    within: Sequence[Sample], good: Sequence[Sample], times: Mapping[str, int]
+) -> float | None:
+    executed = sum(times[sample.id] for sample in within)
+    return executed / len(good) if good and executed else None
+
+
+def calm(
+    samples: Sequence[Sample],
+    span: tuple[float, float],
+    direct: Sequence[Sample],
+    measured: Measured | None = None,
+) -> Calm:
+    """Return what one lane cost without a fault. `direct` are samples without a balancer."""
+    within = [s for s in samples if span[0] <= s.due < span[1]]
+    good = [s.duration for s in within if not s.lost]
+    latency = Latency.of(good)
+    alike = _median(within, span)
+    floor = _median(direct, span)
+    return Calm(
+        answered=len(good),
+        lost=len(within) - len(good),
+        p50=latency.p50,
+        p99=latency.p99,
+        added=None if floor is None or alike is None else alike - floor,
+        cpu=measured.calm.cpu / len(good) * 1000 if measured and good else None,
+        idle=measured.idle.cpu / measured.idle_seconds if measured else None,
+        memory=measured.end.memory if measured else None,
+    )
+
+
+def _median(samples: Sequence[Sample], span: tuple[float, float]) -> float | None:
+    alike = [
+        s.duration
+        for s in samples
+        if span[0] <= s.due < span[1] and s.protocol == COMPARED and not s.lost
+    ]
+    return Latency.of(alike).p50 if alike else None

@@ -1,0 +1,71 @@
+"""The pages of a comparison: comparison.html and comparison.md in the run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from drills.compare.balancers import OURS
+from drills.compare.table import Comparison, behind, sections
+from drills.report import page, text
+from drills.report.markup import Child, e, table
+
+NOWHERE = "Our edge is best or equal in every column."
+
+
+def write(folder: Path, title: str, comparison: Comparison) -> Path:
+    """Write both files; return the page's path."""
+    (folder / "comparison.md").write_text(markdown(title, comparison))
+    file = folder / "comparison.html"
+    file.write_text(html(title, comparison))
+    return file
+
+
+def headline(comparison: Comparison) -> str:
+    """Return what our edge lost, and in how many columns it is behind, in a few words."""
+    lost = sum(lanes[OURS].lost for lanes in comparison.faults.values() if OURS in lanes)
+    count = len(behind(comparison))
+    where = f"behind in {count} columns" if count else "best or equal in every column"
+    return f"Our edge lost {lost:,} requests; it is {where}"
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Return which versions were compared, and what was left out and why."""
+    found = [f"{lane}: {version}" for lane, version in comparison.versions.items()]
+    return [*found, *(f"{name} was left out: {why}" for name, why in comparison.skipped.items())]
+
+
+def markdown(title: str, comparison: Comparison) -> str:
+    """Return the comparison as Markdown."""
+    lines = [
+        f"# {title}",
+        "",
+        f"**{headline(comparison)}.**",
+        "",
+        "## Where our edge is behind",
+        "",
+    ]
+    lines += _list(behind(comparison) or [NOWHERE])
+    for name, heads, body in sections(comparison):
+        lines += ["", f"## {name}", "", *text.table(heads, body)]
+    return "\n".join([*lines, "", "## What was compared", "", *_list(notes(comparison))]) + "\n"
+
+
+def html(title: str, comparison: Comparison) -> str:
+    """Return the comparison as a page that needs no network."""
+    content: list[Child] = [
+        e("header", e("p", title), e("h1", headline(comparison))),
+        e("h2", "Where our edge is behind"),
+        _items(behind(comparison) or [NOWHERE]),
+    ]
+    for name, heads, body in sections(comparison):
+        content += [e("h2", name), table(heads, body)]
+    return page.whole(title, *content, e("h2", "What was compared"), _items(notes(comparison)))
+
+
+def _list(items: Iterable[str]) -> list[str]:
+    return [f"- {item}" for item in items]
+
+
+def _items(items: Iterable[str]) -> Child:
+    return e("ul", [e("li", item) for item in items])

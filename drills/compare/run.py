@@ -1,0 +1,302 @@
+"""A comparison: balancers beside our edge, a part without a fault, then fault after fault."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import ssl
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from drills import action, guard, matrix, prediction
+from drills.compare import figures, page, processes, programs, stack_access, usage, way_in
+from drills.compare.balancers import DIRECT, OURS, Balancer
+from drills.compare.configuration import Gateway, Settings
+from drills.compare.figures import CALM, COMPARED, PATIENCE, Measured
+from drills.compare.table import Comparison
+from drills.compare.usage import Usage
+from drills.faults import Fault, Strike, named
+from drills.faults import processes as pods
+from drills.stack import EDGE, Stack, until
+from drills.traffic import Event, EventKind, Execution, Header, LanePlan, Plan, record, target
+from drills.traffic.generator import Traffic
+from drills.traffic.portal import PortalLogs, source_for
+from foundation import files, project, scratch
+from foundation.errors import UserError
+from toolchain import tools
+
+FAULTS = ("gateway-gone", "gateway-hangs", "region-cut")
+"""What strikes unless other faults are named: what refuses, hangs and vanishes before an edge."""
+
+_FIRST_PORT = 21080
+"""Where balancers listen, one after the other, in the network of the edge's node."""
+
+_READY_SECONDS = 15.0
+_IDLE_SECONDS = 5.0
+_LOOPBACK = "127.0.0.1"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a comparison is run; times in seconds."""
+
+    rate: float = 20.0
+    """Requests a second of each lane."""
+    calm: float = 20.0
+    """The part without a fault."""
+    hold: float = 8.0
+    """Between a fault's effect and its fix."""
+    recover: float = 12.0
+    """Between a fix and the next fault."""
+    timeout: float = 5.0
+    """After which a client gives a request up."""
+
+
+@dataclass
+class Beside:
+    """What runs beside our edge."""
+
+    running: dict[str, processes.Running]
+    skipped: dict[str, str]
+    ports: Mapping[str, int]
+    """Lane -> port on 127.0.0.1."""
+    direct: Gateway
+    """The gateway of the lane without a balancer."""
+    client: Path
+    """PEM of the edge's certificate for it."""
+    ca: Path
+    """PEM of all authorities that clients of any lane trust."""
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Return program, version and origin of each balancer."""
+        return {
+            name: f"{r.balancer.kind.program} {r.program.version} ({r.program.origin})"
+            for name, r in self.running.items()
+        }
+
+
+def run(
+    stack: Stack, faults: Sequence[Fault], balancers: Sequence[Balancer], pace: Pace, say: Say
+) -> tuple[Comparison, Path]:
+    """Compare; return what was measured and its page. Raises UserError.
+
+    Whatever happens, every fault is mended and every process that was started ends.
+    """
+    stack_access.check(stack)
+    struck = {f.name: prediction.struck_by_default(f, stack.order, EDGE) for f in faults}
+    for fault in faults:
+        matrix.check(stack, fault, struck[fault.name], force=False)
+    header = _header(stack, faults)
+    folder = project.ROOT / "reports" / header.run
+    with action.interruptible(), beside(stack, balancers, say) as others:
+        idle = _used(stack, others, _IDLE_SECONDS)
+        traffic = Traffic(plan(stack, others, pace), header, folder)
+        source = source_for(stack.application.is_portal)
+        logs = PortalLogs(stack.kubeconfig, stack.application_clusters, traffic.add, source)
+        with traffic, logs:
+            traffic.wait(2.0)  # connections are made
+            traffic.mark(Event(time.time(), EventKind.PHASE, CALM))
+            say(f"{len(others.ports)} lanes beside our edge; {pace.calm:g} s without a fault.")
+            calm = _used(stack, others, pace.calm)
+            for fault in faults:
+                say(f"{fault.name} strikes {struck[fault.name]} for {pace.hold:g} s.")
+                _strike(stack, fault, [struck[fault.name]], fault.name, traffic, pace)
+            if stack.application.is_portal:
+                say("Nothing is broken, but every page takes 2 s.")
+                everywhere = stack.application_clusters
+                _strike(stack, named("pods-slow"), everywhere, PATIENCE, traffic, pace)
+            traffic.halt()
+            logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
+        end = _usage(stack, others)
+        measured = {
+            lane: Measured(idle[lane], _IDLE_SECONDS, calm[lane], end[lane]) for lane in end
+        }
+        found = compare(folder, measured, others.versions, others.skipped)
+    return found, page.write(folder, header.title, found)
+
+
+@contextlib.contextmanager
+def beside(stack: Stack, balancers: Sequence[Balancer], say: Say) -> Iterator[Beside]:
+    """Run balancers beside the edge while the block lasts; leave out what cannot be had."""
+    network, found = stack_access.network(stack), stack_access.gateways(stack)
+    with scratch.folder(stack.folder / "compare") as folder, contextlib.ExitStack() as ends:
+        certificate, client, ca = stack_access.certificates(stack, folder)
+        running: dict[str, processes.Running] = {}
+        skipped: dict[str, str] = {}
+        for number, balancer in enumerate(balancers):
+            settings = Settings(
+                address=_LOOPBACK,
+                port=_FIRST_PORT + number,
+                host=stack.application.host,
+                path=stack.application.path,
+                certificate=certificate,
+                client=client,
+                ca=ca,
+                folder=folder / balancer.name,
+                gateways=found,
+            )
+            try:
+                program = programs.find(balancer.kind)
+                started = processes.start(balancer, program, settings, network)
+            except UserError as error:
+                skipped[balancer.name] = str(error)
+                continue
+            ends.callback(started.stop)
+            running[balancer.name] = started
+        names = [b.name for b in balancers]
+        targets = {n: (_LOOPBACK, _FIRST_PORT + names.index(n)) for n in running}
+        direct = found[-1]
+        targets[DIRECT] = (direct.address, direct.port)
+        ports = ends.enter_context(way_in.ports(network, targets))
+        roots = folder / "roots.pem"
+        own = stack.ca_file.read_text() if stack.ca_file else ""
+        files.replace(roots, own + "\n" + ca.read_text())
+        made = Beside(running, skipped, ports, direct, client, roots)
+        _leave_out_silent(stack, made)
+        for name, why in skipped.items():
+            say(f"{name} is left out: {why}")
+        yield made
+
+
+def _leave_out_silent(stack: Stack, made: Beside) -> None:
+    """Wait until each balancer answers, and leave out those that do not."""
+    for name, started in list(made.running.items()):
+
+        def ready(name: str = name, started: processes.Running = started) -> bool:
+            if started.problem:
+                return True
+            return _answers(made.ports[name], stack, made.ca)
+
+        try:
+            until(ready, f"{name} answers", _READY_SECONDS)
+            problem = started.problem
+        except UserError as error:
+            problem = str(error)
+        if problem:
+            made.skipped[name] = problem
+            del made.running[name]
+
+
+def _answers(port: int, stack: Stack, ca: Path) -> bool:
+    """Return whether a balancer serves the application's page by now."""
+    context = ssl.create_default_context(cafile=str(ca))
+    host = stack.application.host
+    try:
+        with (
+            socket.create_connection((_LOOPBACK, port), timeout=2) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secure,
+        ):
+            connection = http.client.HTTPConnection(host)
+            connection.sock = secure
+            connection.request("GET", stack.application.path, headers={"Host": host})
+            return connection.getresponse().status < http.HTTPStatus.BAD_REQUEST
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def plan(stack: Stack, others: Beside, pace: Pace) -> Plan:
+    """Return what is sent: the same to every lane, in turn, on kept connections."""
+    path = urllib.parse.urlsplit(stack.url).path
+    lanes = [LanePlan(OURS, stack.url, keep_alive=True)]
+    for name in others.running:
+        url = f"https://{_LOOPBACK}:{others.ports[name]}{path}"
+        lanes.append(LanePlan(name, url, keep_alive=True, counted=False))
+    direct = LanePlan(
+        DIRECT,
+        f"https://{_LOOPBACK}:{others.ports[DIRECT]}{path}",
+        keep_alive=True,
+        counted=False,
+        server_name=others.direct.name,
+        certificate=str(others.client),
+        protocols=(COMPARED,),
+    )
+    return Plan(
+        lanes=(*lanes, direct),
+        rate=pace.rate * (len(lanes) + 0.5),  # of two protocols the last lane has one
+        timeout=pace.timeout,
+        host=stack.application.host,
+        ca_file=str(others.ca),
+    )
+
+
+def _strike(
+    stack: Stack, fault: Fault, clusters: Sequence[str], name: str, traffic: Traffic, pace: Pace
+) -> None:
+    """Break, hold, mend and let recover; the fault is mended however this ends."""
+    cluster = clusters[0] if len(clusters) == 1 else ""
+
+    def silent(_: Event) -> None:
+        """The record has one event for all clusters."""
+
+    with contextlib.ExitStack() as mended:
+        strikes = []
+        for each in clusters:
+            mended.enter_context(guard.standing(stack, fault, each))
+            mended.callback(action.mend, stack, fault, each, silent)
+            strikes.append(action.write_down(stack, fault, each))
+            fault.means.prepare(strikes[-1])
+        traffic.mark(Event(time.time(), EventKind.FAULT, name, cluster, fault.what))
+        for strike in strikes:
+            fault.means.break_(strike)
+        traffic.wait(pace.hold)
+        traffic.mark(Event(time.time(), EventKind.FIX, name, cluster))
+    traffic.wait(pace.recover)
+
+
+def _used(stack: Stack, others: Beside, seconds: float) -> dict[str, Usage]:
+    """Return what each lane's processes use in the next seconds."""
+    before = _usage(stack, others)
+    time.sleep(seconds)
+    after = _usage(stack, others)
+    return {
+        lane: Usage(after[lane].cpu - used.cpu, after[lane].memory) for lane, used in before.items()
+    }
+
+
+def _usage(stack: Stack, others: Beside) -> dict[str, Usage]:
+    found = {name: started.usage() for name, started in others.running.items()}
+    return {OURS: usage.of(pods.envoys(Strike(stack, EDGE))), **found}
+
+
+def compare(
+    folder: Path,
+    measured: Mapping[str, Measured],
+    versions: Mapping[str, str],
+    skipped: Mapping[str, str],
+) -> Comparison:
+    """Return what the record in a folder says of each lane. Raises record.RecordError."""
+    found = record.read(folder)
+    assert found.header.plan
+    lanes = [lane.name for lane in found.header.plan.lanes]
+    samples = {name: [s for s in found.samples if s.lane == name] for name in lanes}
+    executions: Sequence[Execution] = found.executions
+    span = figures.calm_span(found.events)
+    costs = {n: figures.under_faults(samples[n], found.events, executions) for n in lanes}
+    faults = {
+        part.name: {lane: cost[part.name] for lane, cost in costs.items()}
+        for part in figures.parts(found.events, 0.0)
+    }
+    direct = samples.get(DIRECT, [])
+    calm = {n: figures.calm(samples[n], span, direct, measured.get(n)) for n in lanes}
+    own = {OURS: f"envoy {tools.version(tools.ENVOY)} (the running stack)"}
+    return Comparison(faults, calm, {**own, **versions}, skipped)
+
+
+def _header(stack: Stack, faults: Sequence[Fault]) -> Header:
+    now = time.time()
+    return Header(
+        run=f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-compare",
+        started=now,
+        title=f"Balancers beside our edge: {', '.join(f.name for f in faults)}",
+        stack=stack.name,
+        config_digest=target.config_digest(stack.name, stack.changes),
+        portal_logs=True,
+        environment=target.described() | {"lbMode": stack.mode},
+    )

@@ -1,0 +1,172 @@
+"""A comparison for people: tables, and in which columns our edge is behind. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from drills.compare.balancers import DIRECT, OURS
+from drills.compare.figures import PATIENCE, Calm, UnderFault
+from drills.traffic.view import milliseconds
+
+FAULT_HEADS = (
+    "lane",
+    "sent",
+    "lost",
+    "slowest ms",
+    "moved s",
+    "back s",
+    "executions per request",
+)
+CALM_HEADS = (
+    "lane",
+    "answered",
+    "lost",
+    "p50 ms",
+    "p99 ms",
+    "added ms",
+    "CPU s per 1,000",
+    "idle CPU ms/s",
+    "memory MiB",
+)
+
+NEVER = "never"
+_NONE = "-"
+
+Lines = list[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that was measured; names are those of lanes, the order that of the columns' reader."""
+
+    faults: Mapping[str, Mapping[str, UnderFault]]
+    """Fault -> lane -> what it cost."""
+    calm: Mapping[str, Calm]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Lane -> program and version."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Balancer that is not there -> why."""
+
+
+def fault_lines(lanes: Mapping[str, UnderFault], *, moves: bool = True) -> Lines:
+    """Return a line for each lane, as FAULT_HEADS has them."""
+    return [(lane, *_fault_cells(cost, moves)) for lane, cost in lanes.items()]
+
+
+def calm_lines(lanes: Mapping[str, Calm]) -> Lines:
+    """Return a line for each lane, as CALM_HEADS has them."""
+    return [(lane, *_calm_cells(cost)) for lane, cost in lanes.items()]
+
+
+def _fault_cells(cost: UnderFault, moves: bool) -> tuple[str, ...]:
+    never = NEVER if moves else _NONE
+    return (
+        f"{cost.sent:,}",
+        f"{cost.lost:,}",
+        milliseconds(cost.slowest) if cost.slowest else _NONE,
+        never if cost.moved is None else f"{cost.moved:.2f}",
+        _NONE if cost.back is None else f"{cost.back:.2f}",
+        _NONE if cost.executions is None else f"{cost.executions:.2f}",
+    )
+
+
+def _calm_cells(cost: Calm) -> tuple[str, ...]:
+    return (
+        f"{cost.answered:,}",
+        f"{cost.lost:,}",
+        milliseconds(cost.p50),
+        milliseconds(cost.p99),
+        _NONE if cost.added is None else f"{cost.added * 1000:+.1f}",
+        _NONE if cost.cpu is None else f"{cost.cpu:.2f}",
+        _NONE if cost.idle is None else f"{cost.idle * 1000:.1f}",
+        _NONE if cost.memory is None else f"{cost.memory / (1 << 20):.0f}",
+    )
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What is compared: the smaller the better; differences up to `slack` are noise."""
+
+    name: str
+    value: Callable[[UnderFault], float | None]
+    slack: float
+    shown: Callable[[float], str]
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f} s" if value < float("inf") else NEVER
+
+
+_COLUMNS = (
+    _Column("lost", lambda cost: cost.lost, 0.0, lambda value: f"{value:,.0f}"),
+    # 50 ms: scheduling on a machine that all lanes share
+    _Column("slowest", lambda cost: cost.slowest or None, 0.05, _seconds),
+    _Column("moved", lambda c: float("inf") if c.moved is None else c.moved, 0.2, _seconds),
+    _Column("back", lambda cost: cost.back, 0.5, _seconds),
+    _Column("executions", lambda cost: cost.executions, 0.02, lambda value: f"{value:.2f}"),
+)
+
+_CALM_COLUMNS: tuple[tuple[str, Callable[[Calm], float | None], float, str, float], ...] = (
+    ("lost", lambda cost: cost.lost, 0, "", 1),
+    ("added latency", lambda cost: cost.added, 0.0005, " ms", 1000),
+    ("CPU per 1,000 requests", lambda cost: cost.cpu, 0.05, " s", 1),
+    ("CPU without requests", lambda cost: cost.idle, 0.0005, " ms/s", 1000),
+    ("memory", lambda cost: cost.memory, 1 << 20, " MiB", 1 / (1 << 20)),
+)
+
+
+def behind(comparison: Comparison) -> list[str]:
+    """Return where our edge is not best or equal, a line each; empty if nowhere.
+
+    Under faults only those lanes count that lost no more than ours: to be quick by giving up is no
+    merit. Differences within the noise of one machine count as equal.
+    """
+    found = []
+    for fault, lanes in comparison.faults.items():
+        ours = lanes.get(OURS)
+        if ours is None:
+            continue
+        rivals = {n: c for n, c in lanes.items() if n not in (OURS, DIRECT)}
+        peers = {name: cost for name, cost in rivals.items() if cost.lost <= ours.lost}
+        for column in _COLUMNS:
+            if fault == PATIENCE and column.name in ("moved", "back"):
+                continue
+            mine = column.value(ours)
+            others = rivals if column.name == "lost" else peers
+            values = {n: v for n, c in others.items() if (v := column.value(c)) is not None}
+            if mine is None or not values:
+                continue
+            best = min(values, key=lambda name: values[name])
+            if mine > values[best] + column.slack:
+                shown = column.shown
+                words = f"{shown(mine)}, {best} {shown(values[best])}"
+                found.append(f"{fault}: {column.name} {words}")
+    return [*found, *_behind_calm(comparison.calm)]
+
+
+def _behind_calm(lanes: Mapping[str, Calm]) -> list[str]:
+    ours = lanes.get(OURS)
+    if ours is None:
+        return []
+    found = []
+    others = {name: cost for name, cost in lanes.items() if name not in (OURS, DIRECT)}
+    for name, value, slack, unit, factor in _CALM_COLUMNS:
+        mine = value(ours)
+        values = {n: v for n, c in others.items() if (v := value(c)) is not None}
+        if mine is None or not values:
+            continue
+        best = min(values, key=lambda lane: values[lane])
+        if mine > values[best] + slack:
+            mine_, best_ = f"{mine * factor:.3g}{unit}", f"{values[best] * factor:.3g}{unit}"
+            found.append(f"no fault: {name} {mine_}, {best} {best_}")
+    return found
+
+
+def sections(comparison: Comparison) -> list[tuple[str, Sequence[str], Lines]]:
+    """Return title, heads and lines of each table, in the order in which they are read."""
+    made: list[tuple[str, Sequence[str], Lines]] = [
+        (name, FAULT_HEADS, fault_lines(lanes, moves=name != PATIENCE))
+        for name, lanes in comparison.faults.items()
+    ]
+    return [*made, ("no fault", CALM_HEADS, calm_lines(comparison.calm))]
