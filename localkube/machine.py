@@ -8,6 +8,8 @@ from localkube import pki
 from localkube.api import FAILURES, Api, ApiError
 from localkube.cluster import clusters, has_power, start, stop
 from localkube.inside.node import config_file
+from localkube.inside.relay import listen, serve
+from localkube.namespaces import enter
 from localkube.spec import API_PORT, ClusterSpec, Node, node_range, pod_range
 from localkube.supervisord_client import Supervisor
 from localkube.supervisord_config import find
@@ -22,10 +24,13 @@ __all__ = [
     "Supervisor",
     "api",
     "clusters",
+    "enter",
     "has_power",
+    "listen",
     "network",
     "node_range",
     "pod_range",
+    "serve",
     "start",
     "stop",
     "supervisor",

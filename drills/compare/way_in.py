@@ -13,11 +13,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from localkube.relay import listen, serve
-
 from foundation import project, run
-from foundation.errors import UserError
-from localkube.namespaces import enter
+from foundation.errors import UserError, last_line
+from localkube.machine import enter, listen, serve
 
 Targets = Mapping[str, tuple[str, int]]
 """Name -> address and port in the other network."""
@@ -45,7 +43,7 @@ def ports(network: Path, targets: Targets) -> Iterator[dict[str, int]]:
             assert process.stdout and process.stderr
             line = process.stdout.readline()
             if not line:
-                said = (process.stderr.read().strip().splitlines() or ["no message"])[-1]
+                said = last_line(process.stderr.read())
                 raise UserError(f"the relay to the balancers did not start: {said}")
             yield json.loads(line)
         finally:
