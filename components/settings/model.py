@@ -16,6 +16,7 @@ from typing import Any
 
 import pulumi
 
+from components.routing.failback import Failback
 from components.routing.targets import (
     ApplicationCluster,
     LbMode,
@@ -116,6 +117,9 @@ class Settings:
     edge_replicas: int
     naive_route: bool
     """Whether the edge serves every HTTPS route the naive way too, to compare."""
+    failback: Failback
+    failback_trigger: str
+    """A new text brings back what failback manual holds back."""
     gke: GkeSettings
     """Of backend gke."""
     state: Path
@@ -171,6 +175,13 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
             "true",
             f"platform {platform} has no naive route; ./demo pulumi config set naiveRoute false",
         )
+    failback = values.choice("failback", Failback)
+    if platform is Platform.TETRATE and failback is not Failback.AT_ONCE:
+        raise values.refusal(
+            "failback",
+            failback,
+            f"platform {platform} decides itself; ./demo pulumi config set failback atOnce",
+        )
     lb_mode = values.choice("lbMode", LbMode)
     entries = _entries(values)
     clusters = _clusters(values, entries)
@@ -211,6 +222,8 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         gateway_replicas=values.whole("gatewayReplicas", 1, 10),
         edge_replicas=values.whole("edgeReplicas", 1, 10),
         naive_route=naive_route,
+        failback=failback,
+        failback_trigger=values.text("failbackTrigger"),
         gke=gke_settings,
         state=root / ".demo" / stack,
     )
