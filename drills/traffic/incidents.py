@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from drills.traffic.model import Event, EventKind, Sample
+from drills.traffic.returning import Return, returned
 
 EJECTED = ("ejected", "unhealthy")
 """Names of observations that say that the struck side is known to be down."""
@@ -40,6 +41,8 @@ class Incident:
     """The first good answer of the struck side after the fix."""
     settled: float | None = None
     """When the struck side had its former share of the traffic again."""
+    returned: Return | None = None
+    """How it got that share."""
 
     @property
     def label(self) -> str:
@@ -120,6 +123,7 @@ def _incident(
         mended=fix,
         failed_back=back,
         settled=None if back is None else _settled(after, struck, back, share),
+        returned=None if back is None else returned(before, after, struck),
     )
 
 

@@ -211,6 +211,8 @@ class Objectives:
     """From the end of a stream to the next message that its client gets."""
     cut: int | None = None
     """Streams that may be cut."""
+    herd: float | None = None
+    """Of the struck cluster's former rate, what it may get in the first second of its return."""
 
 
 @dataclass(frozen=True)
