@@ -31,7 +31,7 @@ _NOISE = ("error: update failed", "error: preview failed")
 
 
 def up(stack: Stack, changes: Changes | None = None, replace: str = "") -> None:
-    """Updates the stack to its own settings, `changes` apart; returns when they are in force.
+    """Update the stack to its own settings, `changes` apart; return when they are in force.
 
     `replace`: URNs, with wildcards, of resources that are made anew. Interrupted, it lets Pulumi
     end in order. Raises UserError with Pulumi's own reason.
@@ -89,7 +89,7 @@ def setting(stack: str, key: str) -> Any:
 
 
 def reason(said: str) -> str:
-    """The line in which Pulumi says why an update failed."""
+    """Return the line in which Pulumi says why an update failed."""
     lines = [line.strip() for line in said.splitlines() if re.match(r"\s*error: ", line)]
     telling = [line for line in lines if line not in _NOISE] or said.strip().splitlines()
     return telling[0].removeprefix("error: ") if telling else "no message"
@@ -97,7 +97,7 @@ def reason(said: str) -> str:
 
 @contextlib.contextmanager
 def _settings(stack: Stack, changes: Changes) -> Iterator[list[str]]:
-    """The options that name the settings: none for the stack's own, else a private copy."""
+    """Yield the options that name the settings: none for the stack's own, else a private copy."""
     if not changes:
         yield []
         return
@@ -113,7 +113,7 @@ def _settings(stack: Stack, changes: Changes) -> Iterator[list[str]]:
 
 
 def _end(process: subprocess.Popen[str]) -> str:
-    """What the process printed until its end; interrupted or late, it is told to end in order."""
+    """Return what the process printed until its end; interrupted or late, it is told to end."""
     try:
         return process.communicate(timeout=SECONDS)[0]
     except (subprocess.TimeoutExpired, KeyboardInterrupt) as problem:

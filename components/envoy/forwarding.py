@@ -131,7 +131,7 @@ def _hedged(action: Mapping[str, Any], tries: Tries) -> dict[str, Any]:
 
 
 def below(path: str) -> dict[str, Any]:
-    """Gives the match of a path and all that is below it."""
+    """Return the match of a path and all that is below it."""
     return {"prefix": "/"} if path == "/" else {"path_separated_prefix": path}
 
 
@@ -141,7 +141,7 @@ def health_route(
     headers: Sequence[dict[str, Any]],
     times: tuple[str, str] = HEALTH_ROUTE_TIMEOUT,
 ) -> dict[str, Any]:
-    """Gives the route of a health check that goes through to the Envoy cluster.
+    """Return the route of a health check that goes through to the Envoy cluster.
 
     It asks for what the cluster as a whole can do: a second host of the same priority if the
     first does not answer, and another region only if no host here is left. `host` is the name
@@ -187,7 +187,7 @@ def virtual_host(
 
 
 def not_found() -> dict[str, Any]:
-    """Gives the route for what nobody exposes."""
+    """Return the route for what nobody exposes."""
     return {
         "match": {"prefix": "/"},
         "direct_response": {"status": 404, "body": {"inline_string": "Not found.\n"}},

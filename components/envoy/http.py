@@ -144,17 +144,17 @@ def connection_manager(
 
 
 def served_by(cluster: str, pod: str) -> list[dict[str, Any]]:
-    """Gives the headers that say who answered; the innermost tier that sets them wins."""
+    """Return the headers that say who answered; the innermost tier that sets them wins."""
     return [add_if_absent(CLUSTER_HEADER, cluster), add_if_absent(POD_HEADER, pod)]
 
 
 def add_if_absent(key: str, value: str) -> dict[str, Any]:
-    """Gives a header for `response_headers_to_add` that a header from further inside replaces."""
+    """Return a header for `response_headers_to_add` that a header from further inside replaces."""
     return {"header": {"key": key, "value": value}, "append_action": "ADD_IF_ABSENT"}
 
 
 def _local_replies(cluster: str) -> dict[str, Any]:
-    """Gives the form of Envoy's own replies: who answered, and an honest page instead of a flag."""
+    """Return the form of Envoy's own replies: who answered, and a page instead of a flag."""
     headers = served_by(cluster, OWN_POD)
     unavailable = {
         "filter": _status_filter("GE", 503, "unavailable_from"),

@@ -25,7 +25,7 @@ def edge(
     authority: CertificateAuthority,
     applications: Sequence[pulumi.Resource] = (),
 ) -> Edge | TetrateEdge:
-    """Registers all gateways that are ours to make, and gives the edge.
+    """Register all gateways that are ours to make,, and return the edge.
 
     `applications` are what answers behind the gateways.
     """

@@ -107,7 +107,7 @@ class HttpProfile:
 
 
 def http_profile(document: Mapping[str, Any], *, source: str = "http-profile.yaml") -> HttpProfile:
-    """Reads a document of kind Profile (profile.tsb.tetrate.io/v2).
+    """Read a document of kind Profile (profile.tsb.tetrate.io/v2).
 
     `source` names the file in error texts. Raises ProfileError for an unknown key, for a value
     out of range and for what no profile can do without, naming the key's path and the remedy.
@@ -151,7 +151,7 @@ def http_profile(document: Mapping[str, Any], *, source: str = "http-profile.yam
 
 
 def _resilience(top: Section, source: str) -> tuple[Section, tuple[str, ...]]:
-    """Gives `settings.resilience` of the one element of `upstreamTrafficSettings`, and its gaps."""
+    """Return `settings.resilience` of the one `upstreamTrafficSettings`, and its gaps."""
     defaults = top.section("spec").section("defaults")
     traffic = defaults.section("traffic")
     outbound = traffic.section("outbound")

@@ -35,15 +35,15 @@ class Section:
         self._left = dict(value)
 
     def lacks(self, key: str) -> bool:
-        """Tells whether the document leaves a key out."""
+        """Tell whether the document leaves a key out."""
         return key not in self._left
 
     def wrong(self, key: str, what: str) -> ProfileError:
-        """Gives the error that says what is wrong with a key."""
+        """Return the error that says what is wrong with a key."""
         return ProfileError(f"{self._source}: {self._at(key)} {what}")
 
     def take(self, key: str) -> object:
-        """Gives a value as it is written, or its default."""
+        """Return a value as it is written, or its default."""
         if self.lacks(key):
             if key not in self._defaults:
                 raise self.wrong(key, "is missing; write it")
@@ -51,14 +51,14 @@ class Section:
         return self._left.pop(key)
 
     def section(self, key: str) -> Section:
-        """Gives the mapping below a key; one whose keys have defaults may be left out."""
+        """Return the mapping below a key; one whose keys have defaults may be left out."""
         start = f"{key}."
         own = {p.removeprefix(start): v for p, v in self._defaults.items() if p.startswith(start)}
         value = {} if own and self.lacks(key) else self.take(key)
         return Section(value, self._at(key), self._source, own)
 
     def duration(self, key: str, default: float | None = None) -> float:
-        """Gives a time in seconds, from a millisecond to an hour; 0 for one without limit.
+        """Return a time in seconds, from a millisecond to an hour; 0 for one without limit.
 
         `default` is for a key whose default follows from another key.
         """
@@ -76,21 +76,21 @@ class Section:
         return seconds
 
     def integer(self, key: str, low: int, high: int) -> int:
-        """Gives a whole number between two bounds, both allowed."""
+        """Return a whole number between two bounds, both allowed."""
         value = self.take(key)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise self.wrong(key, f"is {value!r}; a whole number from {low} to {high} is needed")
         return value
 
     def boolean(self, key: str) -> bool:
-        """Gives true or false."""
+        """Return true or false."""
         value = self.take(key)
         if not isinstance(value, bool):
             raise self.wrong(key, f"is {value!r}; true or false is needed")
         return value
 
     def end(self, prefix: str = "") -> None:
-        """Refuses keys that nobody took: a misspelt key must not silently do nothing.
+        """Refuse keys that nobody took: a misspelt key must not silently do nothing.
 
         `prefix` is for a mapping that others write into too: only keys with it are ours.
         """

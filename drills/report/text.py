@@ -22,13 +22,13 @@ from drills.traffic.summary import (
 
 
 def ledger_json(run: Run) -> str:
-    """Gives header and ledger as JSON."""
+    """Return header and ledger as JSON."""
     content = {"header": dataclasses.asdict(run.header), "ledger": as_json(run.ledger)}
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def markdown(run: Run) -> str:
-    """Gives the report as Markdown."""
+    """Return the report as Markdown."""
     header = run.header
     lines = [f"# {header.title or header.run}", "", f"**{run.headline}.**", ""]
     lines += [f"- {text}" for text in comparisons(run.ledger)]
@@ -71,13 +71,13 @@ def markdown(run: Run) -> str:
 
 
 def table(heads: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
-    """Gives the lines of a table in Markdown."""
+    """Return the lines of a table in Markdown."""
     lines = [heads, ["---"] * len(heads), *body]
     return [f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines]
 
 
 def junit(run: Run) -> str:
-    """Gives a test suite with a case for each objective."""
+    """Return a test suite with a case for each objective."""
     checks = run.ledger.checks
     name = run.header.title or run.header.run
     failures = sum(not check.met for check in checks) + len(run.unexpected)

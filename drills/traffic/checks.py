@@ -27,7 +27,7 @@ def checks(
     objectives: Objectives,
     kinds: Mapping[str, Streams] | None = None,
 ) -> list[Check]:
-    """Gives what was promised beside what was measured, objective by objective."""
+    """Return what was promised beside what was measured, objective by objective."""
     slowest = part.latency.max
     result = [
         Check("lost", f"{objectives.lost}", f"{part.lost}", part.lost <= objectives.lost),

@@ -50,18 +50,18 @@ class Incident:
         return f"{self.name} ({self.cluster})" if self.cluster else self.name
 
     def seconds_to(self, moment: float | None) -> float | None:
-        """Gives the seconds from the fault to the moment."""
+        """Return the seconds from the fault to the moment."""
         return None if moment is None else max(0.0, moment - self.fault)
 
     def seconds_after_fix(self, moment: float | None) -> float | None:
-        """Gives the seconds from the fix to the moment."""
+        """Return the seconds from the fix to the moment."""
         if moment is None or self.mended is None:
             return None
         return max(0.0, moment - self.mended)
 
 
 def incidents(samples: Sequence[Sample], events: Sequence[Event]) -> list[Incident]:
-    """Gives the incidents of a run, in order. `samples` may be in any order."""
+    """Return the incidents of a run, in order. `samples` may be in any order."""
     events = sorted(events, key=lambda event: event.at)
     faults = [event for event in events if event.kind is EventKind.FAULT]
     if not faults:
@@ -128,7 +128,7 @@ def _incident(
 
 
 def _first_effect(before: Sequence[Sample], during: Sequence[Sample]) -> float | None:
-    """Gives when a client first saw something that it had not seen before the fault."""
+    """Return when a client first saw something that it had not seen before the fault."""
     usual = max((s.duration for s in before if not s.failure), default=0.0)
     tries = max((s.attempts or 1 for s in before), default=1)
     noticeable = max(2 * usual, usual + 0.02)
@@ -138,7 +138,7 @@ def _first_effect(before: Sequence[Sample], during: Sequence[Sample]) -> float |
 
 
 def _all_moved(fault: float, during: Sequence[Sample], struck: str) -> float | None:
-    """Gives when the last request was due for which the struck side still mattered.
+    """Return when the last request was due for which the struck side still mattered.
 
     None when it mattered until the end: a side that answers on was not left.
     """
@@ -155,7 +155,7 @@ def _all_moved(fault: float, during: Sequence[Sample], struck: str) -> float | N
 def _settled(
     after: Sequence[Sample], struck: str, back: float, share: float, window: float = 1.0
 ) -> float | None:
-    """Gives the end of the first second, after `back`, in which the former share is reached."""
+    """Return the end of the first second, after `back`, in which the former share is reached."""
     answers = [s for s in after if s.ended >= back]
     start, of_struck = 0, 0
     for index, sample in enumerate(answers):
