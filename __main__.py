@@ -14,6 +14,7 @@ from components.clusters.kubeconfig import merge
 from components.gateways import platforms
 from components.gateways.edge import Edge
 from components.private_file import PrivateFile
+from components.routing.failback import Failback
 from components.tls.pki import CertificateAuthority
 from foundation import pulumi_process
 from foundation.contract import EDGE_CLUSTER
@@ -25,12 +26,13 @@ settings = demo.settings
 
 corp_edge = Cluster(EDGE_CLUSTER, settings.edge_region, demo.backend)
 clusters = {c.name: Cluster(c.name, c.region, demo.backend) for c in settings.clusters}
+applications = []
 for member in settings.clusters:
     cluster, weight = (
         clusters[member.name],
         settings.edge_weights[member.name],
     )
-    Application(
+    application = Application(
         member.name,
         cluster,
         member,
@@ -39,8 +41,9 @@ for member in settings.clusters:
         weight,
         settings.platform,
     )
+    applications.append(application)
 authority = CertificateAuthority("authority", f"multi-cluster-resiliency {settings.stack}")
-edge = platforms.edge(demo, corp_edge, clusters, authority)
+edge = platforms.edge(demo, corp_edge, clusters, authority, applications)
 
 kubeconfigs = {c.name: c.kubeconfig for c in (corp_edge, *clusters.values())}
 merged = pulumi.Output.all(**kubeconfigs).apply(lambda texts: merge(texts, EDGE_CLUSTER))
@@ -59,6 +62,9 @@ pulumi.export("lbMode", str(settings.lb_mode))
 pulumi.export("edgeWeights", settings.edge_weights)
 pulumi.export("edgePriorities", settings.edge_priorities)
 pulumi.export("application", demo.application)
+if settings.failback is not Failback.AT_ONCE:
+    pulumi.export("failback", str(settings.failback))
+    pulumi.export("failbackSeconds", demo.profile.failback_ramp)
 
 if pulumi.runtime.is_dry_run():
     registered = {c.name: c.documents for c in (corp_edge, *clusters.values())}

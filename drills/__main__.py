@@ -16,6 +16,7 @@ from rich.table import Table
 from drills import (
     action,
     drill,
+    failback,
     live_picture,
     matrix,
     preconditions,
@@ -80,6 +81,9 @@ def _carry_out(
             return _status(stack)
         case "heal-all":
             return _heal(stack)
+        case "failback":
+            failback.bring_back(stack, _say)
+            return 0
         case "run":
             return _drill(stack, faults, chosen, _pace(chosen, picture))
         case "demo":
@@ -155,6 +159,8 @@ def _fix(stack: Stack, fault: Fault, cluster: str) -> int:
         raise UserError(f"There is no cluster {cluster!r}; there are: {known}")
     action.mend(stack, fault, cluster, action.announcer(stack))
     print(f"{fault.name} in {cluster} is mended.")
+    if stack.failback == failback.MANUAL:
+        print("What it has put out stays out until: ./demo task failback")
     return 0
 
 
@@ -192,7 +198,11 @@ def _status(stack: Stack) -> int:
     if entries or others or problems or found.drifts or found.silent:
         print("Mend everything: ./demo task heal-all")
         return 1
-    print(f"Nothing is broken in stack {stack.name}; all is well.")
+    waiting = failback.lines(failback.look(stack))
+    for line in waiting:
+        print(line)
+    well = "" if waiting else "; all is well"
+    print(f"Nothing is broken in stack {stack.name}{well}.")
     return 0
 
 

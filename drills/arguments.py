@@ -53,6 +53,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     commands.add_parser("list", help="every fault, what it does, whether it can be done here")
     commands.add_parser("status", help="what is broken now")
     commands.add_parser("heal-all", help="mend everything")
+    commands.add_parser("failback", help="bring back the clusters that are held back")
     making = commands.add_parser("break", help="make a fault, and leave it until it is mended")
     mending = commands.add_parser("fix", help="mend a fault")
     running = commands.add_parser("run", help="faults with traffic, their fix, ledger and verdict")

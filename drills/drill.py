@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drills import action, guard, prediction, report
+from drills import action, failback, guard, prediction, report, update
 from drills.arguments import STREAMS
 from drills.cpu_steal import CpuSteal
 from drills.faults import Fault, Load, Moves
@@ -21,7 +21,17 @@ from drills.observer import Observer
 from drills.prediction import Order, Prediction
 from drills.report.run import UNEXPECTED
 from drills.stack import Stack, Weights, until
-from drills.traffic import Event, EventKind, Header, Plan, Request, Sample, events, target
+from drills.traffic import (
+    Event,
+    EventKind,
+    Header,
+    Objectives,
+    Plan,
+    Request,
+    Sample,
+    events,
+    target,
+)
 from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic
 from drills.traffic.ledger import Ledger
@@ -36,8 +46,19 @@ SETTLE_SECONDS = 15
 """How long a drill waits until the traffic is shared as the weights say. What failed before it may
 still be ejected: 5 s by `manifests/http-profile.yaml`, longer if it was more than once."""
 
+HELD_SECONDS = 8.0
+"""How long a drill looks whether a cluster stays out that is to be brought back by hand. By then
+nothing else keeps it out: what was ejected returns after 5 s (`manifests/http-profile.yaml`)."""
+
 LAST_ANSWERS = 1.0
 """Seconds after an update in which a kept-alive connection may get its last answer from before."""
+
+HERD = 0.5
+"""Of its former rate, what a cluster may get in the first second of a ramped return: the first step
+is a tenth, and pods of the edge may be a moment apart."""
+
+SHORTEST_RAMP = 8.0
+"""Seconds of a ramp whose second step is surely not in the first second."""
 
 _BACK = 0.8
 """Part of its former share at which a cluster counts as back."""
@@ -148,9 +169,11 @@ def run(stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outco
                 traffic.set_rate(load.usual)
             say("Mending.")
         tell(Event(time.time(), EventKind.PHASE, "failback"))
+        wrong += _brought_back(stack, fault, cluster, traffic, tell, say)
         what = "Every cluster has its share of the traffic again"
+        patience = FAILBACK_SECONDS + 2 * stack.ramp  # a fault may have struck twice
         try:
-            until(lambda: is_back(traffic.recent(1.0), before), what, FAILBACK_SECONDS)
+            until(lambda: is_back(traffic.recent(1.0), before), what, patience)
         except UserError as error:
             wrong.append(str(error))
         traffic.wait(1.0)  # what comes late is counted too
@@ -162,6 +185,31 @@ def run(stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outco
     outcome = Outcome(fault, cluster, ledger_of(traffic.path), folder, predicted, tuple(wrong))
     report.write(folder)
     return outcome
+
+
+def _brought_back(
+    stack: Stack,
+    fault: Fault,
+    cluster: str,
+    traffic: Traffic,
+    tell: Callable[[Event], None],
+    say: Say,
+) -> list[str]:
+    """Bring clusters back where that is done by hand; return what was wrong until then."""
+    if stack.failback != failback.MANUAL or fault.update:
+        return []
+    traffic.wait(HELD_SECONDS)
+    wrong = []
+    answered = {sample.cluster for sample in traffic.recent(HELD_SECONDS / 2)}
+    if fault.moves is Moves.ALL and not fault.edge and cluster in answered:
+        wrong.append(f"{cluster} answered again before anybody brought it back")
+    for line in failback.lines(failback.look(stack)):
+        say(line)
+    say("An update brings it back.")
+    changes = {**stack.changes, **failback.trigger()}
+    tell(Event(time.time(), EventKind.NOTE, "failback", cluster, "brought back by an update"))
+    update.up(stack, changes)
+    return wrong
 
 
 @contextlib.contextmanager
@@ -251,10 +299,17 @@ def _teller(stack: Stack, traffic: Traffic, watch: Watch) -> Callable[[Event], N
     return tell
 
 
-def _header(stack: Stack, fault: Fault, cluster: str, load: Load | None) -> tuple[Path, Header]:
-    objectives = fault.objectives_at(stack)
+def objectives(stack: Stack, fault: Fault, load: Load | None = None) -> Objectives:
+    """Return what is promised while a fault is in force, and of the return after its fix."""
+    found = fault.objectives_at(stack)
     if load:
-        objectives = dataclasses.replace(objectives, goodput=load.goodput)
+        found = dataclasses.replace(found, goodput=load.goodput)
+    ramped = stack.failback == "ramped" and fault.moves is Moves.ALL and not fault.edge
+    herd = HERD if ramped and not fault.update and stack.ramp >= SHORTEST_RAMP else None
+    return dataclasses.replace(found, herd=herd)
+
+
+def _header(stack: Stack, fault: Fault, cluster: str, load: Load | None) -> tuple[Path, Header]:
     now = time.time()
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{fault.name}-{stack.mode}"
     header = Header(
@@ -263,7 +318,7 @@ def _header(stack: Stack, fault: Fault, cluster: str, load: Load | None) -> tupl
         title=f"{fault.name} in {cluster}, {stack.mode}",
         stack=stack.name,
         config_digest=target.config_digest(stack.name, stack.changes),
-        objectives=objectives,
+        objectives=objectives(stack, fault, load),
         serving=target.serving(stack.weights),
         portal_logs=True,
         environment=target.described() | {"lbMode": stack.mode, "layer": str(fault.layer)},

@@ -72,6 +72,10 @@ class Stack:
     """What moves the traffic; predictions and promises are about our own Envoys."""
     order: tuple[tuple[str, ...], ...] = ()
     """Application clusters by preference: the first group shares all traffic, and so on."""
+    failback: str = "atOnce"
+    """How a cluster that was away gets its share again: atOnce, ramped or manual."""
+    ramp: float = 0.0
+    """Seconds that a ramped failback takes."""
     application: Application = field(default_factory=Application)
     """What runs in the application clusters behind the first exposed Service."""
 
@@ -98,6 +102,8 @@ class Stack:
             naive_url=found.naive_url,
             platform=found.platform,
             order=tuple(tuple(group) for group in found.priorities),
+            failback=found.failback,
+            ramp=found.ramp,
             application=Application.of(found.application),
         )
 

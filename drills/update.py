@@ -26,6 +26,7 @@ SECONDS = 300
 """How long an update may take."""
 
 _OPTIONS = ("--yes", "--skip-preview", "--non-interactive", "--color=never", "--suppress-outputs")
+_NO_PULUMI = "pulumi is not on PATH. Run this by: ./demo task ..."
 _NOISE = ("error: update failed", "error: preview failed")
 
 
@@ -50,10 +51,30 @@ def up(stack: Stack, changes: Changes | None = None, replace: str = "") -> None:
                 start_new_session=True,  # Ctrl-C is for the drill, which passes it on
             )
         except OSError:
-            raise UserError("pulumi is not on PATH. Run this by: ./demo task ...") from None
+            raise UserError(_NO_PULUMI) from None
         said = _end(process)
     if process.returncode:
         raise UserError(f"The update of stack {stack.name} failed: {reason(said)}")
+
+
+def put(stack: Stack, key: str, value: str) -> None:
+    """Write a setting into the stack's file, by Pulumi. Raises UserError with Pulumi's reason."""
+    with state.kept(environment.variables(os.environ, stack.name)) as env:
+        where = ("--non-interactive", "--stack", stack.name)
+        command = ["pulumi", "config", "set", *where, key, value]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=project.ROOT,
+                env=dict(env),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except OSError:
+            raise UserError(_NO_PULUMI) from None
+    if done.returncode:
+        raise UserError(f"The setting {key} cannot be written: {reason(done.stderr)}")
 
 
 def setting(stack: str, key: str) -> Any:

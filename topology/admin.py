@@ -8,13 +8,16 @@ import re
 from dataclasses import dataclass
 
 _PATHS = ("regions", "patient", "app")
-"""What the names of the clusters begin with that requests of the routes take."""
+"""What the names of the clusters begin with that requests of the routes take.
+
+The edge's clusters for the steps of a failback have a number after it: `regions-0_…`.
+"""
 
 _COUNTERS = {"rq_total": "total", "rq_error": "bad"}
 _HEALTHY = "healthy"
 
 _P99 = re.compile(
-    rf"^cluster\.(?:{'|'.join(_PATHS)})_\S+"
+    rf"^cluster\.(?:{'|'.join(_PATHS)})(?:-\d+(?:-joined)?)?_\S+"
     r"\.zone\.[^.]+\.([^.]+)\.upstream_rq_time: .*?P99\(([^,]+),",
     re.MULTILINE,
 )
@@ -83,7 +86,7 @@ def hosts(text: str) -> list[Host]:
         cluster, _, rest = line.partition("::")
         address, _, rest = rest.partition("::")
         name, separator, value = rest.partition("::")
-        if not separator or cluster.partition("_")[0] not in _PATHS or ":" not in address:
+        if not separator or not _is_path(cluster) or ":" not in address:
             continue
         host = found.setdefault(address, Host(address))
         if counter := _COUNTERS.get(name):
@@ -95,6 +98,10 @@ def hosts(text: str) -> list[Host]:
         elif name in ("priority", "weight"):
             setattr(host, name, int(value))
     return list(found.values())
+
+
+def _is_path(cluster: str) -> bool:
+    return cluster.partition("_")[0].partition("-")[0] in _PATHS
 
 
 def _flags(text: str) -> frozenset[str]:

@@ -16,6 +16,9 @@ from foundation.contract import gateway_san as gateway_san
 #: Last part of the host name under which an Envoy answers for the health of one Service.
 HEALTH_DOMAIN = "health.mesh"
 
+#: First part of such a name that asks for the pods of the gateway's own cluster alone.
+_OWN = "own."
+
 #: Metadata of endpoints, for access logs: the cluster and the region that they belong to.
 ENDPOINT_METADATA = "resiliency"
 
@@ -51,6 +54,11 @@ def edge_san(edge: str) -> str:
 def health_host(route: Route) -> str:
     """Return the host name under which gateways answer for the health of the route's Service."""
     return f"{route.service}.{route.namespace}.{HEALTH_DOMAIN}"
+
+
+def own_health_host(route: Route) -> str:
+    """Return the host name under which a gateway answers for its own cluster's pods alone."""
+    return f"{_OWN}{health_host(route)}"
 
 
 def cluster_name(role: str, route: Route) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components.envoy import (
+    failback,
     forwarding,
     health,
     http,
@@ -17,8 +18,15 @@ from components.envoy import (
     upstream,
     xds,
 )
-from components.envoy.common import Listen, Paths, cluster_name, health_host
+from components.envoy.common import (
+    Listen,
+    Paths,
+    cluster_name,
+    health_host,
+    own_health_host,
+)
 from components.profile.model import HttpProfile
+from components.routing.failback import Failback, Step, steps
 from components.routing.routes import Route
 from components.routing.targets import Target
 from foundation.contract import EDGE_CLUSTER
@@ -44,7 +52,7 @@ class EdgeConfig:
     (it differs from `listen.https` where something forwards to it). `memory_mib` is the limit of
     the container. `dns_server` is only for addresses that are names: None is the pod's own.
     `naive_targets` are the gateways that the naive route takes in turn; without any there is no
-    such route.
+    such route. `failback` says when requests return to gateways that had failed.
     """
 
     routes: tuple[Route, ...]
@@ -60,6 +68,14 @@ class EdgeConfig:
     naive_targets: tuple[Target, ...] = ()
     version: str = ""
     """What answers call this configuration, see `edge_files`."""
+    failback: Failback = Failback.AT_ONCE
+    failback_trigger: str = ""
+    """A new text brings back what waits for somebody to say so."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Steps of a failback; none where there is nobody to fail over to."""
+        return steps(self.failback, self.profile.failback_ramp) if len(self.targets) > 1 else ()
 
 
 def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
@@ -70,8 +86,8 @@ def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
     return server.bootstrap(
         listeners,
         [
-            *(_regions(route, config) for route in config.routes),
-            *(_regions(route, config, is_patient=True) for route in config.routes),
+            *(each for route in config.routes for each in _ways(route, config)),
+            *(each for route in config.routes for each in _ways(route, config, is_patient=True)),
             *_naive_regions(config),
         ],
         listen=config.listen,
@@ -119,6 +135,13 @@ def _regions(route: Route, config: EdgeConfig, *, is_patient: bool = False) -> d
         targets=config.targets,
         paths=config.paths,
     )
+
+
+def _ways(route: Route, config: EdgeConfig, *, is_patient: bool = False) -> list[dict[str, Any]]:
+    """Return the Envoy cluster of one Service, and those of the steps of a failback."""
+    plain = _regions(route, config, is_patient=is_patient)
+    host, rules = own_health_host(route), config.profile.outlier_detection
+    return [plain, *failback.clusters(plain, config.steps, host, rules, config.failback_trigger)]
 
 
 def _naive_regions(config: EdgeConfig) -> list[dict[str, Any]]:
@@ -192,7 +215,9 @@ def _hosts(
         entries += [entry for route in _longest_first(plain) for entry in _forward(route, config)]
         if len(plain) < len(served):
             entries.append(_to_https(config))
-        result.append(forwarding.virtual_host(host, [host], [*entries, forwarding.not_found()]))
+        rules = config.profile.requests
+        entries = [*forwarding.refused(rules.methods), *entries, forwarding.not_found()]
+        result.append(forwarding.virtual_host(host, [host], entries, rules.retry_body))
     return result
 
 
@@ -207,24 +232,32 @@ def _own_host(first: dict[str, Any], domains: Sequence[str]) -> dict[str, Any]:
         {**entry, "route": {**entry["route"], **rewrite}} if "route" in entry else entry
         for entry in first["routes"]
     ]
-    return forwarding.virtual_host("own-addresses", domains, entries)
+    kept = first["request_body_buffer_limit"]
+    return forwarding.virtual_host("own-addresses", domains, entries, kept)
 
 
 def _forward(route: Route, config: EdgeConfig) -> list[dict[str, Any]]:
     retries = config.profile.retries
     tries = forwarding.Tries(retries.retry_on, retries.attempts, config.profile.request_timeout)
-    return forwarding.forwarding_routes(
+    entries = forwarding.forwarding_routes(
         route,
         cluster_name("regions", route),
         config.profile,
         tries,
         patient=cluster_name("patient", route),
     )
+    first = [target for target in config.targets if target.priority == 0]
+    return failback.routed(entries, config.steps, shared=len(first) > 1)
 
 
 def _http_options(config: EdgeConfig) -> http.Options:
-    idle = http.stream_idle(config.profile)
-    return http.Options(served_by=config.name, idle_timeout=idle, edge=True)
+    profile = config.profile
+    return http.Options(
+        served_by=config.name,
+        idle_timeout=http.stream_idle(profile),
+        edge=True,
+        rules=profile.requests,
+    )
 
 
 def _to_https(config: EdgeConfig) -> dict[str, Any]:

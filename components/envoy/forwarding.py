@@ -8,6 +8,7 @@ from typing import Any
 
 from components.envoy.common import any_type, seconds
 from components.profile.model import HttpProfile
+from components.profile.requests import RequestRules
 from components.routing.routes import Route
 from components.routing.transport import SAFE_METHODS
 
@@ -41,8 +42,10 @@ _NO_STREAM = [
     },
 ]
 
-#: Below the time-out of a health check, so that the gateway's own verdict arrives.
-HEALTH_ROUTE_TIMEOUT = "0.7s"
+#: Below the time-out of a health check, so that the gateway's own verdict arrives; and of a try.
+HEALTH_ROUTE_TIMEOUT = ("0.7s", "0.3s")
+#: The same of checks that decide about a failback, which take pods short of CPU for well.
+OWN_HEALTH_TIMEOUT = ("1.5s", "0.7s")
 
 
 @dataclass(frozen=True)
@@ -132,17 +135,23 @@ def below(path: str) -> dict[str, Any]:
     return {"prefix": "/"} if path == "/" else {"path_separated_prefix": path}
 
 
-def health_route(cluster: str, host: str, headers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def health_route(
+    cluster: str,
+    host: str,
+    headers: Sequence[dict[str, Any]],
+    times: tuple[str, str] = HEALTH_ROUTE_TIMEOUT,
+) -> dict[str, Any]:
     """Return the route of a health check that goes through to the Envoy cluster.
 
     It asks for what the cluster as a whole can do: a second host of the same priority if the
     first does not answer, and another region only if no host here is left. `host` is the name
-    that the application knows, `headers` are those that it needs.
+    that the application knows, `headers` are those that it needs, `times` the time-outs of the
+    request and of a try.
     """
     retry = {
         "retry_on": "connect-failure,reset,gateway-error",
         "num_retries": 1,
-        "per_try_timeout": "0.3s",
+        "per_try_timeout": times[1],
         "retry_back_off": {"base_interval": "0.005s"},
         "host_selection_retry_max_attempts": 5,
         "retry_host_predicate": [_PREVIOUS_HOSTS_PREDICATE],
@@ -152,7 +161,7 @@ def health_route(cluster: str, host: str, headers: Sequence[dict[str, Any]]) -> 
         **({"request_headers_to_add": list(headers)} if headers else {}),
         "route": {
             "cluster": cluster,
-            "timeout": HEALTH_ROUTE_TIMEOUT,
+            "timeout": times[0],
             "host_rewrite_literal": host,
             "retry_policy": retry,
         },
@@ -160,13 +169,19 @@ def health_route(cluster: str, host: str, headers: Sequence[dict[str, Any]]) -> 
 
 
 def virtual_host(
-    name: str, domains: Sequence[str], routes: Sequence[dict[str, Any]]
+    name: str,
+    domains: Sequence[str],
+    routes: Sequence[dict[str, Any]],
+    kept_body: int = RequestRules.retry_body,
 ) -> dict[str, Any]:
-    """Return a virtual host; bodies up to 1 MiB are kept for retries, larger ones are sent once."""
+    """Return a virtual host; bodies up to `kept_body` bytes are kept for another try.
+
+    Larger ones are sent once.
+    """
     return {
         "name": name,
         "domains": list(domains),
-        "request_body_buffer_limit": 1048576,
+        "request_body_buffer_limit": kept_body,
         "routes": list(routes),
     }
 
@@ -177,6 +192,25 @@ def not_found() -> dict[str, Any]:
         "match": {"prefix": "/"},
         "direct_response": {"status": 404, "body": {"inline_string": "Not found.\n"}},
     }
+
+
+def refused(methods: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the route for other methods than those; none if none is named."""
+    if not methods:
+        return []
+    known = {"safe_regex": {"regex": "|".join(methods)}}
+    other = {"name": ":method", "string_match": known, "invert_match": True}
+    allowed = {"header": {"key": "allow", "value": ", ".join(methods)}}
+    return [
+        {
+            "match": {"prefix": "/", "headers": [other]},
+            "response_headers_to_add": [allowed],
+            "direct_response": {
+                "status": 405,
+                "body": {"inline_string": "Method not allowed.\n"},
+            },
+        }
+    ]
 
 
 def _without_late_answers(conditions: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from components.envoy.common import (
     edge_san,
     gateway_san,
     health_host,
+    own_health_host,
     render,
 )
 from components.envoy.gateway_clusters import GatewayConfig
@@ -126,7 +127,10 @@ def _mesh_listener(
             forwarding.virtual_host("unknown", ["*"], [forwarding.not_found()]),
         ],
     }
-    options = http.Options(config.cluster, http.stream_idle(config.profile), tuple(filters))
+    profile = config.profile
+    options = http.Options(
+        config.cluster, http.stream_idle(profile), tuple(filters), rules=profile.requests
+    )
     manager = http.connection_manager(name, route_config, options)
     return server.listener(
         name,
@@ -149,23 +153,36 @@ def _service_hosts(config: GatewayConfig, role: str, share: float) -> list[dict[
         served = [route for route in config.routes if host in route.hosts]
         served.sort(key=lambda route: len(route.path), reverse=True)
         entries = [e for route in served for e in _forward(route, config, role, share)]
-        hosts.append(forwarding.virtual_host(host, [host], [*entries, forwarding.not_found()]))
+        hosts.append(_host(host, entries, config))
     return hosts
 
 
+def _host(name: str, entries: list[dict[str, Any]], config: GatewayConfig) -> dict[str, Any]:
+    kept = config.profile.requests.retry_body
+    return forwarding.virtual_host(name, [name], [*entries, forwarding.not_found()], kept)
+
+
 def _health_hosts(config: GatewayConfig) -> list[dict[str, Any]]:
-    """Return a virtual host per Service for the edge's checks of its health."""
+    """Return virtual hosts for the edge's checks of each Service's health.
+
+    One answers for whatever this gateway can do, one for its own cluster's pods alone.
+    """
+    times = forwarding.HEALTH_ROUTE_TIMEOUT
+    asked = [(health_host(route), "app", route, times) for route in config.routes]
+    if config.peers:
+        times = forwarding.OWN_HEALTH_TIMEOUT
+        asked += [(own_health_host(route), "local", route, times) for route in config.routes]
     return [
         forwarding.virtual_host(
-            health_host(route),
-            [health_host(route)],
+            host,
+            [host],
             [
                 forwarding.health_route(
-                    cluster_name("app", route), route.host, health.check_headers(route)
+                    cluster_name(role, route), route.host, health.check_headers(route), times
                 )
             ],
         )
-        for route in config.routes
+        for host, role, route, times in asked
     ]
 
 

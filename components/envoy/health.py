@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.envoy.common import seconds
 from components.routing.routes import Route
 from components.routing.transport import Protocol
 
-_INTERVAL = "0.5s"
+INTERVAL_SECONDS = 0.5
+"""Time between two checks of a host."""
+
+_INTERVAL = seconds(INTERVAL_SECONDS)
 
 #: A gRPC server of any kind answers this, if only that it does not know the method.
 _GRPC_PATH = "/grpc.health.v1.Health/Check"

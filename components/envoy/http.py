@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from components.envoy.common import ENDPOINT_METADATA, any_type, seconds
 from components.profile.model import HttpProfile
+from components.profile.requests import EscapedSlashes, RequestRules, Underscores
 
 CLUSTER_HEADER = "x-served-by-cluster"
 POD_HEADER = "x-served-by-pod"
@@ -42,6 +43,22 @@ color:#1e293b}h1{font-size:1.6rem}</style></head>
 an order, look whether it has arrived before you send it again.</p></body></html>
 """
 
+_KEEP = EscapedSlashes.KEEP  # an application's own affair
+_SLASHES = {
+    EscapedSlashes.KEEP: "KEEP_UNCHANGED",
+    EscapedSlashes.REJECT: "REJECT_REQUEST",
+    EscapedSlashes.DECODE: "UNESCAPE_AND_FORWARD",
+    EscapedSlashes.REDIRECT: "UNESCAPE_AND_REDIRECT",
+}
+_UNDERSCORES = {
+    Underscores.ALLOW: "ALLOW",
+    Underscores.DROP: "DROP_HEADER",
+    Underscores.REJECT: "REJECT_REQUEST",
+}
+
+#: Room at a gateway for the headers that the edge adds to a request: number and KiB.
+_OWN_HEADERS, _OWN_KIB = 20, 8
+
 REQUEST_NUMBER = "x-demo-request"
 """Header by which the traffic generator numbers its requests."""
 
@@ -60,6 +77,8 @@ class Options:
     idle_timeout: float
     filters: tuple[dict[str, Any], ...] = ()
     edge: bool = False
+    rules: RequestRules = field(default_factory=RequestRules)
+    """What the edge takes of a request; a gateway takes all of that."""
 
 
 def stream_idle(profile: HttpProfile) -> float:
@@ -75,7 +94,7 @@ def connection_manager(
     A request ends when nothing moves, never because it takes long: bodies of either direction may
     take any time. WebSockets pass, over HTTP/2 as well.
     """
-    edge = options.edge
+    edge, rules = options.edge, options.rules
     manager = any_type(
         _HCM,
         stat_prefix=stat_prefix,
@@ -95,12 +114,15 @@ def connection_manager(
         always_set_request_id_in_response=edge,
         preserve_external_request_id=not edge,
         normalize_path=True,
-        path_with_escaped_slashes_action="KEEP_UNCHANGED",  # an application's own affair
+        path_with_escaped_slashes_action=_SLASHES[rules.escaped_slashes if edge else _KEEP],
         common_http_protocol_options={
             "idle_timeout": "300s",
-            "max_headers_count": 100,
+            "max_headers_count": rules.headers_count + (0 if edge else _OWN_HEADERS),
+            "headers_with_underscores_action": _UNDERSCORES[
+                rules.underscores if edge else Underscores.ALLOW
+            ],
         },
-        max_request_headers_kb=32,
+        max_request_headers_kb=rules.headers_size // 1024 + (0 if edge else _OWN_KIB),
         request_headers_timeout="10s",
         stream_idle_timeout=seconds(options.idle_timeout),
         upgrade_configs=[{"upgrade_type": "websocket"}],

@@ -20,6 +20,7 @@ from components.gateways.entrance import Entrance
 from components.gateways.gateway import Gateway
 from components.gateways.loaded import Loaded
 from components.plan import Plan
+from components.routing.failback import Failback
 from components.routing.targets import (
     LbMode,
     edge_priorities,
@@ -53,10 +54,17 @@ class EdgeArgs:
     """Documents of Secrets for clients' TLS; those without a certificate get one of ours."""
     gateways: Sequence[Gateway]
     """Ready before the first request: one that cannot answer yet would be ejected for seconds."""
+    applications: Sequence[pulumi.Resource]
+    failback: Failback
+    failback_trigger: str
 
     @staticmethod
     def of(
-        plan: Plan, entrance: Entrance, mesh: envoys.Mesh, gateways: Sequence[Gateway]
+        plan: Plan,
+        entrance: Entrance,
+        mesh: envoys.Mesh,
+        gateways: Sequence[Gateway],
+        applications: Sequence[pulumi.Resource],
     ) -> EdgeArgs:
         """Return the arguments that follow from a plan."""
         settings = plan.settings
@@ -71,7 +79,16 @@ class EdgeArgs:
             replicas=settings.edge_replicas,
             secrets=plan.secrets,
             gateways=gateways,
+            applications=applications,
+            failback=settings.failback,
+            failback_trigger=settings.failback_trigger,
         )
+
+    @property
+    def first(self) -> Sequence[pulumi.Resource]:
+        """What is ready before the edge looks: one that is not at its first look is held back."""
+        held = self.failback is Failback.MANUAL
+        return [*self.gateways, *self.applications] if held else []
 
 
 class Edge(pulumi.ComponentResource):
@@ -93,6 +110,8 @@ class Edge(pulumi.ComponentResource):
         props: dict[str, Any] = {"lbMode": str(args.lb_mode), "edgeWeights": shown}
         if args.mesh.naive_route:
             props["naiveRoute"] = True
+        if args.failback is not Failback.AT_ONCE:
+            props["failback"] = str(args.failback)
         super().__init__("demo:edge:Edge", name, props, opts)
         mesh = args.mesh
         route = mesh.routes[0]
@@ -110,6 +129,8 @@ class Edge(pulumi.ComponentResource):
                     own_addresses=tuple(known["names"]),
                     https_port=args.https_port,
                     naive_targets=tuple(plain),
+                    failback=args.failback,
+                    failback_trigger=args.failback_trigger,
                 )
             )
 
@@ -133,6 +154,7 @@ class Edge(pulumi.ComponentResource):
             data,
             Certificate(f"{name}-mesh", mesh.authority, [edge_san(EDGE_CLUSTER)], child),
             secrets,
+            args.first,
         )
         version = data.apply(lambda known: known[VERSION_FILE])
         cluster = args.entrance.cluster

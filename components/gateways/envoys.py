@@ -54,12 +54,13 @@ def register(
     files: pulumi.Output[dict[str, str]],
     certificate: Certificate,
     secrets: Sequence[Mapping[str, Any]] = (),
+    first: Sequence[pulumi.Resource] = (),
 ) -> Envoys:
     """Register the Envoys behind an entrance and all that they need, as children of `parent`.
 
     `files` is the ConfigMap's data, `certificate` the one for mutual TLS, `secrets` are further
-    documents (the edge's certificates for clients). A change of the bootstrap or of a certificate
-    rolls the pods; other files they load while they run.
+    documents (the edge's certificates for clients), `first` is what comes before them. A change of
+    the bootstrap or of a certificate rolls the pods; other files they load while they run.
     """
     texts = [secret["data"]["tls.crt"] for secret in secrets]
     bootstrap = files.apply(lambda known: known[BOOTSTRAP_FILE])
@@ -80,7 +81,7 @@ def register(
         },
         deployment,
     ]
-    registered = entrance.cluster.register(documents, parent, [entrance.namespace])
+    registered = entrance.cluster.register(documents, parent, [entrance.namespace, *first])
     return Envoys(registered[-1], started_with)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import pulumi
 
 from components.clusters.cluster import Cluster
 from components.gateways.edge import Edge, EdgeArgs
@@ -21,8 +23,12 @@ def edge(
     corp_edge: Cluster,
     clusters: Mapping[str, Cluster],
     authority: CertificateAuthority,
+    applications: Sequence[pulumi.Resource] = (),
 ) -> Edge | TetrateEdge:
-    """Register all gateways that are ours to make,, and return the edge."""
+    """Register all gateways that are ours to make, and return the edge.
+
+    `applications` are what answers behind the gateways.
+    """
     if plan.settings.platform is Platform.TETRATE:
         return TetrateEdge(EDGE_CLUSTER, plan, corp_edge, authority)
     settings, exposure = plan.settings, plan.backend.exposure
@@ -47,4 +53,5 @@ def edge(
         )
         for member in settings.clusters
     ]
-    return Edge(EDGE_CLUSTER, EdgeArgs.of(plan, entrances[EDGE_CLUSTER], mesh, gateways))
+    args = EdgeArgs.of(plan, entrances[EDGE_CLUSTER], mesh, gateways, applications)
+    return Edge(EDGE_CLUSTER, args)

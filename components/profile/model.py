@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components.profile.defaults import DEFAULTS
+from components.profile.requests import PREFIX, RequestRules, request_rules
 from components.profile.section import ProfileError, Section
 
 #: Conditions of Envoy's router (its `retry_on`), two of them for gRPC. Statuses may be named beside
@@ -34,9 +35,11 @@ RETRY_CONDITIONS = (
 #: The largest number that Envoy's circuit breakers know: no limit.
 UNLIMITED = 2**32 - 1
 
-#: Annotation of the Profile for what Tetrate's have no key for, and its default in seconds.
+#: Annotations of the Profile for what Tetrate's have no key for, and their defaults in seconds.
 IDLE_TIMEOUT = "resiliency.demo/idle-timeout"
 IDLE_SECONDS = 300.0
+FAILBACK_RAMP = "resiliency.demo/failback-ramp"
+RAMP_SECONDS = 30.0
 
 _STATUS = re.compile(r"[1-5]\d\d")
 _SETTINGS = "spec.defaults.traffic.outbound.upstreamTrafficSettings"
@@ -88,7 +91,9 @@ class HttpProfile:
     """All that `http-profile.yaml` sets; `request_timeout` in seconds, 0 is none.
 
     `request_timeout` is the longest time to the first byte of an answer, `idle_timeout` the longest
-    in which nothing moves. `left_out` names the keys of DEFAULTS that the file leaves out.
+    in which nothing moves. `failback_ramp` is the time in which a cluster that returns gets its
+    whole share again, where failback is ramped. `left_out` names the keys of DEFAULTS that the file
+    leaves out.
     """
 
     request_timeout: float
@@ -97,6 +102,8 @@ class HttpProfile:
     limits: Limits
     left_out: tuple[str, ...] = ()
     idle_timeout: float = IDLE_SECONDS
+    failback_ramp: float = RAMP_SECONDS
+    requests: RequestRules = field(default_factory=RequestRules)
 
 
 def http_profile(document: Mapping[str, Any], *, source: str = "http-profile.yaml") -> HttpProfile:
@@ -134,7 +141,10 @@ def http_profile(document: Mapping[str, Any], *, source: str = "http-profile.yam
         limits=_limits(http, tcp),
         left_out=left_out,
         idle_timeout=annotations.duration(IDLE_TIMEOUT, IDLE_SECONDS),
+        failback_ramp=annotations.duration(FAILBACK_RAMP, RAMP_SECONDS),
+        requests=request_rules(annotations),
     )
+    annotations.end(PREFIX)
     for section in (resilience, pool, http, tcp):
         section.end()
     return profile

@@ -89,9 +89,12 @@ class Section:
             raise self.wrong(key, f"is {value!r}; true or false is needed")
         return value
 
-    def end(self) -> None:
-        """Refuse keys that nobody took: a misspelt key must not silently do nothing."""
-        for key in self._left:
+    def end(self, prefix: str = "") -> None:
+        """Refuse keys that nobody took: a misspelt key must not silently do nothing.
+
+        `prefix` is for a mapping that others write into too: only keys with it are ours.
+        """
+        for key in (key for key in self._left if str(key).startswith(prefix)):
             raise self.wrong(key, "is unknown here; remove it or correct its name")
 
     def _at(self, key: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.routing.failback import Failback
 from components.routing.targets import (
     ApplicationCluster,
     LbMode,
@@ -74,6 +75,9 @@ class Settings:
     edge_replicas: int
     naive_route: bool
     """Whether the edge serves every HTTPS route the naive way too, to compare."""
+    failback: Failback
+    failback_trigger: str
+    """A new text brings back what failback manual holds back."""
     without_effect: tuple[str, ...]
     """Keys that are set and that mean nothing to this backend, a line each."""
     state: Path
@@ -129,6 +133,13 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
             "true",
             f"platform {platform} has no naive route; ./demo pulumi config set naiveRoute false",
         )
+    failback = values.choice("failback", Failback)
+    if platform is Platform.TETRATE and failback is not Failback.AT_ONCE:
+        raise values.refusal(
+            "failback",
+            failback,
+            f"platform {platform} decides itself; ./demo pulumi config set failback atOnce",
+        )
     lb_mode = values.choice("lbMode", LbMode)
     entries = application_clusters.entries(values)
     clusters = application_clusters.read(values, entries)
@@ -167,6 +178,8 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         gateway_replicas=values.whole("gatewayReplicas", 1, 10),
         edge_replicas=values.whole("edgeReplicas", 1, 10),
         naive_route=naive_route,
+        failback=failback,
+        failback_trigger=values.text("failbackTrigger"),
         without_effect=_without_effect(values, backend, entries),
         state=root / ".demo" / stack,
     )

@@ -18,6 +18,7 @@ from drills.report.series import LOST
 from drills.traffic import EventKind
 from drills.traffic.incidents import Incident
 from drills.traffic.plan import lane_name
+from drills.traffic.returning import in_words
 from drills.traffic.summary import (
     HEADS,
     MOMENTS,
@@ -197,7 +198,8 @@ def _moments(incidents: Sequence[Incident]) -> list[Child]:
         "Seconds after the fault; for “failed back” and “former share again”, after the fix."
         " - did not happen, or could not be seen by a client."
     )
-    return [table(heads, lines), e("p", note, class_="note")]
+    back = [in_words(i.returned, i.cluster) for i in incidents if i.returned]
+    return [table(heads, lines), e("p", note, class_="note"), *(e("p", text) for text in back)]
 
 
 def _ledger(run: Run) -> list[Child]:

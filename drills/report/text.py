@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from drills.report.run import Run, expectations
+from drills.traffic.returning import in_words
 from drills.traffic.summary import (
     HEADS,
     STREAM_HEADS,
@@ -49,6 +50,8 @@ def markdown(run: Run) -> str:
         for incident in run.ledger.incidents:
             steps = "; ".join(f"{name} {when}" for name, when in moments(incident))
             lines.append(f"- {incident.label}: {steps or 'no effect'}")
+            if incident.returned:
+                lines.append(f"- {in_words(incident.returned, incident.cluster)}")
     lines += ["", "## Ledger", ""]
     start = run.ledger.started
     lines += table(

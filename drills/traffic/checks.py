@@ -56,6 +56,13 @@ def checks(
             result.append(Check(name, f"{objectives.moved:g} s", measured, met))
     for incident in found:
         result += _of_overload(incident, objectives)
+    if objectives.herd is not None:
+        for incident in found:
+            if incident.returned:
+                herd = incident.returned.herd
+                name = f"first second of the return, {incident.label}"
+                promised = f"{objectives.herd:.0%} of its rate"
+                result.append(Check(name, promised, f"{herd:.0%}", herd <= objectives.herd))
     for kind, streams in (kinds or {}).items():
         result += _of_streams(kind, streams, objectives)
     return result

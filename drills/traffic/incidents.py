@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from drills.traffic.model import Event, EventKind, Sample
+from drills.traffic.returning import Return, returned
 
 EJECTED = ("ejected", "unhealthy")
 """Names of observations that say that the struck side is known to be down."""
@@ -46,6 +47,8 @@ class Incident:
     """Good answers a second while it was in force, its first seconds left out; None: too short."""
     recovered: float | None = None
     """When the last request was due that was lost after the fix; the fix itself if none was."""
+    returned: Return | None = None
+    """How it got that share."""
 
     @property
     def label(self) -> str:
@@ -128,6 +131,7 @@ def _incident(
         settled=None if back is None else _settled(after, struck, back, share),
         goodput=_goodput(during, fault.at + _EFFECT, min(end, fix or end)),
         recovered=fix and max([fix, *(s.due for s in after if s.failure)]),
+        returned=None if back is None else returned(before, after, struck),
     )
 
 

@@ -215,6 +215,8 @@ class Objectives:
     """Good answers a second while the fault is in force."""
     recovered: float | None = None
     """From the fix until no request is lost any more."""
+    herd: float | None = None
+    """Of the struck cluster's former rate, what it may get in the first second of its return."""
 
 
 @dataclass(frozen=True)

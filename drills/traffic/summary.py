@@ -14,6 +14,7 @@ from drills.traffic.figures import Part
 from drills.traffic.incidents import Incident
 from drills.traffic.ledger import Ledger
 from drills.traffic.plan import lane_name
+from drills.traffic.returning import in_words
 from drills.traffic.streams import Streams
 from drills.traffic.view import LOST, clock, milliseconds
 from drills.traffic.window import Second
@@ -214,6 +215,8 @@ def _remarks(ledger: Ledger) -> list[tuple[str, str]]:
     for incident in ledger.incidents:
         steps = "; ".join(f"{name} {when}" for name, when in moments(incident))
         lines.append((f"{clock(incident.fault)} {incident.label}: {steps or 'no effect'}", ""))
+        if incident.returned:
+            lines.append((in_words(incident.returned, incident.cluster), ""))
     worst, usual = milliseconds(ledger.lateness.max), milliseconds(ledger.lateness.p99)
     text = "Times in ms, from when a request was due."
     lines.append((f"{text} Sent at most {worst} ms late (p99 {usual} ms).", "bright_black"))

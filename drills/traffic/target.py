@@ -43,6 +43,10 @@ class Target:
     """What moves the traffic."""
     priorities: Sequence[Sequence[str]] = ()
     """Groups of application clusters; the first shares all traffic while nothing fails."""
+    failback: str = "atOnce"
+    """How a cluster that was away gets its share again."""
+    ramp: float = 0.0
+    """Seconds that a ramped failback takes."""
     application: Mapping[str, Any] | None = None
     """The first exposed Service and its workload: see `drills.application`."""
 
@@ -96,6 +100,8 @@ def selected(stack: str | None = None) -> Target:
         naive_url=str(outputs.get("naiveUrl", "")),
         platform=str(outputs.get("platform", "envoy")),
         priorities=outputs.get("edgePriorities") or (),
+        failback=str(outputs.get("failback", "atOnce")),
+        ramp=float(outputs.get("failbackSeconds", 0)),
         application=outputs.get("application"),
     )
 

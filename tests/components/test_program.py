@@ -475,3 +475,50 @@ def test_the_authority_that_clients_need_is_public_though_the_key_is_secret() ->
         return str(await issuer.future()), await issuer.is_secret()
 
     assert asyncio.run(look()) == ("authority", False)
+
+
+def test_by_default_failback_leaves_no_trace(run: Run) -> None:
+    demo = run()
+    assert not [name for name in demo.outputs if name.startswith("failback")]
+    assert "failback" not in demo.of_type("demo:edge:Edge")["corp-edge"]
+    assert "joined" not in edge_files(demo)["cds.yaml"]
+
+
+@pytest.mark.parametrize("way", ["ramped", "manual"])
+def test_another_failback_changes_what_the_edge_loads_and_no_pod(run: Run, way: str) -> None:
+    before, after = (
+        {(made.typ, made.name): made.inputs for made in run(failback=chosen).made}
+        for chosen in ("atOnce", way)
+    )
+    assert {key[1] for key in before if before[key] != after[key]} == {
+        "corp-edge",
+        "corp-edge/tetrate-system/gateway-config",
+        "corp-edge-answer",
+        "corp-edge-loaded",
+    }
+
+
+def test_drills_are_told_how_a_cluster_returns(run: Run) -> None:
+    demo = run(failback="ramped")
+    assert (demo.outputs["failback"], demo.outputs["failbackSeconds"]) == ("ramped", 30)
+
+
+def test_a_trigger_is_a_change_only_where_somebody_says_when(run: Run) -> None:
+    def loaded(failback: str, trigger: str) -> str:
+        return edge_files(run(failback=failback, failbackTrigger=trigger))["cds.yaml"]
+
+    assert loaded("manual", "1") != loaded("manual", "2")
+    assert loaded("atOnce", "1") == loaded("atOnce", "2")
+
+
+def test_what_would_be_held_back_comes_before_the_edge(run: Run) -> None:
+    """Nobody is there at the edge's first look who is not ready."""
+    names = [made.name for made in run(failback="manual").made]
+    edge = names.index("corp-edge/tetrate-system/gateway-config")
+    for cluster in APPLICATION:
+        assert names.index(f"{cluster}/tetrate-system/gateway") < edge
+        assert names.index(f"{cluster}/transaction-service/web-portal") < edge
+
+
+def edge_files(demo: Demo) -> dict[str, str]:
+    return demo.of_type("core/v1:ConfigMap")["corp-edge/tetrate-system/gateway-config"]["data"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from components.routing.failback import Failback
 from components.routing.targets import ApplicationCluster, LbMode
 from components.settings.local import LocalSettings
 from components.settings.model import Settings, read
@@ -152,6 +153,20 @@ def test_wrong_values_are_refused(key: str, value: object, message: str) -> None
     with pytest.raises(SettingsError, match=message) as refusal:
         settings(**{key: value})
     assert "\n" not in str(refusal.value)
+
+
+def test_failback_is_at_once_unless_it_is_chosen_otherwise() -> None:
+    assert settings().failback is Failback.AT_ONCE
+    chosen = settings(failback="manual", failbackTrigger="2026-11-27T21:00:00Z")
+    assert (chosen.failback, chosen.failback_trigger) == (Failback.MANUAL, "2026-11-27T21:00:00Z")
+
+
+def test_an_unknown_failback_is_refused_and_the_platform_decides_itself() -> None:
+    allowed = "use one of atOnce, ramped, manual"
+    with pytest.raises(SettingsError, match=f"failback in Pulumi.* is 'slowly': {allowed}"):
+        settings(failback="slowly")
+    with pytest.raises(SettingsError, match=r"failback .* is 'ramped': platform tetrate decides"):
+        settings(platform="tetrate", backend="existing", failback="ramped")
 
 
 def test_the_refusal_names_the_stacks_own_file() -> None:

@@ -1,0 +1,98 @@
+"""Failback by hand: which clusters the edge holds back, and how they are brought back."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from drills import update
+from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR, Stack
+from foundation.errors import UserError
+from foundation.stack_file import Changes
+
+MANUAL = "manual"
+"""Value of the setting `failback` with which somebody has to say when a cluster returns."""
+
+TRIGGER = "failbackTrigger"
+"""The setting whose new text brings clusters back."""
+
+_HELD, _PLAIN = "regions-0", "regions"
+"""First parts of the names of the edge's Envoy clusters: with failback, and without."""
+
+# Runs inside the edge's pod, where alone its admin port is open.
+_LOOK = """
+exec 3<>/dev/tcp/127.0.0.1/9901 || exit
+printf '%s\\r\\n' 'GET /clusters HTTP/1.1' 'Host: failback' 'Connection: close' '' >&3
+while read -rt 5 line <&3; do
+  case $line in *::zone::*|*::health_flags::*) echo "${line%$'\\r'}";; esac
+done
+"""
+
+
+def held(lines: Iterable[str]) -> set[str]:
+    """Return the clusters that an Envoy of the edge holds back though they are well.
+
+    `lines` are those of its `/clusters`.
+    """
+    zones: dict[str, str] = {}
+    flags: dict[tuple[str, str], set[str]] = {}
+    for line in lines:
+        name, _, rest = line.partition("::")
+        address, _, rest = rest.partition("::")
+        key, _, value = rest.partition("::")
+        if key == "zone":
+            zones[address] = value
+        elif key == "health_flags":
+            flags.setdefault((name.partition("_")[0], address), set()).add(value)
+    well = {address for address in zones if flags.get((_PLAIN, address)) == {"healthy"}}
+    return {zones[address] for address in well if flags.get((_HELD, address), set()) - {"healthy"}}
+
+
+def look(stack: Stack) -> Counter[str]:
+    """Return how many pods of the edge hold each cluster back. Raises UserError."""
+    found: Counter[str] = Counter()
+    if stack.failback != MANUAL:
+        return found
+    where = ("--namespace", GATEWAY.namespace)
+    which = (f"--selector={GATEWAY_SELECTOR}", "--field-selector=status.phase=Running")
+    items: list[dict[str, Any]] = stack.get(EDGE, "pods", *where, *which)["items"]
+    for pod in items:
+        with contextlib.suppress(UserError):  # one that ends just now
+            said = stack.kubectl(
+                EDGE, *where, "exec", pod["metadata"]["name"], "--", "/bin/bash", "-c", _LOOK
+            )
+            found.update(held(said.splitlines()))
+    return found
+
+
+def lines(found: Counter[str]) -> list[str]:
+    """Return what people are told of the clusters that are held back."""
+    return [
+        f"{cluster}: well, and held back by {count} {'pod' if count == 1 else 'pods'} of the edge;"
+        " bring it back: ./demo task failback"
+        for cluster, count in sorted(found.items())
+    ]
+
+
+def trigger() -> Changes:
+    """Return the setting that brings back what is held back now."""
+    return {TRIGGER: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+
+
+def bring_back(stack: Stack, say: Callable[[str], None]) -> None:
+    """Bring back what is held back, by an update. Raises UserError where nothing ever is."""
+    if stack.failback != MANUAL:
+        raise UserError(
+            f"Stack {stack.name} has failback {stack.failback}: its clusters return by themselves. "
+            f"To bring them back by hand: ./demo pulumi config set failback {MANUAL} && ./demo up"
+        )
+    for line in lines(look(stack)) or ["No cluster is held back."]:
+        say(line.partition(";")[0])
+    changes = trigger()
+    for key, value in changes.items():
+        update.put(stack, key, value)
+    update.up(stack)
+    say(f"Requests go again as the weights say, to every cluster that is well ({TRIGGER}).")

@@ -1,0 +1,89 @@
+"""Failback by hand: what is held back, and what people are told of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drills import drill, failback, update
+from drills.faults import FAULTS, Moves
+from drills.stack import Stack
+from foundation.errors import UserError
+
+EAST, WEST = "east-cluster", "west-cluster"
+ZONES = {"10.0.0.1:15443": EAST, "10.0.0.2:15443": WEST}
+
+
+def stack(folder: Path, way: str = "manual", ramp: float = 0.0) -> Stack:
+    weights = {EAST: 100, WEST: 100}
+    return Stack("demo", folder, folder / "kubeconfig", weights, "active", failback=way, ramp=ramp)
+
+
+def lines(plain: dict[str, str], step: dict[str, str]) -> list[str]:
+    """What an Envoy says; flags by cluster, healthy unless given."""
+    return [
+        line
+        for name, flags in (("regions_a_b", plain), ("regions-0_a_b", step))
+        for address, zone in ZONES.items()
+        for line in (
+            f"{name}::{address}::health_flags::{flags.get(zone, 'healthy')}",
+            f"{name}::{address}::zone::{zone}",
+        )
+    ]
+
+
+@pytest.mark.parametrize("flag", ["/failed_active_hc", "/failed_outlier_check"])
+def test_what_is_well_and_kept_out_is_held_back(flag: str) -> None:
+    assert failback.held(lines({}, {WEST: flag})) == {WEST}
+    assert failback.held(lines({}, {})) == set()
+
+
+def test_what_is_not_well_is_not_held_back_but_broken() -> None:
+    bad = {WEST: "/failed_active_hc"}
+    assert failback.held(lines(bad, bad)) == set()
+
+
+def test_without_steps_nothing_is_held_back() -> None:
+    plain = [line for line in lines({}, {}) if line.startswith("regions_")]
+    assert failback.held(plain) == set()
+
+
+def test_people_are_told_who_waits_and_what_to_do() -> None:
+    assert failback.lines(Counter({WEST: 2, EAST: 1})) == [
+        "east-cluster: well, and held back by 1 pod of the edge; "
+        "bring it back: ./demo task failback",
+        "west-cluster: well, and held back by 2 pods of the edge; "
+        "bring it back: ./demo task failback",
+    ]
+
+
+def test_it_is_refused_where_clusters_return_by_themselves(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="failback ramped: its clusters return by themselves"):
+        failback.bring_back(stack(tmp_path, "ramped"), print)
+
+
+def test_it_writes_the_trigger_and_then_updates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[Any] = []
+    monkeypatch.setattr(failback, "look", lambda _: Counter({WEST: 2}))
+    monkeypatch.setattr(update, "put", lambda _, key, value: done.append((key, value)))
+    monkeypatch.setattr(update, "up", lambda _: done.append("up"))
+    said: list[str] = []
+    failback.bring_back(stack(tmp_path), said.append)
+    (key, value), up = done
+    assert (key, up) == ("failbackTrigger", "up")
+    assert value.endswith("Z")
+    assert said[0] == "west-cluster: well, and held back by 2 pods of the edge"
+
+
+def test_a_gentle_return_is_promised_of_a_ramp_alone(tmp_path: Path) -> None:
+    moving = next(f for f in FAULTS if f.moves is Moves.ALL and not f.edge and not f.update)
+    assert drill.objectives(stack(tmp_path, "ramped", 30), moving).herd == drill.HERD
+    for way, ramp in (("ramped", 2.0), ("atOnce", 0.0), ("manual", 0.0)):
+        assert drill.objectives(stack(tmp_path, way, ramp), moving).herd is None
+    update_ = next(fault for fault in FAULTS if fault.update)
+    assert drill.objectives(stack(tmp_path, "ramped", 30), update_).herd is None
