@@ -30,25 +30,25 @@ GONE_SECONDS = 60
 """How long pods may take to end: they drain for up to 30 s."""
 
 
-class Target(NamedTuple):
+class WorkloadPods(NamedTuple):
     """A workload and the label selector of its pods, as kubectl takes it."""
 
     workload: Workload
     selector: str
 
 
-Targets = Callable[[Strike], Target]
+PodsOf = Callable[[Strike], WorkloadPods]
 """Which workload of the struck cluster is meant."""
 
 
-def application(strike: Strike) -> Target:
+def application(strike: Strike) -> WorkloadPods:
     """Return the application's workload."""
-    return Target(strike.stack.application.workload, strike.stack.application.label_selector)
+    return WorkloadPods(strike.stack.application.workload, strike.stack.application.label_selector)
 
 
-def gateway(_: Strike) -> Target:
+def gateway(_: Strike) -> WorkloadPods:
     """Return the gateway: the edge's in the edge's cluster, the regional one elsewhere."""
-    return Target(GATEWAY, GATEWAY_SELECTOR)
+    return WorkloadPods(GATEWAY, GATEWAY_SELECTOR)
 
 
 def read(strike: Strike, workload: Workload) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def image(strike: Strike, workload: Workload) -> Field:
     return fields.of_workload(workload, path)
 
 
-def scaled_to_zero(target: Targets) -> Means:
+def scaled_to_zero(target: PodsOf) -> Means:
     """Return the means that take all pods away, and return when the last has ended."""
 
     def scale(strike: Strike, field: Field) -> None:
@@ -92,7 +92,7 @@ def scaled_to_zero(target: Targets) -> Means:
     )
 
 
-def rolled(target: Targets) -> Means:
+def rolled(target: PodsOf) -> Means:
     """Return the means that replace every pod, as a new version would, and roll back."""
     wait = ready(target)
 
@@ -108,7 +108,7 @@ def rolled(target: Targets) -> Means:
     )
 
 
-def without_image(target: Targets) -> Means:
+def without_image(target: PodsOf) -> Means:
     """Return the means that roll out an image that is nowhere, and wait for its first pod."""
 
     def spoil(strike: Strike, field: Field) -> None:
@@ -134,7 +134,7 @@ def without_image(target: Targets) -> Means:
     )
 
 
-def pod_deleted(target: Targets) -> Means:
+def pod_deleted(target: PodsOf) -> Means:
     """Return the means that delete one running pod by force."""
 
     def delete(strike: Strike) -> None:
@@ -150,7 +150,7 @@ def pod_deleted(target: Targets) -> Means:
     return Means("a pod is deleted by force", delete, ready(target))
 
 
-def ready(target: Targets) -> Callable[[Strike], None]:
+def ready(target: PodsOf) -> Callable[[Strike], None]:
     """Return a function that waits until the workload's pods are ready."""
     return lambda strike: wait_ready(strike, target(strike).workload)
 
