@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=positive, default=5.0, help="requests/s of each client (5)")
     parser.add_argument("--hold", type=positive, default=8.0, help="seconds a fault is held (8)")
     parser.add_argument(
-        "--mended", action="store_true", help="with the setting that makes a client lose less"
+        "--mended", action="store_true", help="with the setting that mends it, where there is one"
     )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there too")
     parser.add_argument("--stack", help="another stack than the selected one")

@@ -185,7 +185,7 @@ class StreamEntry:
     stream: str
     """`events-1`."""
     kind: str
-    """`server-sent events`, `WebSocket` or `gRPC`."""
+    """`server-sent events`, `WebSocket`, `gRPC, one-way` or `gRPC, two-way`."""
     step: StreamStep
     number: int | None = None
     """Of a message."""

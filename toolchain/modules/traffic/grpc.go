@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -14,14 +15,28 @@ import (
 // What precedes a gRPC message: whether it is compressed, and its length in four bytes.
 const messageHead = 5
 
-// call keeps a bidirectional stream of gRPC open: it sends numbers, from the one after the highest
-// that came back on, and the portal sends each one back; that is a message that came. An end with
-// grpc-status 0 is in good order.
-func (s *stream) call(ctx context.Context) error {
-	ctx, inTime, cancel := s.firstByte(ctx)
-	defer cancel()
+// The portal's messages have this many bytes, so that they come at its pace.
+const longestMessage = 200
+
+// echo keeps a bidirectional stream of gRPC open: it sends numbers, from the one after the highest
+// that came back on, and the portal sends each one back; that is a message that came.
+func (s *stream) echo(ctx context.Context) error {
 	body, numbers := io.Pipe()
 	defer body.Close()
+	return s.call(ctx, body, func() { s.count(numbers, s.last) })
+}
+
+// numbers keeps a stream of gRPC open that the portal alone sends on, from the number after the one
+// that it is told.
+func (s *stream) numbers(ctx context.Context) error {
+	return s.call(ctx, bytes.NewReader(message(s.last)), func() {})
+}
+
+// call makes a call of gRPC and reads the numbers that come. An end with grpc-status 0 is in good
+// order. begin is what writes the body, if somebody has to.
+func (s *stream) call(ctx context.Context, body io.Reader, begin func()) error {
+	ctx, inTime, cancel := s.firstByte(ctx)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, "POST", s.target.String(), body)
 	if err != nil {
 		return err
@@ -34,7 +49,7 @@ func (s *stream) call(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	go s.count(numbers, s.last)
+	go begin()
 	response, err := conn.RoundTrip(request)
 	if err != nil {
 		return err
@@ -65,13 +80,17 @@ func (s *stream) count(out *io.PipeWriter, last int64) {
 	ticker := time.NewTicker(everyMessage)
 	defer ticker.Stop()
 	for number := last + 1; ; number++ {
-		text := strconv.AppendInt(nil, number, 10)
-		message := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(text)))
-		if _, err := out.Write(append(message, text...)); err != nil {
+		if _, err := out.Write(message(number)); err != nil {
 			return
 		}
 		<-ticker.C
 	}
+}
+
+func message(number int64) []byte {
+	text := strconv.AppendInt(nil, number, 10)
+	head := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(text)))
+	return append(head, text...)
 }
 
 func readMessage(from io.Reader) (int64, error) {
@@ -80,14 +99,14 @@ func readMessage(from io.Reader) (int64, error) {
 		return 0, err
 	}
 	length := binary.BigEndian.Uint32(head[1:])
-	if head[0] != 0 || length > longestFrame {
+	if head[0] != 0 || length > longestMessage {
 		return 0, errors.New("a message is compressed, or longer than any that was sent")
 	}
 	text := make([]byte, length)
 	if _, err := io.ReadFull(from, text); err != nil {
 		return 0, io.ErrUnexpectedEOF
 	}
-	return strconv.ParseInt(string(text), 10, 64)
+	return strconv.ParseInt(string(bytes.TrimRight(text, " ")), 10, 64)
 }
 
 func statusError(code, message string) error {

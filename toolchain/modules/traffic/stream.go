@@ -78,7 +78,10 @@ func newStreams(p *plan, entries chan<- any) ([]*stream, error) {
 		if err := add("socket", "WebSocket", "h1", "api/socket", number, (*stream).socket); err != nil {
 			return nil, err
 		}
-		if err := add("call", "gRPC", "h2", "api/echo", number, (*stream).call); err != nil {
+		if err := add("call", "gRPC, two-way", "h2", "api/echo", number, (*stream).echo); err != nil {
+			return nil, err
+		}
+		if err := add("numbers", "gRPC, one-way", "h2", "api/numbers", number, (*stream).numbers); err != nil {
 			return nil, err
 		}
 	}

@@ -225,6 +225,15 @@ def test_a_grpc_stream_sends_back_each_message_and_ends_with_a_status(portal: En
         assert call.code() is grpc.StatusCode.OK
 
 
+def test_a_grpc_stream_of_numbers_goes_on_behind_the_one_that_the_client_has(
+    portal: Envoy,
+) -> None:
+    with grpc.insecure_channel(f"{portal.address}:3000") as channel:
+        call = channel.unary_stream("/web-portal/api/numbers", bytes, bytes)(b"41", timeout=20)
+        assert [int(next(call)) for _ in range(3)] == [42, 43, 44]
+        call.cancel()
+
+
 def test_a_page_is_no_grpc_call_and_its_path_is_none_for_browsers(portal: Envoy) -> None:
     assert ask(portal.address, 3000, "/web-portal/api/echo").status == 404
     with grpc.insecure_channel(f"{portal.address}:3000") as channel:

@@ -35,6 +35,7 @@ from tests.support.envoy_lab import CLUSTERS, WEST, Lab, lab
 from tests.support.envoy_process import HOST, Envoy, eventually
 
 KIND = "WebSocket"
+KINDS = ("events", "socket", "call", "numbers")
 DOWN = (StreamStep.CUT, StreamStep.ENDED, StreamStep.REFUSED)
 
 
@@ -135,7 +136,7 @@ def test_streams_are_opened_again_and_go_on_where_they_were(portal: Envoy, tmp_p
             }
             return all(last.values())
 
-        names = [f"{kind}-{number}" for kind in ("events", "socket", "call") for number in (1, 2)]
+        names = [f"{kind}-{number}" for kind in KINDS for number in (1, 2)]
         eventually(lambda: opened(1), "streams have messages")
         portal.kill()
         portal.start()
@@ -146,7 +147,12 @@ def test_streams_are_opened_again_and_go_on_where_they_were(portal: Envoy, tmp_p
         numbers = messages(found, name)
         assert numbers == list(range(1, len(numbers) + 1))
     ledger = ledger_of(tmp_path)
-    assert list(ledger.streams) == ["WebSocket", "gRPC", "server-sent events"]
+    assert list(ledger.streams) == [
+        "WebSocket",
+        "gRPC, one-way",
+        "gRPC, two-way",
+        "server-sent events",
+    ]
     for kind in ledger.streams.values():
         assert (kind.streams, kind.cut, kind.ended, kind.away) == (2, 2, 0, 0)
         assert (kind.lost, kind.repeated, kind.disordered) == (0, 0, 0)
@@ -188,7 +194,7 @@ def test_streams_of_a_gateway_that_is_gone_go_on_in_the_other_region(
         for each in record.read(file).streams:
             if each.step is StreamStep.OPENED:
                 latest[each.stream] = each.cluster
-        return list(latest.values()) == [cluster] * 6
+        return list(latest.values()) == [cluster] * 2 * len(KINDS)
 
     with Traffic(plan, Header(run="t", started=time.time()), file.parent) as traffic:
         eventually(lambda: all_by("west-cluster"), "west answers all streams", 15)
