@@ -293,6 +293,23 @@ def test_of_pods_that_are_gone_the_last_ones_are_shown_and_the_others_counted(pa
         assert has(page, "gateway old-4", "gone")() and not has(page, "gateway old-2")()
 
 
+def test_a_page_that_nobody_sees_draws_nothing_until_it_is_seen(page: Page) -> None:
+    stack = Stack(EAST, WEST)
+    stack.pass_time(1.0)
+    with served(stack) as address:
+        page.open(address)
+        eventually(has(page, EAST, "serving"), "the picture is there", 20)
+        hide = "Object.defineProperty(document, 'hidden', { value: %s, configurable: true })"
+        page.ask(hide % "true")
+        stack.flags[EAST] = frozenset({"failed_active_hc"})
+        stack.pass_time(1.0)
+        eventually(lambda: page.ask("latest.at") == stack.now, "the page is told", 20)
+        assert not has(page, EAST, "unreachable")()
+        page.ask(hide % "false")
+        page.ask("document.dispatchEvent(new Event('visibilitychange'))")
+        assert has(page, EAST, "unreachable")()
+
+
 _MANY = """(count => {
   for (let n = 0; n < count; n++) {
     const at = latest.at + .25, last = events.length ? events[events.length - 1].number : 0;
