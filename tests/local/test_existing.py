@@ -16,6 +16,7 @@ import yaml
 from localkube.api import ApiError
 from localkube.spec import ClusterSpec, node_address
 from tests.local.conftest import unable
+from tests.support import live_page
 from tests.support.checkout import APPLICATION, Checkout, checkout, eventually, free_run
 from tests.support.isolation import PROJECT
 from tests.support.lab_clusters import apply, bare_clusters, call, kubeconfig
@@ -208,6 +209,13 @@ def test_both_clusters_answer(stack: Site) -> None:
     answers = ask(outputs, 40)
     assert not [answer for answer in answers if answer.lost]
     assert set(served(answers)) == set(APPLICATION)
+
+
+def test_the_live_picture_is_whole(stack: Site, tmp_path: Path) -> None:
+    outputs = stack.copy.outputs()
+    with live_page.served(stack.copy, tmp_path) as page:
+        serving = dict.fromkeys(APPLICATION, "serving")
+        eventually(lambda: not ask(outputs, 20)[0].lost and page.states() == serving, "both serve")
 
 
 def test_the_stacks_kubeconfig_calls_the_contexts_as_the_clusters(stack: Site) -> None:

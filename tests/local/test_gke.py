@@ -16,7 +16,8 @@ import yaml
 
 from localkube import lab
 from tests.local.conftest import unable
-from tests.support.checkout import APPLICATION, Checkout, checkout, free_run
+from tests.support import live_page
+from tests.support.checkout import APPLICATION, Checkout, checkout, eventually, free_run
 from tests.support.gcp import setup
 from tests.support.gcp.cloud import Cloud
 from tests.support.google import pulumi_gcp  # noqa: F401 - a fixture
@@ -107,6 +108,12 @@ def test_the_stacks_kubeconfig_gets_in_by_googles_plugin(
         assert user["user"]["exec"]["command"] == "gke-gcloud-auth-plugin"
     for name in ALL:
         assert "gateway" in stack.copy.kubectl(name, "-n", "tetrate-system", "get", "pods")
+
+
+def test_the_live_picture_is_whole(stack: Site, outputs: dict[str, Any], tmp_path: Path) -> None:
+    with live_page.served(stack.copy, tmp_path) as page:
+        serving = dict.fromkeys(APPLICATION, "serving")
+        eventually(lambda: not ask(outputs, 20)[0].lost and page.states() == serving, "both serve")
 
 
 def test_nothing_has_drifted(stack: Site, outputs: dict[str, Any]) -> None:

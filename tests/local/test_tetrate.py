@@ -5,8 +5,6 @@ What the platform makes of the objects is not tried here: that they are there, a
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,10 +21,10 @@ from tests.support.checkout import (
     checkout,
     eventually,
     free_run,
-    kill_session,
 )
 from tests.support.isolation import PROJECT
 from tests.support.lab_clusters import apply, bare_clusters, call, kubeconfig
+from tests.support.live_page import served
 from tests.support.tetrate import CRDS, NAMESPACE
 from toolchain import tools
 
@@ -200,28 +198,19 @@ def test_a_drill_is_refused_for_what_it_promises_is_about_our_own_envoys(stack: 
 def test_the_live_picture_shows_the_pods_and_says_what_is_not_known(
     stack: Site, tmp_path: Path
 ) -> None:
-    log = tmp_path / "log"
-    process = stack.copy.start("./demo", "task", "topology", log=log)
-    try:
-        eventually(lambda: "token=" in log.read_text(), "the address is printed", 30)
-        address = log.read_text().splitlines()[0].replace("/?", "/state.json?")
-
-        def read() -> dict[str, Any]:
-            with urllib.request.urlopen(address, timeout=5) as answer:  # of 127.0.0.1
-                return dict(json.load(answer))
-
-        def states() -> dict[str, str]:
-            return {each["name"]: each["state"] for each in read()["clusters"]}
-
-        eventually(lambda: states() == dict.fromkeys(APPLICATION, "ready"), "both are ready", 30)
-        found = read()
+    with served(stack.copy, tmp_path, whole=False) as page:
+        ready = dict.fromkeys(APPLICATION, "ready")
+        eventually(lambda: page.states() == ready, "both are ready", 30)
+        found = page.read()
         assert found["limits"].startswith("The proxies of platform tetrate cannot be asked")
         assert found["rate"] is None and {e["state"] for e in found["edge"]} == {"not known"}
         stack.copy.demo("task", "break-workload", "--", "--cluster", "east-cluster")
-        eventually(lambda: states()["east-cluster"] == "unreachable", "its pods are gone", 30)
-    finally:
-        stack.copy.demo("task", "heal-all", check=False)
-        kill_session(process)
+        try:
+            gone = {**ready, "east-cluster": "unreachable"}
+            eventually(lambda: page.states() == gone, "its pods are gone", 30)
+        finally:
+            stack.copy.demo("task", "fix-workload", "--", "--cluster", "east-cluster")
+        eventually(lambda: page.states() == ready, "they are back", 60)
 
 
 def test_destroy_leaves_what_is_the_platforms_and_what_is_shared_with_others(stack: Site) -> None:

@@ -2,82 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
-import signal
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support import lab
-from tests.support.checkout import Checkout, eventually, kill_session
+from tests.support.browser import Page as Browser
+from tests.support.browser import browser
+from tests.support.checkout import Checkout, eventually
+from tests.support.live_page import Page, served
 from tests.support.traffic import ask
-
-
-class Page:
-    """The page's news, asked for as its script does."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address.replace("/?", "/state.json?")
-
-    def read(self) -> dict[str, Any]:
-        with urllib.request.urlopen(self._address, timeout=5) as answer:  # of 127.0.0.1
-            return dict(json.load(answer))
-
-    def is_whole(self) -> bool:
-        """Whether two edge pods, and in two clusters two gateways and two pods, are there."""
-        found = self.read()
-        parts = [found["edge"], found["clusters"]]
-        parts += [each[key] for each in found["clusters"] for key in ("gateways", "pods")]
-        heard = [proxy for each in found["clusters"] for proxy in each["gateways"]]
-        states = {proxy["state"] for proxy in [*found["edge"], *heard]}
-        return {len(part) for part in parts} == {2} and states == {"serving"}
-
-    def events(self) -> list[str]:
-        """The kinds of what happened, but for mere changes of state."""
-        return [each["kind"] for each in self.read()["events"] if each["kind"] != "state"]
-
-    def do(self, **wanted: str) -> None:
-        """Do something as the page's script does."""
-        address = self._address.replace("/state.json?", "/do?")
-        parts = urllib.parse.urlsplit(address)
-        headers = {"Content-Type": "application/json", "Origin": f"http://{parts.netloc}"}
-        request = urllib.request.Request(address, json.dumps(wanted).encode(), headers)
-        with urllib.request.urlopen(request, timeout=5) as answer:  # of 127.0.0.1
-            assert answer.status == 202
-
-    def metrics(self) -> str:
-        """What Prometheus reads, which has no token."""
-        address = self._address.partition("/state.json")[0]
-        with urllib.request.urlopen(f"{address}/metrics", timeout=5) as answer:
-            return str(answer.read().decode())
-
-    def states(self) -> dict[str, str]:
-        return {each["name"]: each["state"] for each in self.read()["clusters"]}
-
-
-@contextlib.contextmanager
-def served(demo: Checkout, folder: Path, *options: str, in_order: bool = False) -> Iterator[Page]:
-    """The page, as long as the block; then its command is killed outright, or ended `in_order`."""
-    log = folder / "topology.log"
-    process = demo.start("./demo", "task", "topology", "--", *options, log=log)
-    try:
-        eventually(lambda: "token=" in log.read_text(), "the address is printed", 30)
-        made = Page(log.read_text().splitlines()[0])
-        eventually(lambda: made.is_whole(), "every proxy is heard", 30)
-        yield made
-        if in_order:
-            os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
-            process.wait(60)
-    finally:
-        kill_session(process)
 
 
 @pytest.fixture
@@ -119,6 +57,65 @@ def test_the_picture_shows_who_serves_and_who_takes_over(demo: Checkout, page: P
     under_traffic(demo, lambda: page.states() == both, "both serve again")
     under_traffic(demo, lambda: "back" in page.events(), "east has its share again")
     assert "mended" in page.events() and page.read()["broken"] == []
+
+
+@pytest.fixture
+def opened(page: Page, tmp_path: Path) -> Iterator[Browser]:
+    """The page in a browser."""
+    with browser(tmp_path / "browser") as made:
+        made.open(page.address)
+        eventually(lambda: bool(made.names("image")), "the picture is there", 30)
+        yield made
+
+
+def has(opened: Browser, *words: str) -> bool:
+    """Whether a part of the picture is called by all these words."""
+    return any(all(word in name for word in words) for name in opened.names("image"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "states"),
+    [
+        ("workload-gone", [("east-cluster", "degraded"), ("pod", "gone")]),
+        ("pods-errors", [("pod", "ejected, ", " s left")]),
+        ("gateway-gone", [("east-cluster", "unreachable"), ("gateway", "gone")]),
+        ("cluster-power", [("east-cluster", "unreachable"), ("gateway", "no answer for ")]),
+    ],
+)
+def test_a_browser_shows_each_state_that_a_fault_leads_to(
+    demo: Checkout, opened: Browser, fault: str, states: list[tuple[str, ...]]
+) -> None:
+    where = ("--cluster", "east-cluster")
+    under_traffic(demo, lambda: has(opened, "east-cluster", "serving"), "east serves")
+    demo.demo("task", "break", "--", fault, *where)
+    try:
+        for words in states:
+            under_traffic(demo, lambda w=words: has(opened, *w), f"{words} is in the picture")
+        assert opened.shows(f"{fault} in east-cluster for")
+        if fault == "cluster-power":
+            assert opened.shows("No news from east-cluster for")
+        if fault == "gateway-gone":
+            draining = "now draining"
+            assert opened.shows(draining), "as an event: it passes by"
+    finally:
+        demo.demo("task", "heal-all")
+    under_traffic(demo, lambda: has(opened, "east-cluster", "serving"), "east serves again")
+    assert opened.errors == []
+
+
+def test_a_switch_shows_who_stands_by_as_soon_as_it_is_in_force(
+    demo: Checkout, opened: Browser
+) -> None:
+    demo.demo("pulumi", "config", "set", "lbMode", "standby")
+    try:
+        demo.demo("up")
+        under_traffic(demo, lambda: has(opened, "standby", " of 0 % due"), "one stands by")
+        assert opened.shows("The edge is configured anew")
+        eventually(lambda: opened.shows("mode: standby"), "the mode is said", 30)
+    finally:
+        demo.demo("pulumi", "config", "set", "lbMode", "active")
+        demo.demo("up")
+    eventually(lambda: not has(opened, " of 0 % due"), "both are due a share again", 30)
 
 
 def test_what_the_page_breaks_is_mended_when_it_ends(demo: Checkout, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -304,3 +306,24 @@ def test_a_switch_is_an_event_once_it_is_in_force() -> None:
     (event,) = found["events"]
     assert event["kind"] == "switch"
     assert event["text"].endswith(f"{EAST} 100%, {WEST} 0%")
+
+
+def test_pictures_leave_no_memory_behind() -> None:
+    history, proxies = History("west"), answering(100.0, 50, 50)
+
+    def add(count: int) -> int:
+        """Add pictures, a change of state in every third; gives the bytes that are held then."""
+        for number in range(count):
+            at = (proxies[0].heard_at or 0.0) + 0.25
+            flags = frozenset({"failed_active_hc"} if number // 3 % 2 else ())
+            proxies[0].hear(at, [host(EAST, number, flags=flags), host(WEST, number)])
+            history.add(picture(proxies, at))
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = add(700)  # as many events and points as are ever kept
+        assert add(700) - before < 70_000, "a hundred bytes a picture"
+    finally:
+        tracemalloc.stop()

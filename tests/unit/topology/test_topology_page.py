@@ -293,6 +293,50 @@ def test_of_pods_that_are_gone_the_last_ones_are_shown_and_the_others_counted(pa
         assert has(page, "gateway old-4", "gone")() and not has(page, "gateway old-2")()
 
 
+def test_a_page_that_nobody_sees_draws_nothing_until_it_is_seen(page: Page) -> None:
+    stack = Stack(EAST, WEST)
+    stack.pass_time(1.0)
+    with served(stack) as address:
+        page.open(address)
+        eventually(has(page, EAST, "serving"), "the picture is there", 20)
+        hide = "Object.defineProperty(document, 'hidden', { value: %s, configurable: true })"
+        page.ask(hide % "true")
+        stack.flags[EAST] = frozenset({"failed_active_hc"})
+        stack.pass_time(1.0)
+        eventually(lambda: page.ask("latest.at") == stack.now, "the page is told", 20)
+        assert not has(page, EAST, "unreachable")()
+        page.ask(hide % "false")
+        page.ask("document.dispatchEvent(new Event('visibilitychange'))")
+        assert has(page, EAST, "unreachable")()
+
+
+_MANY = """(count => {
+  for (let n = 0; n < count; n++) {
+    const at = latest.at + .25, last = events.length ? events[events.length - 1].number : 0;
+    const told = n % 2 ? [] : [{ number: last + 1, at, kind: "state", text: `one more, ${last}` }];
+    take({ ...structuredClone(latest), points: undefined, at, rate: n % 90, events: told });
+  }
+  return document.querySelectorAll("*").length;
+})"""
+"""Let a page take so many pictures, each with other numbers; gives how many elements it has."""
+
+
+def test_pictures_leave_no_memory_behind(page: Page) -> None:
+    def held() -> float:
+        page.call("HeapProfiler.collectGarbage")
+        return float(page.call("Runtime.getHeapUsage")["usedSize"])
+
+    stack = Stack(EAST, WEST)
+    with served(stack) as address:
+        page.open(address)
+        shown(page, "Stack west")
+        elements = page.ask(f"{_MANY}(600)")  # as many events and points as are ever kept
+        before = held()
+        assert page.ask(f"{_MANY}(1200)") == elements
+        assert page.ask("points.length < 600 && events.length") == 200, "of two minutes"
+        assert held() - before < 100_000, "less than a hundred bytes a picture"
+
+
 def test_nothing_is_drawn_that_moves_for_who_prefers_that(page: Page) -> None:
     drawn = (
         "(() => { const c = document.getElementById('dots');"
