@@ -46,17 +46,17 @@ class Paths:
 
 
 def gateway_san(cluster: str) -> str:
-    """Gives the DNS name that the mesh certificate of the gateways of `cluster` must carry."""
+    """Return the DNS name that the mesh certificate of the gateways of `cluster` must carry."""
     return f"gateway.{cluster}.mesh"
 
 
 def edge_san(edge: str) -> str:
-    """Gives the DNS name that the edge's mesh certificate must carry."""
+    """Return the DNS name that the edge's mesh certificate must carry."""
     return f"edge.{edge}.mesh"
 
 
 def health_host(route: Route) -> str:
-    """Gives the host name under which gateways answer for the health of the route's Service."""
+    """Return the host name under which gateways answer for the health of the route's Service."""
     return f"{route.service}.{route.namespace}.{HEALTH_DOMAIN}"
 
 
@@ -66,22 +66,22 @@ def own_health_host(route: Route) -> str:
 
 
 def cluster_name(role: str, route: Route) -> str:
-    """Gives the name of an Envoy cluster: `regions`, `app` or `local` for one Service."""
+    """Return the name of an Envoy cluster: `regions`, `app` or `local` for one Service."""
     return f"{role}_{route.namespace}_{route.service}"
 
 
 def seconds(value: float) -> str:
-    """Gives a duration as protobuf's JSON form writes it: `0.25s`."""
+    """Return a duration as protobuf's JSON form writes it: `0.25s`."""
     return f"{round(value, 6):g}s"
 
 
 def any_type(type_name: str, /, **fields: object) -> dict[str, Any]:
-    """Gives a message of the type `type_name` for a field of the type Any."""
+    """Return a message of the type `type_name` for a field of the type Any."""
     return {"@type": f"type.googleapis.com/{type_name}", **fields}
 
 
 def render(document: Mapping[str, Any]) -> str:
-    """Gives the document as YAML text; equal documents give equal text."""
+    """Return the document as YAML text; equal documents give equal text."""
     return yaml.dump(document, Dumper=_Plain, sort_keys=False, width=120)
 
 
@@ -94,7 +94,7 @@ def watched(folder: str, file: str) -> dict[str, Any]:
 
 
 def checksum(files: Mapping[str, str]) -> str:
-    """Gives a digest of a ConfigMap's data, for the annotation that rolls the pods."""
+    """Return a digest of a ConfigMap's data, for the annotation that rolls the pods."""
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(f"{name}\0{files[name]}\0".encode())

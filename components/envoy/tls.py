@@ -22,7 +22,7 @@ _TLS = "envoy.extensions.transport_sockets.tls.v3"
 
 
 def mesh_client(san: str, paths: Paths) -> dict[str, Any]:
-    """Gives the transport socket towards an Envoy whose certificate must carry the name `san`."""
+    """Return the transport socket towards an Envoy whose certificate must carry the name `san`."""
     return _socket("UpstreamTlsContext", sni=san, common_tls_context=_mesh_context([san], paths))
 
 
@@ -32,7 +32,7 @@ def any_server() -> dict[str, Any]:
 
 
 def mesh_server(sans: Sequence[str], paths: Paths) -> dict[str, Any]:
-    """Gives the transport socket of a listener that only clients with one of `sans` may use."""
+    """Return the transport socket of a listener that only clients with one of `sans` may use."""
     return _socket(
         "DownstreamTlsContext",
         require_client_certificate=True,
@@ -41,7 +41,7 @@ def mesh_server(sans: Sequence[str], paths: Paths) -> dict[str, Any]:
 
 
 def edge_server(secret: str, paths: Paths) -> dict[str, Any]:
-    """Gives the transport socket for clients: TLS 1.2 or newer, HTTP/2 preferred."""
+    """Return the transport socket for clients: TLS 1.2 or newer, HTTP/2 preferred."""
     return _socket(
         "DownstreamTlsContext",
         common_tls_context={

@@ -66,7 +66,7 @@ class EdgeArgs:
         gateways: Sequence[Gateway],
         applications: Sequence[pulumi.Resource],
     ) -> EdgeArgs:
-        """Gives the arguments that follow from a plan."""
+        """Return the arguments that follow from a plan."""
         settings = plan.settings
         return EdgeArgs(
             entrance=entrance,

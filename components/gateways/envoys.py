@@ -59,7 +59,7 @@ def register(
     secrets: Sequence[Mapping[str, Any]] = (),
     first: Sequence[pulumi.Resource] = (),
 ) -> Envoys:
-    """Registers the Envoys behind an entrance and all that they need, as children of `parent`.
+    """Register the Envoys behind an entrance and all that they need, as children of `parent`.
 
     `files` is the ConfigMap's data, `certificate` the one for mutual TLS, `secrets` are further
     documents (the edge's certificates for clients), `first` is what comes before them. A change of
@@ -117,7 +117,7 @@ def decoded(data: str) -> str:
 
 
 def tls_secret(name: str, namespace: str, data: Mapping[str, pulumi.Input[str]]) -> dict[str, Any]:
-    """Gives a Secret of type kubernetes.io/tls."""
+    """Return a Secret of type kubernetes.io/tls."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -128,7 +128,7 @@ def tls_secret(name: str, namespace: str, data: Mapping[str, pulumi.Input[str]])
 
 
 def tls_data(certificate: Certificate) -> dict[str, pulumi.Output[str]]:
-    """Gives the data of such a Secret: the certificate, its key and its issuer, in base64."""
+    """Return the data of such a Secret: the certificate, its key and its issuer, in base64."""
     texts = {
         "tls.crt": certificate.certificate,
         "tls.key": certificate.key,
