@@ -81,6 +81,14 @@ def render(document: Mapping[str, Any]) -> str:
     return yaml.dump(document, Dumper=_Plain, sort_keys=False, width=120)
 
 
+def watched(folder: str, file: str) -> dict[str, Any]:
+    """Return the source of a file of a mounted volume, loaded anew when the volume is swapped."""
+    return {
+        "resource_api_version": "V3",
+        "path_config_source": {"path": f"{folder}/{file}", "watched_directory": {"path": folder}},
+    }
+
+
 def checksum(files: Mapping[str, str]) -> str:
     """Return a digest of a ConfigMap's data, for the annotation that rolls the pods."""
     digest = hashlib.sha256()

@@ -1,9 +1,9 @@
 """TLS contexts: between the tiers with certificates on both sides, towards clients with the edge's.
 
-Certificates are plain files of mounted Secrets, read at the start; a renewed one is taken by the
-rolling update that its checksum causes. Envoy could watch the files instead (SDS), at the price
-of two inotify instances for each; it aborts when there is none left, and machines commonly have
-128 for a user, of which three clusters on one machine take most.
+A certificate and its key are one file of a mounted Secret, in the form of Envoy's SDS. Envoy loads
+a renewed one while it runs, and keeps all connections. Each such file costs an inotify instance,
+and Envoy aborts when there is none left: machines commonly have 128 for a user. Certificate and key
+as files of their own would cost two. The authority is read at the start; a new one takes new pods.
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from components.envoy.common import Paths, any_type
+from components.envoy.common import Paths, any_type, checksum, render, watched
+
+SDS_FILE = "sds.yaml"
+"""Key of a Secret that holds its certificate and key as Envoy loads them."""
+MESH = "mesh_"
+"""Name of the certificate between the tiers, as Envoy knows it: no Secret can be called so."""
 
 _TLS = "envoy.extensions.transport_sockets.tls.v3"
 
@@ -42,7 +47,9 @@ def edge_server(secret: str, paths: Paths) -> dict[str, Any]:
         common_tls_context={
             "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
             "alpn_protocols": ["h2", "http/1.1"],
-            "tls_certificates": [_certificate(f"{paths.certificates}/{secret}")],
+            "tls_certificate_sds_secret_configs": [
+                _certificate(secret, f"{paths.certificates}/{secret}")
+            ],
         },
     )
 
@@ -53,7 +60,7 @@ def _mesh_context(sans: Sequence[str], paths: Paths) -> dict[str, Any]:
             "tls_minimum_protocol_version": "TLSv1_3",
             "tls_maximum_protocol_version": "TLSv1_3",
         },
-        "tls_certificates": [_certificate(paths.mesh)],
+        "tls_certificate_sds_secret_configs": [_certificate(MESH, paths.mesh)],
         "validation_context": {
             "trusted_ca": {"filename": f"{paths.mesh}/ca.crt"},
             "match_typed_subject_alt_names": [
@@ -63,11 +70,29 @@ def _mesh_context(sans: Sequence[str], paths: Paths) -> dict[str, Any]:
     }
 
 
-def _certificate(folder: str) -> dict[str, Any]:
-    return {
-        "certificate_chain": {"filename": f"{folder}/tls.crt"},
-        "private_key": {"filename": f"{folder}/tls.key"},
-    }
+def sds_file(name: str, chain: str, key: str) -> str:
+    """Return the file SDS_FILE of a Secret for a certificate chain and its key, both PEM.
+
+    `name` is that of the Secret, or MESH. Its version is that of `sds_version`.
+    """
+    secret = any_type(
+        f"{_TLS}.Secret",
+        name=name,
+        tls_certificate={
+            "certificate_chain": {"inline_string": chain},
+            "private_key": {"inline_string": key},
+        },
+    )
+    return render({"version_info": sds_version(chain), "resources": [secret]})
+
+
+def sds_version(chain: str) -> str:
+    """Return what Envoy calls a certificate chain in its statistics."""
+    return checksum({"": chain})
+
+
+def _certificate(name: str, folder: str) -> dict[str, Any]:
+    return {"name": name, "sds_config": watched(folder, SDS_FILE)}
 
 
 def _socket(context: str, **fields: object) -> dict[str, Any]:

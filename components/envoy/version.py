@@ -5,6 +5,8 @@ It uses bash alone, as `components.envoy.drain` does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from components.envoy.xds import VERSION_FILE
 
 LOOKS = 25
@@ -17,9 +19,11 @@ _STATS = r"/stats?filter=(\.version_text|^cluster_manager\.warming_clusters)$"
 
 _SCRIPT = """\
 exec 9<> <(:)
+certificates=" $1 "
+cat_() {{ [[ ! -r $1 ]] || printf '%s' "$(<"$1")"; }}
 look() {{
-  local files key value wanted=$1 seen=0
-  files=$(<{folder}/{file}) loaded=0
+  local files key value name wanted=$1 seen=0
+  files=$(cat_ {folder}/{file}) loaded=0
   told="{word}: $files"
   [[ -n $wanted ]] || wanted=$files
   exec 3<>/dev/tcp/{address}/{admin} || return
@@ -28,6 +32,10 @@ look() {{
   while read -rt 2 -u 3 key value; do
     value=${{value%$'\\r'}}
     case $key in
+      sds.*.version_text:)
+        name=${{key#sds.}} seen=1
+        [[ $certificates == '  ' ||
+          $certificates == *" ${{name%.version_text:}}=${{value//[^0-9a-f]}} "* ]] || loaded=0 ;;
       *.version_text:) seen=1; [[ $value == "\\"$wanted\\"" ]] || loaded=0 ;;
       *.warming_clusters:) [[ $value == 0 ]] || loaded=0 ;;
       *) continue ;;
@@ -51,6 +59,7 @@ def version_command(
     version: str,
     folder: str,
     admin_port: int,
+    certificates: Mapping[str, str] | None = None,
     *,
     admin_address: str = "127.0.0.1",
     looks: int = LOOKS,
@@ -59,8 +68,11 @@ def version_command(
 
     `folder` is where the ConfigMap is mounted; `components.gateways.loaded.state` reads what is
     printed. An
-    empty `version` is that of the volume, and then the command fails unless it is in force.
+    empty `version` is that of the volume, and then the command fails unless it is in force; an
+    Envoy whose volume has none loads certificates alone. `certificates` are the versions that are
+    wanted of them, by name (`components.envoy.tls.sds_version`); without any, all will do.
     """
+    wanted = " ".join(f"{name}={each}" for name, each in (certificates or {}).items())
     script = _SCRIPT.format(
         folder=folder,
         file=VERSION_FILE,
@@ -70,4 +82,4 @@ def version_command(
         stats=_STATS,
         looks=looks,
     )
-    return ["/bin/bash", "-c", script, version]
+    return ["/bin/bash", "-c", script, version, wanted]

@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.envoy.common import checksum, render
+from components.envoy.common import checksum, render, watched
 
 BOOTSTRAP_FILE = "envoy.yaml"
 CLUSTERS_FILE = "cds.yaml"
@@ -40,7 +40,7 @@ def files(document: dict[str, Any], version: str, folder: str) -> dict[str, str]
     """
     resources = document["static_resources"]
     clusters = [{"@type": _CLUSTER, **cluster} for cluster in resources.pop("clusters")]
-    document["dynamic_resources"] = {"cds_config": _source(folder, CLUSTERS_FILE)}
+    document["dynamic_resources"] = {"cds_config": watched(folder, CLUSTERS_FILE)}
     found = {VERSION_FILE: version, CLUSTERS_FILE: _response(version, clusters)}
     for manager in _managers(resources["listeners"]):
         routes = manager.pop("route_config")
@@ -48,7 +48,7 @@ def files(document: dict[str, Any], version: str, folder: str) -> dict[str, str]
         found[name] = _response(version, [{"@type": _ROUTES, **routes}])
         manager["rds"] = {
             "route_config_name": routes["name"],
-            "config_source": _source(folder, name),
+            "config_source": watched(folder, name),
         }
     return {BOOTSTRAP_FILE: render(document), **found}
 
@@ -62,13 +62,6 @@ def _managers(listeners: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                     # several filter chains share one object
                     each["typed_config"] = dict(each["typed_config"])
                     yield each["typed_config"]
-
-
-def _source(folder: str, file: str) -> dict[str, Any]:
-    return {
-        "resource_api_version": "V3",
-        "path_config_source": {"path": f"{folder}/{file}", "watched_directory": {"path": folder}},
-    }
 
 
 def _response(version: str, resources: list[dict[str, Any]]) -> str:

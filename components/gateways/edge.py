@@ -165,6 +165,7 @@ class Edge(pulumi.ComponentResource):
             GATEWAY_NAMESPACE,
             selector(pods),
             version,
+            registered.certificates,
             pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
         )
         port = "" if args.https_port == 443 else f":{args.https_port}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 
 from components.clusters import manifest
+from components.envoy import tls
 from components.envoy.common import checksum
 from components.envoy.pod import CHECKSUM_ANNOTATION, EnvoyPods, envoy_deployment
 from components.envoy.xds import BOOTSTRAP_FILE
@@ -18,7 +19,7 @@ from components.profile.model import HttpProfile
 from components.routing.routes import Route
 from components.routing.targets import ApplicationCluster
 from components.tls.pki import Certificate, CertificateAuthority
-from components.tls.secrets import TLS_KIND
+from components.tls.secrets import CERTIFICATE, KEY, TLS_KIND
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ class Envoys:
 
     deployment: manifest.Document
     started_with: pulumi.Output[str]
-    """Digest of the bootstrap and the certificates: all that takes new pods to change."""
+    """Digest of the bootstrap and the authority: all that takes new pods to change."""
+    certificates: Mapping[str, pulumi.Output[str]]
+    """Versions of the certificates, by name; pods load them while they run."""
 
 
 def register(
@@ -60,11 +63,13 @@ def register(
 
     `files` is the ConfigMap's data, `certificate` the one for mutual TLS, `secrets` are further
     documents (the edge's certificates for clients), `first` is what comes before them. A change of
-    the bootstrap or of a certificate rolls the pods; other files they load while they run.
+    the bootstrap or of the authority rolls the pods; other files they load while they run.
     """
-    texts = [secret["data"]["tls.crt"] for secret in secrets]
+    mesh = tls_secret(pods.mesh_secret, pods.namespace, tls_data(certificate))
+    named = {tls.MESH: mesh, **{secret["metadata"]["name"]: secret for secret in secrets}}
+    loaded = {name: _loadable(name, secret) for name, secret in named.items()}
     bootstrap = files.apply(lambda known: known[BOOTSTRAP_FILE])
-    started_with = pulumi.Output.all(bootstrap, certificate.certificate, *texts).apply(
+    started_with = pulumi.Output.all(bootstrap, certificate.issuer, *named).apply(
         lambda known: checksum({str(number): text for number, text in enumerate(known)})
     )
     deployment = envoy_deployment(pods)
@@ -73,8 +78,7 @@ def register(
     ] = started_with
     documents = [
         {**_object("v1", "ConfigMap", pods.config_map, pods), "data": files},
-        tls_secret(pods.mesh_secret, pods.namespace, tls_data(certificate)),
-        *secrets,
+        *loaded.values(),
         {
             **_object("policy/v1", "PodDisruptionBudget", pods.name, pods),
             "spec": {"maxUnavailable": 1, "selector": deployment["spec"]["selector"]},
@@ -82,7 +86,34 @@ def register(
         deployment,
     ]
     registered = entrance.cluster.register(documents, parent, [entrance.namespace, *first])
-    return Envoys(registered[-1], started_with)
+    certificates = {name: _version(secret) for name, secret in named.items()}
+    return Envoys(registered[-1], started_with, certificates)
+
+
+def _loadable(name: str, secret: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a Secret with its certificate and key as Envoy loads them, too."""
+
+    def file(pair: Sequence[str]) -> str:
+        return encoded(tls.sds_file(name, *map(decoded, pair)))
+
+    data = secret["data"]
+    text = pulumi.Output.all(data[CERTIFICATE], data[KEY]).apply(file)
+    return {**secret, "data": {**data, tls.SDS_FILE: text}}
+
+
+def _version(secret: Mapping[str, Any]) -> pulumi.Output[str]:
+    chain = pulumi.Output.from_input(secret["data"][CERTIFICATE])
+    return chain.apply(lambda text: tls.sds_version(decoded(text)))
+
+
+def encoded(text: str) -> str:
+    """Return a text as a Secret's data has it."""
+    return b64encode(text.encode()).decode()
+
+
+def decoded(data: str) -> str:
+    """Return the text of a Secret's data."""
+    return b64decode(data).decode()
 
 
 def tls_secret(name: str, namespace: str, data: Mapping[str, pulumi.Input[str]]) -> dict[str, Any]:
@@ -103,7 +134,7 @@ def tls_data(certificate: Certificate) -> dict[str, pulumi.Output[str]]:
         "tls.key": certificate.key,
         "ca.crt": certificate.issuer,
     }
-    return {k: t.apply(lambda pem: b64encode(pem.encode()).decode()) for k, t in texts.items()}
+    return {k: t.apply(encoded) for k, t in texts.items()}
 
 
 def _object(version: str, kind: str, name: str, pods: EnvoyPods) -> dict[str, Any]:

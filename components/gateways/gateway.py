@@ -7,9 +7,10 @@ import pulumi
 from components.envoy.common import gateway_san
 from components.envoy.gateway_clusters import GatewayConfig
 from components.envoy.gateway_config import gateway_files
-from components.envoy.pod import EnvoyPods
+from components.envoy.pod import EnvoyPods, selector
 from components.gateways import envoys
 from components.gateways.entrance import Entrance
+from components.gateways.loaded import Loaded
 from components.routing.targets import ApplicationCluster, gateway_targets
 from components.tls.pki import Certificate
 from foundation.contract import EDGE_CLUSTER, GATEWAY, GATEWAY_NAMESPACE
@@ -49,19 +50,30 @@ class Gateway(pulumi.ComponentResource):
             )
 
         child = pulumi.ResourceOptions(parent=self)
-        envoys.register(
+        pods = EnvoyPods(
+            name=GATEWAY,
+            namespace=GATEWAY_NAMESPACE,
+            cluster=member.name,
+            checksum="",
+            edge=False,
+            replicas=replicas,
+        )
+        registered = envoys.register(
             name,
             entrance,
             self,
-            EnvoyPods(
-                name=GATEWAY,
-                namespace=GATEWAY_NAMESPACE,
-                cluster=member.name,
-                checksum="",
-                edge=False,
-                replicas=replicas,
-            ),
+            pods,
             pulumi.Output.all(**mesh.addresses).apply(files),
             Certificate(f"{name}-mesh", mesh.authority, [gateway_san(member.name)], child),
+        )
+        Loaded(
+            f"{name}-loaded",
+            entrance.cluster.name,
+            entrance.cluster.kubeconfig,
+            GATEWAY_NAMESPACE,
+            selector(pods),
+            "",
+            registered.certificates,
+            pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
         )
         self.register_outputs({})

@@ -1,6 +1,6 @@
-"""After a change of the edge's routes: every edge pod goes by them, or the update fails.
+"""After a change of routes or certificates: every pod goes by them, or the update fails.
 
-The pods load a new version of their ConfigMap while they run, see `components.envoy.xds`. A kubelet
+The pods load new versions of their volumes while they run, see `components.envoy.xds`. A kubelet
 may take more than a minute to bring it into a volume, but does so at once for a pod that changes.
 So each pod gets an annotation. Then Envoy itself says what it goes by.
 
@@ -44,12 +44,13 @@ _SHOWN = 500
 
 class _LoadedProvider(BaseProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
-        wait(props)
+        if props["version"]:  # else new pods have loaded what there is, for they are ready
+            wait(props)
         return CreateResult(props["cluster"], dict(props))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         # A new kubeconfig is no reason: what is asked next has it anyway.
-        inputs = ("cluster", "namespace", "selector", "version")
+        inputs = ("cluster", "namespace", "selector", "version", "certificates")
         return DiffResult(changes=any(olds.get(key) != news.get(key) for key in inputs))
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
@@ -77,13 +78,16 @@ def wait(
     from foundation.errors import UserError
 
     end, tries, version = clock() + SECONDS, 0, props["version"]
+    certificates = props.get("certificates") or {}
     unwilling: Counter[str] = Counter()
     while True:
         tries += 1
         pods = (load or _load)(props, tries)
         with ThreadPoolExecutor(max(1, len(pods))) as pool:
             told = list(pool.map(lambda pod: (look or _look)(props, pod), pods))
-        states = {pod: state(said, version) for pod, said in zip(pods, told, strict=True)}
+        states = {
+            pod: state(said, version, certificates) for pod, said in zip(pods, told, strict=True)
+        }
         late = {pod: why for pod, why in states.items() if why}
         if pods and not late:
             return
@@ -97,9 +101,9 @@ def wait(
                     f"one before: {reason}; mend the setting that it names, then ./demo up"
                 )
         if clock() >= end:
-            which = next((f"{pod}: {why}" for pod, why in late.items()), "no edge pod runs")
+            which = next((f"{pod}: {why}" for pod, why in late.items()), "no such pod runs")
             raise UserError(
-                f"{props['cluster']}: the new configuration is not in force in every edge pod "
+                f"{props['cluster']}: the new configuration is not in force in every pod "
                 f"within {SECONDS:.0f} s, {which}; look: ./demo kubectl --context "
                 f"{props['cluster']} -n {props['namespace']} describe pods"
             )
@@ -107,23 +111,38 @@ def wait(
             pause(_PAUSE)
 
 
+_SDS = "sds."
+"""Begin of what Envoy's statistics say of a certificate."""
+
 NOT_TAKEN = "Envoy has the new files and goes by the old ones"
 
 
-def state(told: str, version: str) -> str:
-    """Return why the version is not in force, by what a pod's command printed; empty if it is."""
+def state(told: str, version: str, certificates: Mapping[str, str] | None = None) -> str:
+    """Return why the version is not in force, by what a pod's command printed; empty if it is.
+
+    `certificates` are the versions that are wanted of them, by name.
+    """
     from components.envoy.version import FILES
 
     lines = [line.partition(": ") for line in told.splitlines()]
     files = [value for key, _, value in lines if key == FILES]
-    loaded = [value.strip('"') for key, _, value in lines if key.endswith(".version_text")]
+    versions = [
+        (key.removesuffix(".version_text"), value.strip('"'))
+        for key, _, value in lines
+        if key.endswith(".version_text")
+    ]
+    loaded = {value for key, value in versions if not key.startswith(_SDS)}
+    held = {key.removeprefix(_SDS): value for key, value in versions if key.startswith(_SDS)}
     warming = [value for key, _, value in lines if key.endswith(".warming_clusters")]
-    if not files or not loaded or not warming:
+    if not files or not warming or not (loaded if version else held):
         return f"it does not tell: {' '.join(told.split()) or 'no answer'}"
     if files != [version]:
         return "its volume still has the old files"
-    if set(loaded) != {version}:
+    if version and loaded != {version}:
         return NOT_TAKEN
+    for name, wanted in (certificates or {}).items():
+        if held.get(name) != wanted:
+            return f"it shows the old certificate {name.rstrip('_')}"
     return "" if warming == ["0"] else "it still looks for its gateways"
 
 
@@ -168,7 +187,8 @@ def _look(props: Mapping[str, Any], pod: str) -> str:
     from components.envoy.common import Listen, Paths
     from components.envoy.version import version_command
 
-    command = version_command(props["version"], Paths().config, Listen().admin)
+    certificates = props.get("certificates")
+    command = version_command(props["version"], Paths().config, Listen().admin, certificates)
     try:
         return kubectl.ask(
             props["kubeconfig"], *_where(props), "exec", pod, "--container=envoy", "--", *command
@@ -184,7 +204,7 @@ def _logs(props: Mapping[str, Any], pod: str) -> str:
 
 
 class Loaded(Resource, module="loaded", name="Loaded"):
-    """There when every edge pod goes by a version of the configuration."""
+    """There when every pod goes by a version of the configuration and shows certificates."""
 
     def __init__(
         self,
@@ -194,15 +214,21 @@ class Loaded(Resource, module="loaded", name="Loaded"):
         namespace: str,
         selector: str,
         version: pulumi.Input[str],
+        certificates: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Registers the wait for the pods in `namespace` that the label `selector` selects."""
+        """Registers the wait for the pods in `namespace` that the label `selector` selects.
+
+        An empty `version` is for pods that load certificates alone. `certificates` are their
+        versions, by name.
+        """
         props = {
             "cluster": cluster,
             "kubeconfig": kubeconfig,
             "namespace": namespace,
             "selector": selector,
             "version": version,
+            "certificates": dict(certificates),
         }
         secret = pulumi.ResourceOptions(additional_secret_outputs=["kubeconfig"])
         super().__init__(_LoadedProvider(), name, props, pulumi.ResourceOptions.merge(secret, opts))

@@ -232,6 +232,12 @@ def test_the_clients_certificate_covers_the_host_and_the_address_in_the_url(run:
     assert secret["type"] == "kubernetes.io/tls"
     assert secret["metadata"]["namespace"] == "tetrate-system"
     texts = {key: b64decode(text).decode() for key, text in secret_value(secret["data"]).items()}
+    loadable = yaml.safe_load(texts.pop("sds.yaml"))["resources"][0]
+    assert loadable["name"] == "online-banking-certs"
+    assert loadable["tls_certificate"] == {
+        "certificate_chain": {"inline_string": texts["tls.crt"]},
+        "private_key": {"inline_string": texts["tls.key"]},
+    }
     assert texts == {
         "tls.crt": "certificate of corp-edge-online-banking-certs",
         "tls.key": "key of corp-edge-online-banking-certs",
@@ -439,6 +445,16 @@ def test_a_certificate_of_ones_own_is_shown_to_clients_as_it_is(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = {"tls.crt": certificate(), "tls.key": key_pem(), "ca.crt": certificate("a", "a")}
+    data = use_own(monkeypatch, texts)
+    demo = run()
+    secret = demo.of_type("core/v1:Secret")["corp-edge/tetrate-system/online-banking-certs"]
+    assert {k: v for k, v in secret_value(secret["data"]).items() if k != "sds.yaml"} == data
+    assert "corp-edge-online-banking-certs" not in demo.of_type("pki:Certificate")
+    assert value(demo.outputs["caCertificate"]) == texts["ca.crt"]
+
+
+def use_own(monkeypatch: pytest.MonkeyPatch, texts: dict[str, str]) -> dict[str, str]:
+    """Have the program find a certificate of the user's own; return the Secret's data."""
     data = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
     own = {
         "apiVersion": "v1",
@@ -457,11 +473,22 @@ def test_a_certificate_of_ones_own_is_shown_to_clients_as_it_is(
         )
 
     monkeypatch.setattr(plan.sources, "load", with_own)
-    demo = run()
-    secret = demo.of_type("core/v1:Secret")["corp-edge/tetrate-system/online-banking-certs"]
-    assert secret_value(secret["data"]) == data
-    assert "corp-edge-online-banking-certs" not in demo.of_type("pki:Certificate")
-    assert value(demo.outputs["caCertificate"]) == texts["ca.crt"]
+    return data
+
+
+def test_a_new_certificate_replaces_no_pod(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    rest = {"tls.key": key_pem(), "ca.crt": certificate("a", "a")}
+
+    def registered(chain: str) -> dict[tuple[str, str], Any]:
+        use_own(monkeypatch, {"tls.crt": chain, **rest})
+        return {(made.typ, made.name): made.inputs for made in run().made}
+
+    before, after = registered(certificate()), registered(2 * certificate())
+    assert before.keys() == after.keys()
+    assert {key[1] for key in before if before[key] != after[key]} == {
+        "corp-edge/tetrate-system/online-banking-certs",
+        "corp-edge-loaded",
+    }
 
 
 def test_the_authority_that_clients_need_is_public_though_the_key_is_secret() -> None:

@@ -23,6 +23,7 @@ from components.envoy.common import Listen, Paths, edge_san, gateway_san
 from components.envoy.edge_config import EdgeConfig, edge_files
 from components.envoy.gateway_clusters import GatewayConfig
 from components.envoy.gateway_config import gateway_files
+from components.envoy.tls import MESH, SDS_FILE, sds_file
 from components.profile.model import HttpProfile, http_profile
 from components.routing.exposed_services import twin_name
 from components.routing.routes import Route, routes
@@ -98,10 +99,17 @@ class Lab:
 
     def write_certificate(self, folder: Path, name: str, issuer: KeyPair) -> Path:
         pair = leaf(issuer, name, [name])
+        known = MESH if folder.name == "mesh" else folder.name
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "tls.crt").write_text(pair.certificate)
-        (folder / "tls.key").write_text(pair.key)
-        (folder / "ca.crt").write_text(issuer.certificate)
+        publish(
+            folder,
+            {
+                "tls.crt": pair.certificate,
+                "tls.key": pair.key,
+                "ca.crt": issuer.certificate,
+                SDS_FILE: sds_file(known, pair.certificate, pair.key),
+            },
+        )
         return folder
 
     # -- the tiers ------------------------------------------------------------------------------

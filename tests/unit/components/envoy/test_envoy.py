@@ -16,6 +16,7 @@ from components.envoy.common import Paths, checksum, render
 from components.envoy.edge_config import EdgeConfig, edge_bootstrap, edge_files
 from components.envoy.gateway_clusters import GatewayConfig
 from components.envoy.gateway_config import gateway_bootstrap, gateway_files
+from components.envoy.tls import MESH, SDS_FILE, sds_file
 from components.routing.routes import Route
 from components.routing.targets import (
     ApplicationCluster,
@@ -83,6 +84,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / name / "tls.crt").write_text(pair.certificate)
         (root / name / "tls.key").write_text(pair.key)
         (root / name / "ca.crt").write_text(issuer.certificate)
+        known = MESH if name == "mesh" else (root / name).name
+        (root / name / SDS_FILE).write_text(sds_file(known, pair.certificate, pair.key))
     (root / "config").mkdir()
     return root
 

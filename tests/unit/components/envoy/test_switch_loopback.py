@@ -59,7 +59,8 @@ def stats(shop: Lab) -> dict[str, str]:
 
 
 def versions(shop: Lab) -> set[str]:
-    return {value for name, value in stats(shop).items() if name.endswith("version_text")}
+    found = stats(shop).items()
+    return {value for name, value in found if name.endswith("version_text") and "sds." not in name}
 
 
 def is_in_force(shop: Lab, data: dict[str, str]) -> bool:

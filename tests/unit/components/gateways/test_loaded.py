@@ -85,7 +85,7 @@ def test_a_slow_pod_is_not_taken_for_an_unwilling_one() -> None:
         ({"one": [OLD]}, "one: its volume still has the old files"),
         ({"one": [told("new", "new", warming=2)]}, "one: it still looks for its gateways"),
         ({"one": ["container not found"]}, "one: it does not tell: container not found"),
-        ({}, "no edge pod runs"),
+        ({}, "no such pod runs"),
     ],
 )
 def test_what_stays_late_is_said(sayings: dict[str, list[str]], why: str) -> None:
@@ -100,6 +100,31 @@ def test_a_pod_is_done_only_when_all_its_files_are() -> None:
     assert state(told("new", "new", "old"), "new") == NOT_TAKEN
     assert state(told("new"), "new").startswith("it does not tell")
     assert state("", "new") == "it does not tell: no answer"
+
+
+CERTIFICATES = {"mesh_": "m2", "bank.example": "b2"}
+
+
+def shown(text: str, **versions: str) -> str:
+    """What a pod tells that has certificates."""
+    lines = [f'sds.{name}.version_text: "{each}"' for name, each in versions.items()]
+    return "\n".join([text, *lines])
+
+
+def test_a_pod_is_done_only_when_it_shows_every_certificate() -> None:
+    assert state(shown(GOOD, **CERTIFICATES), "new", CERTIFICATES) == ""
+    old = {**CERTIFICATES, "bank.example": "b1"}
+    late = "it shows the old certificate bank.example"
+    assert state(shown(GOOD, **old), "new", CERTIFICATES) == late
+    assert state(GOOD, "new", CERTIFICATES) == "it shows the old certificate mesh"
+
+
+def test_a_gateway_loads_certificates_alone() -> None:
+    plain = "files: \ncluster_manager.warming_clusters: 0"
+    wanted = {"mesh_": "m2"}
+    assert state(shown(plain, mesh_="m2"), "", wanted) == ""
+    assert state(shown(plain, mesh_="m1"), "", wanted) == "it shows the old certificate mesh"
+    assert state(plain, "", wanted).startswith("it does not tell")
 
 
 def test_the_last_refusal_counts() -> None:
