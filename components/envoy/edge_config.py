@@ -10,7 +10,6 @@ from components.envoy import (
     forwarding,
     health,
     http,
-    naive,
     protocols,
     server,
     tls,
@@ -43,8 +42,6 @@ class EdgeConfig:
     reach the edge (they lead to the first route); `https_port` is the port clients use for https
     (it differs from `listen.https` where something forwards to it). `memory_mib` is the limit of
     the container. `dns_server` is only for addresses that are names: None is the pod's own.
-    `naive_targets` are the gateways that the naive route takes in turn; without any there is no
-    such route.
     """
 
     routes: tuple[Route, ...]
@@ -57,7 +54,6 @@ class EdgeConfig:
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)
     dns_server: tuple[str, int] | None = None
-    naive_targets: tuple[Target, ...] = ()
     version: str = ""
     """What answers call this configuration, see `edge_files`."""
 
@@ -72,7 +68,6 @@ def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
         [
             *(_regions(route, config) for route in config.routes),
             *(_regions(route, config, is_patient=True) for route in config.routes),
-            *_naive_regions(config),
         ],
         listen=config.listen,
         memory_mib=config.memory_mib,
@@ -119,20 +114,6 @@ def _regions(route: Route, config: EdgeConfig, *, is_patient: bool = False) -> d
         targets=config.targets,
         paths=config.paths,
     )
-
-
-def _naive_regions(config: EdgeConfig) -> list[dict[str, Any]]:
-    """Gives the plain twins of the HTTPS routes' clusters, if there is a naive route."""
-    plain = replace(config, targets=config.naive_targets)
-    return [
-        naive.cluster(cluster_name("naive", route), _regions(route, plain))
-        for route in config.routes
-        if _is_naive(route, config)
-    ]
-
-
-def _is_naive(route: Route, config: EdgeConfig) -> bool:
-    return bool(config.naive_targets) and route.protocol == "HTTPS"
 
 
 def _https_listener(config: EdgeConfig) -> dict[str, Any]:
@@ -184,12 +165,7 @@ def _hosts(
     for host in dict.fromkeys(host for route in routes for host in route.hosts):
         served = [route for route in routes if host in route.hosts]
         plain = [r for r in served if r.protocol == "HTTP"] if redirect else served
-        entries = [
-            naive.edge_route(r, cluster_name("naive", r), config.profile.request_timeout)
-            for r in _longest_first(plain)
-            if _is_naive(r, config)
-        ]
-        entries += [entry for route in _longest_first(plain) for entry in _forward(route, config)]
+        entries = [entry for route in _longest_first(plain) for entry in _forward(route, config)]
         if len(plain) < len(served):
             entries.append(_to_https(config))
         result.append(forwarding.virtual_host(host, [host], [*entries, forwarding.not_found()]))
@@ -254,7 +230,6 @@ def _route_config(name: str, hosts: Sequence[dict[str, Any]], config: EdgeConfig
             },
         ],
         "response_headers_to_remove": _INTERNAL_HEADERS,
-        **(naive.unmarked() if config.naive_targets else {}),
         "virtual_hosts": [*hosts, *others],
     }
 

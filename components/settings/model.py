@@ -114,8 +114,6 @@ class Settings:
     """What backend existing needs to know."""
     gateway_replicas: int
     edge_replicas: int
-    naive_route: bool
-    """Whether the edge serves every HTTPS route the naive way too, to compare."""
     gke: GkeSettings
     """Of backend gke."""
     state: Path
@@ -164,13 +162,6 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
             f"it needs clusters with Tetrate's platform, and backend {backend} makes them without; "
             "./demo pulumi config set backend existing",
         )
-    naive_route = values.boolean("naiveRoute")
-    if platform is Platform.TETRATE and naive_route:
-        raise values.refusal(
-            "naiveRoute",
-            "true",
-            f"platform {platform} has no naive route; ./demo pulumi config set naiveRoute false",
-        )
     lb_mode = values.choice("lbMode", LbMode)
     entries = _entries(values)
     clusters = _clusters(values, entries)
@@ -210,7 +201,6 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         ),
         gateway_replicas=values.whole("gatewayReplicas", 1, 10),
         edge_replicas=values.whole("edgeReplicas", 1, 10),
-        naive_route=naive_route,
         gke=gke_settings,
         state=root / ".demo" / stack,
     )

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from drills.application import Application
 from drills.compare import balancers, figures, page, programs, run, stack_access, table, usage
 from drills.compare.balancers import BALANCERS, DIRECT, KINDS, OURS, chosen
+from drills.compare.beside import Beside
 from drills.compare.configuration import FOLDER, Gateway, Settings, render
 from drills.compare.figures import CALM, PATIENCE, Calm, Measured, UnderFault
 from drills.compare.table import Comparison
@@ -103,7 +104,7 @@ def test_without_a_name_all_are_compared_and_with_a_file_of_ones_own_only_that(
     own.write_text("")
     assert [b.name for b in chosen([], [])] == [b.name for b in BALANCERS]
     assert [(b.name, b.kind) for b in chosen([], [own])] == [("Caddyfile", balancers.CADDY)]
-    both = chosen(["nginx"], [own])
+    both = chosen(["nginx", "nginx"], [own])
     assert [b.name for b in both] == ["nginx", "Caddyfile"]
 
 
@@ -111,7 +112,6 @@ def test_without_a_name_all_are_compared_and_with_a_file_of_ones_own_only_that(
     ("names", "file", "reason"),
     [
         (["varnish"], "", "no balancer 'varnish'. There are: haproxy"),
-        (["nginx", "nginx"], "", "nginx is there twice"),
         (["nginx"], "nginx.conf", "nginx is there twice"),
         ([], "missing.cfg", "There is no configuration"),
         ([], "own.txt", r"ending does not say which program reads it. Known: .cfg \(haproxy\)"),
@@ -186,7 +186,9 @@ def test_all_lanes_get_the_same_rate(tmp_path: Path) -> None:
     )
     running = dict.fromkeys(("nginx", "caddy"))
     ports = {"nginx": 1001, "caddy": 1002, DIRECT: 1003}
-    others = run.Beside(running, {}, ports, SETTINGS.gateways[1], tmp_path / "c", tmp_path / "r")
+    others = Beside(
+        running, {}, "/web-portal", ports, SETTINGS.gateways[1], tmp_path / "c", tmp_path / "r"
+    )
     plan = run.plan(stack, others, run.Pace(rate=10))
     senders = [n.name for p in plan.protocols for n in plan.lanes if p in (n.protocols or [p])]
     each = {lane: plan.rate * senders.count(lane) / len(senders) for lane in senders}
