@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -22,6 +23,7 @@ from drills.compare.configuration import FOLDER, Gateway, Settings, render
 from drills.compare.figures import CALM, PATIENCE, Calm, Measured, UnderFault
 from drills.compare.table import Comparison
 from drills.compare.usage import Usage
+from drills.faults import named
 from drills.stack import Stack
 from drills.traffic import (
     ErrorKind,
@@ -196,6 +198,39 @@ def test_all_lanes_get_the_same_rate(tmp_path: Path) -> None:
     assert plan.uncounted == ("nginx", "caddy", DIRECT)
     urls = {lane.name: lane.url for lane in plan.lanes}
     assert urls["nginx"] == "https://127.0.0.1:1001/web-portal" and urls[OURS] == stack.url
+
+
+class Interrupted:
+    """Traffic that is interrupted as soon as anybody waits for it."""
+
+    def __init__(self) -> None:
+        self.marked: list[Event] = []
+
+    def mark(self, event: Event) -> None:
+        self.marked.append(event)
+
+    def wait(self, _: float) -> bool:
+        raise KeyboardInterrupt
+
+
+def test_whatever_ends_a_fault_it_is_mended_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(run.guard, "standing", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(run.action, "mend", lambda *a: done.append(f"mend {a[2]}"))
+    fault = replace(
+        named("gateway-gone"),
+        remember=lambda _: {},
+        break_=lambda strike: done.append(f"break {strike.cluster}"),
+    )
+    stack = Stack("west", tmp_path, tmp_path / "k", {EAST: 100, WEST: 100}, "active")
+    traffic = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        run._strike(stack, fault, [EAST, WEST], PATIENCE, traffic, run.Pace())
+    assert done == [f"break {EAST}", f"break {WEST}", f"mend {WEST}", f"mend {EAST}"]
+    (event,) = traffic.marked
+    assert (event.kind, event.name, event.cluster) == (EventKind.FAULT, PATIENCE, "")
 
 
 # -- figures ---------------------------------------------------------------------------------------
