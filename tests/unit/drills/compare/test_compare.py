@@ -390,8 +390,10 @@ def test_what_our_edge_costs_more_is_said(worse: dict[str, object], line: str) -
 
 
 def test_the_lane_without_a_balancer_is_no_rival() -> None:
-    direct = replace(GOOD, slowest=0.0, moved=None)
-    found = Comparison({"f": {OURS: GOOD, DIRECT: direct}}, {OURS: CHEAP, DIRECT: CHEAP})
+    direct = replace(GOOD, slowest=0.01, moved=0.0, executions=0.5)
+    found = Comparison(
+        {"f": {OURS: GOOD, DIRECT: direct}}, {OURS: CHEAP, DIRECT: replace(CHEAP, added=0.0)}
+    )
     assert table.behind(found) == []
 
 
