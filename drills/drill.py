@@ -37,7 +37,7 @@ FAILBACK_SECONDS = 90
 
 SETTLE_SECONDS = 15
 """How long a drill waits until the traffic is shared as the weights say. What failed before it may
-still be ejected: 5 s by `manifests/http-profile.yaml`, longer if it was more than once."""
+still be ejected: 5 s by `manifests/http-profile.yaml`, longer by a profile whose times grow."""
 
 LAST_ANSWERS = 1.0
 """Seconds after an update in which a kept-alive connection may get its last answer from before."""
