@@ -22,6 +22,7 @@ from drills.traffic import Event, EventKind, Execution, Header, LanePlan, Plan, 
 from drills.traffic.generator import Traffic
 from drills.traffic.portal import PortalLogs, source_for
 from foundation import project
+from foundation.errors import UserError
 from toolchain import tools
 
 FAULTS = ("gateway-gone", "gateway-hangs", "region-cut")
@@ -53,6 +54,7 @@ def run(
 
     Whatever happens, every fault is mended and every process that was started ends.
     """
+    check(faults)
     stack_access.check(stack)
     struck = {f.name: prediction.struck_by_default(f, stack.order, EDGE) for f in faults}
     for fault in faults:
@@ -67,7 +69,8 @@ def run(
         with traffic, logs:
             traffic.wait(2.0)  # connections are made
             traffic.mark(Event(time.time(), EventKind.PHASE, CALM))
-            say(f"{len(others.ports)} lanes beside our edge; {pace.calm:g} s without a fault.")
+            say(f"{len(others.running)} balancers stand beside our edge.")
+            say(f"{pace.calm:g} s without a fault.")
             calm = _used(stack, others, pace.calm)
             for fault in faults:
                 say(f"{fault.name} strikes {struck[fault.name]} for {pace.hold:g} s.")
@@ -79,11 +82,24 @@ def run(
             traffic.halt()
             logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
         end = _usage(stack, others)
+        ended = {
+            n: f"while it was compared, {r.problem}" for n, r in others.running.items() if r.problem
+        }
         measured = {
             lane: Measured(idle[lane], _IDLE_SECONDS, calm[lane], end[lane]) for lane in end
         }
-        found = compare(folder, measured, others.versions, others.skipped)
+        found = compare(folder, measured, others.versions, {**others.skipped, **ended})
     return found, page.write(folder, header.title, found)
+
+
+def check(faults: Sequence[Fault]) -> None:
+    """Check that faults strike all lanes alike. Raises UserError for one that does not."""
+    for fault in faults:
+        if fault.edge or fault.update:
+            raise UserError(
+                f"{fault.name} strikes our edge alone, so that it compares nothing. Name a fault"
+                " behind the edge: ./demo task drill:list"
+            )
 
 
 def plan(stack: Stack, others: Beside, pace: Pace) -> Plan:

@@ -200,6 +200,13 @@ def test_all_lanes_get_the_same_rate(tmp_path: Path) -> None:
     assert urls["nginx"] == "https://127.0.0.1:1001/web-portal" and urls[OURS] == stack.url
 
 
+@pytest.mark.parametrize("name", ["edge-killed", "edge-control-cut", "mode-switch"])
+def test_a_fault_of_our_edge_alone_compares_nothing(name: str) -> None:
+    run.check([named(fault) for fault in run.FAULTS])
+    with pytest.raises(UserError, match=f"{name} strikes our edge alone"):
+        run.check([named("region-cut"), named(name)])
+
+
 class Interrupted:
     """Traffic that is interrupted as soon as anybody waits for it."""
 
@@ -406,7 +413,7 @@ def test_both_pages_have_every_lane_every_part_and_what_was_left_out(tmp_path: P
     found = replace(found, faults={**found.faults, PATIENCE: slow})
     file = page.write(tmp_path, "Balancers", found)
     text, html = (tmp_path / "comparison.md").read_text(), file.read_text()
-    for part in ("region-cut", PATIENCE, "no fault", "caddy was left out", "nginx 1.22"):
+    for part in ("region-cut", PATIENCE, "no fault", "caddy is not compared", "nginx 1.22"):
         assert part in text and part in html
     assert "| our edge | 100 | 0 | 260 | 0.30 | - | 1.00 |" in text
     assert "| nginx | 100 | 0 | 260 | never | 1.00 | 1.00 |" in text
