@@ -54,7 +54,7 @@ class Plan:
 
 
 def make(root: Path) -> Plan:
-    """Reads the stack's settings and the files that they name; `root` is the project's folder.
+    """Read the stack's settings and the files that they name; `root` is the project's folder.
 
     Raises UserError with one line for people when anything of it cannot be used. A preview only
     warns of what this machine lacks, for it may be that of a reviewer or of a pull request. Traps
@@ -76,7 +76,7 @@ def make(root: Path) -> Plan:
 
 
 def read(settings: Settings, backend: ClusterBackend) -> Plan:
-    """Reads the files that the settings name. Raises DemoError."""
+    """Read the files that the settings name. Raises DemoError."""
     # Clusters of others may have any namespace; those that the stack makes have none but these.
     unknown = isinstance(backend, Standing)
     present = None if unknown else {*KUBERNETES_NAMESPACES, GATEWAY_NAMESPACE}
@@ -149,7 +149,7 @@ def _platform_documents(
 
 
 def _check_platform(plan: Plan) -> None:
-    """Looks whether Tetrate's platform is there, as far as can be seen. Raises UserError."""
+    """Look whether Tetrate's platform is there, as far as can be seen. Raises UserError."""
     assert isinstance(plan.backend, Standing)  # components.settings.model refuses the others
     served.check(plan.backend.raw, EDGE_CLUSTER, plan.platform_documents, GATEWAY_NAMESPACE)
     names = [cluster.name for cluster in plan.settings.clusters]

@@ -38,7 +38,7 @@ from foundation.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; gives its exit code."""
+    """Run the command; return its exit code."""
     chosen = parser(__doc__).parse_args(arguments)
     return entry(
         lambda: _run(chosen),
@@ -97,7 +97,7 @@ def _carry_out(
 def _drill(
     stack: Stack, faults: Sequence[Fault], chosen: argparse.Namespace, pace: drill.Pace
 ) -> int:
-    """Runs what was chosen: one drill, one by two profiles, or many as a matrix."""
+    """Run what was chosen: one drill, one by two profiles, or many as a matrix."""
     modes = chosen.mode or (["active", "standby"] if faults is FAULTS else [stack.mode])
     if pace.beside:
         stack_access.check(stack)
@@ -126,7 +126,7 @@ def _drill(
 
 
 def _where(stack: Stack, fault: Fault) -> str:
-    """The cluster where a fault is in force, if it was written down."""
+    """Return the cluster where a fault is in force, if it was written down."""
     return next((e.cluster for e in Journal(stack.folder).entries() if e.fault == fault.name), "")
 
 
@@ -205,7 +205,7 @@ def _heal(stack: Stack) -> int:
 
 
 def _walk(stack: Stack, chosen: argparse.Namespace, pace: drill.Pace) -> int:
-    """Walks through the talk; without a terminal nobody can be waited for."""
+    """Walk through the talk; without a terminal nobody can be waited for."""
 
     def pause(text: str) -> None:
         if sys.stdin.isatty() and not chosen.no_pause:

@@ -14,7 +14,7 @@ MOST_STREAMS = 100
 
 
 def positive(text: str) -> float:
-    """A number above 0. Raises `argparse.ArgumentTypeError` for anything else."""
+    """Return a number above 0. Raises `argparse.ArgumentTypeError` for anything else."""
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
@@ -56,7 +56,7 @@ def _streams(text: str) -> int:
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
-    """The command line of `python -m drills`."""
+    """Return the command line of `python -m drills`."""
     top = argparse.ArgumentParser(prog="python -m drills", description=description)
     top.set_defaults(stack=None, elsewhere=False)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")

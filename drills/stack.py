@@ -77,7 +77,7 @@ class Stack:
 
     @staticmethod
     def selected(name: str | None = None, elsewhere: bool = False) -> Stack:
-        """The stack named, or the selected one. Raises TargetError if it is not up."""
+        """Return the stack named, or the selected one. Raises TargetError if it is not up."""
         found = target.selected(name)
         if not found.weights:
             raise UserError(f"Stack {found.stack} is not up. Bring it up: ./demo up {found.stack}")
@@ -123,7 +123,7 @@ class Stack:
         return bool(self.embedded)
 
     def spec(self, cluster: str) -> ClusterSpec:
-        """One of the clusters that run on this machine. Raises UserError for any other."""
+        """Return one of the clusters that run on this machine. Raises UserError for any other."""
         try:
             return self.embedded[cluster]
         except KeyError:
@@ -137,7 +137,7 @@ class Stack:
         check: bool = True,
         stdin: str | None = None,
     ) -> str:
-        """What kubectl prints about a cluster, always named by its context.
+        """Return what kubectl prints about a cluster, always named by its context.
 
         Raises UserError when it fails (unless `check` is off: then what it printed is returned)
         or takes longer than `seconds`. A signal typed on the terminal does not reach it.
@@ -162,17 +162,17 @@ class Stack:
         return done.stdout
 
     def kubectl_command(self, cluster: str, *arguments: str) -> list[str]:
-        """The command line of kubectl for a cluster; it ends with this process."""
+        """Return the command line of kubectl for a cluster; it ends with this process."""
         command = [str(tools.path("kubectl")), "--kubeconfig", str(self.kubeconfig)]
         return run.tied([*command, "--context", cluster, *arguments])
 
     def get(self, cluster: str, *arguments: str) -> dict[str, Any]:
-        """What `kubectl get ... --output json` gives. Raises UserError."""
+        """Return what `kubectl get ... --output json` gives. Raises UserError."""
         limit = "--request-timeout=5s"
         return dict(json.loads(self.kubectl(cluster, "get", *arguments, "--output=json", limit)))
 
     def ask(self, cluster: str, method: str, path: str) -> dict[str, Any]:
-        """What the API server answers to GET or DELETE of a path. Raises UserError."""
+        """Return what the API server answers to GET or DELETE of a path. Raises UserError."""
         if api := self._api(cluster):
             return dict(_asked(cluster, api, method, path))
         verb = {"GET": "get", "DELETE": "delete"}[method]
@@ -249,7 +249,7 @@ class Stack:
             raise (Conflict(str(error)) if "(Conflict)" in str(error) else error) from None
 
     def _api(self, cluster: str) -> Api | None:
-        """The API server of a cluster on this machine, asked without kubectl.
+        """Return the API server of a cluster on this machine, asked without kubectl.
 
         Each kubectl takes up to half a second of a processor that the traffic shares, and would
         count as time that the fault took to have its effect.
@@ -277,7 +277,7 @@ def _asked(cluster: str, api: Api, method: str, *rest: Any) -> Any:
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float, pause: float = 0.1) -> None:
-    """Waits for a condition. Raises UserError that says `what` did not happen in time."""
+    """Wait for a condition. Raises UserError that says `what` did not happen in time."""
     end = time.monotonic() + seconds
     while True:
         with contextlib.suppress(UserError):  # whoever is asked may be away for a moment

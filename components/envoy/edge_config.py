@@ -59,7 +59,7 @@ class EdgeConfig:
 
 
 def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
-    """Gives the edge's whole configuration as one static bootstrap."""
+    """Return the edge's whole configuration as one static bootstrap."""
     listeners = [_http_listener(config)]
     if _secrets(config):
         listeners.insert(0, _https_listener(config))
@@ -85,7 +85,7 @@ def edge_files(config: EdgeConfig) -> dict[str, str]:
 
 
 def _secrets(config: EdgeConfig) -> list[str]:
-    """Gives the names of the certificates' Secrets, in the order of the routes."""
+    """Return the names of the certificates' Secrets, in the order of the routes."""
     return list(dict.fromkeys(r.tls_secret for r in config.routes if r.tls_secret))
 
 
@@ -117,7 +117,7 @@ def _regions(route: Route, config: EdgeConfig, *, is_patient: bool = False) -> d
 
 
 def _https_listener(config: EdgeConfig) -> dict[str, Any]:
-    """Gives the listener for clients: one filter chain a certificate, chosen by the name asked for.
+    """Return the listener for clients: a filter chain a certificate, chosen by the name asked for.
 
     The first certificate also serves clients that ask for no name or an unknown one.
     """
@@ -149,7 +149,7 @@ def _https_listener(config: EdgeConfig) -> dict[str, Any]:
 
 
 def _http_listener(config: EdgeConfig) -> dict[str, Any]:
-    """Gives the listener without TLS: serves routes of protocol HTTP, sends all else to https."""
+    """Return the listener without TLS: routes of protocol HTTP, all else is sent to https."""
     route_config = _route_config("http", _hosts(config.routes, config, redirect=True), config)
     manager = http.connection_manager("http", route_config, _http_options(config))
     return server.listener(
@@ -160,7 +160,7 @@ def _http_listener(config: EdgeConfig) -> dict[str, Any]:
 def _hosts(
     routes: Sequence[Route], config: EdgeConfig, *, redirect: bool = False
 ) -> list[dict[str, Any]]:
-    """Gives a virtual host per external name; `redirect` sends HTTPS routes to the https port."""
+    """Return a virtual host per external name; `redirect` sends HTTPS routes to the https port."""
     result = []
     for host in dict.fromkeys(host for route in routes for host in route.hosts):
         served = [route for route in routes if host in route.hosts]
@@ -173,7 +173,7 @@ def _hosts(
 
 
 def _own_host(first: dict[str, Any], domains: Sequence[str]) -> dict[str, Any]:
-    """Gives the virtual host of the edge's own addresses: a copy of the first one.
+    """Return the virtual host of the edge's own addresses: a copy of the first one.
 
     What is forwarded carries the first one's name, the only one that gateways and applications
     know; what the client asked for is in `x-forwarded-host`.
@@ -204,7 +204,7 @@ def _http_options(config: EdgeConfig) -> http.Options:
 
 
 def _to_https(config: EdgeConfig) -> dict[str, Any]:
-    """Gives the redirect; 308 keeps method, path and query."""
+    """Return the redirect; 308 keeps method, path and query."""
     redirect: dict[str, Any] = {"https_redirect": True, "response_code": "PERMANENT_REDIRECT"}
     if config.https_port != 443:
         redirect["port_redirect"] = config.https_port

@@ -25,7 +25,7 @@ _ATTEMPTS = 1
 
 
 def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
-    """Gives the gateway's whole static bootstrap."""
+    """Return the gateway's whole static bootstrap."""
     listeners = [_ingress_listener(config)]
     clusters = [gateway_clusters.app(route, config) for route in config.routes]
     if config.peers:
@@ -41,12 +41,12 @@ def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
 
 
 def gateway_files(config: GatewayConfig) -> dict[str, str]:
-    """Gives the data of the gateway's ConfigMap."""
+    """Return the data of the gateway's ConfigMap."""
     return {"envoy.yaml": render(gateway_bootstrap(config))}
 
 
 def _ingress_listener(config: GatewayConfig) -> dict[str, Any]:
-    """Gives the listener for the edge.
+    """Return the listener for the edge.
 
     Its health checks go through the routing: with no pods here but some in another region the
     answer is 200 and `x-envoy-degraded`, so the edge prefers the others and keeps this gateway as
@@ -69,7 +69,7 @@ def _ingress_listener(config: GatewayConfig) -> dict[str, Any]:
 
 
 def _peer_listener(config: GatewayConfig) -> dict[str, Any]:
-    """Gives the listener for other gateways: to the own pods only, so nothing goes in circles."""
+    """Return the listener for other gateways: to the own pods only, so nothing goes in circles."""
     local = [
         server.health_filter(
             [{"name": ":authority", "string_match": {"exact": health_host(route)}}],
@@ -138,7 +138,7 @@ def _mesh_listener(
 
 
 def _service_hosts(config: GatewayConfig, role: str, share: float) -> list[dict[str, Any]]:
-    """Gives a virtual host per external name."""
+    """Return a virtual host per external name."""
     hosts = []
     for host in dict.fromkeys(host for route in config.routes for host in route.hosts):
         served = [route for route in config.routes if host in route.hosts]
@@ -149,7 +149,7 @@ def _service_hosts(config: GatewayConfig, role: str, share: float) -> list[dict[
 
 
 def _health_hosts(config: GatewayConfig) -> list[dict[str, Any]]:
-    """Gives a virtual host per Service for the edge's checks of its health."""
+    """Return a virtual host per Service for the edge's checks of its health."""
     return [
         forwarding.virtual_host(
             health_host(route),

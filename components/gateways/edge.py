@@ -56,7 +56,7 @@ class EdgeArgs:
     def of(
         plan: Plan, entrance: Entrance, mesh: envoys.Mesh, gateways: Sequence[Gateway]
     ) -> EdgeArgs:
-        """Gives the arguments that follow from a plan."""
+        """Return the arguments that follow from a plan."""
         settings = plan.settings
         return EdgeArgs(
             entrance=entrance,

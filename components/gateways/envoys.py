@@ -53,7 +53,7 @@ def register(
     certificate: Certificate,
     secrets: Sequence[Mapping[str, Any]] = (),
 ) -> Envoys:
-    """Registers the Envoys behind an entrance and all that they need, as children of `parent`.
+    """Register the Envoys behind an entrance and all that they need, as children of `parent`.
 
     `files` is the ConfigMap's data, `certificate` the one for mutual TLS, `secrets` are further
     documents (the edge's certificates for clients). A change of the bootstrap or of a certificate
@@ -83,7 +83,7 @@ def register(
 
 
 def tls_secret(name: str, namespace: str, data: Mapping[str, pulumi.Input[str]]) -> dict[str, Any]:
-    """Gives a Secret of type kubernetes.io/tls."""
+    """Return a Secret of type kubernetes.io/tls."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -94,7 +94,7 @@ def tls_secret(name: str, namespace: str, data: Mapping[str, pulumi.Input[str]])
 
 
 def tls_data(certificate: Certificate) -> dict[str, pulumi.Output[str]]:
-    """Gives the data of such a Secret: the certificate, its key and its issuer, in base64."""
+    """Return the data of such a Secret: the certificate, its key and its issuer, in base64."""
     texts = {
         "tls.crt": certificate.certificate,
         "tls.key": certificate.key,

@@ -22,7 +22,7 @@ def edge(
     clusters: Mapping[str, Cluster],
     authority: CertificateAuthority,
 ) -> Edge | TetrateEdge:
-    """Registers all gateways that are ours to make, and gives the edge."""
+    """Register all gateways that are ours to make,, and return the edge."""
     if plan.settings.platform is Platform.TETRATE:
         return TetrateEdge(EDGE_CLUSTER, plan, corp_edge, authority)
     settings, exposure = plan.settings, plan.backend.exposure

@@ -57,7 +57,7 @@ class Target:
 def edge_weights(
     mode: LbMode, clusters: Sequence[ApplicationCluster], active_cluster: str
 ) -> dict[str, int | None]:
-    """Gives the edge weight of each cluster, in the order of `clusters`.
+    """Return the edge weight of each cluster, in the order of `clusters`.
 
     active: each cluster's own weight. standby: `active_cluster` keeps its weight, the others get
     0. locality: None for all. A weight above 0 is a share, 0 a healthy standby, None means
@@ -98,7 +98,7 @@ def edge_weights(
 
 
 def shown_weight(weight: int | None) -> int | str:
-    """Gives an edge weight as previews and the state say it."""
+    """Return an edge weight as previews and the state say it."""
     return "locality" if weight is None else weight
 
 
@@ -109,7 +109,7 @@ def edge_targets(
     edge_region: str,
     port: int = INGRESS_PORT,
 ) -> list[Target]:
-    """Gives the gateways that the edge sends to, in the order of `clusters`.
+    """Return the gateways that the edge sends to, in the order of `clusters`.
 
     `weights` is what `edge_weights` gave, `addresses` has the IP address or DNS name of each
     cluster's gateway Service. Weight above 0: priority 0 and that share. Weight 0: priority 1.
@@ -158,7 +158,7 @@ def gateway_targets(
     addresses: Mapping[str, str],
     port: int = PEER_PORT,
 ) -> list[Target]:
-    """Gives the peers that the gateway of `cluster` sends to when it has no pods of its own.
+    """Return the peers that the gateway of `cluster` sends to when it has no pods of its own.
 
     Its own pods are priority 0 and not in the list; other clusters of its region are next, then
     the other regions from near to far, without gaps. Clusters of one region share a priority.

@@ -79,7 +79,7 @@ class LocalPorts:
         return self.first + 1
 
     def api(self, cluster: str) -> int:
-        """Port of a cluster's API server."""
+        """Return the port of a cluster's API server."""
         return self.first + 2 + self.clusters.index(cluster)
 
     @property
@@ -136,7 +136,7 @@ class Settings:
 
 
 def load(root: Path) -> Settings:
-    """Reads the current stack's configuration from Pulumi; `root` is the project's folder.
+    """Read the current stack's configuration from Pulumi; `root` is the project's folder.
 
     Raises SettingsError.
     """
@@ -146,7 +146,7 @@ def load(root: Path) -> Settings:
 
 
 def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
-    """Checks a stack's configuration as the engine hands it out: `project:key` to text.
+    """Check a stack's configuration as the engine hands it out: `project:key` to text.
 
     Numbers are decimal text, lists JSON. Keys that are absent have their default of Pulumi.yaml.
     Raises SettingsError with one line that names the key, the stack's file and the remedy.
@@ -207,7 +207,7 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
 
 
 def _region(values: Values, key: str) -> str:
-    """Gives the name of a region, or nothing."""
+    """Return the name of a region, or nothing."""
     given = values.text(key)
     if given and not _REGION.fullmatch(given):
         raise values.refusal(key, given, "use a region's name, such as us-east1")
@@ -215,7 +215,7 @@ def _region(values: Values, key: str) -> str:
 
 
 def _entries(values: Values) -> list[Any]:
-    """Gives the list of application clusters as it is written, not empty."""
+    """Return the list of application clusters as it is written, not empty."""
     given = values.given.get("clusters", values.default("clusters"))
     try:
         entries = json.loads(given) if isinstance(given, str) else given
@@ -232,7 +232,7 @@ def _entries(values: Values) -> list[Any]:
 
 
 def _clusters(values: Values, entries: Sequence[object]) -> tuple[ApplicationCluster, ...]:
-    """Gives the application clusters, names distinct."""
+    """Return the application clusters, names distinct."""
     clusters = tuple(_cluster(values, f"clusters[{i}]", e) for i, e in enumerate(entries))
     names = [cluster.name for cluster in clusters]
     for position, name in enumerate(names):

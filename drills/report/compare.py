@@ -15,7 +15,7 @@ Comparison = list[tuple[str, str, str, str]]
 
 
 def figures(one: Run, other: Run) -> Comparison:
-    """Gives the figures of both ledgers."""
+    """Return the figures of both ledgers."""
     a, b = one.ledger, other.ledger
     counts: list[tuple[str, Callable[[Ledger], int]]] = [
         ("sent", lambda book: book.total.sent),
@@ -51,7 +51,7 @@ _NONE = ("+0%", "-0%")
 
 
 def _beside(a: Ledger, b: Ledger) -> Comparison:
-    """Gives what was lost by the lanes to compare with that both runs have."""
+    """Return what was lost by the lanes to compare with that both runs have."""
     lost = {
         name: (a.beside[name].lost, b.beside[name].lost) for name in a.beside if name in b.beside
     }
@@ -62,7 +62,7 @@ def _beside(a: Ledger, b: Ledger) -> Comparison:
 
 
 def _faults(a: Ledger, b: Ledger) -> Comparison:
-    """Gives the moments of faults that both runs have, the n-th of a name with its n-th."""
+    """Return the moments of faults that both runs have, the n-th of a name with its n-th."""
     result: Comparison = []
     left = {(i.label, n): i for n, i in enumerate(a.incidents)}
     for n, incident in enumerate(b.incidents):
@@ -79,7 +79,7 @@ def _faults(a: Ledger, b: Ledger) -> Comparison:
 
 
 def differences(one: Run, other: Run) -> Comparison:
-    """Gives in what the runs themselves differ, so that only like is taken for like."""
+    """Return in what the runs themselves differ, so that only like is taken for like."""
     a, b = _conditions(one), _conditions(other)
     return [
         (name, str(a.get(name, "-")), str(b.get(name, "-")), "differs")

@@ -56,7 +56,7 @@ class Row:
 
 
 def write_matrix(folder: Path, title: str, rows: Sequence[Row]) -> Path:
-    """Writes matrix.html, matrix.md and junit.xml into `folder`; gives the page's path."""
+    """Write matrix.html, matrix.md and junit.xml into `folder`; return the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "matrix.md").write_text(_markdown(title, rows))
     (folder / "junit.xml").write_text(_junit(title, rows))
@@ -70,7 +70,7 @@ def _modes(rows: Sequence[Row]) -> list[str]:
 
 
 def _lines(rows: Sequence[Row]) -> list[tuple[str, str, list[Row | None]]]:
-    """Gives layer, drill and the row of each mode."""
+    """Return layer, drill and the row of each mode."""
     drills = dict.fromkeys((row.layer, row.drill) for row in rows)
     by_place = {(row.layer, row.drill, row.mode): row for row in rows}
     modes = _modes(rows)
@@ -78,7 +78,7 @@ def _lines(rows: Sequence[Row]) -> list[tuple[str, str, list[Row | None]]]:
 
 
 def headline(rows: Sequence[Row]) -> tuple[str, bool]:
-    """Gives what came of all drills in a few words, and whether all is well."""
+    """Return what came of all drills in a few words, and whether all is well."""
     done = [row for row in rows if row.outcome is not Outcome.UNAVAILABLE]
     met = sum(row.outcome is Outcome.MET for row in done)
     books = [row.ledger for row in done if row.ledger]

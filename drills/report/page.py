@@ -30,7 +30,7 @@ _SHOWN_EVENTS = 200
 
 
 def page(run: Run, replay: str = "") -> str:
-    """Gives the report of one run; `replay` is the file, beside it, that plays its picture."""
+    """Return the report of one run; `replay` is the file, beside it, that plays its picture."""
     title = run.header.title or run.header.run
     return whole(title, _head(run), _replay(replay), _body(run), _foot(run))
 
@@ -40,7 +40,7 @@ def _replay(file: str) -> Element | None:
 
 
 def whole(title: str, *content: Child) -> str:
-    """Gives a page around its content."""
+    """Return a page around its content."""
     style = (Path(__file__).parent / "style.css").read_text()
     return document(
         e(
@@ -60,7 +60,7 @@ def whole(title: str, *content: Child) -> str:
 
 
 def local_time(moment: float) -> str:
-    """Gives date and time of day, with the zone."""
+    """Return date and time of day, with the zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(moment))
 
 

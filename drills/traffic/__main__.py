@@ -39,7 +39,7 @@ _KEEP = 10.0  # seconds of samples in memory; the record has them all
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; gives its exit code."""
+    """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
     return entry(lambda: _run(options))
 
@@ -168,7 +168,7 @@ class _Output:
     def update(
         self, state: Live, closed: Sequence[Second], events: Sequence[Event], now: float
     ) -> None:
-        """Shows the seconds that are over and the events that came."""
+        """Show the seconds that are over and the events that came."""
         if self._screen:
             self._screen.update(view.live(self._title, state, now), refresh=True)
         elif self._line:
@@ -203,7 +203,7 @@ def _watch(
     output: _Output,
     state: Live,
 ) -> None:
-    """Shows the traffic until its end, Ctrl-C, or the terminal's closing."""
+    """Show the traffic until its end, Ctrl-C, or the terminal's closing."""
     over = threading.Event()
     handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, lambda *_: over.set()) for number in handled}

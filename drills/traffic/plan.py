@@ -101,7 +101,7 @@ class Plan:
 
     @staticmethod
     def to(url: str, **settings: Any) -> Plan:
-        """Gives the usual plan: kept-alive and new connections to `url`, side by side."""
+        """Return the usual plan: kept-alive and new connections to `url`, side by side."""
         both = (LanePlan(Lane.KEPT, url, keep_alive=True), LanePlan(Lane.NEW, url, False))
         return Plan(lanes=both, **settings)
 

@@ -30,7 +30,7 @@ MOMENTS = (
 
 
 def as_json(ledger: Ledger) -> dict[str, Any]:
-    """Gives the whole ledger as JSON's types; times are seconds (since the epoch)."""
+    """Return the whole ledger as JSON's types; times are seconds (since the epoch)."""
     result = dataclasses.asdict(ledger)
     result["met"] = ledger.met
     groups = ("lanes", "beside", "clusters", "kinds", "protocols", "connections")
@@ -43,7 +43,7 @@ def as_json(ledger: Ledger) -> dict[str, Any]:
 
 
 def second_as_json(second: Second) -> dict[str, Any]:
-    """Gives one second of the live view as JSON's types."""
+    """Return one second of the live view as JSON's types."""
     return dataclasses.asdict(second)
 
 
@@ -53,7 +53,7 @@ def _derived(part: Part) -> dict[str, Any]:
 
 
 def rows(ledger: Ledger) -> dict[str, Part]:
-    """Gives the parts of a ledger in the order of its table, by their names in it."""
+    """Return the parts of a ledger in the order of its table, by their names in it."""
     result = {"all requests": ledger.total, "covered by objectives": ledger.promised}
     beside = {f"{name}{COMPARED}": part for name, part in ledger.beside.items()}
     groups: list[tuple[str, Mapping[str, Part]]] = [
@@ -70,7 +70,7 @@ def rows(ledger: Ledger) -> dict[str, Part]:
 
 
 def comparisons(ledger: Ledger) -> list[str]:
-    """Gives a sentence for each lane that is there to compare: what the same time cost it."""
+    """Return a sentence for each lane that is there to compare: what the same time cost it."""
     return [
         f"Beside it, not counted: {name} lost {part.lost:,} of {part.sent:,};"
         f" longest gap {milliseconds(part.longest_gap.seconds if part.longest_gap else 0.0)} ms."
@@ -115,12 +115,12 @@ def _streams(ledger: Ledger) -> list[RenderableType]:
 
 
 def after(moment: float | None, start: float) -> str:
-    """Gives a moment as seconds from the start of the run."""
+    """Return a moment as seconds from the start of the run."""
     return "" if moment is None else f"{moment - start:.3f} s"
 
 
 def cells(part: Part, start: float) -> list[str]:
-    """Gives a part's figures, in the order of HEADS."""
+    """Return a part's figures, in the order of HEADS."""
     gap = part.longest_gap
     latencies = (part.latency.p50, part.latency.p99, part.latency.max)
     return [
@@ -158,7 +158,7 @@ _SHORT_HEADS = ("sent", "lost", "slow", "twice", "wrong", "p50", "p99", "max", "
 
 
 def of_duplicates(ledger: Ledger) -> str:
-    """Gives what is to be said of the count of duplicates; empty if it is complete."""
+    """Return what is to be said of the count of duplicates; empty if it is complete."""
     if ledger.logged is None:
         return "Duplicates are not known: no log of executions was read."
     if ledger.logged < ledger.total.answered:
@@ -168,7 +168,7 @@ def of_duplicates(ledger: Ledger) -> str:
 
 
 def moments(incident: Incident) -> list[tuple[str, str]]:
-    """Gives the moments of an incident that happened: name, and seconds after what they follow."""
+    """Return the moments of an incident that happened: name, and seconds after what they follow."""
     result = []
     for field, name in MOMENTS:
         moment = getattr(incident, field)
@@ -182,7 +182,7 @@ def moments(incident: Incident) -> list[tuple[str, str]]:
 
 
 def table(ledger: Ledger) -> RenderableType:
-    """Gives the ledger for a terminal of 80 columns."""
+    """Return the ledger for a terminal of 80 columns."""
     grid = Table(title="Ledger", title_justify="left", title_style="bold", box=None)
     grid.add_column("")
     for head in _SHORT_HEADS:
@@ -201,7 +201,7 @@ def table(ledger: Ledger) -> RenderableType:
 
 
 def _remarks(ledger: Ledger) -> list[tuple[str, str]]:
-    """Gives the lines below the table, each with its style."""
+    """Return the lines below the table, each with its style."""
     total = ledger.total
     lines = []
     if total.lost:

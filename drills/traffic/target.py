@@ -66,14 +66,14 @@ class Target:
 
 
 def serving(weights: Mapping[str, int | None]) -> tuple[str, ...] | None:
-    """Gives the clusters that answer while all are well; None where it is not weights that say."""
+    """Return the clusters that answer while all are well; None where it is not weights that say."""
     if not weights or any(weight is None for weight in weights.values()):
         return None
     return tuple(name for name, weight in weights.items() if weight != _SWITCHED_OFF)
 
 
 def selected(stack: str | None = None) -> Target:
-    """Gives the stack named, or the one that Pulumi has selected. Raises TargetError."""
+    """Return the stack named, or the one that Pulumi has selected. Raises TargetError."""
     env = environment.variables(os.environ, stack)
     name = stack or selection.selected_stack(env) or selection.DEFAULT_STACK
     outputs = _outputs(name, env)
@@ -120,7 +120,7 @@ def _outputs(stack: str, env: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _keep(file: Path, text: str) -> Path:
-    """Writes the certificate where it is missing or another one; it is public."""
+    """Write the certificate where it is missing or another one; it is public."""
     if not file.exists() or file.read_text() != text:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.replace(file, text, mode=0o644)
@@ -128,7 +128,7 @@ def _keep(file: Path, text: str) -> Path:
 
 
 def is_name(url: str) -> bool:
-    """Whether `url` is an http or https address."""
+    """Check whether `url` is an http or https address."""
     parts = urllib.parse.urlsplit(url)
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
@@ -136,7 +136,7 @@ def is_name(url: str) -> bool:
 def config_digest(
     stack: str, changes: Mapping[str, Any] | None = None, project: Path = project.ROOT
 ) -> str:
-    """Gives a digest of what a stack's behaviour follows from: its settings and the manifests.
+    """Return a digest of what a stack's behaviour follows from: its settings and the manifests.
 
     `changes` are settings in force that are not the stack's own; a file that one names counts by
     what it holds. Two runs with the same digest measured the same configuration.
@@ -156,7 +156,7 @@ def config_digest(
 
 
 def described() -> dict[str, Any]:
-    """Gives what a reader of a report should know of this machine and of the versions in use."""
+    """Return what a reader of a report should know of this machine and of the versions in use."""
     return {
         "machine": f"{os.cpu_count()} cores, {_memory_gib():.0f} GiB",
         "kernel": platform.release(),

@@ -28,25 +28,25 @@ _STYLES = {
 
 
 def clock(at: float) -> str:
-    """Gives the local time of day, to the second."""
+    """Return the local time of day, to the second."""
     return time.strftime("%H:%M:%S", time.localtime(at))
 
 
 def milliseconds(seconds: float) -> str:
-    """Gives a duration in milliseconds, as exact as is of use."""
+    """Return a duration in milliseconds, as exact as is of use."""
     value = seconds * 1000
     return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
 
 
 def plain_event(event: Event) -> str:
-    """Gives an event as a line of text."""
+    """Return an event as a line of text."""
     where = f" {event.cluster}" if event.cluster else ""
     text = f": {event.text}" if event.text else ""
     return f"{clock(event.at)}  {event.kind.upper()} {event.name}{where}{text}"
 
 
 def plain_second(second: Second) -> str:
-    """Gives one second as a line of text."""
+    """Return one second as a line of text."""
     good = second.sent - second.lost
     shares = [
         f"{name or 'unnamed'} {count / good:.0%}" for name, count in sorted(second.clusters.items())
@@ -73,7 +73,7 @@ def plain_second(second: Second) -> str:
 
 
 def live(title: str, state: Live, now: float) -> RenderableType:
-    """Gives the whole view at the moment `now`."""
+    """Return the whole view at the moment `now`."""
     last = state.seconds[-1] if state.seconds else Second(int(now))
     parts: list[RenderableType] = [_clusters(state, last), _figures(state, last, now)]
     if state.events:
@@ -82,7 +82,7 @@ def live(title: str, state: Live, now: float) -> RenderableType:
 
 
 def _clusters(state: Live, last: Second) -> Table:
-    """Gives a row per cluster: its share now, as a bar, and over the last minute."""
+    """Return a row per cluster: its share now, as a bar, and over the last minute."""
     table = Table.grid(padding=(0, 2))
     good = max(1, last.sent - last.lost)
     for name, colour in cluster_colours(state.clusters).items():
@@ -103,7 +103,7 @@ def _clusters(state: Live, last: Second) -> Table:
 
 
 def _beside(state: Live, last: Second, lane: str) -> tuple[Text, Text, Text, Text]:
-    """Gives the row of what a lane loses that is there only to compare."""
+    """Return the row of what a lane loses that is there only to compare."""
     most = max((second.beside.get(lane, 0) for second in state.seconds), default=0) or 1
     lost = last.beside_lost.get(lane, 0)
     length = round(lost / max(1, last.beside.get(lane, 0)) * _BAR)
@@ -113,7 +113,7 @@ def _beside(state: Live, last: Second, lane: str) -> tuple[Text, Text, Text, Tex
 
 
 def _strip(values: Sequence[int], most: int) -> str:
-    """Gives a column per second; whatever is not nothing is to be seen."""
+    """Return a column per second; whatever is not nothing is to be seen."""
     top = len(_STEPS) - 1
     return "".join(_STEPS[min(top, -(-value * top // most))] for value in values)
 
@@ -171,5 +171,5 @@ def _events(events: Sequence[Event]) -> Text:
 
 
 def console() -> Console:
-    """Gives the terminal; `is_terminal` says whether it is one that can be drawn on."""
+    """Return the terminal; `is_terminal` says whether it is one that can be drawn on."""
     return Console(highlight=False)

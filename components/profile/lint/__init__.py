@@ -24,7 +24,7 @@ _LONG_EJECTION = 60.0
 
 
 def traps(profile: HttpProfile, context: Context) -> list[Trap]:
-    """Gives the traps that a profile holds in that place."""
+    """Return the traps that a profile holds in that place."""
     found = [trap for rule in _RULES for trap in rule(profile, context)]
     return [*found, *_differing(profile, context, {trap.key for trap in found})]
 
@@ -194,7 +194,7 @@ def _weights(profile: HttpProfile, context: Context) -> Iterator[Trap]:
 
 
 def _differing(profile: HttpProfile, context: Context, named: set[str]) -> Iterator[Trap]:
-    """Gives one trap for all keys left out, besides those named, that mean two things."""
+    """Yield one trap for all keys left out, besides those named, that mean two things."""
     gaps = {
         path.rpartition(".")[2]: DEFAULTS[path].differs
         for path in profile.left_out
