@@ -54,8 +54,6 @@ pulumi.export("url", edge.url)
 pulumi.export("host", edge.host)
 if not isinstance(edge, Edge):
     pulumi.export("platform", str(settings.platform))
-elif settings.naive_route:
-    pulumi.export("naiveUrl", edge.naive_url)
 pulumi.export("kubeconfig", kubeconfig.path)
 pulumi.export("caCertificate", edge.ca_certificate)
 pulumi.export("lbMode", str(settings.lb_mode))

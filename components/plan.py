@@ -15,7 +15,6 @@ from components.backends import choice
 from components.backends.protocol import ClusterBackend, Standing
 from components.documents import schema, sources, waiting
 from components.documents.origin import ManifestError
-from components.envoy import naive
 from components.profile import lint
 from components.profile.lint.model import Context
 from components.profile.model import HttpProfile, http_profile
@@ -119,13 +118,6 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
             f"{sources.named(settings.manifest)}: no Service is exposed by HTTPS; set "
             "gateway.tetrate.io/protocol and gateway.tetrate.io/tls-secret on one"
         )
-    for route in found if settings.naive_route else ():
-        if naive.is_shadowed(route):
-            raise UserError(
-                f"{sources.named(settings.manifest)}: Service {route.service} is exposed at "
-                f"{route.path}, where the naive route is; give it another "
-                "gateway.tetrate.io/path, or ./demo pulumi config set naiveRoute false"
-            )
     return Plan(
         settings=settings,
         documents=documents,

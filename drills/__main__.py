@@ -27,11 +27,12 @@ from drills import (
     temporary_settings,
 )
 from drills.arguments import parser
+from drills.compare import balancers, stack_access
 from drills.faults import FAULTS, KNOWN, Fault, named
 from drills.journal import Journal
 from drills.report.matrix_page import Row, headline
 from drills.stack import EDGE, Stack
-from drills.traffic import summary, target, view
+from drills.traffic import summary, view
 from drills.traffic.requests import load
 from foundation.entry import entry
 from foundation.errors import UserError
@@ -102,8 +103,8 @@ def _drill(
 ) -> int:
     """Run what was chosen: one drill, one by two profiles, or many as a matrix."""
     modes = chosen.mode or (["active", "standby"] if faults is FAULTS else [stack.mode])
-    if pace.naive:
-        target.naive_address(stack.name, stack.naive_url)
+    if pace.beside:
+        stack_access.check(stack)
     if len(faults) > 1 or len(modes) > 1:
         return _recap(*matrix.run(stack, faults, modes, pace, _say, chosen.cluster, chosen.force))
 
@@ -233,7 +234,7 @@ def _recap(rows: Sequence[Row], page: Path) -> int:
 
 
 def _pace(chosen: argparse.Namespace, picture: live_picture.LivePicture | None) -> drill.Pace:
-    beside = getattr(chosen, "beside_naive", False)
+    beside = tuple(balancers.named(getattr(chosen, "beside", None) or []))
     requests = load(chosen.traffic) if chosen.traffic else ()
     return drill.Pace(
         chosen.rate, chosen.baseline, chosen.hold, beside, requests, chosen.streams, picture

@@ -38,6 +38,16 @@ def add_traffic(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_beside(command: argparse.ArgumentParser) -> None:
+    """Add the option that names balancers to compare with."""
+    command.add_argument(
+        "--beside",
+        action="append",
+        metavar="NAME",
+        help="send the same through another balancer, not counted: see docs/compare.md",
+    )
+
+
 def _streams(text: str) -> int:
     """Return the number. Raises `argparse.ArgumentTypeError` if it is not between 0 and 100."""
     if not text.isdecimal() or int(text) > MOST_STREAMS:
@@ -79,11 +89,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         metavar="FILE",
         help="run a drill by the stack's own profile, then by this one, and compare the costs",
     )
-    running.add_argument(
-        "--beside-naive",
-        action="store_true",
-        help="send the same through the naive route (setting naiveRoute), to compare",
-    )
+    add_beside(running)
     for command in (running, walking):
         command.add_argument("--rate", type=positive, default=100.0, help="requests/s (100)")
         command.add_argument("--baseline", type=positive, default=5.0, help="seconds (5)")

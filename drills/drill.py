@@ -13,6 +13,9 @@ from pathlib import Path
 
 from drills import action, failback, guard, prediction, report, update
 from drills.arguments import STREAMS
+from drills.compare import stack_access
+from drills.compare.balancers import Balancer
+from drills.compare.beside import beside
 from drills.cpu_steal import CpuSteal
 from drills.faults import Fault, Load, Moves
 from drills.live_picture import LivePicture
@@ -25,6 +28,7 @@ from drills.traffic import (
     Event,
     EventKind,
     Header,
+    LanePlan,
     Objectives,
     Plan,
     Request,
@@ -44,7 +48,7 @@ FAILBACK_SECONDS = 90
 
 SETTLE_SECONDS = 15
 """How long a drill waits until the traffic is shared as the weights say. What failed before it may
-still be ejected: 5 s by `manifests/http-profile.yaml`, longer if it was more than once."""
+still be ejected: 5 s by `manifests/http-profile.yaml`, longer by a profile whose times grow."""
 
 HELD_SECONDS = 8.0
 """How long a drill looks whether a cluster stays out that is to be brought back by hand. By then
@@ -75,8 +79,8 @@ class Pace:
     """Seconds of traffic before the fault."""
     hold: float = 8.0
     """Seconds between the fault's effect and its fix."""
-    naive: bool = False
-    """Whether the same goes through the naive route beside it."""
+    beside: tuple[Balancer, ...] = ()
+    """Balancers through which the same goes beside it."""
     requests: tuple[Request, ...] = ()
     """Requests of a user's own; none: the portal's."""
     streams: int | None = None
@@ -84,18 +88,18 @@ class Pace:
     picture: LivePicture | None = None
     """What records the live picture of the run."""
 
-    def plan(self, stack: Stack) -> Plan:
-        """Return what is sent to a stack. Raises UserError if a naive route is missing."""
-        naive_url = target.naive_address(stack.name, stack.naive_url) if self.naive else ""
+    def plan(self, stack: Stack, lanes: Sequence[LanePlan] = ()) -> Plan:
+        """Return what is sent to a stack, and beside it by lanes to compare with."""
         streams = STREAMS if stack.application.is_portal else 0
         plan = Plan.to(
             stack.url,
-            naive_url=naive_url,
             rate=self.rate,
             ca_file=str(stack.ca_file or ""),
             streams=streams if self.streams is None else self.streams,
         )
-        return dataclasses.replace(plan, requests=self.requests) if self.requests else plan
+        if self.requests:
+            plan = dataclasses.replace(plan, requests=self.requests)
+        return plan.beside(lanes, stack.application.host) if lanes else plan
 
 
 @dataclass(frozen=True)
@@ -123,10 +127,21 @@ class Outcome:
 
 def run(stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome:
     """Run a drill. Raises UserError or TrafficError; whatever happens, the fault is mended."""
+    if not pace.beside:
+        return _run(stack, fault, cluster, pace, say, ())
+    stack_access.check(stack)
+    with beside(stack, pace.beside, say) as others:
+        return _run(stack, fault, cluster, pace, say, others.lanes)
+
+
+def _run(
+    stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say, lanes: Sequence[LanePlan]
+) -> Outcome:
     during = fault.during(stack, cluster) if fault.during else None
     predicted = prediction.predict(fault, cluster, stack.order, during)
     load = fault.load(stack, predicted.during or ()) if fault.load else None
-    plan = _loaded(pace.plan(stack), stack, load) if load else pace.plan(stack)
+    plan = pace.plan(stack, lanes)
+    plan = _loaded(plan, stack, load) if load else plan
     say(f"{fault.name} strikes {cluster}. {fault.what}")
     say(f"Predicted: {predicted.text}")
     folder, header = _header(stack, fault, cluster, load)

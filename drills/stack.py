@@ -66,8 +66,6 @@ class Stack:
     """Whether the clusters are to be taken for somebody else's, wherever they run."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Settings, other than the stack's own, that are in force while drills run."""
-    naive_url: str = ""
-    """Address of the naive route; empty where it is switched off."""
     platform: str = "envoy"
     """What moves the traffic; predictions and promises are about our own Envoys."""
     order: tuple[tuple[str, ...], ...] = ()
@@ -99,7 +97,6 @@ class Stack:
             url=found.url,
             ca_file=found.ca_file,
             elsewhere=elsewhere,
-            naive_url=found.naive_url,
             platform=found.platform,
             order=tuple(tuple(group) for group in found.priorities),
             failback=found.failback,

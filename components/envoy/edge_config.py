@@ -11,7 +11,6 @@ from components.envoy import (
     forwarding,
     health,
     http,
-    naive,
     protocols,
     server,
     tls,
@@ -51,8 +50,7 @@ class EdgeConfig:
     reach the edge (they lead to the first route); `https_port` is the port clients use for https
     (it differs from `listen.https` where something forwards to it). `memory_mib` is the limit of
     the container. `dns_server` is only for addresses that are names: None is the pod's own.
-    `naive_targets` are the gateways that the naive route takes in turn; without any there is no
-    such route. `failback` says when requests return to gateways that had failed.
+    `failback` says when requests return to gateways that had failed.
     """
 
     routes: tuple[Route, ...]
@@ -65,7 +63,6 @@ class EdgeConfig:
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)
     dns_server: tuple[str, int] | None = None
-    naive_targets: tuple[Target, ...] = ()
     version: str = ""
     """What answers call this configuration, see `edge_files`."""
     failback: Failback = Failback.AT_ONCE
@@ -88,7 +85,6 @@ def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
         [
             *(each for route in config.routes for each in _ways(route, config)),
             *(each for route in config.routes for each in _ways(route, config, is_patient=True)),
-            *_naive_regions(config),
         ],
         listen=config.listen,
         memory_mib=config.memory_mib,
@@ -144,20 +140,6 @@ def _ways(route: Route, config: EdgeConfig, *, is_patient: bool = False) -> list
     return [plain, *failback.clusters(plain, config.steps, host, rules, config.failback_trigger)]
 
 
-def _naive_regions(config: EdgeConfig) -> list[dict[str, Any]]:
-    """Return the plain twins of the HTTPS routes' clusters, if there is a naive route."""
-    plain = replace(config, targets=config.naive_targets)
-    return [
-        naive.cluster(cluster_name("naive", route), _regions(route, plain))
-        for route in config.routes
-        if _is_naive(route, config)
-    ]
-
-
-def _is_naive(route: Route, config: EdgeConfig) -> bool:
-    return bool(config.naive_targets) and route.protocol == "HTTPS"
-
-
 def _https_listener(config: EdgeConfig) -> dict[str, Any]:
     """Return the listener for clients: a filter chain a certificate, chosen by the name asked for.
 
@@ -207,12 +189,7 @@ def _hosts(
     for host in dict.fromkeys(host for route in routes for host in route.hosts):
         served = [route for route in routes if host in route.hosts]
         plain = [r for r in served if r.protocol == "HTTP"] if redirect else served
-        entries = [
-            naive.edge_route(r, cluster_name("naive", r), config.profile.request_timeout)
-            for r in _longest_first(plain)
-            if _is_naive(r, config)
-        ]
-        entries += [entry for route in _longest_first(plain) for entry in _forward(route, config)]
+        entries = [entry for route in _longest_first(plain) for entry in _forward(route, config)]
         if len(plain) < len(served):
             entries.append(_to_https(config))
         rules = config.profile.requests
@@ -287,7 +264,6 @@ def _route_config(name: str, hosts: Sequence[dict[str, Any]], config: EdgeConfig
             },
         ],
         "response_headers_to_remove": _INTERNAL_HEADERS,
-        **(naive.unmarked() if config.naive_targets else {}),
         "virtual_hosts": [*hosts, *others],
     }
 

@@ -23,8 +23,7 @@ class GatewayConfig:
 
     `peers` is what `gateway_targets` gave for `cluster`; `edge` is the name of the edge's
     cluster. `memory_mib` is the limit of the container. `dns_server` resolves the names of the
-    pods: an address and a UDP port, None for the pod's own. `naive_route` says whether the edge has
-    a naive route, whose requests go to the own pods in turn.
+    pods: an address and a UDP port, None for the pod's own.
     """
 
     cluster: str
@@ -38,7 +37,6 @@ class GatewayConfig:
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)
     dns_server: tuple[str, int] | None = None
-    naive_route: bool = False
 
 
 def app(route: Route, config: GatewayConfig) -> dict[str, Any]:

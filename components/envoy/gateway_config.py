@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.envoy import forwarding, gateway_clusters, health, http, naive, server, tls
+from components.envoy import forwarding, gateway_clusters, health, http, server, tls
 from components.envoy.common import (
     HEALTH_DOMAIN,
     cluster_name,
@@ -32,11 +32,6 @@ def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
     if config.peers:
         listeners.append(_peer_listener(config))
         clusters += [gateway_clusters.local(route, config) for route in config.routes]
-    clusters += [
-        naive.cluster(cluster_name("naive", route), gateway_clusters.local(route, config))
-        for route in config.routes
-        if _is_naive(route, config)
-    ]
     return server.bootstrap(
         listeners,
         clusters,
@@ -196,11 +191,4 @@ def _forward(route: Route, config: GatewayConfig, role: str, share: float) -> li
         # A peer's gateway is the second try of another one.
         route.transport.hedge_after if role == "app" else 0.0,
     )
-    entries = forwarding.forwarding_routes(route, cluster_name(role, route), profile, tries)
-    if role == "app" and _is_naive(route, config):
-        entries.insert(0, naive.gateway_route(route, cluster_name("naive", route), timeout))
-    return entries
-
-
-def _is_naive(route: Route, config: GatewayConfig) -> bool:
-    return config.naive_route and route.protocol == "HTTPS"
+    return forwarding.forwarding_routes(route, cluster_name(role, route), profile, tries)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pulumi
 
-from components.envoy import naive
 from components.envoy.common import edge_san
 from components.envoy.edge_config import EdgeConfig, edge_files
 from components.envoy.pod import EnvoyPods, selector
@@ -25,7 +24,6 @@ from components.routing.targets import (
     LbMode,
     edge_priorities,
     edge_targets,
-    naive_targets,
     shown_weight,
 )
 from components.tls.pki import Certificate
@@ -98,8 +96,6 @@ class Edge(pulumi.ComponentResource):
     """https address of the first route, its path included."""
     host: str
     """External name of the first route."""
-    naive_url: pulumi.Output[str]
-    """https address of the same by the naive route, if there is one."""
     ca_certificate: pulumi.Output[str]
     """PEM of the authority that signed the certificate for clients."""
 
@@ -108,8 +104,6 @@ class Edge(pulumi.ComponentResource):
     ) -> None:
         shown = {n: shown_weight(w) for n, w in args.weights.items()}
         props: dict[str, Any] = {"lbMode": str(args.lb_mode), "edgeWeights": shown}
-        if args.mesh.naive_route:
-            props["naiveRoute"] = True
         if args.failback is not Failback.AT_ONCE:
             props["failback"] = str(args.failback)
         super().__init__("demo:edge:Edge", name, props, opts)
@@ -119,7 +113,6 @@ class Edge(pulumi.ComponentResource):
         def files(known: dict[str, Any]) -> dict[str, str]:
             addresses, port = known["addresses"], mesh.ports[0]
             targets = edge_targets(args.weights, mesh.clusters, addresses, args.region, port)
-            plain = naive_targets(targets, args.weights) if mesh.naive_route else []
             return edge_files(
                 EdgeConfig(
                     routes=tuple(mesh.routes),
@@ -128,7 +121,6 @@ class Edge(pulumi.ComponentResource):
                     name=EDGE_CLUSTER,
                     own_addresses=tuple(known["names"]),
                     https_port=args.https_port,
-                    naive_targets=tuple(plain),
                     failback=args.failback,
                     failback_trigger=args.failback_trigger,
                 )
@@ -172,7 +164,6 @@ class Edge(pulumi.ComponentResource):
         self.host = route.host
         self.ca_certificate = issuer(secrets[0])
         self.url = pulumi.Output.concat("https://", args.names[0], port, route.path)
-        self.naive_url = pulumi.Output.concat("https://", args.names[0], port, naive.path(route))
         Answer(
             f"{name}-answer",
             self.url,

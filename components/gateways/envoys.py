@@ -34,8 +34,6 @@ class Mesh:
     """Ports of every gateway at its address: for the edge, for its peers."""
     routes: Sequence[Route]
     profile: HttpProfile
-    naive_route: bool = False
-    """Whether there is a naive route beside the others."""
 
 
 @dataclass(frozen=True)

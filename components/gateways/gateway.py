@@ -45,7 +45,6 @@ class Gateway(pulumi.ComponentResource):
                     peers=tuple(peers),
                     profile=mesh.profile,
                     edge=EDGE_CLUSTER,
-                    naive_route=mesh.naive_route,
                 )
             )
 

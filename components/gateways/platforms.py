@@ -41,7 +41,6 @@ def edge(
         exposure.gateway_ports,
         plan.routes,
         plan.profile,
-        settings.naive_route,
     )
     gateways = [
         Gateway(

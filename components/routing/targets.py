@@ -9,7 +9,7 @@ on the Services are both computed from what is decided here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from components.routing.regions import region_order
@@ -150,14 +150,6 @@ def edge_priorities(
     targets = edge_targets(weights, clusters, addresses, edge_region)
     priorities = sorted({target.priority for target in targets})
     return [[t.cluster for t in targets if t.priority == priority] for priority in priorities]
-
-
-def naive_targets(targets: Sequence[Target], weights: Mapping[str, int | None]) -> list[Target]:
-    """Return the edge's targets as a plain balancer knows them: all in turn, and no standby.
-
-    `targets` is what `edge_targets` gave for `weights`; weights above 0 are the shares here too.
-    """
-    return [replace(target, priority=0) for target in targets if weights[target.cluster] != 0]
 
 
 def gateway_targets(

@@ -73,8 +73,6 @@ class Settings:
     """The Tenant that uses the profile (platform tetrate)."""
     gateway_replicas: int
     edge_replicas: int
-    naive_route: bool
-    """Whether the edge serves every HTTPS route the naive way too, to compare."""
     failback: Failback
     failback_trigger: str
     """A new text brings back what failback manual holds back."""
@@ -126,13 +124,6 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
             f"it needs clusters with Tetrate's platform, and backend {backend} makes them without; "
             "./demo pulumi config set backend existing",
         )
-    naive_route = values.boolean("naiveRoute")
-    if platform is Platform.TETRATE and naive_route:
-        raise values.refusal(
-            "naiveRoute",
-            "true",
-            f"platform {platform} has no naive route; ./demo pulumi config set naiveRoute false",
-        )
     failback = values.choice("failback", Failback)
     if platform is Platform.TETRATE and failback is not Failback.AT_ONCE:
         raise values.refusal(
@@ -177,7 +168,6 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         tenant_settings=root / "manifests" / "tenant-settings.yaml",
         gateway_replicas=values.whole("gatewayReplicas", 1, 10),
         edge_replicas=values.whole("edgeReplicas", 1, 10),
-        naive_route=naive_route,
         failback=failback,
         failback_trigger=values.text("failbackTrigger"),
         without_effect=_without_effect(values, backend, entries),

@@ -15,6 +15,7 @@ from drills.compare.balancers import BALANCERS, Balancer, chosen
 from drills.faults import named
 from drills.stack import Stack
 from drills.traffic import view
+from foundation import project
 from foundation.entry import entry
 from foundation.errors import UserError
 
@@ -91,9 +92,15 @@ def _list(balancers: Sequence[Balancer]) -> int:
             version, origin = program.version, program.origin
         except UserError as error:
             version, origin = "cannot be had", str(error)
-        grid.add_row(balancer.name, version, origin, str(balancer.file))
+        grid.add_row(balancer.name, version, origin, _shown(balancer.file))
     view.console().print(grid)
     return 0
+
+
+def _shown(file: Path) -> str:
+    """Return a file's path from the checkout's folder on, if it is in there."""
+    inside = file.is_relative_to(project.ROOT)
+    return str(file.relative_to(project.ROOT) if inside else file)
 
 
 def _say(text: str) -> None:

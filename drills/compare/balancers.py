@@ -74,17 +74,21 @@ def chosen(names: Sequence[str], files: Sequence[Path]) -> list[Balancer]:
 
     Raises UserError for an unknown name or a file that is not to be read or not understood.
     """
-    known = {balancer.name: balancer for balancer in BALANCERS}
-    for name in names:
-        if name not in known:
-            raise UserError(f"There is no balancer {name!r}. There are: {', '.join(known)}")
-    picked = [known[name] for name in names or ([] if files else known)]
-    for file in files:
-        picked.append(_own(file))
+    picked = named(names) if names or files else list(BALANCERS)
+    picked += [_own(file) for file in files]
     twice = [b.name for n, b in enumerate(picked) if b.name in [o.name for o in picked[:n]]]
     if twice:
         raise UserError(f"{twice[0]} is there twice; give the file another name")
     return picked
+
+
+def named(names: Sequence[str]) -> list[Balancer]:
+    """Return the balancers of these names. Raises UserError for an unknown one."""
+    known = {balancer.name: balancer for balancer in BALANCERS}
+    for name in names:
+        if name not in known:
+            raise UserError(f"There is no balancer {name!r}. There are: {', '.join(known)}")
+    return [known[name] for name in dict.fromkeys(names)]
 
 
 def _own(file: Path) -> Balancer:

@@ -32,7 +32,13 @@ def headline(comparison: Comparison) -> str:
 def notes(comparison: Comparison) -> list[str]:
     """Return which versions were compared, and what was left out and why."""
     found = [f"{lane}: {version}" for lane, version in comparison.versions.items()]
-    return [*found, *(f"{name} was left out: {why}" for name, why in comparison.skipped.items())]
+    return [
+        *found,
+        *(
+            f"{name} is not compared, or not to the end: {why}"
+            for name, why in comparison.skipped.items()
+        ),
+    ]
 
 
 def markdown(title: str, comparison: Comparison) -> str:

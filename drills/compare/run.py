@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import socket
-import ssl
 import time
-import urllib.parse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from drills import action, guard, matrix, prediction
-from drills.compare import figures, page, processes, programs, stack_access, usage, way_in
+from drills.compare import figures, page, stack_access, usage
 from drills.compare.balancers import DIRECT, OURS, Balancer
-from drills.compare.configuration import Gateway, Settings
+from drills.compare.beside import Beside, Say, beside
 from drills.compare.figures import CALM, COMPARED, PATIENCE, Measured
 from drills.compare.table import Comparison
 from drills.compare.usage import Usage
 from drills.faults import Fault, Strike, named
 from drills.faults import processes as pods
-from drills.stack import EDGE, Stack, until
+from drills.stack import EDGE, Stack
 from drills.traffic import Event, EventKind, Execution, Header, LanePlan, Plan, record, target
 from drills.traffic.generator import Traffic
 from drills.traffic.portal import PortalLogs, source_for
-from foundation import files, project, scratch
+from foundation import project
 from foundation.errors import UserError
 from toolchain import tools
 
 FAULTS = ("gateway-gone", "gateway-hangs", "region-cut")
 """What strikes unless other faults are named: what refuses, hangs and vanishes before an edge."""
 
-_FIRST_PORT = 21080
-"""Where balancers listen, one after the other, in the network of the edge's node."""
-
-_READY_SECONDS = 15.0
 _IDLE_SECONDS = 5.0
-_LOOPBACK = "127.0.0.1"
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -58,30 +47,6 @@ class Pace:
     """After which a client gives a request up."""
 
 
-@dataclass
-class Beside:
-    """What runs beside our edge."""
-
-    running: dict[str, processes.Running]
-    skipped: dict[str, str]
-    ports: Mapping[str, int]
-    """Lane -> port on 127.0.0.1."""
-    direct: Gateway
-    """The gateway of the lane without a balancer."""
-    client: Path
-    """PEM of the edge's certificate for it."""
-    ca: Path
-    """PEM of all authorities that clients of any lane trust."""
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """Return program, version and origin of each balancer."""
-        return {
-            name: f"{r.balancer.kind.program} {r.program.version} ({r.program.origin})"
-            for name, r in self.running.items()
-        }
-
-
 def run(
     stack: Stack, faults: Sequence[Fault], balancers: Sequence[Balancer], pace: Pace, say: Say
 ) -> tuple[Comparison, Path]:
@@ -89,6 +54,7 @@ def run(
 
     Whatever happens, every fault is mended and every process that was started ends.
     """
+    check(faults)
     stack_access.check(stack)
     struck = {f.name: prediction.struck_by_default(f, stack.order, EDGE) for f in faults}
     for fault in faults:
@@ -103,7 +69,8 @@ def run(
         with traffic, logs:
             traffic.wait(2.0)  # connections are made
             traffic.mark(Event(time.time(), EventKind.PHASE, CALM))
-            say(f"{len(others.ports)} lanes beside our edge; {pace.calm:g} s without a fault.")
+            say(f"{len(others.running)} balancers stand beside our edge.")
+            say(f"{pace.calm:g} s without a fault.")
             calm = _used(stack, others, pace.calm)
             for fault in faults:
                 say(f"{fault.name} strikes {struck[fault.name]} for {pace.hold:g} s.")
@@ -115,102 +82,32 @@ def run(
             traffic.halt()
             logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
         end = _usage(stack, others)
+        ended = {
+            n: f"while it was compared, {r.problem}" for n, r in others.running.items() if r.problem
+        }
         measured = {
             lane: Measured(idle[lane], _IDLE_SECONDS, calm[lane], end[lane]) for lane in end
         }
-        found = compare(folder, measured, others.versions, others.skipped)
+        found = compare(folder, measured, others.versions, {**others.skipped, **ended})
     return found, page.write(folder, header.title, found)
 
 
-@contextlib.contextmanager
-def beside(stack: Stack, balancers: Sequence[Balancer], say: Say) -> Iterator[Beside]:
-    """Run balancers beside the edge while the block lasts; leave out what cannot be had."""
-    network, found = stack_access.network(stack), stack_access.gateways(stack)
-    with scratch.folder(stack.folder / "compare") as folder, contextlib.ExitStack() as ends:
-        certificate, client, ca = stack_access.certificates(stack, folder)
-        running: dict[str, processes.Running] = {}
-        skipped: dict[str, str] = {}
-        for number, balancer in enumerate(balancers):
-            settings = Settings(
-                address=_LOOPBACK,
-                port=_FIRST_PORT + number,
-                host=stack.application.host,
-                path=stack.application.path,
-                certificate=certificate,
-                client=client,
-                ca=ca,
-                folder=folder / balancer.name,
-                gateways=found,
+def check(faults: Sequence[Fault]) -> None:
+    """Check that faults strike all lanes alike. Raises UserError for one that does not."""
+    for fault in faults:
+        if fault.edge or fault.update:
+            raise UserError(
+                f"{fault.name} strikes our edge alone, so that it compares nothing. Name a fault"
+                " behind the edge: ./demo task drill:list"
             )
-            try:
-                program = programs.find(balancer.kind)
-                started = processes.start(balancer, program, settings, network)
-            except UserError as error:
-                skipped[balancer.name] = str(error)
-                continue
-            ends.callback(started.stop)
-            running[balancer.name] = started
-        names = [b.name for b in balancers]
-        targets = {n: (_LOOPBACK, _FIRST_PORT + names.index(n)) for n in running}
-        direct = found[-1]
-        targets[DIRECT] = (direct.address, direct.port)
-        ports = ends.enter_context(way_in.ports(network, targets))
-        roots = folder / "roots.pem"
-        own = stack.ca_file.read_text() if stack.ca_file else ""
-        files.replace(roots, own + "\n" + ca.read_text())
-        made = Beside(running, skipped, ports, direct, client, roots)
-        _leave_out_silent(stack, made)
-        for name, why in skipped.items():
-            say(f"{name} is left out: {why}")
-        yield made
-
-
-def _leave_out_silent(stack: Stack, made: Beside) -> None:
-    """Wait until each balancer answers, and leave out those that do not."""
-    for name, started in list(made.running.items()):
-
-        def ready(name: str = name, started: processes.Running = started) -> bool:
-            if started.problem:
-                return True
-            return _answers(made.ports[name], stack, made.ca)
-
-        try:
-            until(ready, f"{name} answers", _READY_SECONDS)
-            problem = started.problem
-        except UserError as error:
-            problem = str(error)
-        if problem:
-            made.skipped[name] = problem
-            del made.running[name]
-
-
-def _answers(port: int, stack: Stack, ca: Path) -> bool:
-    """Return whether a balancer serves the application's page by now."""
-    context = ssl.create_default_context(cafile=str(ca))
-    host = stack.application.host
-    try:
-        with (
-            socket.create_connection((_LOOPBACK, port), timeout=2) as plain,
-            context.wrap_socket(plain, server_hostname=host) as secure,
-        ):
-            connection = http.client.HTTPConnection(host)
-            connection.sock = secure
-            connection.request("GET", stack.application.path, headers={"Host": host})
-            return connection.getresponse().status < http.HTTPStatus.BAD_REQUEST
-    except (OSError, http.client.HTTPException):
-        return False
 
 
 def plan(stack: Stack, others: Beside, pace: Pace) -> Plan:
     """Return what is sent: the same to every lane, in turn, on kept connections."""
-    path = urllib.parse.urlsplit(stack.url).path
-    lanes = [LanePlan(OURS, stack.url, keep_alive=True)]
-    for name in others.running:
-        url = f"https://{_LOOPBACK}:{others.ports[name]}{path}"
-        lanes.append(LanePlan(name, url, keep_alive=True, counted=False))
+    lanes = [LanePlan(OURS, stack.url, keep_alive=True), *others.lanes]
     direct = LanePlan(
         DIRECT,
-        f"https://{_LOOPBACK}:{others.ports[DIRECT]}{path}",
+        others.url(DIRECT),
         keep_alive=True,
         counted=False,
         server_name=others.direct.name,

@@ -7,7 +7,6 @@ from typing import Any
 
 from drills.report.run import Run
 from drills.traffic.ledger import Ledger
-from drills.traffic.plan import lane_name
 from drills.traffic.summary import MOMENTS, moments
 from drills.traffic.view import milliseconds
 
@@ -57,7 +56,7 @@ def _beside(a: Ledger, b: Ledger) -> Comparison:
         name: (a.beside[name].lost, b.beside[name].lost) for name in a.beside if name in b.beside
     }
     return [
-        (f"{lane_name(name)}: lost", f"{x:,}", f"{y:,}", f"{y - x:+,}" if x != y else "")
+        (f"{name}: lost", f"{x:,}", f"{y:,}", f"{y - x:+,}" if x != y else "")
         for name, (x, y) in lost.items()
     ]
 

@@ -11,7 +11,6 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from drills.report import page, text
 from drills.report.markup import Child, e, table
 from drills.traffic.ledger import Ledger
-from drills.traffic.plan import lane_name
 from drills.traffic.view import milliseconds
 
 
@@ -52,7 +51,7 @@ class Row:
         if known:
             words.append(f"moved {max(known):.2f} s")
         words += [f"{s.cut} {kind} cut" for kind, s in self.ledger.streams.items() if s.cut]
-        words += [f"{lane_name(n)} lost {p.lost:,}" for n, p in self.ledger.beside.items()]
+        words += [f"{n} lost {p.lost:,}" for n, p in self.ledger.beside.items()]
         return ", ".join(words)
 
 

@@ -17,7 +17,6 @@ from drills.report.run import Run, expectations
 from drills.report.series import LOST
 from drills.traffic import EventKind
 from drills.traffic.incidents import Incident
-from drills.traffic.plan import lane_name
 from drills.traffic.returning import in_words
 from drills.traffic.summary import (
     HEADS,
@@ -162,7 +161,7 @@ def _body(run: Run) -> list[Child]:
 
 
 def _beside(run: Run) -> list[Child]:
-    names = " and ".join(f"the {lane_name(name)}" for name in run.series.beside)
+    names = " and ".join(run.series.beside)
     note = f"At the same time, to compare and not counted: {names}; what it lost is red."
     return [e("p", note, class_="note"), charts.beside(run.series, run.events)]
 

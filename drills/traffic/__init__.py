@@ -2,7 +2,7 @@
 
 What other parts use:
 
-    Plan.to(url, rate=100, ca_file=...)        what to send; naive_url=... adds a lane to compare
+    Plan.to(url, rate=100, ca_file=...)        what to send; .beside(...) adds lanes to compare
     Traffic(plan, header, folder)              sends it, in a process of its own; with-statement
       .mark(event)                             puts a fault or switch on the record
       .recent(seconds) .since(number)          live samples, of lanes that count and of all

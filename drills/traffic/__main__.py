@@ -17,7 +17,10 @@ from typing import Any
 from rich.live import Live as Screen
 
 from drills import report
-from drills.arguments import STREAMS, add_traffic, positive
+from drills.arguments import STREAMS, add_beside, add_traffic, positive
+from drills.compare import balancers, stack_access
+from drills.compare.beside import beside
+from drills.stack import Stack
 from drills.traffic import record, summary, target, view
 from drills.traffic.accounts import ledger_of
 from drills.traffic.events import Announcements
@@ -55,11 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--slow", type=positive, default=0.25, metavar="SECONDS", help="(0.25)")
     parser.add_argument("--lanes", type=_lanes, default="kept,new", help="kept, new or kept,new")
     parser.add_argument("--protocols", type=_protocols, default="h1,h2", help="h1, h2 or h1,h2")
-    parser.add_argument(
-        "--beside-naive",
-        action="store_true",
-        help="the same through the naive route, to compare (needs the setting naiveRoute)",
-    )
+    add_beside(parser)
     add_traffic(parser)
     parser.add_argument("--record", type=Path, metavar="FILE", help="JSON lines, a line a request")
     parser.add_argument("--no-duplicates", action="store_true", help="do not follow the pods' logs")
@@ -99,10 +98,20 @@ def _run(options: argparse.Namespace) -> int:
     )
     if options.traffic:
         plan = dataclasses.replace(plan, requests=load(options.traffic))
-    if options.beside_naive:
-        if stack is None:
-            raise target.TargetError("--beside-naive compares routes of a stack; leave --url out.")
-        plan = plan.beside_naive(target.naive_address(stack.stack, stack.naive_url))
+    if not options.beside:
+        return _send(options, stack, plan, url)
+    chosen = balancers.named(options.beside)
+    if stack is None:
+        raise target.TargetError("--beside compares balancers of a stack; leave --url out.")
+    known = Stack.selected(stack.stack)
+    stack_access.check(known)
+    with beside(known, chosen, lambda text: print(text, flush=True)) as others:
+        lanes = plan.beside(others.lanes, known.application.host)
+        return _send(options, stack, lanes, url)
+
+
+def _send(options: argparse.Namespace, stack: target.Target | None, plan: Plan, url: str) -> int:
+    """Send as planned, show it, and give the ledger."""
     now = time.time()
     run = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-traffic"
     header = Header(

@@ -16,13 +16,6 @@ class Lane(StrEnum):
     """On a kept-alive connection, as browsers and services do."""
     NEW = "new"
     """On a connection of its own, TLS handshake included."""
-    NAIVE = "naive"
-    """By the edge's naive route, to compare with: objectives do not speak of it."""
-
-
-def lane_name(lane: str) -> str:
-    """Return the name of a lane for people who see it beside those that count."""
-    return "naive balancer" if lane == Lane.NAIVE else lane
 
 
 @dataclass(frozen=True)
@@ -107,23 +100,17 @@ class Plan:
         return self.rate * sum(lane.counted for lane in self.lanes) / len(self.lanes)
 
     @staticmethod
-    def to(url: str, *, naive_url: str = "", **settings: Any) -> Plan:
-        """Return the usual plan: kept-alive and new connections to `url`, side by side.
-
-        With `naive_url`, the address of the edge's naive route, that is beside them.
-        """
+    def to(url: str, **settings: Any) -> Plan:
+        """Return the usual plan: kept-alive and new connections to `url`, side by side."""
         both = (LanePlan(Lane.KEPT, url, keep_alive=True), LanePlan(Lane.NEW, url, False))
-        plan = Plan(lanes=both, **settings)
-        return plan.beside_naive(naive_url) if naive_url else plan
+        return Plan(lanes=both, **settings)
 
-    def beside_naive(self, url: str) -> Plan:
-        """Return the plan with a lane by the naive route, which is not counted.
+    def beside(self, lanes: Sequence[LanePlan], host: str) -> Plan:
+        """Return the plan with lanes to compare with, which are not counted.
 
-        The other lanes keep their rate: lanes take turns, so the common rate grows. This one is on
-        kept-alive connections. How a client connects ends at the edge, behind which both routes
-        have connections of their own, so that a second lane would show the same again; and without
-        handshakes it takes the least from the machine that the counted ones are measured on.
+        The other lanes keep their rate: lanes take turns, so the common rate grows. `host` is the
+        application's name, by which all are asked.
         """
-        lane = LanePlan(Lane.NAIVE, url, keep_alive=True, counted=False)
         count = len(self.lanes)
-        return replace(self, lanes=(*self.lanes, lane), rate=self.rate * (count + 1) / count)
+        rate = self.rate * (count + len(lanes)) / count
+        return replace(self, lanes=(*self.lanes, *lanes), rate=rate, host=host)

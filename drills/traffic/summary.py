@@ -13,7 +13,6 @@ from rich.text import Text
 from drills.traffic.figures import Part
 from drills.traffic.incidents import Incident
 from drills.traffic.ledger import Ledger
-from drills.traffic.plan import lane_name
 from drills.traffic.returning import in_words
 from drills.traffic.streams import Streams
 from drills.traffic.view import LOST, clock, milliseconds
@@ -57,7 +56,7 @@ def _derived(part: Part) -> dict[str, Any]:
 def rows(ledger: Ledger) -> dict[str, Part]:
     """Return the parts of a ledger in the order of its table, by their names in it."""
     result = {"all requests": ledger.total, "covered by objectives": ledger.promised}
-    beside = {f"{lane_name(name)}{COMPARED}": part for name, part in ledger.beside.items()}
+    beside = {f"{name}{COMPARED}": part for name, part in ledger.beside.items()}
     groups: list[tuple[str, Mapping[str, Part]]] = [
         ("lane", ledger.lanes),
         ("", beside),
@@ -74,7 +73,7 @@ def rows(ledger: Ledger) -> dict[str, Part]:
 def comparisons(ledger: Ledger) -> list[str]:
     """Return a sentence for each lane that is there to compare: what the same time cost it."""
     return [
-        f"Beside it, not counted: the {lane_name(name)} lost {part.lost:,} of {part.sent:,};"
+        f"Beside it, not counted: {name} lost {part.lost:,} of {part.sent:,};"
         f" longest gap {milliseconds(part.longest_gap.seconds if part.longest_gap else 0.0)} ms."
         for name, part in ledger.beside.items()
     ]

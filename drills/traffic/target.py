@@ -37,8 +37,6 @@ class Target:
     lb_mode: str
     weights: Mapping[str, int | None]
     """Edge weight of each application cluster; None where locality decides."""
-    naive_url: str = ""
-    """Address of the naive route, to compare with; empty where it is switched off."""
     platform: str = "envoy"
     """What moves the traffic."""
     priorities: Sequence[Sequence[str]] = ()
@@ -97,22 +95,11 @@ def selected(stack: str | None = None) -> Target:
         ca_file=_keep(project.stack_folder(name) / "ca.pem", authority),
         lb_mode=str(outputs.get("lbMode", "")),
         weights=outputs.get("edgeWeights") or {},
-        naive_url=str(outputs.get("naiveUrl", "")),
         platform=str(outputs.get("platform", "envoy")),
         priorities=outputs.get("edgePriorities") or (),
         failback=str(outputs.get("failback", "atOnce")),
         ramp=float(outputs.get("failbackSeconds", 0)),
         application=outputs.get("application"),
-    )
-
-
-def naive_address(stack: str, naive_url: str) -> str:
-    """Return the address of a stack's naive route. Raises UserError if there is none."""
-    if naive_url:
-        return naive_url
-    raise UserError(
-        f"Stack {stack} has no naive route to compare with. Switch it on: "
-        f"./demo pulumi config set naiveRoute true --stack {stack} && ./demo up {stack}"
     )
 
 

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from drills.traffic.figures import Latency
 from drills.traffic.model import Event, EventKind
-from drills.traffic.plan import lane_name
 from drills.traffic.window import Live, Second
 from foundation.colours import cluster_colours
 
@@ -56,7 +55,7 @@ def plain_second(second: Second) -> str:
     lost = f"lost {second.lost}" + (f" ({', '.join(failures)})" if failures else "")
     latency = second.latency
     beside = [
-        f"({lane_name(lane)} lost {second.beside_lost[lane]} of {sent})"
+        f"({lane} lost {second.beside_lost[lane]} of {sent})"
         for lane, sent in sorted(second.beside.items())
     ]
     return "  ".join(
@@ -146,7 +145,7 @@ def _figures(state: Live, last: Second, now: float) -> Table:
     outer.add_row(Text("\n" + "   ".join(texts)))
     for lane in sorted(state.uncounted):
         tally = state.lanes[lane]
-        lost = f"{lane_name(lane)}, not counted: lost {tally.lost:,} of {tally.sent:,}"
+        lost = f"{lane}, not counted: lost {tally.lost:,} of {tally.sent:,}"
         line = f"{lost}   longest gap {milliseconds(tally.worst(now))} ms"
         outer.add_row(Text(line, LOST if tally.lost else ""))
     return outer

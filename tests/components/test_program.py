@@ -182,48 +182,6 @@ def test_outputs_are_those_that_scripts_rely_on(run: Run) -> None:
     }
 
 
-def test_the_naive_route_is_off_by_default_and_leaves_no_trace(run: Run) -> None:
-    demo = run()
-    assert "naiveUrl" not in demo.outputs
-    assert demo.outputs.keys() == run(naiveRoute="false").outputs.keys()
-    for name, config in demo.of_type("core/v1:ConfigMap").items():
-        assert "naive" not in "".join(config["data"].values()), name
-
-
-def test_the_naive_route_has_an_address_and_every_tier_knows_it(run: Run) -> None:
-    demo = run(naiveRoute="true", localPort="8443")
-    assert value(demo.outputs["naiveUrl"]) == "https://127.0.0.1:8443/naive/web-portal"
-    assert demo.of_type("demo:edge:Edge")["corp-edge"]["naiveRoute"] is True
-    configs = demo.of_type("core/v1:ConfigMap")
-    for name in ALL:
-        text = "".join(configs[f"{name}/tetrate-system/gateway-config"]["data"].values())
-        assert "naive_transaction-service_web-portal" in text, name
-
-
-def test_the_naive_route_follows_the_weights(run: Run) -> None:
-    def naive_places(**settings: str) -> set[str]:
-        demo = run(naiveRoute="true", activeCluster="west-cluster", **settings)
-        clusters = envoy_clusters(demo, "corp-edge")
-        (naive,) = [c for c in clusters if c["name"].startswith("naive_")]
-        return {group["locality"]["zone"] for group in naive["load_assignment"]["endpoints"]}
-
-    assert naive_places(lbMode="active") == set(APPLICATION)
-    assert naive_places(lbMode="standby") == {"west-cluster"}
-    assert naive_places(lbMode="locality") == set(APPLICATION)
-
-
-def test_switching_the_naive_route_on_rolls_the_gateways_of_the_clusters_alone(run: Run) -> None:
-    before, after = (
-        {(made.typ, made.name): made.inputs for made in run(naiveRoute=given).made}
-        for given in ("false", "true")
-    )
-    assert before.keys() == after.keys()
-    changed = {key[1] for key in before if before[key] != after[key]}
-    gateways = {f"{name}/tetrate-system/gateway{part}" for name in ALL for part in ("", "-config")}
-    edge = "corp-edge/tetrate-system/gateway"
-    assert changed == gateways - {edge} | {"corp-edge", "corp-edge-answer", "corp-edge-loaded"}
-
-
 def test_the_clients_certificate_covers_the_host_and_the_address_in_the_url(run: Run) -> None:
     demo = run()
     names = demo.of_type("pki:Certificate")["corp-edge-online-banking-certs"]["names"]

@@ -49,16 +49,6 @@ def test_a_preview_shows_everything_before_a_cluster_exists(
     assert waited == {f"{name}/tetrate-system/gateway" for name in every}
 
 
-def test_a_preview_says_that_the_naive_route_is_switched_on(project: Project) -> None:
-    project.select("west")
-    project.pulumi("config", "set", "naiveRoute", "true")
-    done = project.pulumi("preview", "--json")
-    assert done.returncode == 0, done.stdout
-    plan = json.loads(done.stdout)
-    edge = next(s["newState"] for s in plan["steps"] if s["newState"]["type"] == "demo:edge:Edge")
-    assert edge["inputs"]["naiveRoute"] is True
-
-
 @pytest.mark.parametrize("wanted", [False, True])
 def test_the_sdk_sends_its_debug_messages_only_to_who_asks_for_them(
     project: Project, wanted: bool

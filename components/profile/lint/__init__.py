@@ -101,7 +101,7 @@ def _growing_ejection(profile: HttpProfile, context: Context) -> Iterator[Trap]:
             f"{_left_out(profile, key)}{base:g}s, maxEjectionTime {longest:g}s",
             f"what failed stays without traffic for {base:g}s{grows if longest > base else ''}, "
             "however soon it is mended",
-            "baseEjectionTime 5s and maxEjectionTime 30s",
+            "baseEjectionTime 5s and maxEjectionTime 5s",
         )
 
 

@@ -85,19 +85,6 @@ def test_routes_with_tls_come_first(tmp_path: Path) -> None:
     assert [route.service for route in made(settings).routes] == ["shop", "plain"]
 
 
-@pytest.mark.parametrize("path", ["/naive", "/naive/shop"])
-def test_nothing_may_be_exposed_where_the_naive_route_is(tmp_path: Path, path: str) -> None:
-    settings = chosen(tmp_path, service("shop", {**OWN, "path": path}))
-    assert [route.path for route in made(settings).routes] == [path]
-    with pytest.raises(UserError, match=f"Service shop is exposed at {path}, where .* false$"):
-        made(dataclasses.replace(settings, naive_route=True))
-
-
-def test_a_path_that_only_begins_alike_is_no_naive_route(tmp_path: Path) -> None:
-    settings = chosen(tmp_path, service("shop", {**OWN, "path": "/naivety"}))
-    assert made(dataclasses.replace(settings, naive_route=True)).routes
-
-
 @pytest.mark.parametrize(
     ("documents", "message"),
     [

@@ -35,7 +35,7 @@ def clusters_text(**hosts: dict[str, object]) -> str:
         both = {"zone": f"{zone}-cluster", "health_flags": "healthy", **values}
         found += [line("regions_shop_shop", address, key, value) for key, value in both.items()]
         found.append(line("patient_shop_shop", address, "rq_total", 1))
-        found.append(line("naive_shop_shop", address, "rq_total", 100))
+        found.append(line("other_shop_shop", address, "rq_total", 100))
     return "\n".join(found)
 
 
@@ -174,7 +174,7 @@ def test_the_slowest_of_several_routes_is_the_latency_of_a_cluster() -> None:
     text = (
         f"{ZONE}.{EAST}.upstream_rq_time: P0(0,0) P99(3.05,9) P99.5(4,9)\n"
         f"cluster.app_other_other.zone.us-east1.{EAST}.upstream_rq_time: P99(7.5,9)\n"
-        f"cluster.naive_shop_shop.zone.us-east1.{EAST}.upstream_rq_time: P99(900,9)\n"
+        f"cluster.other_shop_shop.zone.us-east1.{EAST}.upstream_rq_time: P99(900,9)\n"
         f"{ZONE}.{WEST}.upstream_rq_time: P0(nan,0) P99(nan,9)\n"
     )
     assert admin.latencies(text) == {EAST: 0.0075}, "west answered nothing in that period"

@@ -24,7 +24,6 @@ from components.routing.targets import (
     edge_targets,
     edge_weights,
     gateway_targets,
-    naive_targets,
 )
 from components.routing.transport import Protocol, Transport
 from components.tls.certificates import authority, leaf
@@ -63,16 +62,6 @@ def gateway(
     return GatewayConfig("east-cluster", "us-east1", routes, tuple(peers), PROFILE)
 
 
-def naive_edge(
-    mode: LbMode = LbMode.ACTIVE,
-    routes: tuple[Route, ...] = (PORTAL,),
-    clusters: list[ApplicationCluster] = CLUSTERS,
-) -> EdgeConfig:
-    config = edge(mode, routes, clusters)
-    weights = edge_weights(mode, clusters, "west-cluster")
-    return replace(config, naive_targets=tuple(naive_targets(config.targets, weights)))
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Gives a folder with every certificate that a bootstrap of these tests names."""
@@ -100,11 +89,7 @@ EVERY_BOOTSTRAP = {
     "edge without https": edge(routes=(PLAIN,)),
     "edge with own addresses": edge(own_addresses=("127.0.0.1", "localhost"), https_port=10443),
     "edge with three clusters": edge(clusters=[*CLUSTERS, SOUTH]),
-    **{f"edge {mode} with a naive route": naive_edge(mode) for mode in LbMode},
-    "edge with several naive routes": naive_edge(routes=(PORTAL, SHOP, PLAIN)),
     "gateway": gateway(),
-    "gateway with naive routes": replace(gateway((PORTAL, SHOP, PLAIN)), naive_route=True),
-    "gateway alone with a naive route": replace(gateway(clusters=CLUSTERS[:1]), naive_route=True),
     "gateway with several services": gateway((PORTAL, SHOP, PLAIN)),
     "gateway with two peers": gateway(clusters=[*CLUSTERS, SOUTH]),
     "gateway alone": gateway(clusters=CLUSTERS[:1]),
@@ -417,14 +402,14 @@ def test_what_waits_longer_for_a_gateway_goes_the_same_ways_as_all_else() -> Non
 @pytest.mark.parametrize("protocol", Protocol)
 def test_pods_are_not_pinged_whatever_they_speak(protocol: Protocol) -> None:
     route = replace(PORTAL, transport=Transport(protocol))
-    document = gateway_bootstrap(replace(gateway((route,)), naive_route=True))
+    document = gateway_bootstrap(gateway((route,)))
     assert not list(nodes(document, "connection_keepalive"))
 
 
 @pytest.mark.parametrize("protocol", Protocol)
-def test_the_naive_route_speaks_to_pods_as_the_other_does(protocol: Protocol) -> None:
+def test_peers_requests_go_to_pods_as_the_edges_do(protocol: Protocol) -> None:
     route = replace(PORTAL, transport=Transport(protocol))
-    document = gateway_bootstrap(replace(gateway((route,)), naive_route=True))
+    document = gateway_bootstrap(gateway((route,)))
     spoken = [
         next(nodes(cluster, "explicit_http_config"))
         for cluster in document["static_resources"]["clusters"]
@@ -442,110 +427,6 @@ def test_a_longer_path_is_looked_at_first() -> None:
         host = next(nodes(document, "virtual_hosts"))[0]
         order = [r["route"]["cluster"].rsplit("_", 1)[1] for r in host["routes"] if "route" in r]
         assert list(dict.fromkeys(order)) == ["web-portal", "deep", "top"]
-
-
-def without_naive(document: Any) -> Any:
-    """Gives the document without all that is there for the naive route."""
-    if isinstance(document, list):
-        return [without_naive(item) for item in document if not is_naive(item)]
-    if isinstance(document, dict):
-        fields = ("request_headers_to_remove", "most_specific_header_mutations_wins")
-        return {k: without_naive(v) for k, v in document.items() if k not in fields}
-    return document
-
-
-def is_naive(item: Any) -> bool:
-    if not isinstance(item, dict):
-        return False
-    name = item.get("name") or item.get("route", {}).get("cluster", "")
-    return str(name).startswith("naive_")
-
-
-@pytest.mark.parametrize("mode", LbMode)
-def test_the_naive_route_changes_nothing_of_the_others(mode: LbMode) -> None:
-    routes = (PORTAL, SHOP, PLAIN)
-    at_edge = edge_bootstrap(naive_edge(mode, routes))
-    at_gateway = gateway_bootstrap(replace(gateway(routes), naive_route=True))
-    for document, without in (
-        (at_edge, {"envoy.yaml": render(edge_bootstrap(edge(mode, routes)))}),
-        (at_gateway, gateway_files(gateway(routes))),
-    ):
-        assert render(without_naive(document)) == without["envoy.yaml"] != render(document)
-        assert "naive" not in without["envoy.yaml"]
-
-
-@pytest.mark.parametrize(
-    ("mode", "weight", "expected"),
-    [
-        (LbMode.ACTIVE, 30, {"east-cluster": (0, 100), "west-cluster": (0, 30)}),
-        (LbMode.STANDBY, 30, {"west-cluster": (0, 30)}),
-        (LbMode.LOCALITY, 30, {"east-cluster": (0, 1), "west-cluster": (0, 1)}),
-    ],
-)
-def test_the_naive_route_takes_all_gateways_with_a_share_in_turn(
-    mode: LbMode, weight: int, expected: dict[str, tuple[int, int]]
-) -> None:
-    clusters = [CLUSTERS[0], replace(CLUSTERS[1], weight=weight)]
-    (cluster,) = naive_clusters(edge_bootstrap(naive_edge(mode, clusters=clusters)))
-    groups = cluster["load_assignment"]["endpoints"]
-    assert expected == {
-        group["locality"]["zone"]: (
-            group["priority"],
-            group["lb_endpoints"][0]["load_balancing_weight"],
-        )
-        for group in groups
-    }
-    assert {entry["name"] for entry in cluster["transport_socket_matches"]} == expected.keys()
-
-
-def naive_clusters(document: dict[str, Any]) -> list[dict[str, Any]]:
-    found = document["static_resources"]["clusters"]
-    return [cluster for cluster in found if cluster["name"].startswith("naive_")]
-
-
-NAIVE = {
-    "edge": edge_bootstrap(naive_edge(routes=(PORTAL, SHOP, PLAIN))),
-    "gateway": gateway_bootstrap(replace(gateway((PORTAL, SHOP, PLAIN)), naive_route=True)),
-}
-
-
-@pytest.mark.parametrize("tier", NAIVE)
-def test_a_naive_balancer_knows_no_health_and_sends_once(tier: str) -> None:
-    clusters = naive_clusters(NAIVE[tier])
-    names = ["naive_transaction-service_web-portal", "naive_retail_shop"]
-    assert [cluster["name"] for cluster in clusters] == names
-    for cluster in clusters:
-        assert cluster["lb_policy"] == "ROUND_ROBIN"
-        assert not {"health_checks", "outlier_detection"} & cluster.keys()
-        (options,) = cluster["typed_extension_protocol_options"].values()
-        assert not list(nodes(options, "connection_keepalive")), "no pings"
-        assert cluster["load_assignment"]["cluster_name"] == cluster["name"]
-    sending = [r for rs in nodes(NAIVE[tier], "routes") for r in rs if is_naive(r)]
-    assert {r["route"]["cluster"] for r in sending} == set(names)
-    for route in sending:
-        assert not {"retry_policy", "hedge_policy"} & route["route"].keys()
-        assert route["route"]["timeout"] == {"edge": "60s", "gateway": "54s"}[tier]
-
-
-def test_a_gateway_sends_naive_requests_to_its_own_pods_only_and_none_of_its_peers() -> None:
-    for cluster in naive_clusters(NAIVE["gateway"]):
-        (group,) = cluster["load_assignment"]["endpoints"]
-        assert group["locality"]["zone"] == "east-cluster"
-    listeners = NAIVE["gateway"]["static_resources"]["listeners"]
-    peer = next(item for item in listeners if item["name"] == "peer")
-    assert not [name for name in nodes(peer, "cluster") if name.startswith("naive_")]
-
-
-def test_every_https_route_has_its_naive_twin_and_longer_paths_come_first() -> None:
-    deep = replace(SHOP, service="deep", path="/a/b", hosts=PORTAL.hosts)
-    top = replace(SHOP, service="top", path="/", hosts=PORTAL.hosts)
-    document = edge_bootstrap(naive_edge(routes=(top, PLAIN, PORTAL, deep)))
-    host = next(nodes(document, "virtual_hosts"))[0]
-    paths = [r["match"].get("path_separated_prefix") for r in host["routes"] if is_naive(r)]
-    assert paths == ["/naive/web-portal", "/naive/a/b", "/naive"]
-    assert all(is_naive(r) for r in host["routes"][:3]), "a route for / would come first"
-    http = next(i for i in document["static_resources"]["listeners"] if i["name"] == "http")
-    assert not [name for name in nodes(http, "cluster") if name.startswith("naive_")]
 
 
 def test_no_key_or_certificate_is_written_into_the_configuration() -> None:

@@ -99,7 +99,7 @@ TRAPPED: list[tuple[dict[str, object], str, str]] = [
         " 90s, up to 300s as it fails again",
     ),
     (
-        {f"{EJECTION}.baseEjectionTime": "30s"},
+        {f"{EJECTION}.baseEjectionTime": "30s", f"{EJECTION}.maxEjectionTime": "30s"},
         "growing-ejection",
         "30s, maxEjectionTime 30s): what failed stays without traffic for 30s, however soon",
     ),
@@ -167,7 +167,7 @@ def test_a_trap_is_found_alone_and_said_in_one_line(
             f"{EJECTION}.enforcingConsecutiveGatewayFailure": 0,
             f"{EJECTION}.enforcingConsecutive5xx": 100,
         },
-        {f"{EJECTION}.baseEjectionTime": "29s"},
+        {f"{EJECTION}.baseEjectionTime": "29s", f"{EJECTION}.maxEjectionTime": "29s"},
         {f"{EJECTION}.maxEjectionTime": "60s"},
         {f"{EJECTION}.maxEjectionPercent": 50},
         {f"{EJECTION}.interval": LEFT_OUT, f"{EJECTION}.consecutiveGatewayFailure": LEFT_OUT},

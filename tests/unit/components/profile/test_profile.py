@@ -27,6 +27,11 @@ def resilience(document: dict[str, Any]) -> dict[str, Any]:
     return outbound["upstreamTrafficSettings"][0]["settings"]["resilience"]
 
 
+def test_by_the_shipped_profile_failback_takes_no_longer_after_the_second_failure() -> None:
+    rules = http_profile(yaml.safe_load(SHIPPED.read_text())).outlier_detection
+    assert rules.max_ejection_time == rules.base_ejection_time <= 5
+
+
 def test_the_shipped_profile_lets_a_page_take_its_time() -> None:
     profile = http_profile(yaml.safe_load(SHIPPED.read_text()))
     assert (profile.request_timeout, profile.idle_timeout) == (60, 300)

@@ -41,7 +41,6 @@ def test_every_key_has_a_default() -> None:
     )
     assert chosen.active_cluster == "east-cluster"
     assert chosen.edge_region == "us-east1"
-    assert chosen.naive_route is False
     assert (chosen.gateway_replicas, chosen.edge_replicas) == (2, 2)
     assert chosen.manifest == (ROOT / "manifests" / "app.yaml",)
 
@@ -53,7 +52,7 @@ def test_the_edge_is_in_the_active_clusters_region_unless_told_otherwise() -> No
 
 @pytest.mark.parametrize(("given", "meant"), [("true", True), ("false", False), (True, True)])
 def test_true_and_false_are_what_pulumi_makes_of_them(given: object, meant: bool) -> None:
-    assert settings(naiveRoute=given).naive_route is meant
+    assert settings(allowSharedCluster=given).existing.may_share is meant
 
 
 def test_modes_give_weights() -> None:
@@ -125,9 +124,13 @@ CLUSTER = {"name": "a", "region": "us-east1"}
         ("localNodes", "0", "localNodes .* from 1 to 5$"),
         ("gatewayReplicas", "-1", "gatewayReplicas .* from 1 to 10$"),
         ("edgeReplicas", "two", "edgeReplicas .* is 'two': use a whole number from 1 to 10$"),
-        ("naiveRoute", "yes", r"^naiveRoute in Pulumi\.west\.yaml is 'yes': use true or false$"),
-        ("naiveRoute", "", "naiveRoute .* is '': use true or false$"),
-        ("naiveroute", "true", r"unknown key naiveroute .* \(did you mean naiveRoute\?\)"),
+        (
+            "allowSharedCluster",
+            "yes",
+            r"^allowSharedCluster in Pulumi\.west\.yaml is 'yes': use true or false$",
+        ),
+        ("allowSharedCluster", "", "allowSharedCluster .* is '': use true or false$"),
+        ("lbmode", "active", r"unknown key lbmode .* \(did you mean lbMode\?\)"),
         ("clusters", [], "use a list with at least one name and region"),
         ("clusters", "east", "use a list with at least one name and region"),
         ("clusters", {"name": "a"}, "use a list with at least one name and region"),

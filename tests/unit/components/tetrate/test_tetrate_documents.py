@@ -194,8 +194,3 @@ def test_clusters_that_are_made_bare_cannot_have_the_platform() -> None:
     message = "platform .* is 'tetrate': it needs clusters .* config set backend existing$"
     with pytest.raises(SettingsError, match=message):
         settings(platform="tetrate")
-
-
-def test_the_platform_has_no_naive_route() -> None:
-    with pytest.raises(SettingsError, match=r"naiveRoute .* platform tetrate has no naive route"):
-        settings(platform="tetrate", backend="existing", naiveRoute="true")

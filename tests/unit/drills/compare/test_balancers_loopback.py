@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 
@@ -182,6 +183,37 @@ def test_lanes_lead_through_another_network_with_and_without_a_balancer(
     assert len(set(counts.values())) == 1
     assert {s.cluster for s in samples if s.lane == DIRECT} == {direct.cluster}
     assert usage.descendants(started.process.pid) in ([], [started.process.pid])
+
+
+TRUSTING = ("nginx", "caddy", "caddy-tuned")
+"""Balancers that do not look at the gateways' names, see docs/compare.md."""
+
+
+def test_who_says_so_trusts_no_gateway_of_another_name(
+    world: Lab, balancer: Balancer, program: Program, tmp_path: Path
+) -> None:
+    known = settings_of(world, tmp_path)
+    others = [replace(gateway, name="gateway.other.mesh") for gateway in known.gateways]
+    started = processes.start(balancer, program, replace(known, gateways=others))
+    world.balancer = known.address
+    try:
+        eventually(lambda: listens(world, started), f"{balancer.name} listens", 15)
+        found = answered(world, 4)
+    finally:
+        started.stop()
+    assert (found["lost"] == 0) == (balancer.name in TRUSTING)
+    assert found["lost"] in (0, 4)
+
+
+def listens(world: Lab, started: processes.Running) -> bool:
+    assert not started.problem, started.log.read_text()
+    try:
+        get(world)
+    except HTTPException:
+        return True
+    except OSError as error:
+        return not isinstance(error, ConnectionRefusedError)
+    return True
 
 
 def test_a_configuration_that_is_refused_says_why(world: Lab, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -17,10 +18,12 @@ from hypothesis import strategies as st
 from drills.application import Application
 from drills.compare import balancers, figures, page, programs, run, stack_access, table, usage
 from drills.compare.balancers import BALANCERS, DIRECT, KINDS, OURS, chosen
+from drills.compare.beside import Beside
 from drills.compare.configuration import FOLDER, Gateway, Settings, render
 from drills.compare.figures import CALM, PATIENCE, Calm, Measured, UnderFault
 from drills.compare.table import Comparison
 from drills.compare.usage import Usage
+from drills.faults import named
 from drills.stack import Stack
 from drills.traffic import (
     ErrorKind,
@@ -103,7 +106,7 @@ def test_without_a_name_all_are_compared_and_with_a_file_of_ones_own_only_that(
     own.write_text("")
     assert [b.name for b in chosen([], [])] == [b.name for b in BALANCERS]
     assert [(b.name, b.kind) for b in chosen([], [own])] == [("Caddyfile", balancers.CADDY)]
-    both = chosen(["nginx"], [own])
+    both = chosen(["nginx", "nginx"], [own])
     assert [b.name for b in both] == ["nginx", "Caddyfile"]
 
 
@@ -111,7 +114,6 @@ def test_without_a_name_all_are_compared_and_with_a_file_of_ones_own_only_that(
     ("names", "file", "reason"),
     [
         (["varnish"], "", "no balancer 'varnish'. There are: haproxy"),
-        (["nginx", "nginx"], "", "nginx is there twice"),
         (["nginx"], "nginx.conf", "nginx is there twice"),
         ([], "missing.cfg", "There is no configuration"),
         ([], "own.txt", r"ending does not say which program reads it. Known: .cfg \(haproxy\)"),
@@ -186,7 +188,9 @@ def test_all_lanes_get_the_same_rate(tmp_path: Path) -> None:
     )
     running = dict.fromkeys(("nginx", "caddy"))
     ports = {"nginx": 1001, "caddy": 1002, DIRECT: 1003}
-    others = run.Beside(running, {}, ports, SETTINGS.gateways[1], tmp_path / "c", tmp_path / "r")
+    others = Beside(
+        running, {}, "/web-portal", ports, SETTINGS.gateways[1], tmp_path / "c", tmp_path / "r"
+    )
     plan = run.plan(stack, others, run.Pace(rate=10))
     senders = [n.name for p in plan.protocols for n in plan.lanes if p in (n.protocols or [p])]
     each = {lane: plan.rate * senders.count(lane) / len(senders) for lane in senders}
@@ -194,6 +198,46 @@ def test_all_lanes_get_the_same_rate(tmp_path: Path) -> None:
     assert plan.uncounted == ("nginx", "caddy", DIRECT)
     urls = {lane.name: lane.url for lane in plan.lanes}
     assert urls["nginx"] == "https://127.0.0.1:1001/web-portal" and urls[OURS] == stack.url
+
+
+@pytest.mark.parametrize("name", ["edge-killed", "edge-control-cut", "mode-switch"])
+def test_a_fault_of_our_edge_alone_compares_nothing(name: str) -> None:
+    run.check([named(fault) for fault in run.FAULTS])
+    with pytest.raises(UserError, match=f"{name} strikes our edge alone"):
+        run.check([named("region-cut"), named(name)])
+
+
+class Interrupted:
+    """Traffic that is interrupted as soon as anybody waits for it."""
+
+    def __init__(self) -> None:
+        self.marked: list[Event] = []
+
+    def mark(self, event: Event) -> None:
+        self.marked.append(event)
+
+    def wait(self, _: float) -> bool:
+        raise KeyboardInterrupt
+
+
+def test_whatever_ends_a_fault_it_is_mended_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(run.guard, "standing", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(run.action, "mend", lambda *a: done.append(f"mend {a[2]}"))
+    fault = replace(
+        named("gateway-gone"),
+        remember=lambda _: {},
+        break_=lambda strike: done.append(f"break {strike.cluster}"),
+    )
+    stack = Stack("west", tmp_path, tmp_path / "k", {EAST: 100, WEST: 100}, "active")
+    traffic = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        run._strike(stack, fault, [EAST, WEST], PATIENCE, traffic, run.Pace())
+    assert done == [f"break {EAST}", f"break {WEST}", f"mend {WEST}", f"mend {EAST}"]
+    (event,) = traffic.marked
+    assert (event.kind, event.name, event.cluster) == (EventKind.FAULT, PATIENCE, "")
 
 
 # -- figures ---------------------------------------------------------------------------------------
@@ -353,8 +397,10 @@ def test_what_our_edge_costs_more_is_said(worse: dict[str, object], line: str) -
 
 
 def test_the_lane_without_a_balancer_is_no_rival() -> None:
-    direct = replace(GOOD, slowest=0.0, moved=None)
-    found = Comparison({"f": {OURS: GOOD, DIRECT: direct}}, {OURS: CHEAP, DIRECT: CHEAP})
+    direct = replace(GOOD, slowest=0.01, moved=0.0, executions=0.5)
+    found = Comparison(
+        {"f": {OURS: GOOD, DIRECT: direct}}, {OURS: CHEAP, DIRECT: replace(CHEAP, added=0.0)}
+    )
     assert table.behind(found) == []
 
 
@@ -367,7 +413,7 @@ def test_both_pages_have_every_lane_every_part_and_what_was_left_out(tmp_path: P
     found = replace(found, faults={**found.faults, PATIENCE: slow})
     file = page.write(tmp_path, "Balancers", found)
     text, html = (tmp_path / "comparison.md").read_text(), file.read_text()
-    for part in ("region-cut", PATIENCE, "no fault", "caddy was left out", "nginx 1.22"):
+    for part in ("region-cut", PATIENCE, "no fault", "caddy is not compared", "nginx 1.22"):
         assert part in text and part in html
     assert "| our edge | 100 | 0 | 260 | 0.30 | - | 1.00 |" in text
     assert "| nginx | 100 | 0 | 260 | never | 1.00 | 1.00 |" in text

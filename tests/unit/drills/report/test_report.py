@@ -182,10 +182,10 @@ def test_the_chart_holds_every_request(tmp_path: Path) -> None:
 
 
 def test_lanes_that_do_not_count_have_their_strip_only() -> None:
-    samples = [sample(n, WEST, "naive" if n % 2 else "kept") for n in range(100)]
-    found = series(samples, T0, T0 + 1, uncounted=["naive"])
+    samples = [sample(n, WEST, "envoy" if n % 2 else "kept") for n in range(100)]
+    found = series(samples, T0, T0 + 1, uncounted=["envoy"])
     assert sum(one.sent for one in found.bins) == 50
-    assert (set(found.lanes), set(found.beside)) == ({"kept h2"}, {"naive"})
+    assert (set(found.lanes), set(found.beside)) == ({"kept h2"}, {"envoy"})
 
 
 @pytest.mark.parametrize("seconds", [0.05, 1, 59, 3600, 86400, 1e6])
@@ -242,11 +242,11 @@ def test_the_matrix(tmp_path: Path) -> None:
 
 
 def test_a_lane_to_compare_with_does_not_decide(tmp_path: Path) -> None:
-    lanes = (LanePlan("kept", "https://x/", True), LanePlan("naive", "https://x/", True, False))
+    lanes = (LanePlan("kept", "https://x/", True), LanePlan("envoy", "https://x/", True, False))
     header = Header(run="r", started=T0, plan=Plan(lanes), objectives=Objectives(moved=None))
     with record.Writer(tmp_path / record.FILE, header) as writer:
         for n in range(100):
             writer.write(sample(2 * n, EAST))
-            writer.write(sample(2 * n + 1, EAST, "naive", ErrorKind.RESET))
+            writer.write(sample(2 * n + 1, EAST, "envoy", ErrorKind.RESET))
     words = " ".join(Page(report.write(tmp_path).read_text()).words)
     assert "No request was lost, of 100" in words

@@ -204,7 +204,7 @@ def test_a_lane_beside_is_not_counted(tmp_path: Path) -> None:
     with serving(tmp_path, lambda n: Deed(status=503 if n % 2 else 200)) as server:
         lanes = (
             LanePlan("kept", server.url, True),
-            LanePlan("naive", server.url, True, counted=False),
+            LanePlan("envoy", server.url, True, counted=False),
         )
         plan = Plan(lanes, rate=200, duration=1, ca_file=str(tmp_path / "ca.pem"))
         with Traffic(plan, Header(run="t", started=time.time()), tmp_path) as traffic:
@@ -212,7 +212,7 @@ def test_a_lane_beside_is_not_counted(tmp_path: Path) -> None:
     ledger = ledger_of(tmp_path)
     # lanes take turns, so that all odd numbers are of the second one
     assert (ledger.total.sent, ledger.total.lost) == (100, 0)
-    assert (ledger.beside["naive"].sent, ledger.beside["naive"].lost) == (100, 100)
+    assert (ledger.beside["envoy"].sent, ledger.beside["envoy"].lost) == (100, 100)
 
 
 def test_stopped_it_awaits_what_is_under_way(tmp_path: Path) -> None:
