@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.application.objects import objects
-from components.envoy.pod import EnvoyPods
+from components.envoy.objects import gateway_objects, namespace
+from components.envoy.pod import EnvoyPods, envoy_service
 from components.settings.model import Platform, Settings
-from foundation.contract import EDGE_CLUSTER, GATEWAY, GATEWAY_NAMESPACE
+from components.tls.secrets import tls_secret
+from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,11 @@ def inventory(
     see components.tetrate.served.
     """
     platform = settings.platform
-    gateway = [] if platform is Platform.TETRATE else _gateway()
-    result = {EDGE_CLUSTER: [*gateway, *(_item("v1", "Secret", name) for name in secrets)]}
+    for_clients = [tls_secret(name, GATEWAY_NAMESPACE, {}) for name in secrets]
+    if platform is Platform.TETRATE:
+        result = {EDGE_CLUSTER: [*map(_of, for_clients)]}
+    else:
+        result = {EDGE_CLUSTER: _gateway(EDGE_CLUSTER, for_clients)}
     for member in settings.clusters:
         own = objects(
             documents,
@@ -50,23 +55,16 @@ def inventory(
             settings.edge_weights[member.name],
             platform,
         )
+        gateway = [] if platform is Platform.TETRATE else _gateway(member.name, [])
         result[member.name] = [*map(_of, own), *gateway]
     return result
 
 
-def _gateway() -> list[Item]:
-    return [
-        Item("v1", "Namespace", "", GATEWAY_NAMESPACE),
-        _item("v1", "Service", GATEWAY),
-        _item("v1", "ConfigMap", EnvoyPods.config_map),
-        _item("v1", "Secret", EnvoyPods.mesh_secret),
-        _item("policy/v1", "PodDisruptionBudget", GATEWAY),
-        _item("apps/v1", "Deployment", GATEWAY),
-    ]
-
-
-def _item(version: str, kind: str, name: str) -> Item:
-    return Item(version, kind, GATEWAY_NAMESPACE, name)
+def _gateway(cluster: str, for_clients: Sequence[Mapping[str, Any]]) -> list[Item]:
+    pods = EnvoyPods(cluster)
+    secrets = [tls_secret(pods.mesh_secret, GATEWAY_NAMESPACE, {}), *for_clients]
+    documents = [namespace(), envoy_service(pods), *gateway_objects(pods, {}, secrets, "")]
+    return [*map(_of, documents)]
 
 
 def _of(document: Mapping[str, Any]) -> Item:

@@ -10,6 +10,7 @@ from components.envoy.common import Listen, Paths
 from components.envoy.drain import DRAIN_SECONDS, drain_command
 from components.envoy.server import READY_PATH
 from components.envoy.version import version_command
+from foundation.contract import EDGE_CLUSTER, GATEWAY, GATEWAY_NAMESPACE
 
 IMAGE = "docker.io/envoyproxy/envoy:v1.40.0"
 
@@ -20,38 +21,41 @@ CHECKSUM_ANNOTATION = "resiliency.demo/config-checksum"
 GRACE_SECONDS = 30
 
 _USER = 101  # `envoy` in the image
-_APP_LABEL = "app.kubernetes.io/name"
+_LABELS = {"app.kubernetes.io/name": GATEWAY}
+
+SELECTOR = ",".join(f"{key}={value}" for key, value in _LABELS.items())
+"""Label selector of the pods, as kubectl takes it."""
 
 
 @dataclass(frozen=True)
 class EnvoyPods:
     """What a Deployment of Envoys is made from.
 
-    `name` is the Deployment's name (`gateway` in every cluster, on the edge as well).
-    `config_map` and `mesh_secret` are names of objects in `namespace`; `certificates` are Secrets
-    of type kubernetes.io/tls for clients (edge only). `checksum` is `common.checksum` of what the
-    pods are started with.
+    Deployment and Service have one name in every cluster, on the edge as well. `config_map` and
+    `mesh_secret` are names of objects beside them; `certificates` are Secrets of type
+    kubernetes.io/tls for clients (edge only).
     """
 
-    name: str
-    namespace: str
     cluster: str
-    checksum: str
-    edge: bool
-    config_map: str = "gateway-config"
-    mesh_secret: str = "gateway-mesh"  # noqa: S105  a name, no secret
     certificates: tuple[str, ...] = ()
     replicas: int = 2
-    image: str = IMAGE
+    config_map: str = "gateway-config"
+    mesh_secret: str = "gateway-mesh"  # noqa: S105  a name, no secret
     memory_mib: int = 256
     concurrency: int = 2
-    labels: Mapping[str, str] = field(default_factory=dict)
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)
 
+    @property
+    def edge(self) -> bool:
+        """Whether they are the edge's."""
+        return self.cluster == EDGE_CLUSTER
 
-def envoy_deployment(pods: EnvoyPods) -> dict[str, Any]:
+
+def envoy_deployment(pods: EnvoyPods, started_with: Any) -> dict[str, Any]:
     """Return the Deployment (apps/v1): surge, probes, graceful drain, hardened container.
+
+    `started_with` is the digest of what the pods are started with: text, or an Output of it.
 
     A new bootstrap brings up a whole second set at the edge, so that it takes one start; gateways
     are replaced one by one. No pod ends before its successor is ready.
@@ -60,34 +64,29 @@ def envoy_deployment(pods: EnvoyPods) -> dict[str, Any]:
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {
-            "name": pods.name,
-            "namespace": pods.namespace,
-            "labels": {**pods.labels, _APP_LABEL: pods.name},
+            "name": GATEWAY,
+            "namespace": GATEWAY_NAMESPACE,
+            "labels": dict(_LABELS),
         },
         "spec": {
             "replicas": pods.replicas,
             "minReadySeconds": 1,
             "progressDeadlineSeconds": 120,
             "revisionHistoryLimit": 3,
-            "selector": {"matchLabels": {_APP_LABEL: pods.name}},
+            "selector": {"matchLabels": dict(_LABELS)},
             "strategy": {
                 "type": "RollingUpdate",
                 "rollingUpdate": {"maxUnavailable": 0, "maxSurge": "100%" if pods.edge else 1},
             },
             "template": {
                 "metadata": {
-                    "labels": {**pods.labels, _APP_LABEL: pods.name},
-                    "annotations": {CHECKSUM_ANNOTATION: pods.checksum},
+                    "labels": dict(_LABELS),
+                    "annotations": {CHECKSUM_ANNOTATION: started_with},
                 },
                 "spec": _pod_spec(pods),
             },
         },
     }
-
-
-def selector(pods: EnvoyPods) -> str:
-    """Return the label selector of the pods, as kubectl takes it."""
-    return f"{_APP_LABEL}={pods.name}"
 
 
 def envoy_service(
@@ -111,9 +110,9 @@ def envoy_service(
             ("tls-peer", pods.listen.peer, "peer"),
         ]
     metadata: dict[str, Any] = {
-        "name": pods.name,
-        "namespace": pods.namespace,
-        "labels": {**pods.labels, _APP_LABEL: pods.name},
+        "name": GATEWAY,
+        "namespace": GATEWAY_NAMESPACE,
+        "labels": dict(_LABELS),
     }
     if annotations:
         metadata["annotations"] = dict(annotations)
@@ -123,7 +122,7 @@ def envoy_service(
     ]
     for port, number in zip(offered, node_ports, strict=False):
         port["nodePort"] = number
-    spec = {"type": type, "selector": {_APP_LABEL: pods.name}, "ports": offered}
+    spec = {"type": type, "selector": dict(_LABELS), "ports": offered}
     if external_ips:
         spec["externalIPs"] = list(external_ips)
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
@@ -164,7 +163,7 @@ def _pod_spec(pods: EnvoyPods) -> dict[str, Any]:
                 "maxSkew": 1,
                 "topologyKey": "kubernetes.io/hostname",
                 "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": {_APP_LABEL: pods.name}},
+                "labelSelector": {"matchLabels": dict(_LABELS)},
                 # Only pods of one rollout count: otherwise the last ones of the rollout before
                 # would push both of the new ones to one node.
                 "matchLabelKeys": ["pod-template-hash"],
@@ -194,7 +193,7 @@ def _container(pods: EnvoyPods, mounts: list[dict[str, Any]]) -> dict[str, Any]:
         }
     return {
         "name": "envoy",
-        "image": pods.image,
+        "image": IMAGE,
         "imagePullPolicy": "IfNotPresent",
         "command": ["/usr/local/bin/envoy"],
         "args": [

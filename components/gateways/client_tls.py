@@ -10,7 +10,7 @@ import pulumi
 from components.gateways import envoys
 from components.routing.routes import Route
 from components.tls.pki import Certificate, CertificateAuthority
-from components.tls.secrets import AUTHORITY, CERTIFICATE, is_filled, issuer_of
+from components.tls.secrets import AUTHORITY, CERTIFICATE, is_filled, issuer_of, tls_secret
 from foundation.contract import GATEWAY_NAMESPACE
 
 
@@ -30,7 +30,7 @@ def client_secrets(
     given = {document["metadata"]["name"]: document for document in documents}
     secrets = []
     for name, covered in certificate_names(routes, names).items():
-        document = given.get(name) or envoys.tls_secret(name, GATEWAY_NAMESPACE, {})
+        document = given.get(name) or tls_secret(name, GATEWAY_NAMESPACE, {})
         if is_filled(document):
             secrets.append(dict(document))
             continue

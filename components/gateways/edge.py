@@ -10,7 +10,7 @@ import pulumi
 
 from components.envoy.common import edge_san
 from components.envoy.edge_config import EdgeConfig, edge_files
-from components.envoy.pod import EnvoyPods, selector
+from components.envoy.pod import SELECTOR, EnvoyPods
 from components.envoy.xds import VERSION_FILE
 from components.gateways import envoys
 from components.gateways.answer import DEADLINE, DEADLINE_OF_OTHERS, Answer
@@ -27,7 +27,7 @@ from components.routing.targets import (
     shown_weight,
 )
 from components.tls.pki import Certificate
-from foundation.contract import EDGE_CLUSTER, GATEWAY, GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 
 
 @dataclass(frozen=True)
@@ -129,15 +129,8 @@ class Edge(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         data = pulumi.Output.all(addresses=mesh.addresses, names=list(args.names)).apply(files)
         secrets = client_secrets(name, mesh.routes, args.names, args.secrets, mesh.authority, self)
-        pods = EnvoyPods(
-            name=GATEWAY,
-            namespace=GATEWAY_NAMESPACE,
-            cluster=EDGE_CLUSTER,
-            checksum="",
-            edge=True,
-            certificates=tuple(secret["metadata"]["name"] for secret in secrets),
-            replicas=args.replicas,
-        )
+        names = tuple(secret["metadata"]["name"] for secret in secrets)
+        pods = EnvoyPods(EDGE_CLUSTER, names, args.replicas)
         registered = envoys.register(
             name,
             args.entrance,
@@ -155,7 +148,7 @@ class Edge(pulumi.ComponentResource):
             cluster.name,
             cluster.kubeconfig,
             GATEWAY_NAMESPACE,
-            selector(pods),
+            SELECTOR,
             version,
             registered.certificates,
             pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),

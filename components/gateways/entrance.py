@@ -9,10 +9,11 @@ from __future__ import annotations
 import pulumi
 
 from components.clusters.cluster import Cluster
+from components.envoy.objects import namespace
 from components.envoy.pod import EnvoyPods, envoy_service
 from components.gateways.address import Address
 from components.settings.exposure import Exposure, ExposureKind
-from foundation.contract import EDGE_CLUSTER, GATEWAY, GATEWAY_NAMESPACE
+from foundation.contract import GATEWAY, GATEWAY_NAMESPACE
 
 
 class Entrance(pulumi.ComponentResource):
@@ -37,13 +38,7 @@ class Entrance(pulumi.ComponentResource):
         self.cluster = cluster
         given = cluster.gateway_address
         self.is_waited_for = given is None
-        pods = EnvoyPods(
-            name=GATEWAY,
-            namespace=GATEWAY_NAMESPACE,
-            cluster=cluster.name,
-            checksum="",
-            edge=cluster.name == EDGE_CLUSTER,
-        )
+        pods = EnvoyPods(cluster.name)
         service = envoy_service(
             pods,
             type=exposure.service_type,
@@ -51,12 +46,7 @@ class Entrance(pulumi.ComponentResource):
             external_ips=[given] if exposure.kind is ExposureKind.EXTERNAL_IPS else (),
             annotations=None if pods.edge else exposure.gateway_annotations,
         )
-        namespace = {
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"name": GATEWAY_NAMESPACE},
-        }
-        self.namespace, registered = cluster.register([namespace, service], self)
+        self.namespace, registered = cluster.register([namespace(), service], self)
         if given is not None:
             self.address = given
         else:

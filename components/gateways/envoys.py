@@ -12,14 +12,16 @@ import pulumi
 from components.clusters import manifest
 from components.envoy import tls
 from components.envoy.common import checksum
-from components.envoy.pod import CHECKSUM_ANNOTATION, EnvoyPods, envoy_deployment
+from components.envoy.objects import gateway_objects
+from components.envoy.pod import EnvoyPods
 from components.envoy.xds import BOOTSTRAP_FILE
 from components.gateways.entrance import Entrance
 from components.profile.model import HttpProfile
 from components.routing.routes import Route
 from components.routing.targets import ApplicationCluster
 from components.tls.pki import Certificate, CertificateAuthority
-from components.tls.secrets import CERTIFICATE, KEY, TLS_KIND
+from components.tls.secrets import CERTIFICATE, KEY, tls_secret
+from foundation.contract import GATEWAY_NAMESPACE
 
 
 @dataclass(frozen=True)
@@ -63,26 +65,14 @@ def register(
     documents (the edge's certificates for clients), `first` is what comes before them. A change of
     the bootstrap or of the authority rolls the pods; other files they load while they run.
     """
-    mesh = tls_secret(pods.mesh_secret, pods.namespace, tls_data(certificate))
+    mesh = tls_secret(pods.mesh_secret, GATEWAY_NAMESPACE, tls_data(certificate))
     named = {tls.MESH: mesh, **{secret["metadata"]["name"]: secret for secret in secrets}}
     loaded = {name: _loadable(name, secret) for name, secret in named.items()}
     bootstrap = files.apply(lambda known: known[BOOTSTRAP_FILE])
     started_with = pulumi.Output.all(bootstrap, certificate.issuer, *named).apply(
         lambda known: checksum({str(number): text for number, text in enumerate(known)})
     )
-    deployment = envoy_deployment(pods)
-    deployment["spec"]["template"]["metadata"].setdefault("annotations", {})[
-        CHECKSUM_ANNOTATION
-    ] = started_with
-    documents = [
-        {**_object("v1", "ConfigMap", pods.config_map, pods), "data": files},
-        *loaded.values(),
-        {
-            **_object("policy/v1", "PodDisruptionBudget", pods.name, pods),
-            "spec": {"maxUnavailable": 1, "selector": deployment["spec"]["selector"]},
-        },
-        deployment,
-    ]
+    documents = gateway_objects(pods, files, list(loaded.values()), started_with)
     registered = entrance.cluster.register(documents, parent, [entrance.namespace, *first])
     certificates = {name: _version(secret) for name, secret in named.items()}
     return Envoys(registered[-1], started_with, certificates)
@@ -114,17 +104,6 @@ def decoded(data: str) -> str:
     return b64decode(data).decode()
 
 
-def tls_secret(name: str, namespace: str, data: Mapping[str, pulumi.Input[str]]) -> dict[str, Any]:
-    """Return a Secret of type kubernetes.io/tls."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "type": TLS_KIND,
-        "metadata": {"name": name, "namespace": namespace},
-        "data": dict(data),
-    }
-
-
 def tls_data(certificate: Certificate) -> dict[str, pulumi.Output[str]]:
     """Return the data of such a Secret: the certificate, its key and its issuer, in base64."""
     texts = {
@@ -133,8 +112,3 @@ def tls_data(certificate: Certificate) -> dict[str, pulumi.Output[str]]:
         "ca.crt": certificate.issuer,
     }
     return {k: t.apply(encoded) for k, t in texts.items()}
-
-
-def _object(version: str, kind: str, name: str, pods: EnvoyPods) -> dict[str, Any]:
-    metadata = {"name": name, "namespace": pods.namespace, "labels": dict(pods.labels)}
-    return {"apiVersion": version, "kind": kind, "metadata": metadata}

@@ -7,13 +7,13 @@ import pulumi
 from components.envoy.common import gateway_san
 from components.envoy.gateway_clusters import GatewayConfig
 from components.envoy.gateway_config import gateway_files
-from components.envoy.pod import EnvoyPods, selector
+from components.envoy.pod import SELECTOR, EnvoyPods
 from components.gateways import envoys
 from components.gateways.entrance import Entrance
 from components.gateways.loaded import Loaded
 from components.routing.targets import ApplicationCluster, gateway_targets
 from components.tls.pki import Certificate
-from foundation.contract import EDGE_CLUSTER, GATEWAY, GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 
 
 class Gateway(pulumi.ComponentResource):
@@ -49,14 +49,7 @@ class Gateway(pulumi.ComponentResource):
             )
 
         child = pulumi.ResourceOptions(parent=self)
-        pods = EnvoyPods(
-            name=GATEWAY,
-            namespace=GATEWAY_NAMESPACE,
-            cluster=member.name,
-            checksum="",
-            edge=False,
-            replicas=replicas,
-        )
+        pods = EnvoyPods(member.name, replicas=replicas)
         registered = envoys.register(
             name,
             entrance,
@@ -70,7 +63,7 @@ class Gateway(pulumi.ComponentResource):
             entrance.cluster.name,
             entrance.cluster.kubeconfig,
             GATEWAY_NAMESPACE,
-            selector(pods),
+            SELECTOR,
             "",
             registered.certificates,
             pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),

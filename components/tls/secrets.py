@@ -23,6 +23,17 @@ TLS_KIND = "kubernetes.io/tls"
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
 
+def tls_secret(name: str, namespace: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a Secret of type kubernetes.io/tls; values of `data` may be Outputs."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": TLS_KIND,
+        "metadata": {"name": name, "namespace": namespace},
+        "data": dict(data),
+    }
+
+
 def is_filled(document: Mapping[str, Any]) -> bool:
     """Say whether a Secret that has been checked holds a certificate of the user's own."""
     return any((document.get("data") or {}).get(key) for key in KEYS)

@@ -11,14 +11,12 @@ from components.envoy.drain import drain_command
 from components.envoy.pod import CHECKSUM_ANNOTATION, EnvoyPods, envoy_deployment, envoy_service
 from components.envoy.version import LOOKS, version_command
 
-EDGE = EnvoyPods(
-    "gateway", "tetrate-system", "corp-edge", "abc", True, certificates=("bank-certs",)
-)
-GATEWAY = EnvoyPods("gateway", "tetrate-system", "east-cluster", "abc", False)
+EDGE = EnvoyPods("corp-edge", ("bank-certs",))
+GATEWAY = EnvoyPods("east-cluster")
 
 
 def pod(pods: EnvoyPods) -> dict[str, Any]:
-    return envoy_deployment(pods)["spec"]["template"]["spec"]
+    return envoy_deployment(pods, "abc")["spec"]["template"]["spec"]
 
 
 @pytest.mark.parametrize("pods", [EDGE, GATEWAY], ids=["edge", "gateway"])
@@ -39,7 +37,7 @@ def test_the_container_may_do_nothing_that_envoy_does_not_need(pods: EnvoyPods) 
 
 @pytest.mark.parametrize("pods", [EDGE, GATEWAY], ids=["edge", "gateway"])
 def test_no_pod_ends_before_its_successor_is_ready(pods: EnvoyPods) -> None:
-    spec = envoy_deployment(pods)["spec"]
+    spec = envoy_deployment(pods, "abc")["spec"]
     assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert spec["template"]["metadata"]["annotations"] == {CHECKSUM_ANNOTATION: "abc"}
     assert spec["replicas"] == 2
@@ -69,7 +67,7 @@ def test_the_service_reaches_ports_that_the_container_has(pods: EnvoyPods) -> No
     (container,) = pod(pods)["containers"]
     names = {port["name"] for port in container["ports"]}
     assert {port["targetPort"] for port in service["spec"]["ports"]} <= names
-    labels = envoy_deployment(pods)["spec"]["template"]["metadata"]["labels"]
+    labels = envoy_deployment(pods, "abc")["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()
     assert service["spec"]["type"] == "LoadBalancer"
     assert service["metadata"]["annotations"] == {"a": "b"}
@@ -89,12 +87,6 @@ def test_every_volume_is_mounted_where_the_configuration_looks_for_it() -> None:
         "certificate-0": "/etc/envoy/certs/bank-certs",
     }
     assert {volume["name"] for volume in pod(EDGE)["volumes"]} == set(mounts)
-
-
-def test_own_labels_are_added() -> None:
-    labelled = EnvoyPods("g", "n", "c", "x", False, labels={"tier": "edge"})
-    metadata = envoy_deployment(labelled)["spec"]["template"]["metadata"]
-    assert metadata["labels"] == {"tier": "edge", "app.kubernetes.io/name": "g"}
 
 
 def test_the_drain_is_bash_that_bash_understands() -> None:

@@ -16,7 +16,7 @@ from components.envoy.gateway_clusters import GatewayConfig
 from components.envoy.gateway_config import gateway_bootstrap
 from components.envoy.pod import EnvoyPods, envoy_deployment
 from components.routing.targets import LbMode, edge_targets, edge_weights, gateway_targets
-from foundation.contract import EDGE_CLUSTER, GATEWAY, GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER
 from foundation.project import ROOT
 from tests.support.envoy_lab import CLUSTERS, portal_route, shipped_profile
 
@@ -37,14 +37,7 @@ def gateway() -> dict[str, Any]:
 
 
 def deployment(cluster: str) -> dict[str, Any]:
-    pods = EnvoyPods(
-        name=GATEWAY,
-        namespace=GATEWAY_NAMESPACE,
-        cluster=cluster,
-        checksum="0",
-        edge=cluster == EDGE_CLUSTER,
-    )
-    return envoy_deployment(pods)
+    return envoy_deployment(EnvoyPods(cluster), "0")
 
 
 RENDERED = {
