@@ -26,7 +26,7 @@ _ALL: Right = ("*", "*", "*", "")
 
 
 def wanted(items: Iterable[Item]) -> list[Right]:
-    """Gives the rights that it takes to make, change, watch and remove these objects."""
+    """Return the rights that it takes to make, change, watch and remove these objects."""
     found: dict[Right, None] = {}
     for item in items:
         # of kinds that are not namespaced too, for then the namespace is not looked at
@@ -40,7 +40,7 @@ def wanted(items: Iterable[Item]) -> list[Right]:
 
 
 def plural(kind: str) -> str:
-    """Gives the resource of a kind, as the API forms it."""
+    """Return the resource of a kind, as the API forms it."""
     name = kind.lower()
     if name.endswith("endpoints"):  # the API machinery's one exception
         return name
@@ -50,14 +50,14 @@ def plural(kind: str) -> str:
 
 
 def denied(kubeconfig: str, items: Iterable[Item]) -> list[Right]:
-    """Asks a cluster and gives the rights that are lacking. Raises kubectl.NoAnswer."""
+    """Ask a cluster, and return the rights that are lacking. Raises kubectl.NoAnswer."""
     if not _denied(kubeconfig, [_ALL]):
         return []
     return _denied(kubeconfig, wanted(items))
 
 
 def _denied(kubeconfig: str, asked: Sequence[Right]) -> list[Right]:
-    """Asks for all in one go: each is a review by itself, and kubectl takes its time to start."""
+    """Ask for all in one go: each is a review by itself, and kubectl takes its time to start."""
     given = json.dumps({"apiVersion": "v1", "kind": "List", "items": [*map(review, asked)]})
     command = ("create", "--filename=-", "--output=json", "--validate=false")
     answers = documents(kubectl.ask(kubeconfig, *command, given=given))
@@ -68,7 +68,7 @@ def _denied(kubeconfig: str, asked: Sequence[Right]) -> list[Right]:
 
 
 def review(right: Right) -> dict[str, Any]:
-    """Gives the question whether the asking user has a right."""
+    """Return the question whether the asking user has a right."""
     verb, group, name, namespace = right
     resource, _, subresource = name.partition("/")
     attributes = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
@@ -82,7 +82,7 @@ def review(right: Right) -> dict[str, Any]:
 
 
 def documents(text: str) -> list[Mapping[str, Any]]:
-    """Gives the objects that kubectl printed as JSON, one after the other or as a List."""
+    """Return the objects that kubectl printed as JSON, one after the other or as a List."""
     decoder, position = json.JSONDecoder(), 0
     found: list[Mapping[str, Any]] = []
     while (position := _next(text, position)) < len(text):
@@ -98,7 +98,7 @@ def _next(text: str, position: int) -> int:
 
 
 def shown(rights: Sequence[Right], most: int = 3) -> str:
-    """Gives rights in words: verbs by resource and namespace, the first few of them."""
+    """Return rights in words: verbs by resource and namespace, the first few of them."""
     verbs: dict[tuple[str, str], list[str]] = {}
     for verb, group, resource, namespace in rights:
         name = f"{resource}.{group}" if group else resource
