@@ -17,7 +17,7 @@ _WATCHED = (("", "pods"), ("apps", "replicasets"))
 """What is looked at while a workload gets ready."""
 
 _LOADED = (("patch", "", "pods"), ("create", "", "pods/exec"), ("get", "", "pods/log"))
-"""What it takes to have the edge's pods load a configuration, see `components.gateways.loaded`."""
+"""What it takes to have the gateways' pods load files, see `components.gateways.loaded`."""
 
 Right = tuple[str, str, str, str]
 """Verb, API group, resource, namespace (empty for the whole cluster)."""

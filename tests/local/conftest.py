@@ -19,7 +19,8 @@ from localkube import LocalKubeError, preflight
 from tests.support.checkout import Checkout, checkout
 
 ORDER = (
-    "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "changed_by_hand",
+    "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "failback",
+    "changed_by_hand",
     "topology_page", "failover", "damage", "breaking", "pulumi_ways", "two_stacks", "existing",
     "tetrate", "gke", "destroy", "oldest_provider", "many",
 )  # fmt: skip
