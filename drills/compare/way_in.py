@@ -13,8 +13,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from drills.compare.inside import Inside
 from foundation import project, run
 from foundation.errors import UserError
+from localkube import cgroups
 from localkube.namespaces import enter
 from localkube.relay import listen, serve
 
@@ -23,36 +25,41 @@ Targets = Mapping[str, tuple[str, int]]
 
 
 @contextlib.contextmanager
-def ports(network: Path, targets: Targets) -> Iterator[dict[str, int]]:
+def ports(inside: Inside, targets: Targets, log: Path) -> Iterator[dict[str, int]]:
     """Give the port on 127.0.0.1 that leads to each target, while the block lasts.
 
-    Raises UserError if the process that carries does not start.
+    What the process that carries says goes to `log`: a pipe that nobody reads would stop it. Raises
+    UserError if it does not start.
     """
     words = [f"{name}={address}:{port}" for name, (address, port) in targets.items()]
-    command = [sys.executable, "-m", "drills.compare.way_in", str(network), *words]
-    process = subprocess.Popen(
-        run.tied(command),
-        cwd=project.ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C is for who waits for the end of the comparison
-    )
+    where = [str(inside.network), inside.cgroup]
+    command = [sys.executable, "-m", "drills.compare.way_in", *where, *words]
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            run.tied(command),
+            cwd=project.ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for who waits for the end of the comparison
+        )
     with process:
         try:
-            assert process.stdout and process.stderr
+            assert process.stdout
             line = process.stdout.readline()
             if not line:
-                said = (process.stderr.read().strip().splitlines() or ["no message"])[-1]
+                said = (log.read_text().strip().splitlines() or ["no message"])[-1]
                 raise UserError(f"the relay to the balancers did not start: {said}")
             yield json.loads(line)
         finally:
             process.kill()
 
 
-def main(network: str, *words: str) -> None:
+def main(network: str, cgroup: str, *words: str) -> None:
     """Open a port for each target, say which, enter the network and carry."""
+    if cgroup:
+        cgroups.join(cgroup)
     found: dict[str, int] = {}
     listeners = {}
     for word in words:

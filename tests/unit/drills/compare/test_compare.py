@@ -404,6 +404,13 @@ def test_the_lane_without_a_balancer_is_no_rival() -> None:
     assert table.behind(found) == []
 
 
+@pytest.mark.parametrize("cost", [replace(CHEAP, lost=1), replace(CHEAP, answered=0)])
+def test_who_loses_while_nothing_is_broken_makes_the_run_doubtful(cost: Calm) -> None:
+    found = Comparison({}, {OURS: CHEAP, DIRECT: cost})
+    assert "lost requests: direct. Measure again" in page.headline(found)
+    assert table.doubt(Comparison({}, {OURS: CHEAP})) == ""
+
+
 def test_both_pages_have_every_lane_every_part_and_what_was_left_out(tmp_path: Path) -> None:
     slow = {OURS: GOOD, "nginx": replace(GOOD, lost=16, slowest=0.0, executions=None)}
     found = replace(
