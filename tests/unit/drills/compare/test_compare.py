@@ -310,6 +310,8 @@ def test_orders_without_a_key_are_not_counted_under_a_fault() -> None:
 
 def test_the_calm_part_ends_with_the_first_fault_and_is_compared_in_one_protocol() -> None:
     span = figures.calm_span(EVENTS)
+    over = Event(T0 + 5, EventKind.PHASE, figures.CALM_OVER)
+    assert (span, figures.calm_span([*EVENTS, over])) == ((T0, T0 + 10), (T0, T0 + 5))
     mine = [sample(n, took=0.004) for n in range(10)]
     other = [sample(n + 0.5, took=0.1, protocol="h2") for n in range(9)]
     direct = [sample(n, took=0.001, lane=DIRECT) for n in range(10)]
