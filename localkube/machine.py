@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from localkube import pki
+from localkube import cgroups, pki
 from localkube.api import FAILURES, Api, ApiError
 from localkube.cluster import clusters, has_power, start, stop
 from localkube.inside.node import config_file
@@ -23,6 +23,7 @@ __all__ = [
     "Node",
     "Supervisor",
     "api",
+    "cgroups",
     "clusters",
     "enter",
     "has_power",

@@ -81,7 +81,7 @@ def _run(options: argparse.Namespace) -> int:
     for text in table.behind(found) or [page.NOWHERE]:
         _say(f"  {text}")
     _say(f"\n{page.headline(found)}.\nReport: {file}")
-    return 0
+    return 1 if table.doubt(found) else 0
 
 
 def _list(balancers: Sequence[Balancer]) -> int:

@@ -8,7 +8,7 @@ import socket
 import ssl
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from drills.compare import processes, programs, stack_access, way_in
@@ -66,7 +66,7 @@ class Beside:
 @contextlib.contextmanager
 def beside(stack: Stack, balancers: Sequence[Balancer], say: Say) -> Iterator[Beside]:
     """Run balancers beside the edge while the block lasts; leave out what cannot be had."""
-    network, found = stack_access.network(stack), stack_access.gateways(stack)
+    found = stack_access.gateways(stack)
     with scratch.folder(stack.folder / "compare") as folder, contextlib.ExitStack() as ends:
         certificate, client, ca = stack_access.certificates(stack, folder)
         running: dict[str, processes.Running] = {}
@@ -85,7 +85,9 @@ def beside(stack: Stack, balancers: Sequence[Balancer], say: Say) -> Iterator[Be
             )
             try:
                 program = programs.find(balancer.kind)
-                started = processes.start(balancer, program, settings, network)
+                started = processes.start(
+                    balancer, program, settings, stack_access.inside(stack, balancer.name)
+                )
             except UserError as error:
                 skipped[balancer.name] = str(error)
                 continue
@@ -95,7 +97,8 @@ def beside(stack: Stack, balancers: Sequence[Balancer], say: Say) -> Iterator[Be
         targets = {n: (LOOPBACK, _FIRST_PORT + names.index(n)) for n in running}
         direct = found[-1]
         targets[DIRECT] = (direct.address, direct.port)
-        ports = ends.enter_context(way_in.ports(network, targets))
+        there = replace(stack_access.inside(stack, DIRECT), cgroup=stack_access.relay(stack))
+        ports = ends.enter_context(way_in.ports(there, targets, folder / "way-in.log"))
         roots = folder / "roots.pem"
         own = stack.ca_file.read_text() if stack.ca_file else ""
         files.replace(roots, own + "\n" + ca.read_text())

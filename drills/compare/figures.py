@@ -18,6 +18,9 @@ PATIENCE = "page-of-2-s"
 CALM = "calm"
 """Name of the event with which the part without a fault begins."""
 
+CALM_OVER = "calm-over"
+"""Name of the event with which it ends: while usage is read, requests go on."""
+
 COMPARED = "h1"
 """Protocol of the requests by which latencies are compared: the lane without a balancer has it."""
 
@@ -92,7 +95,8 @@ def calm_span(events: Sequence[Event]) -> tuple[float, float]:
     begin = next((e.at for e in events if (e.kind, e.name) == (EventKind.PHASE, CALM)), None)
     if begin is None:
         raise ValueError("the record has no part without a fault")
-    return begin, min((e.at for e in events if e.kind is EventKind.FAULT), default=math.inf)
+    ends = [e.at for e in events if e.kind is EventKind.FAULT or e.name == CALM_OVER]
+    return begin, min(ends, default=math.inf)
 
 
 def under_faults(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from drills.compare.balancers import OURS
-from drills.compare.table import Comparison, behind, sections
+from drills.compare.table import Comparison, behind, doubt, sections
 from drills.report import page, text
 from drills.report.markup import Child, e, table
 
@@ -23,6 +23,8 @@ def write(folder: Path, title: str, comparison: Comparison) -> Path:
 
 def headline(comparison: Comparison) -> str:
     """Return what our edge lost, and in how many columns it is behind, in a few words."""
+    if said := doubt(comparison):
+        return said
     lost = sum(lanes[OURS].lost for lanes in comparison.faults.values() if OURS in lanes)
     count = len(behind(comparison))
     where = f"behind in {count} columns" if count else "best or equal in every column"

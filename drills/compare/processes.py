@@ -12,9 +12,11 @@ from pathlib import Path
 from drills.compare import usage
 from drills.compare.balancers import Balancer
 from drills.compare.configuration import Settings, render
+from drills.compare.inside import Inside
 from drills.compare.programs import Program
-from foundation import packages, run
+from foundation import packages, project, run
 from foundation.errors import UserError
+from localkube.machine import cgroups
 
 _END_SECONDS = 3.0
 """How long a program may take to end by itself."""
@@ -28,6 +30,7 @@ class Running:
     program: Program
     process: subprocess.Popen[bytes]
     log: Path
+    inside: Inside | None
 
     @property
     def problem(self) -> str:
@@ -49,12 +52,14 @@ class Running:
                 os.killpg(self.process.pid, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(_END_SECONDS)
+        if self.inside and self.inside.cgroup:
+            cgroups.clear(self.inside.cgroup)
 
 
 def start(
-    balancer: Balancer, program: Program, settings: Settings, network: Path | None = None
+    balancer: Balancer, program: Program, settings: Settings, inside: Inside | None = None
 ) -> Running:
-    """Start a balancer, in the network namespace given. Raises UserError.
+    """Start a balancer, in the lab if that is given. Raises UserError.
 
     Returns at once; whether it answers is for the caller to find out.
     """
@@ -71,20 +76,20 @@ def start(
     homes = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            run.tied([*_wrapped(network), str(program.path), *arguments]),
-            cwd=folder,
+            run.tied(_there(inside, folder, [str(program.path), *arguments])),
+            cwd=project.ROOT if inside else folder,
             env={**program.environment, **homes},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
-    return Running(balancer, program, process, log)
+    return Running(balancer, program, process, log, inside)
 
 
-def _wrapped(network: Path | None) -> list[str]:
-    """Return the command that enters the network, where workers end with their parent as well."""
-    if network is None:
-        return []
-    enter = [packages.which("nsenter") or "nsenter", f"--net={network}"]
-    return [*enter, packages.which("unshare") or "unshare", "--pid", "--fork", "--kill-child"]
+def _there(inside: Inside | None, folder: Path, command: list[str]) -> list[str]:
+    """Return the command in the lab, where workers end with their parent as well."""
+    if inside is None:
+        return command
+    alone = [packages.which("unshare") or "unshare", "--pid", "--fork", "--kill-child"]
+    return inside.command(folder, [*alone, *command])

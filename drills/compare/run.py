@@ -12,7 +12,7 @@ from drills import action, guard, matrix, prediction
 from drills.compare import figures, page, stack_access, usage
 from drills.compare.balancers import DIRECT, OURS, Balancer
 from drills.compare.beside import Beside, Say, beside
-from drills.compare.figures import CALM, COMPARED, PATIENCE, Measured
+from drills.compare.figures import CALM, CALM_OVER, COMPARED, PATIENCE, Measured
 from drills.compare.table import Comparison
 from drills.compare.usage import Usage
 from drills.faults import Fault, Strike, named
@@ -68,10 +68,9 @@ def run(
         logs = PortalLogs(stack.kubeconfig, stack.application_clusters, traffic.add, source)
         with traffic, logs:
             traffic.wait(2.0)  # connections are made
-            traffic.mark(Event(time.time(), EventKind.PHASE, CALM))
             say(f"{len(others.running)} balancers stand beside our edge.")
             say(f"{pace.calm:g} s without a fault.")
-            calm = _used(stack, others, pace.calm)
+            calm = _used(stack, others, pace.calm, traffic)
             for fault in faults:
                 say(f"{fault.name} strikes {struck[fault.name]} for {pace.hold:g} s.")
                 _strike(stack, fault, [struck[fault.name]], fault.name, traffic, pace)
@@ -130,7 +129,7 @@ def _strike(
     cluster = clusters[0] if len(clusters) == 1 else ""
 
     def silent(_: Event) -> None:
-        """The record has one event for all clusters."""
+        """Say nothing: the record has one event for all clusters."""
 
     with contextlib.ExitStack() as mended:
         strikes = []
@@ -147,10 +146,16 @@ def _strike(
     traffic.wait(pace.recover)
 
 
-def _used(stack: Stack, others: Beside, seconds: float) -> dict[str, Usage]:
-    """Return what each lane's processes use in the next seconds."""
+def _used(
+    stack: Stack, others: Beside, seconds: float, traffic: Traffic | None = None
+) -> dict[str, Usage]:
+    """Return what each lane's processes use in the next seconds, which traffic gets marked."""
     before = _usage(stack, others)
+    if traffic:
+        traffic.mark(Event(time.time(), EventKind.PHASE, CALM))
     time.sleep(seconds)
+    if traffic:
+        traffic.mark(Event(time.time(), EventKind.PHASE, CALM_OVER))
     after = _usage(stack, others)
     return {
         lane: Usage(after[lane].cpu - used.cpu, after[lane].memory) for lane, used in before.items()

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from drills.compare.configuration import Gateway
+from drills.compare.inside import Inside
 from drills.stack import EDGE, GATEWAY, Stack
 from drills.traffic import target
 from foundation import files
 from foundation.contract import INGRESS_PORT, gateway_san
 from foundation.errors import UserError
 from localkube import machine
+from localkube.spec import lab_cgroup, relay_cgroup
 
 _MESH = "mesh"
 """Name of the volume with the edge's certificate for the gateways; the others are for clients."""
@@ -35,12 +37,21 @@ def check(stack: Stack) -> None:
         )
 
 
-def network(stack: Stack) -> Path:
-    """Return the network of the edge's node, whose packets a fault treats as those of the edge."""
+def inside(stack: Stack, name: str) -> Inside:
+    """Return where a balancer runs: in the network of the edge's node, with a cgroup of its own.
+
+    A fault treats packets of that network as those of the edge. Raises UserError.
+    """
     node = stack.spec(EDGE).members[0]
     if (found := machine.network(node)) is None:
         raise UserError(f"{node.name} has no power; start it: ./demo up {stack.name}")
-    return found
+    cgroup = f"{lab_cgroup(Path(stack.spec(EDGE).lab))}/compare-{name}"
+    return Inside(found, cgroup)
+
+
+def relay(stack: Stack) -> str:
+    """Return the cgroup of the lab's relays, in which the way to the edge is."""
+    return relay_cgroup(Path(stack.spec(EDGE).lab))
 
 
 def gateways(stack: Stack) -> list[Gateway]:

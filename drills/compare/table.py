@@ -163,6 +163,18 @@ def _behind_calm(lanes: Mapping[str, Calm]) -> list[str]:
     return found
 
 
+def doubt(comparison: Comparison) -> str:
+    """Return which lanes lost requests while nothing was broken; empty if none did.
+
+    Then the machine was too busy, or a configuration does not fit: other figures of theirs say
+    nothing.
+    """
+    lost = [name for name, cost in comparison.calm.items() if cost.lost or not cost.answered]
+    if not lost:
+        return ""
+    return f"While nothing was broken these lanes lost requests: {', '.join(lost)}. Measure again"
+
+
 def sections(comparison: Comparison) -> list[tuple[str, Sequence[str], Lines]]:
     """Return title, heads and lines of each table, in the order in which they are read."""
     made: list[tuple[str, Sequence[str], Lines]] = [

@@ -17,6 +17,7 @@ from components.tls.certificates import KeyPair, leaf
 from drills.compare import processes, programs, usage, way_in
 from drills.compare.balancers import BALANCERS, DIRECT, ENVOY, Balancer
 from drills.compare.configuration import Gateway, Settings
+from drills.compare.inside import Inside
 from drills.compare.programs import Program, Unavailable
 from drills.traffic import Header, LanePlan, Plan, record
 from drills.traffic.generator import Traffic
@@ -148,7 +149,7 @@ def test_a_killed_gateway_costs_a_tuned_one_nothing(world: Lab, running: process
 def test_lanes_lead_through_another_network_with_and_without_a_balancer(
     world: Lab, tmp_path: Path
 ) -> None:
-    settings, here = settings_of(world, tmp_path), Path(f"/proc/{os.getpid()}/ns/net")
+    settings, here = settings_of(world, tmp_path), Inside(Path(f"/proc/{os.getpid()}/ns/net"))
     envoy = next(b for b in BALANCERS if b.kind == ENVOY)
     started = processes.start(envoy, programs.find(ENVOY), settings, here)
     world.balancer = settings.address
@@ -158,7 +159,7 @@ def test_lanes_lead_through_another_network_with_and_without_a_balancer(
     roots.write_text(world.clients.certificate + world.mesh.certificate)
     try:
         eventually(lambda: serves(world, started), "it serves", 15)
-        with way_in.ports(here, targets) as ports:
+        with way_in.ports(here, targets, tmp_path / "way-in.log") as ports:
             urls = {name: f"https://127.0.0.1:{port}/web-portal" for name, port in ports.items()}
             lanes = (
                 LanePlan(envoy.name, urls[envoy.name], keep_alive=True),

@@ -310,6 +310,8 @@ def test_orders_without_a_key_are_not_counted_under_a_fault() -> None:
 
 def test_the_calm_part_ends_with_the_first_fault_and_is_compared_in_one_protocol() -> None:
     span = figures.calm_span(EVENTS)
+    over = Event(T0 + 5, EventKind.PHASE, figures.CALM_OVER)
+    assert (span, figures.calm_span([*EVENTS, over])) == ((T0, T0 + 10), (T0, T0 + 5))
     mine = [sample(n, took=0.004) for n in range(10)]
     other = [sample(n + 0.5, took=0.1, protocol="h2") for n in range(9)]
     direct = [sample(n, took=0.001, lane=DIRECT) for n in range(10)]
@@ -402,6 +404,13 @@ def test_the_lane_without_a_balancer_is_no_rival() -> None:
         {"f": {OURS: GOOD, DIRECT: direct}}, {OURS: CHEAP, DIRECT: replace(CHEAP, added=0.0)}
     )
     assert table.behind(found) == []
+
+
+@pytest.mark.parametrize("cost", [replace(CHEAP, lost=1), replace(CHEAP, answered=0)])
+def test_who_loses_while_nothing_is_broken_makes_the_run_doubtful(cost: Calm) -> None:
+    found = Comparison({}, {OURS: CHEAP, DIRECT: cost})
+    assert "lost requests: direct. Measure again" in page.headline(found)
+    assert table.doubt(Comparison({}, {OURS: CHEAP})) == ""
 
 
 def test_both_pages_have_every_lane_every_part_and_what_was_left_out(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from drills.compare import beside, run, stack_access, usage
 from drills.compare.balancers import DIRECT, ENVOY, OURS, Balancer
 from drills.compare.balancers import named as balancers_named
 from drills.compare.configuration import Gateway
+from drills.compare.inside import Inside
 from drills.faults import Fault, Strike, named
 from drills.stack import Stack
 from foundation.contract import INGRESS_PORT, gateway_san
@@ -96,7 +97,9 @@ def instead_of_clusters(world: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     process = world.envoys["edge"].process
     assert process
     monkeypatch.setattr(stack_access, "check", lambda _: None)
-    monkeypatch.setattr(stack_access, "network", lambda _: Path(f"/proc/{os.getpid()}/ns/net"))
+    here = Inside(Path(f"/proc/{os.getpid()}/ns/net"))
+    monkeypatch.setattr(stack_access, "inside", lambda *_: here)
+    monkeypatch.setattr(stack_access, "relay", lambda _: "")
     monkeypatch.setattr(stack_access, "gateways", lambda _: gateways)
     monkeypatch.setattr(stack_access, "certificates", certificates)
     monkeypatch.setattr(run.pods, "envoys", lambda _: [process.pid])
