@@ -23,8 +23,9 @@ from tests.support.checkout import eventually
 from topology import platform_pods, recording, server
 from topology.admin import Host, Rules
 from topology.history import History
-from topology.picture import Proxy, picture
+from topology.picture import picture
 from topology.platform_pods import Pod
+from topology.proxies import Proxy
 
 TOKEN = "a-token"
 EXAMPLE = ROOT / "docs" / "topology-example.html"
