@@ -165,6 +165,15 @@ def test_each_state_is_in_the_picture_by_role_and_text(page: Page) -> None:
         eventually(has(page, EAST, "ejected, 30 s left"), "east is ejected", 20)
 
 
+def test_each_link_says_how_much_goes_there_and_how_much_fails(page: Page) -> None:
+    stack = Stack(EAST, WEST)
+    stack.pass_time(1.0)
+    with served(stack) as address:
+        page.open(address)
+        shown(page, "1-edge to east-cluster: 40/s, 0.0/s failed")
+        shown(page, "cluster-a to 10.1.1.1:3000: 40/s, 0.0/s failed")
+
+
 def test_what_cannot_be_known_is_said_and_no_number_is_made_up(page: Page) -> None:
     stack = Stack(EAST, WEST)
     found = platform_pods.picture([Pod("shop-1", EAST, ready=True)], {EAST: 1.0, WEST: 0.0}, 100.0)
