@@ -110,7 +110,7 @@ class Source(ABC):
 
 
 def is_ready(pod: dict[str, Any]) -> bool:
-    """Whether a pod's condition says so."""
+    """Check whether a pod's condition says so."""
     conditions = pod.get("status", {}).get("conditions") or []
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
