@@ -80,13 +80,13 @@ def _run(chosen: argparse.Namespace) -> int:
         try:
             _serve(served, token, chosen, live)
         finally:
-            live.source.stop()
-            if sent:
-                sent.end()
             if page := live.end_record():
                 print(f"Replay: {page}", flush=True)
             if hand:
                 hand.end()
+            live.source.stop()
+            if sent:
+                sent.end()  # what the hand has mended, too
     return 0
 
 

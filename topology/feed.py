@@ -15,7 +15,8 @@ from typing import IO, Any
 from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR
 from topology import admin
 from topology.kubectl import AGAIN, Source, is_ready
-from topology.picture import Proxy, picture
+from topology.picture import picture
+from topology.proxies import Proxy
 
 EDGE_PERIOD = 0.15
 """Seconds between two questions to an edge pod, by which a failover is seen first."""

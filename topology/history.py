@@ -10,7 +10,7 @@ from drills.journal import Entry
 from drills.stack import EDGE
 from drills.traffic import Event, EventKind
 from topology.moments import Moments
-from topology.picture import State
+from topology.proxies import State
 
 _EVENTS = 200
 _POINTS = 480

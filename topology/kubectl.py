@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from topology.picture import Proxy
+from topology.proxies import Proxy
 
 AGAIN = 1.0
 """Seconds after which a command that has ended is started again."""

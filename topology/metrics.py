@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, State
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from topology.picture import Proxy, State
+from topology.proxies import Proxy, State
 
 Read = Callable[[], dict[str, Any]]
 Proxies = Callable[[], list[Proxy]]

@@ -12,7 +12,7 @@ from typing import Any
 
 from drills.application import Application
 from topology.kubectl import Source, is_ready
-from topology.picture import State
+from topology.proxies import State
 
 LIMITS = (
     "The proxies of platform {} cannot be asked: requests, shares and who is left out are not known"

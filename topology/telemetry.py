@@ -14,7 +14,7 @@ from typing import Any
 
 from drills.traffic import target
 from foundation.errors import UserError
-from topology.picture import State
+from topology.proxies import State
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _LOGS = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
@@ -95,7 +95,7 @@ class Telemetry:
 
         parts = urllib.parse.urlsplit(url)
         shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
-        collector = OTLPLogExporter(url)
+        collector: Any = OTLPLogExporter(url)  # has types for some of its methods
 
         class Exporter(LogRecordExporter):
             is_taken = True

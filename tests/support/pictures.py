@@ -6,7 +6,7 @@ from typing import Any
 
 from drills.traffic import Event, EventKind
 from topology.admin import Host
-from topology.picture import Proxy
+from topology.proxies import Proxy
 
 EAST, WEST = "east-cluster", "west-cluster"
 ADDRESSES = {EAST: "10.0.0.12:15443", WEST: "10.0.0.13:15443"}

@@ -20,7 +20,8 @@ from topology.ejection import Ejections
 from topology.feed import answers, take
 from topology.history import History
 from topology.kubectl import documents
-from topology.picture import Proxy, State, due_shares, host_state, picture
+from topology.picture import due_shares, host_state, picture
+from topology.proxies import Proxy, State
 
 
 def line(cluster: str, address: str, name: str, value: object) -> str:

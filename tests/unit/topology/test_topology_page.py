@@ -23,8 +23,9 @@ from tests.support.checkout import eventually
 from topology import platform_pods, recording, server
 from topology.admin import Host, Rules
 from topology.history import History
-from topology.picture import Proxy, picture
+from topology.picture import picture
 from topology.platform_pods import Pod
+from topology.proxies import Proxy
 
 TOKEN = "a-token"
 EXAMPLE = ROOT / "docs" / "topology-example.html"
@@ -164,6 +165,15 @@ def test_each_state_is_in_the_picture_by_role_and_text(page: Page) -> None:
         eventually(has(page, EAST, "ejected, 30 s left"), "east is ejected", 20)
 
 
+def test_each_link_says_how_much_goes_there_and_how_much_fails(page: Page) -> None:
+    stack = Stack(EAST, WEST)
+    stack.pass_time(1.0)
+    with served(stack) as address:
+        page.open(address)
+        shown(page, "1-edge to east-cluster: 40/s, 0.0/s failed")
+        shown(page, "cluster-a to 10.1.1.1:3000: 40/s, 0.0/s failed")
+
+
 def test_what_cannot_be_known_is_said_and_no_number_is_made_up(page: Page) -> None:
     stack = Stack(EAST, WEST)
     found = platform_pods.picture([Pod("shop-1", EAST, ready=True)], {EAST: 1.0, WEST: 0.0}, 100.0)
@@ -174,7 +184,7 @@ def test_what_cannot_be_known_is_said_and_no_number_is_made_up(page: Page) -> No
         shown(page, limits)
         assert has(page, EAST, "ready", "100 % due")()
         assert has(page, "pod shop-1", "ready")() and has(page, "edge", "not known")()
-        assert page.shows("No news from west-cluster: no route to host")
+        shown(page, "No news from west-cluster: no route to host")
         assert not page.shows("/s") and not page.shows("NaN") and not page.shows("null")
         assert page.violations() == []
 
