@@ -148,7 +148,7 @@ class Fault:
         return dataclasses.replace(found, moved=found.moved + KUBECTL_SECONDS)
 
     def grace_at(self, stack: Stack) -> float:
-        """Return the seconds for which clusters that served before the fault may go on answering."""
+        """Return the seconds for which clusters that served before it may go on answering."""
         return dataclasses.replace(self, promises=None).objectives_at(stack).moved or 0.0
 
     def unavailable(self, stack: Stack) -> str:
