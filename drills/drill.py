@@ -101,7 +101,7 @@ class Outcome:
 
 
 def run(stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome:
-    """Runs a drill. Raises UserError or TrafficError; whatever happens, the fault is mended."""
+    """Run a drill. Raises UserError or TrafficError; whatever happens, the fault is mended."""
     during = fault.during(stack, cluster) if fault.during else None
     predicted = prediction.predict(fault, cluster, stack.order, during)
     load = fault.load(stack, predicted.during or ()) if fault.load else None
@@ -168,7 +168,7 @@ def run(stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outco
 def _mended(
     stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]
 ) -> Iterator[Callable[[Prediction], None]]:
-    """Writes the fault down, hands out what makes it, and mends it however the block ends."""
+    """Write the fault down, hand out what makes it, and mend it however the block ends."""
 
     everyone = tuple(itertools.chain(*stack.order))
 
@@ -206,7 +206,7 @@ def _loaded(plan: Plan, stack: Stack, load: Load) -> Plan:
 
 
 def settled(stack: Stack, traffic: Traffic, seconds: float, say: Say) -> dict[str, float]:
-    """The shares of the last `seconds`, once these are as due, or as they are in the end."""
+    """Return the shares of the last `seconds`, once these are as due, or as they are in the end."""
     due, what = due_shares(stack.weights, stack.order), "The traffic is shared as the weights say"
 
     def over() -> bool:
@@ -220,7 +220,7 @@ def settled(stack: Stack, traffic: Traffic, seconds: float, say: Say) -> dict[st
 
 
 def due_shares(weights: Weights, order: Order) -> dict[str, float]:
-    """Part of all requests that is due to each cluster of those that answer first.
+    """Return the part of all requests that is due to each cluster of those that answer first.
 
     Where locality decides they count alike, for each is one address (a load balancer: some).
     """
@@ -229,13 +229,13 @@ def due_shares(weights: Weights, order: Order) -> dict[str, float]:
 
 
 def shares(samples: Sequence[Sample]) -> dict[str, float]:
-    """Part of all requests that each cluster answered well."""
+    """Return the part of all requests that each cluster answered well."""
     good = Counter(sample.cluster for sample in samples if not sample.lost)
     return {cluster: count / len(samples) for cluster, count in good.items()}
 
 
 def is_back(samples: Sequence[Sample], before: Mapping[str, float]) -> bool:
-    """Whether nothing is lost and every cluster has about the share again that it had `before`."""
+    """Check whether nothing is lost and every cluster has about the share it had `before`."""
     now = shares(samples)
     whole = bool(samples) and not any(sample.lost for sample in samples)
     return whole and all(now.get(name, 0.0) >= _BACK * share for name, share in before.items())

@@ -61,7 +61,7 @@ class Strike:
     memory: Mapping[str, str] = field(default_factory=dict)
 
     def kubectl(self, *arguments: str, seconds: float = 20, check: bool = True) -> str:
-        """What kubectl prints about this cluster. Raises UserError (see `Stack.kubectl`)."""
+        """Return what kubectl prints about this cluster. Raises UserError (see `Stack.kubectl`)."""
         return self.stack.kubectl(self.cluster, *arguments, seconds=seconds, check=check)
 
     @property
@@ -71,12 +71,12 @@ class Strike:
 
 
 def nothing(_: Strike) -> dict[str, str]:
-    """Does nothing, and has nothing to remember."""
+    """Do nothing, and has nothing to remember."""
     return {}
 
 
 def never(_: Strike) -> bool:
-    """The fault leaves nothing that could be seen, or heals by itself."""
+    """Return the fault leaves nothing that could be seen, or heals by itself."""
     return False
 
 
@@ -141,7 +141,7 @@ class Fault:
         return self.promises or dataclasses.replace(OBJECTIVES[self.kind], lost=self.in_flight)
 
     def objectives_at(self, stack: Stack) -> Objectives:
-        """The same for a stack: where kubectl strikes, traffic has that much longer to move."""
+        """Return the same for a stack: where kubectl strikes, traffic has longer to move."""
         found = self.objectives
         if stack.is_local or found.moved is None:
             return found
@@ -152,7 +152,7 @@ class Fault:
         return dataclasses.replace(self, promises=None).objectives_at(stack).moved or 0.0
 
     def unavailable(self, stack: Stack) -> str:
-        """Why it cannot be done there; empty if it can."""
+        """Return why it cannot be done there; empty if it can."""
         if self.machine and not stack.is_local:
             return f"needs the machine below the cluster: {self.machine}"
         if self.portal and not stack.application.is_portal:
