@@ -240,7 +240,7 @@ def _mended(
         # while an update goes on, or where nobody can say, all may answer
         open_ = fault.update or predicted.during is None
         serving = predicted.during if gone else everyone if open_ else None
-        within = fault.objectives_at(stack).moved or 0.0
+        within = fault.grace_at(stack)
 
         def told(event: Event) -> None:
             tell(dataclasses.replace(event, serving=serving, within=within))

@@ -164,7 +164,9 @@ CLIENTS: tuple[Client, ...] = (
         "java",
         _java,
         _java_program,
-        "`.version(HTTP_1_1)` and `-Djdk.httpclient.enableAllMethodRetry=true`",
+        # corrected by JDK-8335181, of which 17.0.17 has a backport
+        "Java 24, or 17.0.17; with an older one `.version(HTTP_1_1)` and"
+        " `-Djdk.httpclient.enableAllMethodRetry=true`",
     ),
     Client("Go net/http", "go", _go, _go_program, _NONE),
     Client(

@@ -32,8 +32,12 @@ class Line:
 
     @property
     def is_good(self) -> bool:
-        """Whether a good answer was sent to its end."""
-        return 200 <= self.status < 400 and not self.is_cut
+        """Whether a good answer of the application was sent to its end.
+
+        What the edge itself says to gRPC is 200 as well, with a `grpc-status` that is not.
+        """
+        of_application = self.details.startswith("via_upstream")
+        return of_application and 200 <= self.status < 400 and not self.is_cut
 
 
 def line(text: str) -> tuple[str, Line] | None:

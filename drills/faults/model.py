@@ -180,6 +180,10 @@ class Fault:
             return found
         return dataclasses.replace(found, moved=found.moved + KUBECTL_SECONDS)
 
+    def grace_at(self, stack: Stack) -> float:
+        """Return the seconds for which clusters that served before it may go on answering."""
+        return dataclasses.replace(self, promises=None).objectives_at(stack).moved or 0.0
+
     def unavailable(self, stack: Stack) -> str:
         """Return why it cannot be done there; empty if it can."""
         if self.means.machine and not stack.is_local:

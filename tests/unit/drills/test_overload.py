@@ -72,6 +72,13 @@ def test_the_manifest_has_the_workers_that_the_drill_counts_on() -> None:
     assert f"fixed_delay': '{SECONDS}s'" in str(config["listeners"])
 
 
+def test_the_struck_cluster_has_the_usual_time_to_leave(tmp_path: Path) -> None:
+    here = stack(tmp_path)
+    gone = named("gateway-gone")
+    assert named("overload").grace_at(here) == gone.grace_at(here) == gone.objectives_at(here).moved
+    assert named("mode-switch").grace_at(here) == 0
+
+
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Envoy]:
     with lab(tmp_path_factory.mktemp("overload")) as made:

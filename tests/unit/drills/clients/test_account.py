@@ -55,6 +55,7 @@ def test_every_request_from_the_first_answer_on_is_counted_once(
         ([CUT], Whose.CUT),
         ([BAD], Whose.EDGE),
         ([CUT, BAD], Whose.EDGE),
+        ([Line(200, "UH", "no_healthy_upstream")], Whose.EDGE),  # what gRPC gets instead of 503
     ],
 )
 def test_the_edges_log_says_whose_a_loss_is(lines: list[Line], expected: Whose) -> None:
