@@ -112,7 +112,7 @@ class Telemetry:
                 return bool(collector.force_flush(timeout_millis))
 
             def shutdown(self) -> None:
-                collector.shutdown()  # type: ignore[no-untyped-call]
+                collector.shutdown()
 
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # `say` says it, once
         own = {"service.name": "topology", "deployment.environment.name": stack}
