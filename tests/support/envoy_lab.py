@@ -13,7 +13,7 @@ import json
 import random
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -97,8 +97,10 @@ class Lab:
         """Gives the TLS context of a customer, who checks the edge's certificate."""
         return self._customer
 
-    def write_certificate(self, folder: Path, name: str, issuer: KeyPair) -> Path:
-        pair = leaf(issuer, name, [name])
+    def write_certificate(
+        self, folder: Path, name: str, issuer: KeyPair, also: Sequence[str] = ()
+    ) -> Path:
+        pair = leaf(issuer, name, [name, *also])
         known = MESH if folder.name == "mesh" else folder.name
         folder.mkdir(parents=True, exist_ok=True)
         publish(

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import pytest
 
 from components.routing.targets import LbMode, edge_targets, edge_weights
-from components.tls.certificates import leaf
 from drills.clients import __main__ as command
 from drills.clients.account import Account, Whose, account
 from drills.clients.catalogue import CLIENTS, Client
@@ -43,9 +42,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         edge = made.add_edge("edge", edge_targets(weights, CLUSTERS, made.gateways, "us-east1"))
         assert made.route.tls_secret
         folder = edge.folder / "certs" / made.route.tls_secret
-        pair = leaf(made.clients, HOST, [HOST, edge.address])
-        (folder / "tls.crt").write_text(pair.certificate)
-        (folder / "tls.key").write_text(pair.key)
+        made.write_certificate(folder, HOST, made.clients, [edge.address])
         made.start("edge")
         for name in ("edge", *(f"gateway-{cluster.name}" for cluster in CLUSTERS)):
             eventually(lambda name=name: _is_well(made, name), f"{name} knows its hosts", 15)

@@ -23,7 +23,7 @@ from drills.compare.configuration import FOLDER, Gateway, Settings, render
 from drills.compare.figures import CALM, PATIENCE, Calm, Measured, UnderFault
 from drills.compare.table import Comparison
 from drills.compare.usage import Usage
-from drills.faults import named
+from drills.faults import Means, named
 from drills.stack import Stack
 from drills.traffic import (
     ErrorKind,
@@ -228,8 +228,9 @@ def test_whatever_ends_a_fault_it_is_mended_everywhere(
     monkeypatch.setattr(run.action, "mend", lambda *a: done.append(f"mend {a[2]}"))
     fault = replace(
         named("gateway-gone"),
-        remember=lambda _: {},
-        break_=lambda strike: done.append(f"break {strike.cluster}"),
+        means=Means(
+            "", lambda strike: done.append(f"break {strike.cluster}"), lambda _: done.append("")
+        ),
     )
     stack = Stack("west", tmp_path, tmp_path / "k", {EAST: 100, WEST: 100}, "active")
     traffic = Interrupted()

@@ -21,7 +21,7 @@ from drills.compare.balancers import DIRECT, ENVOY, OURS, Balancer
 from drills.compare.balancers import named as balancers_named
 from drills.compare.configuration import Gateway
 from drills.compare.inside import Inside
-from drills.faults import Fault, Strike, named
+from drills.faults import Fault, Means, Strike, named
 from drills.stack import Stack
 from foundation.contract import INGRESS_PORT, gateway_san
 from tests.support.envoy_lab import CLUSTERS, EAST, WEST, Lab, lab
@@ -120,9 +120,7 @@ def killed(world: Lab) -> Fault:
     def mend(strike: Strike) -> None:
         world.start(f"gateway-{strike.cluster}")
 
-    return replace(
-        named("gateway-gone"), break_=break_, mend=mend, remember=lambda _: {}, seen=lambda _: False
-    )
+    return replace(named("gateway-gone"), means=Means("", break_, mend))
 
 
 @pytest.mark.usefixtures("instead_of_clusters")
