@@ -10,6 +10,7 @@ import pytest
 
 from components.routing.failback import Failback
 from components.routing.targets import ApplicationCluster, LbMode
+from components.settings.existing import ExistingSettings
 from components.settings.local import LocalSettings
 from components.settings.model import Settings, read
 from components.settings.values import SettingsError
@@ -52,7 +53,8 @@ def test_the_edge_is_in_the_active_clusters_region_unless_told_otherwise() -> No
 
 @pytest.mark.parametrize(("given", "meant"), [("true", True), ("false", False), (True, True)])
 def test_true_and_false_are_what_pulumi_makes_of_them(given: object, meant: bool) -> None:
-    assert settings(allowSharedCluster=given).existing.may_share is meant
+    chosen = settings(backend="existing", allowSharedCluster=given).backend
+    assert isinstance(chosen, ExistingSettings) and chosen.may_share is meant
 
 
 def test_modes_give_weights() -> None:
