@@ -30,9 +30,9 @@ from drills.traffic import (
     Header,
     LanePlan,
     Objectives,
-    Plan,
     Request,
     Sample,
+    TrafficPlan,
     events,
     target,
 )
@@ -88,10 +88,10 @@ class Pace:
     picture: LivePicture | None = None
     """What records the live picture of the run."""
 
-    def plan(self, stack: Stack, lanes: Sequence[LanePlan] = ()) -> Plan:
+    def plan(self, stack: Stack, lanes: Sequence[LanePlan] = ()) -> TrafficPlan:
         """Return what is sent to a stack, and beside it by lanes to compare with."""
         streams = STREAMS if stack.application.is_portal else 0
-        plan = Plan.to(
+        plan = TrafficPlan.to(
             stack.url,
             rate=self.rate,
             ca_file=str(stack.ca_file or ""),
@@ -262,7 +262,7 @@ def _mended(
             action.mend(stack, fault, cluster, fixed)
 
 
-def _loaded(plan: Plan, stack: Stack, load: Load) -> Plan:
+def _loaded(plan: TrafficPlan, stack: Stack, load: Load) -> TrafficPlan:
     """Return the plan with the requests of a load at its usual rate, and nothing beside them."""
     path = f"{stack.application.path.rstrip('/')}/{load.path}"
     return dataclasses.replace(plan, requests=(Request(path=path),), rate=load.usual, streams=0)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from policies.rules import PRIVATE, SECRET, SECRET_KEYS, UNKNOWN, Resource
-from preview.model import Change, Kind, Plan, Property
+from preview.model import Change, Kind, Property, StackPlan
 
 _LONG = 200
 """Characters of a value that are shown."""
@@ -19,7 +19,7 @@ _LINES = 80
 """Lines of a differing text that are shown."""
 
 
-def changes(base: Plan, head: Plan) -> tuple[Change, ...]:
+def changes(base: StackPlan, head: StackPlan) -> tuple[Change, ...]:
     """Return what becomes of each resource, in the order of type and name."""
     found = []
     for urn in base.resources.keys() | head.resources.keys():

@@ -18,7 +18,7 @@ from foundation import run, stack_file
 from foundation.contract import PROVIDER_RELEASE
 from foundation.errors import UserError
 from policies.rules import Resource
-from preview.model import Plan
+from preview.model import StackPlan
 
 SECONDS = 180
 """How long one command of Pulumi may take."""
@@ -33,7 +33,7 @@ _NOISE = re.compile(r"(error: )?(preview|update) failed")
 _REASON_LINES = 12
 
 
-def plans(tree: Path, stack: str, modes: Sequence[str], private: Path) -> Iterator[Plan]:
+def plans(tree: Path, stack: str, modes: Sequence[str], private: Path) -> Iterator[StackPlan]:
     """Yield what `tree` plans for a stack, in each mode in turn.
 
     The tree's own settings file of the stack is read and a copy of it, in the empty folder
@@ -41,7 +41,7 @@ def plans(tree: Path, stack: str, modes: Sequence[str], private: Path) -> Iterat
     """
     file = tree / f"Pulumi.{stack}.yaml"
     if not file.exists():
-        yield from (Plan(problem=f"there is no stack {stack}") for _ in modes)
+        yield from (StackPlan(problem=f"there is no stack {stack}") for _ in modes)
         return
     env = environment(os.environ, private)
     try:
@@ -57,7 +57,7 @@ def plans(tree: Path, stack: str, modes: Sequence[str], private: Path) -> Iterat
             options = ("--json", "--stack", stack, "--config-file", str(own))
             yield plan(tree, _pulumi(tree, env, "preview", *options))
     except (_Failed, stack_file.Unreadable) as failure:
-        yield from (Plan(problem=str(failure)) for _ in modes)
+        yield from (StackPlan(problem=str(failure)) for _ in modes)
 
 
 def environment(base: Mapping[str, str], private: Path) -> dict[str, str]:
@@ -110,20 +110,22 @@ def _pulumi(
     return done
 
 
-def plan(tree: Path, done: subprocess.CompletedProcess[str]) -> Plan:
+def plan(tree: Path, done: subprocess.CompletedProcess[str]) -> StackPlan:
     """Return the plan of `tree` in what `pulumi preview --json` said."""
     try:
         told = json.loads(done.stdout)
     except ValueError:
-        return Plan(problem=f"pulumi preview --json did not answer in JSON: {done.stdout[:200]}")
+        return StackPlan(
+            problem=f"pulumi preview --json did not answer in JSON: {done.stdout[:200]}"
+        )
     # Errors are said after a success too: of providers that "exited prematurely" when they have
     # taken more than five seconds to end, as they do on a machine that stands still for a while.
     if done.returncode:
         diagnostics = told.get("diagnostics") or []
         errors = [each["message"] for each in diagnostics if each["severity"] == "error"]
-        return Plan(problem=reason(errors).replace(str(tree), "."))
+        return StackPlan(problem=reason(errors).replace(str(tree), "."))
     states = [step["newState"] for step in told.get("steps") or [] if step.get("newState")]
-    return Plan({_key(s["urn"]): _resource(s) for s in _same_everywhere(tree, states)})
+    return StackPlan({_key(s["urn"]): _resource(s) for s in _same_everywhere(tree, states)})
 
 
 def reason(errors: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from policies import rules
 from preview import compare, engine
-from preview.model import Outcome, Plan
+from preview.model import Outcome, StackPlan
 from preview.trees import Tree
 
 MODES = ("active", "standby", "locality")
@@ -30,7 +30,7 @@ class Job:
     folder: Path
     """Empty folder of its own."""
 
-    def run(self, done: Done) -> list[Plan]:
+    def run(self, done: Done) -> list[StackPlan]:
         """Return a plan for each mode."""
         self.folder.mkdir()
         found = []
@@ -79,7 +79,7 @@ def outcomes(
     )
 
 
-def outcome(stack: str, mode: str, head: Plan, base: Plan) -> Outcome:
+def outcome(stack: str, mode: str, head: StackPlan, base: StackPlan) -> Outcome:
     """Return what comes of comparing two plans."""
     comparable = not (head.problem or base.problem)
     found = sorted(line for r in head.resources.values() for line in rules.violations(r))

@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Plan:
+class StackPlan:
     """What one preview plans, or why it cannot be had."""
 
     resources: Mapping[str, Resource] = field(default_factory=dict)

@@ -18,7 +18,16 @@ from drills.compare.usage import Usage
 from drills.faults import Fault, Strike, named
 from drills.faults import processes as pods
 from drills.stack import EDGE, Stack
-from drills.traffic import Event, EventKind, Execution, Header, LanePlan, Plan, record, target
+from drills.traffic import (
+    Event,
+    EventKind,
+    Execution,
+    Header,
+    LanePlan,
+    TrafficPlan,
+    record,
+    target,
+)
 from drills.traffic.generator import Traffic
 from drills.traffic.portal import PortalLogs, source_for
 from foundation import project
@@ -101,7 +110,7 @@ def check(faults: Sequence[Fault]) -> None:
             )
 
 
-def plan(stack: Stack, others: Beside, pace: Pace) -> Plan:
+def plan(stack: Stack, others: Beside, pace: Pace) -> TrafficPlan:
     """Return what is sent: the same to every lane, in turn, on kept connections."""
     lanes = [LanePlan(OURS, stack.url, keep_alive=True), *others.lanes]
     direct = LanePlan(
@@ -113,7 +122,7 @@ def plan(stack: Stack, others: Beside, pace: Pace) -> Plan:
         certificate=str(others.client),
         protocols=(COMPARED,),
     )
-    return Plan(
+    return TrafficPlan(
         lanes=(*lanes, direct),
         rate=pace.rate * (len(lanes) + 0.5),  # of two protocols the last lane has one
         timeout=pace.timeout,

@@ -26,7 +26,7 @@ from drills.traffic.model import (
     StreamEntry,
     StreamStep,
 )
-from drills.traffic.plan import Lane, LanePlan, Plan, Request
+from drills.traffic.plan import Lane, LanePlan, Request, TrafficPlan
 
 __all__ = [
     "ErrorKind",
@@ -37,9 +37,9 @@ __all__ = [
     "Lane",
     "LanePlan",
     "Objectives",
-    "Plan",
     "Request",
     "Sample",
     "StreamEntry",
     "StreamStep",
+    "TrafficPlan",
 ]

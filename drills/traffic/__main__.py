@@ -26,7 +26,7 @@ from drills.traffic.accounts import ledger_of
 from drills.traffic.events import Announcements
 from drills.traffic.generator import Traffic
 from drills.traffic.model import Event, Header, Objectives
-from drills.traffic.plan import Lane, LanePlan, Plan
+from drills.traffic.plan import Lane, LanePlan, TrafficPlan
 from drills.traffic.portal import PortalLogs, source_for
 from drills.traffic.requests import load
 from drills.traffic.window import Live, Second
@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace) -> int:
     if not target.is_name(url):
         raise target.TargetError(f"{url!r} is not an http or https address.")
     authority = options.ca or (stack.ca_file if stack else None)
-    plan = Plan(
+    plan = TrafficPlan(
         lanes=tuple(LanePlan(name, url, name == Lane.KEPT) for name in options.lanes),
         rate=options.rate,
         duration=options.duration,
@@ -110,7 +110,9 @@ def _run(options: argparse.Namespace) -> int:
         return _send(options, stack, lanes, url)
 
 
-def _send(options: argparse.Namespace, stack: target.Target | None, plan: Plan, url: str) -> int:
+def _send(
+    options: argparse.Namespace, stack: target.Target | None, plan: TrafficPlan, url: str
+) -> int:
     """Send as planned, show it, and give the ledger."""
     now = time.time()
     run = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-traffic"
@@ -178,7 +180,7 @@ class _Output:
                 print(self._line(second), flush=True)
 
 
-def _output(as_json: bool, header: Header, plan: Plan) -> _Output:
+def _output(as_json: bool, header: Header, plan: TrafficPlan) -> _Output:
     if as_json:
         return _Output(_json_line, "")
     if view.console().is_terminal:

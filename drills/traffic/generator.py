@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from drills.traffic import record
 from drills.traffic.model import Event, Execution, Header, Sample
-from drills.traffic.plan import Plan
+from drills.traffic.plan import TrafficPlan
 from foundation.errors import UserError
 from toolchain import tools
 
@@ -44,7 +44,7 @@ class Traffic:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: TrafficPlan,
         header: Header,
         folder: Path,
         *,
@@ -226,5 +226,5 @@ class Traffic:
                 self._samples.popleft()
 
 
-def _settings(plan: Plan, header: Header) -> dict[str, Any]:
+def _settings(plan: TrafficPlan, header: Header) -> dict[str, Any]:
     return {"run": header.run, **dataclasses.asdict(plan)}

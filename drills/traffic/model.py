@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from drills.traffic.plan import Plan
+from drills.traffic.plan import TrafficPlan
 
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 """Methods that the data path may send again without an Idempotency-Key (docs/data-path.md)."""
@@ -231,7 +231,7 @@ class Header:
     config_digest: str = ""
     """Of the stack's settings and manifests, so that only like is compared with like."""
     objectives: Objectives = field(default_factory=Objectives)
-    plan: Plan | None = None
+    plan: TrafficPlan | None = None
     serving: tuple[str, ...] | None = None
     """Clusters that alone may answer until an event says otherwise; None: any."""
     portal_logs: bool = False

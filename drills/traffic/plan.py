@@ -61,7 +61,7 @@ class LanePlan:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrafficPlan:
     """What the generator is to send."""
 
     lanes: Sequence[LanePlan]
@@ -81,7 +81,7 @@ class Plan:
     """Streams of each kind that are kept open; the kinds are in `toolchain/modules/traffic`."""
 
     @property
-    def without_secrets(self) -> Plan:
+    def without_secrets(self) -> TrafficPlan:
         """The plan as it may be on record: no values of headers and no bodies."""
         shown = tuple(
             replace(request, headers=dict.fromkeys(request.headers, ""), body="")
@@ -100,12 +100,12 @@ class Plan:
         return self.rate * sum(lane.counted for lane in self.lanes) / len(self.lanes)
 
     @staticmethod
-    def to(url: str, **settings: Any) -> Plan:
+    def to(url: str, **settings: Any) -> TrafficPlan:
         """Return the usual plan: kept-alive and new connections to `url`, side by side."""
         both = (LanePlan(Lane.KEPT, url, keep_alive=True), LanePlan(Lane.NEW, url, False))
-        return Plan(lanes=both, **settings)
+        return TrafficPlan(lanes=both, **settings)
 
-    def beside(self, lanes: Sequence[LanePlan], host: str) -> Plan:
+    def beside(self, lanes: Sequence[LanePlan], host: str) -> TrafficPlan:
         """Return the plan with lanes to compare with, which are not counted.
 
         The other lanes keep their rate: lanes take turns, so the common rate grows. `host` is the

@@ -27,7 +27,7 @@ from drills.traffic.model import (
     StreamEntry,
     StreamStep,
 )
-from drills.traffic.plan import LanePlan, Plan, Request
+from drills.traffic.plan import LanePlan, Request, TrafficPlan
 from foundation.errors import UserError
 
 FILE = "record.jsonl"
@@ -143,7 +143,7 @@ def _header(fields: dict[str, Any]) -> Header:
             plan["lanes"] = tuple(_lane(one) for one in plan["lanes"])
             plan["requests"] = tuple(_request(one) for one in plan.get("requests", ()))
             plan.pop("kinds", None)  # of records that are older
-            fields["plan"] = Plan(**plan)
+            fields["plan"] = TrafficPlan(**plan)
         if fields.get("serving") is not None:
             fields["serving"] = tuple(fields["serving"])
         objectives = Objectives(**fields.pop("objectives", {}))
@@ -168,7 +168,7 @@ def encode(entry: Header | Entry) -> str:
         if value is None or value == spec.default:
             continue
         fields[spec.name] = (
-            dataclasses.asdict(value) if isinstance(value, Objectives | Plan) else value
+            dataclasses.asdict(value) if isinstance(value, Objectives | TrafficPlan) else value
         )
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 

@@ -41,7 +41,7 @@ NAME = re.compile(r"pvc-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass
-class Plan:
+class VolumePlan:
     """What has to be done."""
 
     make: list[Object] = field(default_factory=list)
@@ -59,9 +59,9 @@ def decide(
     volumes: Sequence[Object],
     classes: Sequence[Object],
     nodes: Sequence[str],
-) -> Plan:
+) -> VolumePlan:
     """Compare what claims want with the volumes that are there. `nodes`: names, first one first."""
-    plan = Plan()
+    plan = VolumePlan()
     ours = {
         each["metadata"]["name"]: each for each in classes if each["provisioner"] == PROVISIONER
     }

@@ -53,6 +53,7 @@ class Server:
     keys: dict[int, str] = field(default_factory=dict)
     bodies: dict[int, int] = field(default_factory=dict)
     connections: int = 0
+    open: set[asyncio.BaseTransport] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -78,10 +79,14 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
         self.server.connections += 1
+        self.server.open.add(transport)
         if transport.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
             self.h2 = H2Connection(H2Configuration(client_side=False))
             self.h2.initiate_connection()
             self.transport.write(self.h2.data_to_send())
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.server.open.discard(self.transport)
 
     def data_received(self, data: bytes) -> None:
         if self.h2:
@@ -104,6 +109,8 @@ class _Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_later(deed.after, act)
 
     def _answer_h1(self, deed: Deed) -> None:
+        if self.transport.is_closing():
+            return
         if deed.reset:
             sock = self.transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -174,11 +181,18 @@ def serving(folder: Path, plan: Callable[[int], Deed]) -> Iterator[Server]:
     try:
         yield server
     finally:
-
-        def end() -> None:
-            listener.close()
-            loop.call_later(0.1, loop.stop)
-
-        loop.call_soon_threadsafe(end)
+        asyncio.run_coroutine_threadsafe(_end(server, listener), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _end(server: Server, listener: asyncio.Server) -> None:
+    """Close all connections, and return when they and all tasks are gone."""
+    listener.close()
+    while server.open or asyncio.all_tasks() - {asyncio.current_task()}:
+        for transport in tuple(server.open):
+            transport.abort()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0.02)

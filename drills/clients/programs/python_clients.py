@@ -22,7 +22,7 @@ from typing import Any
 BODY = b'{"from":"checking","to":"savings","amount":"25.00"}'
 GOOD = range(200, 400)
 
-Plan = dict[str, Any]
+TrafficPlan = dict[str, Any]
 Ask = Callable[[int, str], Awaitable[tuple[int, str]]]
 """Send the request of that number with that id; give status and answering cluster, or raise."""
 
@@ -45,12 +45,12 @@ def body_of(number: int) -> bytes | None:
     return BODY if method_of(number) == "POST" else None
 
 
-def _context(plan: Plan) -> ssl.SSLContext:
+def _context(plan: TrafficPlan) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=plan["ca"])
 
 
 @contextlib.asynccontextmanager
-async def with_httpx(plan: Plan) -> AsyncIterator[Ask]:
+async def with_httpx(plan: TrafficPlan) -> AsyncIterator[Ask]:
     """Ask by httpx.AsyncClient; `variant` h2 has HTTP/2 switched on."""
     import httpx
 
@@ -70,7 +70,7 @@ async def with_httpx(plan: Plan) -> AsyncIterator[Ask]:
 
 
 @contextlib.asynccontextmanager
-async def with_aiohttp(plan: Plan) -> AsyncIterator[Ask]:
+async def with_aiohttp(plan: TrafficPlan) -> AsyncIterator[Ask]:
     """Ask by aiohttp.ClientSession."""
     import aiohttp
 
@@ -91,7 +91,7 @@ async def with_aiohttp(plan: Plan) -> AsyncIterator[Ask]:
 
 
 @contextlib.asynccontextmanager
-async def with_requests(plan: Plan) -> AsyncIterator[Ask]:
+async def with_requests(plan: TrafficPlan) -> AsyncIterator[Ask]:
     """Ask by one requests.Session, in threads."""
     import requests
 
@@ -117,7 +117,7 @@ async def with_requests(plan: Plan) -> AsyncIterator[Ask]:
 
 
 @contextlib.asynccontextmanager
-async def with_curl(plan: Plan) -> AsyncIterator[Ask]:
+async def with_curl(plan: TrafficPlan) -> AsyncIterator[Ask]:
     """Ask by a process of curl for each request, as scripts do."""
     more = ["--retry", "3", "--retry-all-errors"] if plan["mended"] else []
 
@@ -146,7 +146,7 @@ async def with_curl(plan: Plan) -> AsyncIterator[Ask]:
 
 
 @contextlib.asynccontextmanager
-async def with_grpcio(plan: Plan) -> AsyncIterator[Ask]:
+async def with_grpcio(plan: TrafficPlan) -> AsyncIterator[Ask]:
     """Ask by a call of gRPC on one channel: a message, its echo, and the call's status."""
     import grpc
     import grpc.aio
@@ -186,7 +186,7 @@ async def with_grpcio(plan: Plan) -> AsyncIterator[Ask]:
 
 
 @contextlib.asynccontextmanager
-async def with_websockets(plan: Plan) -> AsyncIterator[Ask]:
+async def with_websockets(plan: TrafficPlan) -> AsyncIterator[Ask]:
     """Ask by a message on one WebSocket, whose echo is the answer; a new one when it has ended."""
     from websockets.asyncio.client import connect
 
@@ -254,7 +254,7 @@ WAYS = {
 }
 
 
-async def run(plan: Plan) -> None:
+async def run(plan: TrafficPlan) -> None:
     """Send at the plan's rate until the standard input ends; then wait for what is under way."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
@@ -285,7 +285,7 @@ async def run(plan: Plan) -> None:
         os._exit(0)  # threads and connections of libraries may wait for ever
 
 
-async def one(ask: Ask, plan: Plan, number: int) -> None:
+async def one(ask: Ask, plan: TrafficPlan, number: int) -> None:
     """Send one request and say what became of it."""
     due = time.time()
     try:
@@ -298,7 +298,7 @@ async def one(ask: Ask, plan: Plan, number: int) -> None:
 
 
 def tell(
-    plan: Plan, number: int, due: float, status: int = 0, cluster: str = "", error: str = ""
+    plan: TrafficPlan, number: int, due: float, status: int = 0, cluster: str = "", error: str = ""
 ) -> None:
     """Write a line for one request."""
     line = {

@@ -19,7 +19,7 @@ from foundation.errors import UserError
 from policies.rules import SECRET, UNKNOWN, Resource
 from preview import comment, compare, engine, markdown, model, terminal, text, trees
 from preview.matrix import outcome
-from preview.model import Change, Kind, Outcome, Plan, Property, Result
+from preview.model import Change, Kind, Outcome, Property, Result, StackPlan
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 
@@ -29,7 +29,7 @@ def resource(kind: str = DEPLOYMENT, **inputs: Any) -> Resource:
 
 
 def change(old: Resource, new: Resource) -> Change:
-    (found,) = compare.changes(Plan({"it": old}), Plan({"it": new}))
+    (found,) = compare.changes(StackPlan({"it": old}), StackPlan({"it": new}))
     return found
 
 
@@ -42,7 +42,7 @@ def test_a_changed_property_is_shown_with_its_path_and_both_values() -> None:
 
 def test_resources_that_come_and_go_are_told_apart() -> None:
     one, other = Resource("a:b:C", "one", {}), Resource("a:b:C", "other", {})
-    found = compare.changes(Plan({"1": one, "2": one}), Plan({"2": one, "3": other}))
+    found = compare.changes(StackPlan({"1": one, "2": one}), StackPlan({"2": one, "3": other}))
     assert [(c.kind, c.name) for c in found] == [(Kind.REMOVED, "one"), (Kind.ADDED, "other")]
 
 
@@ -74,7 +74,7 @@ def test_a_text_of_many_lines_is_shown_by_what_differs() -> None:
 def test_a_secrets_values_are_never_shown(old: Any, new: Any) -> None:
     kind = "kubernetes:core/v1:Secret"
     for key in ("data", "stringData"):
-        plans = (Plan({"it": resource(kind, **{key: value})}) for value in (old, new))
+        plans = (StackPlan({"it": resource(kind, **{key: value})}) for value in (old, new))
         assert compare.changes(*plans) == ()
 
 
@@ -104,12 +104,12 @@ def test_another_provider_is_a_change() -> None:
 
 def test_a_base_that_fails_leaves_the_heads_own_verdict() -> None:
     bad = Resource("kubernetes:core/v1:Namespace", "a", {}, "")
-    found = outcome("west", "active", Plan({"a": bad}), Plan(problem="older"))
+    found = outcome("west", "active", StackPlan({"a": bad}), StackPlan(problem="older"))
     assert (found.resources, found.changes, found.base_problem) == (1, (), "older")
     assert not found.ok
     assert found.violations[0].startswith("explicit-provider")
-    assert outcome("west", "active", Plan(), Plan(problem="older")).ok
-    assert not outcome("west", "active", Plan(problem="broken"), Plan()).ok
+    assert outcome("west", "active", StackPlan(), StackPlan(problem="older")).ok
+    assert not outcome("west", "active", StackPlan(problem="broken"), StackPlan()).ok
 
 
 def test_a_failed_preview_says_why_once_and_briefly() -> None:

@@ -16,7 +16,7 @@ import uvicorn
 
 from drills import live_picture, report
 from drills.journal import Entry
-from drills.traffic import Event, EventKind, Header, Plan, record
+from drills.traffic import Event, EventKind, Header, TrafficPlan, record
 from foundation.project import ROOT
 from tests.support.browser import Page, browser
 from tests.support.checkout import eventually
@@ -240,7 +240,9 @@ def test_the_report_of_a_run_plays_its_picture_inside(page: Page, tmp_path: Path
         recorder.add(stack.pass_time(1.0))
     recorder.close()
     recording.write_page(recorder.file)
-    header = Header("run-1", stack.now, "gone", "west", plan=Plan.to("https://localhost/", rate=1))
+    header = Header(
+        "run-1", stack.now, "gone", "west", plan=TrafficPlan.to("https://localhost/", rate=1)
+    )
     with record.Writer(tmp_path / record.FILE, header):
         pass
     page.open(report.write(tmp_path).as_uri())

@@ -19,7 +19,7 @@ from drills.compare.balancers import BALANCERS, DIRECT, ENVOY, Balancer
 from drills.compare.configuration import Gateway, Settings
 from drills.compare.inside import Inside
 from drills.compare.programs import Program, Unavailable
-from drills.traffic import Header, LanePlan, Plan, record
+from drills.traffic import Header, LanePlan, TrafficPlan, record
 from drills.traffic.generator import Traffic
 from foundation.contract import INGRESS_PORT, gateway_san
 from tests.support.envoy_lab import CLUSTERS, EAST, WEST, Lab, lab
@@ -172,7 +172,7 @@ def test_lanes_lead_through_another_network_with_and_without_a_balancer(
                     protocols=("h1",),
                 ),
             )
-            plan = Plan(lanes, rate=45, duration=1.0, host=HOST, ca_file=str(roots))
+            plan = TrafficPlan(lanes, rate=45, duration=1.0, host=HOST, ca_file=str(roots))
             with Traffic(plan, Header("r", 0.0), tmp_path) as traffic:
                 assert traffic.wait(20)
             samples = record.read(tmp_path).samples

@@ -32,8 +32,8 @@ from drills.traffic import (
     Execution,
     Header,
     LanePlan,
-    Plan,
     Sample,
+    TrafficPlan,
     record,
 )
 from foundation.errors import UserError
@@ -326,7 +326,9 @@ def test_the_calm_part_ends_with_the_first_fault_and_is_compared_in_one_protocol
 
 def test_a_record_is_compared_lane_by_lane(tmp_path: Path) -> None:
     lanes = (LanePlan(OURS, "https://x/", True), LanePlan("nginx", "https://y/", True, False))
-    plan = Plan(lanes=(*lanes, LanePlan(DIRECT, "https://z/", True, False, protocols=("h1",))))
+    plan = TrafficPlan(
+        lanes=(*lanes, LanePlan(DIRECT, "https://z/", True, False, protocols=("h1",)))
+    )
     with record.Writer(tmp_path / record.FILE, Header("r", T0, plan=plan)) as writer:
         for n, name in enumerate((OURS, "nginx", DIRECT)):
             for each in [*BEFORE, *AFTER]:

@@ -23,8 +23,8 @@ from drills.traffic import (
     Header,
     LanePlan,
     Objectives,
-    Plan,
     Sample,
+    TrafficPlan,
     record,
 )
 from drills.traffic.accounts import ledger_of
@@ -55,7 +55,7 @@ def write(
     folder: Path, *, lost: int = 0, seconds: int = 20, title: str = "gone", method: str = "GET"
 ) -> Path:
     """Writes the record of a run in which east is left at second 10, and `lost` are lost then."""
-    plan = Plan.to("https://localhost/", rate=100)
+    plan = TrafficPlan.to("https://localhost/", rate=100)
     header = Header(
         run=folder.name,
         started=T0,
@@ -122,7 +122,7 @@ def test_all_four_files_tell_the_ledger(tmp_path: Path) -> None:
 
 def test_five_clusters_have_colours_of_their_own_in_legend_and_lanes(tmp_path: Path) -> None:
     names = [f"{name}-cluster" for name in ("east", "east2", "west", "west2", "central")]
-    header = Header(run="five", started=T0, title="five", plan=Plan.to("https://localhost/"))
+    header = Header(run="five", started=T0, title="five", plan=TrafficPlan.to("https://localhost/"))
     with record.Writer(tmp_path / record.FILE, header) as writer:
         for n in range(500):
             writer.write(sample(n, names[n % 5]))
@@ -243,7 +243,7 @@ def test_the_matrix(tmp_path: Path) -> None:
 
 def test_a_lane_to_compare_with_does_not_decide(tmp_path: Path) -> None:
     lanes = (LanePlan("kept", "https://x/", True), LanePlan("envoy", "https://x/", True, False))
-    header = Header(run="r", started=T0, plan=Plan(lanes), objectives=Objectives(moved=None))
+    header = Header(run="r", started=T0, plan=TrafficPlan(lanes), objectives=Objectives(moved=None))
     with record.Writer(tmp_path / record.FILE, header) as writer:
         for n in range(100):
             writer.write(sample(2 * n, EAST))

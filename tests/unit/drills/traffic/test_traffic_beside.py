@@ -27,8 +27,8 @@ from drills.traffic import (
     Header,
     LanePlan,
     Objectives,
-    Plan,
     Sample,
+    TrafficPlan,
     record,
     summary,
     view,
@@ -93,7 +93,9 @@ def counted(found: list[Sample] | None = None, executions: list[Execution] | Non
 
 
 def write(folder: Path, found: list[Sample] | None = None) -> Path:
-    plan = Plan.to("https://x/web-portal", rate=200).beside(beside("https://y/web-portal"), "h")
+    plan = TrafficPlan.to("https://x/web-portal", rate=200).beside(
+        beside("https://y/web-portal"), "h"
+    )
     objectives = Objectives(slowest=0.1, moved=1.0)
     header = Header(run=folder.name, started=T0, plan=plan, objectives=objectives)
     with record.Writer(folder / record.FILE, header) as writer:
@@ -112,7 +114,7 @@ def shown(renderable: object, width: int = 100) -> str:
 
 
 def test_the_lanes_that_count_keep_their_rate() -> None:
-    usual = Plan.to("https://x/", rate=100)
+    usual = TrafficPlan.to("https://x/", rate=100)
     assert (usual.rate, usual.counted_rate, usual.uncounted) == (100, 100, ())
     both = usual.beside(beside("https://y/"), "h")
     assert [(lane.name, lane.url, lane.counted) for lane in both.lanes] == [
@@ -122,7 +124,7 @@ def test_the_lanes_that_count_keep_their_rate() -> None:
     ]
     assert (both.rate, both.counted_rate, both.uncounted) == (150, 100, ("envoy",))
     assert (both.host, usual.host) == ("h", "")
-    one = Plan(lanes=usual.lanes[:1], rate=40).beside([*beside("https://y/")] * 2, "h")
+    one = TrafficPlan(lanes=usual.lanes[:1], rate=40).beside([*beside("https://y/")] * 2, "h")
     assert (one.rate, one.counted_rate) == (120, 40)
 
 
@@ -131,7 +133,7 @@ def test_the_generator_sends_both_and_gives_what_counts(tmp_path: Path) -> None:
         return Deed(status=503 if number % 3 == 2 else 200)  # lanes take turns
 
     with serving(tmp_path, deed) as server:
-        usual = Plan.to(server.url, rate=200, duration=1, ca_file=str(tmp_path / "ca.pem"))
+        usual = TrafficPlan.to(server.url, rate=50, duration=4, ca_file=str(tmp_path / "ca.pem"))
         plan = usual.beside(beside(server.url), "127.0.0.1")
         with Traffic(plan, Header(run="t", started=time.time()), tmp_path) as traffic:
             assert traffic.wait(20)

@@ -16,7 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from drills.traffic import Event, EventKind, Header, LanePlan, Objectives, Plan, Sample, record
+from drills.traffic import (
+    Event,
+    EventKind,
+    Header,
+    LanePlan,
+    Objectives,
+    Sample,
+    TrafficPlan,
+    record,
+)
 from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic, TrafficError
 from drills.traffic.record import Record
@@ -30,7 +39,7 @@ def send(
     folder: Path, url: str, *, rate: float = 200, duration: float | None = 1.0, timeout: float = 10
 ) -> Record:
     """Sends until the duration is over and gives the record."""
-    plan = Plan.to(
+    plan = TrafficPlan.to(
         url, rate=rate, duration=duration, timeout=timeout, ca_file=str(folder / "ca.pem")
     )
     with Traffic(plan, Header(run="t", started=time.time()), folder) as traffic:
@@ -187,7 +196,7 @@ def test_the_wrong_cluster_and_a_switch(tmp_path: Path) -> None:
         return Deed(cluster="west-cluster" if n >= 100 or wrong else "east-cluster")
 
     with serving(tmp_path, plan) as server:
-        settings = Plan.to(server.url, rate=50, duration=4, ca_file=str(tmp_path / "ca.pem"))
+        settings = TrafficPlan.to(server.url, rate=50, duration=4, ca_file=str(tmp_path / "ca.pem"))
         header = Header(run="t", started=time.time(), serving=("east-cluster",))
         with Traffic(settings, header, tmp_path) as traffic:
             assert traffic.wait(20)
@@ -208,7 +217,7 @@ def test_a_lane_beside_is_not_counted(tmp_path: Path) -> None:
             LanePlan("kept", server.url, True),
             LanePlan("envoy", server.url, True, counted=False),
         )
-        plan = Plan(lanes, rate=200, duration=1, ca_file=str(tmp_path / "ca.pem"))
+        plan = TrafficPlan(lanes, rate=200, duration=1, ca_file=str(tmp_path / "ca.pem"))
         with Traffic(plan, Header(run="t", started=time.time()), tmp_path) as traffic:
             assert traffic.wait(20)
     ledger = ledger_of(tmp_path)
@@ -219,7 +228,7 @@ def test_a_lane_beside_is_not_counted(tmp_path: Path) -> None:
 
 def test_stopped_it_awaits_what_is_under_way(tmp_path: Path) -> None:
     with serving(tmp_path, lambda n: Deed(after=0.4)) as server:
-        plan = Plan.to(server.url, rate=200, ca_file=str(tmp_path / "ca.pem"))
+        plan = TrafficPlan.to(server.url, rate=200, ca_file=str(tmp_path / "ca.pem"))
         traffic = Traffic(plan, Header(run="t", started=time.time()), tmp_path)
         traffic.start()
         while traffic.count < 50:
@@ -239,9 +248,9 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
         script = f"""
 import time
 from pathlib import Path
-from drills.traffic import Header, Plan
+from drills.traffic import Header, TrafficPlan
 from drills.traffic.generator import Traffic
-plan = Plan.to({server.url!r}, rate=200, ca_file={str(tmp_path / "ca.pem")!r})
+plan = TrafficPlan.to({server.url!r}, rate=200, ca_file={str(tmp_path / "ca.pem")!r})
 traffic = Traffic(plan, Header(run="t", started=0), Path({str(tmp_path)!r}))
 traffic.start()
 while traffic.count < 20: time.sleep(0.05)
@@ -270,7 +279,7 @@ def _lives(pid: int) -> bool:
 
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
-    plan = Plan.to("https://127.0.0.1:1/", ca_file=str(tmp_path / "missing.pem"))
+    plan = TrafficPlan.to("https://127.0.0.1:1/", ca_file=str(tmp_path / "missing.pem"))
     traffic = Traffic(plan, Header(run="t", started=0), tmp_path)
     traffic.start()
     assert traffic.wait(10)
@@ -300,7 +309,7 @@ def test_the_command_counts_the_same(tmp_path: Path) -> None:
 
 
 def test_the_rate_can_be_changed_while_it_sends(tmp_path: Path) -> None:
-    plan = Plan.to("http://127.0.0.1:1/", rate=0.001, timeout=5)  # one in a thousand seconds
+    plan = TrafficPlan.to("http://127.0.0.1:1/", rate=0.001, timeout=5)  # one in a thousand seconds
     with Traffic(plan, Header(run="t", started=time.time()), tmp_path) as traffic:
         eventually(lambda: traffic.count == 1, "the first request has ended")
         traffic.set_rate(100)

@@ -14,8 +14,8 @@ from drills.traffic import (
     Execution,
     Header,
     Objectives,
-    Plan,
     Sample,
+    TrafficPlan,
     events,
     record,
 )
@@ -26,7 +26,7 @@ HEADER = Header(
     run="r1",
     started=5.0,
     objectives=Objectives(slowest=0.6, gap=1.5),
-    plan=Plan.to("https://localhost/", rate=20),
+    plan=TrafficPlan.to("https://localhost/", rate=20),
     serving=("east",),
     environment={"kubernetes": "v1"},
 )

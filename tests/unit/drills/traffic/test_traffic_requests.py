@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from drills.traffic import Header, Plan, Request, Sample, record
+from drills.traffic import Header, Request, Sample, TrafficPlan, record
 from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic
 from drills.traffic.requests import load
@@ -106,7 +106,7 @@ def test_requests_are_sent_in_turn_and_no_secret_is_recorded(tmp_path: Path) -> 
     with contextlib.closing(Listening("127.0.0.1", 0, Executions())) as server:
         url = f"http://127.0.0.1:{server.server_address[1]}/ignored"
         plan = dataclasses.replace(
-            Plan.to(url, rate=60, duration=1.0, protocols=("h1",)), requests=requests
+            TrafficPlan.to(url, rate=60, duration=1.0, protocols=("h1",)), requests=requests
         )
         folder = tmp_path / "run"
         with Traffic(plan, Header(run="t", started=time.time()), folder) as traffic:

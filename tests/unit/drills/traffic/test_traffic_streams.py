@@ -18,10 +18,10 @@ from drills import report
 from drills.traffic import (
     Header,
     Objectives,
-    Plan,
     Sample,
     StreamEntry,
     StreamStep,
+    TrafficPlan,
     record,
     summary,
 )
@@ -124,7 +124,7 @@ def messages(found: Record, name: str) -> list[int | None]:
 
 def test_streams_are_opened_again_and_go_on_where_they_were(portal: Envoy, tmp_path: Path) -> None:
     file = tmp_path / record.FILE
-    plan = Plan.to(f"http://{portal.address}:3000/web-portal", rate=10, streams=2)
+    plan = TrafficPlan.to(f"http://{portal.address}:3000/web-portal", rate=10, streams=2)
     with Traffic(plan, Header(run="t", started=time.time()), tmp_path) as traffic:
 
         def opened(times: int) -> bool:
@@ -187,7 +187,7 @@ def test_streams_of_a_gateway_that_is_gone_go_on_in_the_other_region(
     authority.write_text(path.clients.certificate)
     file = tmp_path / "run" / record.FILE
     url = f"https://{path.envoys['edge'].address}:8443/web-portal"
-    plan = Plan.to(url, rate=10, streams=2, host=HOST, ca_file=str(authority))
+    plan = TrafficPlan.to(url, rate=10, streams=2, host=HOST, ca_file=str(authority))
 
     def all_by(cluster: str) -> bool:
         latest: dict[str, str] = {}
@@ -207,7 +207,7 @@ def test_streams_of_a_gateway_that_is_gone_go_on_in_the_other_region(
 
 
 def test_a_target_without_streams_is_a_refusal_and_no_loss(portal: Envoy, tmp_path: Path) -> None:
-    plan = Plan.to(f"http://{portal.address}:3000/nothing", rate=10, duration=0.5, streams=1)
+    plan = TrafficPlan.to(f"http://{portal.address}:3000/nothing", rate=10, duration=0.5, streams=1)
     with Traffic(plan, Header(run="t", started=time.time()), tmp_path) as traffic:
         assert traffic.wait(20)
     found = ledger_of(tmp_path).streams

@@ -19,7 +19,7 @@ from localkube.addons import addons
 from localkube.api import Api, ApiError
 from localkube.inside import volumes
 from localkube.inside.provisioner import CLAIMS, CLASSES, VOLUMES, Provisioner
-from localkube.inside.volumes import FINALIZER, PROVISIONER, Plan, decide, node_of, volume_for
+from localkube.inside.volumes import FINALIZER, PROVISIONER, VolumePlan, decide, node_of, volume_for
 from localkube.spec import ClusterSpec
 
 NODES = ["east-1", "east-2"]
@@ -61,7 +61,7 @@ def a_volume(phase: str, policy: str = "Delete", going: bool = False) -> dict[st
     return volume
 
 
-def planned(*claims: dict[str, Any], of: dict[str, Any] | None = None) -> Plan:
+def planned(*claims: dict[str, Any], of: dict[str, Any] | None = None) -> VolumePlan:
     return decide(claims, [], [of or a_class()], NODES)
 
 
@@ -78,7 +78,7 @@ def test_a_claim_gets_a_volume_on_the_node_that_was_chosen_for_its_pod() -> None
 
 
 def test_a_claim_without_a_pod_waits() -> None:
-    assert planned(a_claim(node=None)) == Plan()
+    assert planned(a_claim(node=None)) == VolumePlan()
 
 
 def test_a_class_that_binds_at_once_does_not_wait() -> None:
@@ -92,21 +92,21 @@ def test_a_class_may_keep_volumes() -> None:
 
 
 def test_other_classes_claims_are_left_alone() -> None:
-    assert planned(a_claim(), of=a_class(provisioner="example.com/other")) == Plan()
-    assert planned(a_claim(storageClassName="other")) == Plan()
+    assert planned(a_claim(), of=a_class(provisioner="example.com/other")) == VolumePlan()
+    assert planned(a_claim(storageClassName="other")) == VolumePlan()
     other = a_claim()
     other["metadata"]["annotations"][volumes.WANTED_BY] = "example.com/other"
-    assert planned(other) == Plan()
+    assert planned(other) == VolumePlan()
     static = a_claim()
     del static["spec"]["storageClassName"]
-    assert planned(static) == Plan()
+    assert planned(static) == VolumePlan()
 
 
 def test_a_claim_that_is_bound_or_going_gets_nothing() -> None:
-    assert planned(a_claim(volumeName="mine")) == Plan()
+    assert planned(a_claim(volumeName="mine")) == VolumePlan()
     going = a_claim()
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    assert planned(going) == Plan()
+    assert planned(going) == VolumePlan()
 
 
 @pytest.mark.parametrize(
@@ -153,20 +153,20 @@ def test_only_nodes_of_the_cluster_have_volumes(node: str) -> None:
 )
 def test_a_volume_goes_when_its_claim_has_gone(volume: dict[str, Any], todo: str | None) -> None:
     plan = decide([], [volume], [], NODES)
-    assert plan == Plan(**({todo: [volume]} if todo else {}))
+    assert plan == VolumePlan(**({todo: [volume]} if todo else {}))
 
 
 @pytest.mark.parametrize("name", ["..", "pvc-..", f"../{NAME}", "data", f"{NAME}/.."])
 def test_a_folder_that_is_no_volumes_is_never_removed(name: str) -> None:
     volume = a_volume("Released", going=True)
     volume["metadata"]["name"] = name
-    assert decide([], [volume], [], NODES) == Plan()
+    assert decide([], [volume], [], NODES) == VolumePlan()
 
 
 def test_another_provisioners_volume_is_left_alone() -> None:
     volume = a_volume("Released")
     volume["metadata"]["annotations"][volumes.MADE_BY] = "example.com/other"
-    assert decide([], [volume], [], NODES) == Plan()
+    assert decide([], [volume], [], NODES) == VolumePlan()
 
 
 def test_the_class_is_the_default_and_ours() -> None:
@@ -411,7 +411,7 @@ def test_a_volume_of_ours_has_the_finalizer_that_it_is_known_by() -> None:
     volume = a_volume("Released")
     volume["metadata"]["finalizers"] = []
     assert FINALIZER not in volume["metadata"]["finalizers"]
-    assert decide([], [volume], [], NODES) == Plan()
+    assert decide([], [volume], [], NODES) == VolumePlan()
 
 
 def test_a_folder_nested_deeper_than_pythons_stack_is_removed(tmp_path: Path) -> None:
