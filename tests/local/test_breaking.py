@@ -248,7 +248,6 @@ def test_after_a_healed_drill_an_update_of_the_same_field_goes_through(demo: Che
         demo.demo("pulumi", "up", "--yes")
 
 
-@pytest.mark.timeout(MATRIX_SECONDS)
 def test_clients_as_people_have_them_get_through_a_lost_gateway(
     demo: Checkout, tmp_path: Path
 ) -> None:
@@ -265,6 +264,7 @@ def test_clients_as_people_have_them_get_through_a_lost_gateway(
         assert int(sent) > 40, text
 
 
+@pytest.mark.timeout(MATRIX_SECONDS)
 def test_no_kind_of_fault_loses_anything_in_any_mode(demo: Checkout, tmp_path: Path) -> None:
     log = tmp_path / "matrix"
     modes = ("--mode", "active", "--mode", "standby")
