@@ -23,9 +23,11 @@ def look(stack: Stack) -> dict[str, str]:
         try:
             known = stack.application.workload
             is_known = cluster != EDGE and known.kind in ROLLED_OUT
-            wanted = [known, GATEWAY] if is_known else [GATEWAY]
+            wanted = [known] if is_known else []
+            if stack.platform == "envoy":  # elsewhere the gateways are the platform's own
+                wanted.append(GATEWAY)
             kinds = ",".join({f"{workload.kind.lower()}s": None for workload in wanted})
-            found = stack.get(cluster, kinds, "--all-namespaces")
+            found = stack.get(cluster, kinds or "deployments", "--all-namespaces")
         except UserError as error:
             return str(error).removeprefix(f"{cluster}: ")
         return complaint(found["items"], wanted)

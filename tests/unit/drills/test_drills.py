@@ -16,7 +16,7 @@ import yaml
 
 from drills import __main__ as command
 from drills import action, drill, observer, preconditions, presentation, update
-from drills.application import Application, Workload
+from drills.application import PORTAL, Application, Workload
 from drills.drill import due_shares, is_back, settled
 from drills.faults import (
     FAULTS,
@@ -563,3 +563,26 @@ def test_what_does_not_heal_is_said_and_stays_written_down(tmp_path: Path) -> No
     with pytest.raises(UserError, match=r"CANT_REREAD.*heal-all"):
         action.mend(stack(tmp_path), fault, EAST, lambda event: None)
     assert [entry.fault for entry in Journal(tmp_path).entries()] == ["cluster-power"]
+
+
+@pytest.mark.parametrize(("platform", "said"), [("envoy", "gateway is missing"), ("tetrate", "")])
+def test_the_gateways_of_a_platform_are_not_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, said: str
+) -> None:
+    namespace, name = PORTAL
+    portal = {
+        "kind": "Deployment",
+        "metadata": {"namespace": namespace, "name": name},
+        "spec": {"replicas": 1},
+        "status": {"readyReplicas": 1},
+    }
+    asked: list[str] = []
+
+    def get(_: Stack, cluster: str, kinds: str, *_rest: str) -> dict[str, Any]:
+        asked.append(kinds)
+        return {"items": [portal] if cluster != EDGE else []}
+
+    monkeypatch.setattr(Stack, "get", get)
+    there = dataclasses.replace(stack(tmp_path), platform=platform)
+    assert preconditions.look(there) == dict.fromkeys(there.clusters, said)
+    assert set(asked) == {"deployments"}
