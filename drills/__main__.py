@@ -26,7 +26,7 @@ from drills import (
     report,
     temporary_settings,
 )
-from drills.arguments import parser
+from drills.arguments import INTERRUPTED, parser
 from drills.compare import balancers, stack_access
 from drills.faults import FAULTS, KNOWN, Fault, named
 from drills.journal import Journal
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser(__doc__).parse_args(arguments)
     return entry(
         lambda: _run(chosen),
-        interrupted="Interrupted. What is broken still, if anything: ./demo task status",
+        interrupted=INTERRUPTED,
     )
 
 

@@ -55,6 +55,10 @@ def _streams(text: str) -> int:
     return int(text)
 
 
+INTERRUPTED = "Interrupted. What is broken still, if anything: ./demo task status"
+"""What a command that breaks something says after Ctrl-C."""
+
+
 def parser(description: str | None) -> argparse.ArgumentParser:
     """Return the command line of `python -m drills`."""
     top = argparse.ArgumentParser(prog="python -m drills", description=description)

@@ -20,7 +20,7 @@ from components.profile.model import HttpProfile
 from components.routing.routes import Route
 from components.routing.targets import ApplicationCluster
 from components.tls.pki import Certificate, CertificateAuthority
-from components.tls.secrets import CERTIFICATE, KEY, tls_secret
+from components.tls.secrets import AUTHORITY, CERTIFICATE, KEY, tls_secret
 from foundation.contract import GATEWAY_NAMESPACE
 
 
@@ -107,8 +107,8 @@ def decoded(data: str) -> str:
 def tls_data(certificate: Certificate) -> dict[str, pulumi.Output[str]]:
     """Return the data of such a Secret: the certificate, its key and its issuer, in base64."""
     texts = {
-        "tls.crt": certificate.certificate,
-        "tls.key": certificate.key,
-        "ca.crt": certificate.issuer,
+        CERTIFICATE: certificate.certificate,
+        KEY: certificate.key,
+        AUTHORITY: certificate.issuer,
     }
     return {k: t.apply(encoded) for k, t in texts.items()}

@@ -168,7 +168,7 @@ def _where(props: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _load(props: Mapping[str, Any], tries: int) -> list[str]:
-    """Annotate the edge's pods and return the names of those that run."""
+    """Annotate the gateway's pods and return the names of those that run."""
     from components import kubectl
 
     shown = r'{.metadata.name} {.status.phase} {.metadata.deletionTimestamp}{"\n"}'
@@ -217,7 +217,7 @@ class Loaded(Resource, module="loaded", name="Loaded"):
         certificates: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Registers the wait for the pods in `namespace` that the label `selector` selects.
+        """Register the wait for the pods in `namespace` that the label `selector` selects.
 
         An empty `version` is for pods that load certificates alone. `certificates` are their
         versions, by name.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from drills import matrix, preconditions, prediction
-from drills.arguments import positive
+from drills.arguments import INTERRUPTED, positive
 from drills.clients import page
 from drills.clients.account import Account, account
 from drills.clients.catalogue import CLIENTS, Client, Found
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     return entry(
         lambda: _run(options),
-        interrupted="Interrupted. What is broken still, if anything: ./demo task status",
+        interrupted=INTERRUPTED,
     )
 
 

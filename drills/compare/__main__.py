@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from drills.arguments import positive
+from drills.arguments import INTERRUPTED, positive
 from drills.compare import page, programs, run, table
 from drills.compare.balancers import BALANCERS, Balancer, chosen
 from drills.faults import named
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     return entry(
         lambda: _run(options),
-        interrupted="Interrupted. What is broken still, if anything: ./demo task status",
+        interrupted=INTERRUPTED,
     )
 
 

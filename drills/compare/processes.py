@@ -15,7 +15,7 @@ from drills.compare.configuration import Settings, render
 from drills.compare.inside import Inside
 from drills.compare.programs import Program
 from foundation import packages, project, run
-from foundation.errors import UserError
+from foundation.errors import UserError, last_line
 from localkube.machine import cgroups
 
 _END_SECONDS = 3.0
@@ -38,8 +38,7 @@ class Running:
         code = self.process.poll()
         if code is None:
             return ""
-        lines = self.log.read_text(errors="replace").strip().splitlines()
-        return f"it ended with exit code {code}: {lines[-1] if lines else 'no message'}"
+        return f"it ended with exit code {code}: {last_line(self.log.read_text(errors='replace'))}"
 
     def usage(self) -> usage.Usage:
         """Return what all its processes have used so far."""

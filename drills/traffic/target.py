@@ -15,7 +15,7 @@ from typing import Any
 
 from drills.application import Application
 from foundation import files, project, selection
-from foundation.errors import ToolMissing, UserError
+from foundation.errors import ToolMissing, UserError, last_line
 from launcher import environment
 from toolchain import tools
 
@@ -117,9 +117,8 @@ def _outputs(stack: str, env: Mapping[str, str]) -> dict[str, Any]:
     except OSError:
         raise TargetError("pulumi is not on PATH. Set the tools up: ./demo setup") from None
     if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise TargetError(
-            f"The outputs of stack {stack} cannot be read: {said}\n"
+            f"The outputs of stack {stack} cannot be read: {last_line(done.stderr)}\n"
             f"Bring it up: ./demo up {stack}   or name a target: --url URL --ca FILE"
         )
     return dict(json.loads(done.stdout))
