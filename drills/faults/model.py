@@ -42,6 +42,10 @@ OBJECTIVES = {
 KUBECTL_SECONDS = 1.0
 """How much later a fault strikes than is noted, where kubectl has to carry it to the cluster."""
 
+STEPS_SECONDS = 0.5
+"""How much later the last step of a ramped failback knows: each goes by checks of its own, one
+every half second, and a step of a tenth of the requests has few others to learn from."""
+
 
 class Moves(StrEnum):
     """Which part of the struck cluster's traffic goes elsewhere while the fault is in force."""
@@ -174,11 +178,13 @@ class Fault:
         return self.promises or dataclasses.replace(OBJECTIVES[self.kind], lost=self.in_flight)
 
     def objectives_at(self, stack: Stack) -> Objectives:
-        """Return the same for a stack: where kubectl strikes, traffic has longer to move."""
+        """Return the same for a stack: kubectl strikes later, a ramp's steps learn of it later."""
         found = self.objectives
-        if stack.is_local or found.moved is None:
+        if found.moved is None:
             return found
-        return dataclasses.replace(found, moved=found.moved + KUBECTL_SECONDS)
+        later = 0.0 if stack.is_local else KUBECTL_SECONDS
+        later += STEPS_SECONDS if stack.failback == "ramped" else 0.0
+        return dataclasses.replace(found, moved=found.moved + later)
 
     def grace_at(self, stack: Stack) -> float:
         """Return the seconds for which clusters that served before it may go on answering."""

@@ -182,7 +182,7 @@ def test_processes_are_found_by_their_pods_and_gateways_by_their_name(tmp_path: 
     assert processes.of_other_pods(strike, proc) == [9]
 
 
-def test_where_kubectl_strikes_traffic_has_longer_to_move_and_nothing_more_is_lost(
+def test_traffic_has_longer_to_move_where_kubectl_strikes_or_steps_learn_for_themselves(
     tmp_path: Path,
 ) -> None:
     gone = named("gateway-gone")
@@ -193,6 +193,8 @@ def test_where_kubectl_strikes_traffic_has_longer_to_move_and_nothing_more_is_lo
     assert here == gone.objectives
     assert here.moved and there.moved and there.moved > here.moved
     assert (there.lost, there.slowest) == (here.lost, here.slowest)
+    ramped = gone.objectives_at(dataclasses.replace(local_stack(tmp_path), failback="ramped"))
+    assert here.moved < (ramped.moved or 0.0) < there.moved
     assert named("control-plane-gone").objectives_at(stack(tmp_path / "no")).moved is None
 
 
