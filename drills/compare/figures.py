@@ -104,7 +104,7 @@ def under_faults(
 ) -> dict[str, UnderFault]:
     """Return what one lane cost, fault by fault. `samples` are those of the lane."""
     moments = {(i.name, i.fault): i for i in incidents(samples, events)}
-    times = Counter(each.id for each in executions if each.executed or not each.status)
+    times = Counter(each.id for each in executions if each.begun)
     found = {}
     for part in parts(events, max((s.ended for s in samples), default=0.0)):
         within = [s for s in samples if part.begin <= s.due < part.end and s.repeatable]

@@ -31,11 +31,14 @@ class Kind(StrEnum):
     CONTROL = "control plane"
 
 
+_EXECUTIONS = (1.5, 1.1)
+"""A request is tried again until the fault is known, and a few are in the rest of it."""
+
 OBJECTIVES = {
-    Kind.REFUSES: Objectives(slowest=0.25, moved=1.0, back=2.0),
-    Kind.HANGS: Objectives(slowest=0.6, moved=2.0, back=3.0),
-    Kind.WRONG: Objectives(slowest=0.6, moved=3.0, back=4.0),
-    Kind.CONTROL: Objectives(slowest=0.1, moved=None, cut=0),
+    Kind.REFUSES: Objectives(slowest=0.25, moved=1.0, back=2.0, executions=_EXECUTIONS),
+    Kind.HANGS: Objectives(slowest=0.6, moved=2.0, back=3.0, executions=_EXECUTIONS),
+    Kind.WRONG: Objectives(slowest=0.6, moved=3.0, back=4.0, executions=_EXECUTIONS),
+    Kind.CONTROL: Objectives(slowest=0.1, moved=None, cut=0, executions=_EXECUTIONS),
 }
 """What is promised to clients, by kind."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from drills.traffic.figures import Part
-from drills.traffic.incidents import Incident
+from drills.traffic.incidents import FIRST_SECONDS, Incident
 from drills.traffic.model import Objectives
 from drills.traffic.streams import Streams
 
@@ -56,6 +56,7 @@ def checks(
             result.append(Check(name, f"{objectives.moved:g} s", measured, met))
     for incident in found:
         result += _of_overload(incident, objectives)
+        result += _of_executions(incident, objectives)
     if objectives.herd is not None:
         for incident in found:
             if incident.returned:
@@ -81,6 +82,24 @@ def _of_overload(incident: Incident, objectives: Objectives) -> list[Check]:
         met = took is not None and took <= most
         result.append(Check("nothing lost any more", f"{most:g} s", measured, met))
     return result
+
+
+def _of_executions(incident: Incident, objectives: Objectives) -> list[Check]:
+    """Give the promises about executions, where they are known."""
+    if objectives.executions is None:
+        return []
+    first = f"{FIRST_SECONDS:g} s"
+    parts = (f"first {first}", f"after {first}")
+    return [
+        Check(
+            f"executions per request, {part}, {incident.label}",
+            f"{most:g}",
+            f"{found:.2f}",
+            found <= most,
+        )
+        for part, most, found in zip(parts, objectives.executions, incident.executions, strict=True)
+        if found is not None
+    ]
 
 
 def _of_streams(kind: str, streams: Streams, objectives: Objectives) -> list[Check]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from drills.traffic.model import Event, EventKind, Sample
+from drills.traffic.model import Event, EventKind, Execution, Sample
 from drills.traffic.returning import Return, returned
 
 EJECTED = ("ejected", "unhealthy")
@@ -14,6 +15,8 @@ _QUIET = 0.5
 """Seconds without an answer from the struck side after which it counts as left."""
 _BACK = 0.8
 """Part of its former share at which the struck side counts as back."""
+FIRST_SECONDS = 3.0
+"""The part of a fault in which requests are tried again before it is known."""
 _EFFECT = 2.0
 """Seconds after the fault that goodput leaves out: a fault may need some to be in force."""
 
@@ -49,6 +52,9 @@ class Incident:
     """When the last request was due that was lost after the fix; the fix itself if none was."""
     returned: Return | None = None
     """How it got that share."""
+    executions: tuple[float | None, float | None] = (None, None)
+    """Executions for each request that was due in the first seconds of the fault, and in the rest
+    of it; None without requests, and where nobody looked into the logs."""
 
     @property
     def label(self) -> str:
@@ -66,8 +72,16 @@ class Incident:
         return max(0.0, moment - self.mended)
 
 
-def incidents(samples: Sequence[Sample], events: Sequence[Event]) -> list[Incident]:
-    """Return the incidents of a run, in order. `samples` may be in any order."""
+def incidents(
+    samples: Sequence[Sample],
+    events: Sequence[Event],
+    executions: Iterable[Execution] | None = None,
+) -> list[Incident]:
+    """Return the incidents of a run, in order. `samples` may be in any order.
+
+    `executions` are what pods logged; None if nobody looked.
+    """
+    times = None if executions is None else Counter(each.id for each in executions if each.begun)
     events = sorted(events, key=lambda event: event.at)
     faults = [event for event in events if event.kind is EventKind.FAULT]
     if not faults:
@@ -78,13 +92,18 @@ def incidents(samples: Sequence[Sample], events: Sequence[Event]) -> list[Incide
     begin = float("-inf")
     for number, fault in enumerate(faults):
         end = faults[number + 1].at if number + 1 < len(faults) else over + 1
-        found.append(_incident(fault, by_end, events, begin, end))
+        found.append(_incident(fault, by_end, events, begin, end, times))
         begin = fault.at
     return found
 
 
 def _incident(
-    fault: Event, by_end: Sequence[Sample], events: Sequence[Event], begin: float, end: float
+    fault: Event,
+    by_end: Sequence[Sample],
+    events: Sequence[Event],
+    begin: float,
+    end: float,
+    times: Mapping[str, int] | None,
 ) -> Incident:
     fix = next(
         (
@@ -96,9 +115,10 @@ def _incident(
         ),
         None,
     )
+    mended = min(end, fix or end)
     struck = fault.cluster
     before = [s for s in by_end if begin <= s.ended < fault.at]
-    during = [s for s in by_end if fault.at <= s.ended < min(end, fix or end)]
+    during = [s for s in by_end if fault.at <= s.ended < mended]
     after = [s for s in by_end if fix is not None and fix <= s.ended < end]
     served_before = [s for s in before if not s.failure and s.cluster == struck]
     moved = _all_moved(fault.at, during, struck) if struck and served_before else None
@@ -129,10 +149,24 @@ def _incident(
         mended=fix,
         failed_back=back,
         settled=None if back is None else _settled(after, struck, back, share),
-        goodput=_goodput(during, fault.at + _EFFECT, min(end, fix or end)),
+        goodput=_goodput(during, fault.at + _EFFECT, mended),
         recovered=fix and max([fix, *(s.due for s in after if s.failure)]),
         returned=None if back is None else returned(before, after, struck),
+        executions=(
+            _executions(by_end, times, fault.at, min(mended, fault.at + FIRST_SECONDS)),
+            _executions(by_end, times, fault.at + FIRST_SECONDS, mended),
+        ),
     )
+
+
+def _executions(
+    samples: Iterable[Sample], times: Mapping[str, int] | None, begin: float, end: float
+) -> float | None:
+    """Return the executions for each request that was due from `begin` to `end`."""
+    if times is None:
+        return None
+    found = [times.get(sample.id, 0) for sample in samples if begin <= sample.due < end]
+    return sum(found) / len(found) if found else None
 
 
 def _goodput(during: Sequence[Sample], begin: float, end: float) -> float | None:

@@ -158,7 +158,7 @@ def ledger(
     promised = part(lambda key: key[0] not in left_out and key[5])
     by_lane = {lane: part(functools.partial(_is_lane, lane)) for lane in lanes}
     beside = {lane: by_lane.pop(lane) for lane in lanes if lane in left_out}
-    found = tuple(incidents(counted, events))
+    found = tuple(incidents(counted, events, executions))
     kinds = ledger_of_streams(streams)
     connections = split(4)
     return Ledger(

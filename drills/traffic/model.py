@@ -161,6 +161,11 @@ class Execution:
         """Whether the portal did what was asked, rather than refuse it or be left."""
         return 200 <= self.status < 400
 
+    @property
+    def begun(self) -> bool:
+        """Whether a pod worked for it: it did what was asked, or nobody awaited its answer."""
+        return self.executed or not self.status
+
 
 class StreamStep(StrEnum):
     """What happened to a stream."""
@@ -217,6 +222,8 @@ class Objectives:
     """From the fix until no request is lost any more."""
     herd: float | None = None
     """Of the struck cluster's former rate, what it may get in the first second of its return."""
+    executions: tuple[float, float] | None = None
+    """Executions for each request: in the first seconds of the fault, and after them."""
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,10 @@ def _header(fields: dict[str, Any]) -> Header:
             fields["plan"] = TrafficPlan(**plan)
         if fields.get("serving") is not None:
             fields["serving"] = tuple(fields["serving"])
-        objectives = Objectives(**fields.pop("objectives", {}))
+        promised = fields.pop("objectives", {})
+        if promised.get("executions") is not None:
+            promised["executions"] = tuple(promised["executions"])
+        objectives = Objectives(**promised)
         return Header(objectives=objectives, **fields)
     except TypeError as error:
         raise RecordError(f"The record's header is not understood: {error}") from None

@@ -19,3 +19,5 @@ def test_a_silent_node_is_given_up_soon_only_where_there_is_another(
     first = ClusterSpec(str(tmp_path), "east-cluster", 1, nodes, 16443).members[0]
     command = control_plane.controller_manager(first).command
     assert any("grace-period" in flag for flag in command) == given_up_soon
+    leaves = [flag for flag in control_plane.api_server(first).command if "toleration" in flag]
+    assert bool(leaves) == given_up_soon

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.traffic import ErrorKind, Event, EventKind, Objectives, Sample
+from drills.traffic import ErrorKind, Event, EventKind, Execution, Objectives, Sample
 from drills.traffic.checks import checks
 from drills.traffic.figures import Part
 from drills.traffic.incidents import Incident, incidents
@@ -166,3 +166,40 @@ def test_promises_of_an_overload() -> None:
     assert missed(dataclasses.replace(kept, goodput=None)) == ["goodput"]
     for late in (T0 + 13.1, None):
         assert missed(dataclasses.replace(kept, recovered=late)) == ["nothing lost any more"]
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.integers(0, 3), st.integers(0, 2)), max_size=30))
+def test_executions_are_counted_for_each_request_that_was_due_in_a_part_of_the_fault(
+    sent: list[tuple[float, int, int]],
+) -> None:
+    samples = [dataclasses.replace(sample(due, EAST), id=f"{n}") for n, (due, *_) in enumerate(sent)]
+    logged = [
+        Execution(T0 + due, f"{n}", EAST, "pod", status=status)
+        for n, (due, answered, left) in enumerate(sent)
+        for status in [*[200] * answered, *[0] * left, 503]  # one is refused, and counts as none
+    ]
+
+    def mean(begin: float, end: float) -> object:
+        counts = [a + b for due, a, b in sent if T0 + begin <= T0 + due < T0 + end]
+        return pytest.approx(sum(counts) / len(counts)) if counts else None
+
+    (found,) = incidents(samples, [FAULT, FIX], logged)
+    assert found.executions == (mean(10, 13), mean(13, 20))
+    assert only(samples, FAULT, FIX).executions == (None, None)
+    short = Event(T0 + 12, EventKind.FIX, "gone", EAST)
+    (found,) = incidents(samples, [FAULT, short], logged)
+    assert found.executions == (mean(10, 12), None)
+
+
+def test_promises_of_executions() -> None:
+    promised = Objectives(moved=None, executions=(1.5, 1.1))
+    kept = Incident("gone", EAST, T0, False, executions=(1.5, 1.1))
+
+    def missed(found: Incident) -> list[str]:
+        return [c.name for c in checks(Part(sent=9), [found], promised) if not c.met]
+
+    assert missed(kept) == missed(dataclasses.replace(kept, executions=(None, None))) == []
+    assert missed(dataclasses.replace(kept, executions=(1.51, 1.11))) == [
+        "executions per request, first 3 s, gone (east-cluster)",
+        "executions per request, after 3 s, gone (east-cluster)",
+    ]

@@ -25,7 +25,7 @@ from drills.traffic.window import Histogram, Live
 HEADER = Header(
     run="r1",
     started=5.0,
-    objectives=Objectives(slowest=0.6, gap=1.5),
+    objectives=Objectives(slowest=0.6, gap=1.5, executions=(1.5, 1.1)),
     plan=TrafficPlan.to("https://localhost/", rate=20),
     serving=("east",),
     environment={"kubernetes": "v1"},
