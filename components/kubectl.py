@@ -6,10 +6,10 @@ Users' kubeconfigs have plugins, tokens and proxies, and all of that is kubectl'
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 
-from foundation.errors import UserError, last_line
+from foundation import kubectl
+from foundation.kubectl import NoAnswer as NoAnswer
 from toolchain import tools
 
 CONNECT_SECONDS = 4
@@ -17,10 +17,6 @@ CONNECT_SECONDS = 4
 
 PLUGIN_SECONDS = 6
 """How much longer a plugin of the kubeconfig may take to find credentials."""
-
-
-class NoAnswer(UserError):
-    """A question that kubectl got no answer to; the text is kubectl's reason."""
 
 
 def ask(kubeconfig: str, *arguments: str, given: str = "") -> str:
@@ -46,20 +42,10 @@ def run(
     pass_fds: Sequence[int] = (),
 ) -> str:
     """Return what kubectl prints; `env` is added to the environment. Raises NoAnswer."""
-    limit = CONNECT_SECONDS + PLUGIN_SECONDS
-    try:
-        done = subprocess.run(
-            [str(tools.path("kubectl")), *arguments],
-            env={**os.environ, **(env or {})},
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=limit,
-            pass_fds=pass_fds,
-        )
-    except subprocess.TimeoutExpired:
-        raise NoAnswer(f"no answer in {limit} s") from None
-    if done.returncode:
-        raise NoAnswer(last_line(done.stderr))
-    return done.stdout
+    return kubectl.run(
+        [str(tools.path("kubectl")), *arguments],
+        seconds=CONNECT_SECONDS + PLUGIN_SECONDS,
+        stdin=given,
+        env=env,
+        pass_fds=pass_fds,
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http
 import json
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +16,8 @@ from drills import stack_objects
 from drills.application import Application, Workload
 from drills.stack_objects import StackObject
 from drills.traffic import target
-from foundation import contract, managed_fields, run
-from foundation.errors import UserError, last_line
+from foundation import contract, kubectl, managed_fields, run
+from foundation.errors import UserError
 from foundation.identity import Identity
 from foundation.managed_fields import MANAGER
 from localkube import machine
@@ -138,32 +137,19 @@ class Stack:
         cluster: str,
         *arguments: str,
         seconds: float = 20,
-        check: bool = True,
-        stdin: str | None = None,
+        stdin: str = "",
     ) -> str:
         """Return what kubectl prints about a cluster, always named by its context.
 
-        Raises UserError when it fails (unless `check` is off: then what it printed is returned)
-        or takes longer than `seconds`. A signal typed on the terminal does not reach it.
+        Raises UserError when it fails or takes longer than `seconds`. A signal typed on the
+        terminal does not reach it.
         """
+        command = self.kubectl_command(cluster, *arguments)
         try:
-            done = subprocess.run(
-                self.kubectl_command(cluster, *arguments),
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=seconds,
-                start_new_session=True,
-            )
-        except subprocess.TimeoutExpired:
+            return kubectl.run(command, seconds=seconds, stdin=stdin, apart=True)
+        except kubectl.NoAnswer as error:
             words = " ".join(arguments[:4])
-            raise UserError(f"{cluster}: no answer to `kubectl {words}` in {seconds:g} s") from None
-        if done.returncode and check:
-            said = last_line(done.stderr)
-            raise UserError(f"{cluster}: `kubectl {' '.join(arguments[:4])}`: {said}")
-        return done.stdout
+            raise UserError(f"{cluster}: `kubectl {words}`: {error}") from None
 
     def kubectl_command(self, cluster: str, *arguments: str) -> list[str]:
         """Return the command line of kubectl for a cluster; it ends with this process."""
@@ -240,7 +226,7 @@ class Stack:
         self.kubectl_patch(cluster, (kind.lower(), name, *where), change, form)
 
     def kubectl_patch(
-        self, cluster: str, what: Sequence[str], change: Any, form: str, stdin: str | None = None
+        self, cluster: str, what: Sequence[str], change: Any, form: str, stdin: str = ""
     ) -> None:
         """Change an object in the drills' name by `kubectl patch`, whose arguments name it.
 
