@@ -78,7 +78,7 @@ class Stack:
 
     @staticmethod
     def selected(name: str | None = None, elsewhere: bool = False) -> Stack:
-        """Return the stack named, or the selected one. Raises TargetError if it is not up."""
+        """Return the stack named, or the selected one. Raises UserError if it is not up."""
         found = target.selected(name)
         if not found.weights:
             raise UserError(f"Stack {found.stack} is not up. Bring it up: ./demo up {found.stack}")

@@ -85,7 +85,7 @@ def _run(options: argparse.Namespace) -> int:
     stack = None if options.url else target.selected(options.stack)
     url = options.url or (stack.url if stack else "")
     if not target.is_name(url):
-        raise target.TargetError(f"{url!r} is not an http or https address.")
+        raise UserError(f"{url!r} is not an http or https address.")
     authority = options.ca or (stack.ca_file if stack else None)
     plan = TrafficPlan(
         lanes=tuple(LanePlan(name, url, name == Lane.KEPT) for name in options.lanes),
@@ -102,7 +102,7 @@ def _run(options: argparse.Namespace) -> int:
         return _send(options, stack, plan, url)
     chosen = balancers.named(options.beside)
     if stack is None:
-        raise target.TargetError("--beside compares balancers of a stack; leave --url out.")
+        raise UserError("--beside compares balancers of a stack; leave --url out.")
     known = Stack.selected(stack.stack)
     stack_access.check(known)
     with beside(known, chosen, lambda text: print(text, flush=True)) as others:

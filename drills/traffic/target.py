@@ -6,24 +6,20 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from drills import pulumi_command
 from drills.application import Application
 from foundation import files, project, selection
-from foundation.errors import ToolMissing, UserError, last_line
+from foundation.errors import ToolMissing, UserError
 from launcher import environment
 from toolchain import tools
 
 _SWITCHED_OFF = 0
-
-
-class TargetError(UserError):
-    """It is not known where to send requests; the text is for people."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,7 @@ def serving(weights: Mapping[str, int | None]) -> tuple[str, ...] | None:
 
 
 def selected(stack: str | None = None) -> Target:
-    """Return the stack named, or the one that Pulumi has selected. Raises TargetError."""
+    """Return the stack named, or the one that Pulumi has selected. Raises UserError."""
     env = environment.variables(os.environ, stack)
     name = stack or selection.selected_stack(env) or selection.DEFAULT_STACK
     outputs = _outputs(name, env)
@@ -85,7 +81,7 @@ def selected(stack: str | None = None) -> Target:
         url, host = str(outputs["url"]), str(outputs["host"])
         authority = str(outputs["caCertificate"])
     except KeyError as missing:
-        raise TargetError(
+        raise UserError(
             f"Stack {name} is not up: it has no output {missing}. Bring it up: ./demo up {name}"
         ) from None
     return Target(
@@ -104,24 +100,13 @@ def selected(stack: str | None = None) -> Target:
 
 
 def _outputs(stack: str, env: Mapping[str, str]) -> dict[str, Any]:
-    command = ["pulumi", "stack", "output", "--json", "--non-interactive", "--stack", stack]
     try:
-        done = subprocess.run(
-            command,
-            cwd=project.ROOT,
-            env=dict(env),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        raise TargetError("pulumi is not on PATH. Set the tools up: ./demo setup") from None
-    if done.returncode != 0:
-        raise TargetError(
-            f"The outputs of stack {stack} cannot be read: {last_line(done.stderr)}\n"
+        return dict(json.loads(pulumi_command.output(env, stack, "stack", "output", "--json")))
+    except UserError as error:
+        raise UserError(
+            f"The outputs of stack {stack} cannot be read: {error}\n"
             f"Bring it up: ./demo up {stack}   or name a target: --url URL --ca FILE"
-        )
-    return dict(json.loads(done.stdout))
+        ) from None
 
 
 def _keep(file: Path, text: str) -> Path:

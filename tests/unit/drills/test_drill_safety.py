@@ -19,7 +19,6 @@ from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
 from drills.report.matrix_page import Outcome, Row
 from drills.stack import EDGE, Stack
-from drills.traffic.target import TargetError
 from foundation.errors import UserError
 
 EAST, WEST = "east-cluster", "west-cluster"
@@ -159,7 +158,7 @@ def test_outputs_that_cannot_be_read_for_a_moment_fail_one_mode_and_not_the_matr
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def other(_: Stack, changes: dict[str, Any], __: Any) -> Any:
-        raise TargetError("the outputs cannot be read")
+        raise UserError("the outputs cannot be read")
 
     monkeypatch.setattr(temporary_settings, "other", other)
     monkeypatch.setattr(matrix.project, "ROOT", tmp_path)

@@ -15,7 +15,15 @@ import pytest
 import yaml
 
 from drills import __main__ as command
-from drills import action, drill, observer, preconditions, presentation, update
+from drills import (
+    action,
+    drill,
+    observer,
+    preconditions,
+    presentation,
+    pulumi_command,
+    update,
+)
 from drills.application import PORTAL, Application, Workload
 from drills.drill import due_shares, is_back, settled
 from drills.faults import (
@@ -509,8 +517,8 @@ def test_a_failed_update_is_told_by_pulumis_own_reason() -> None:
     said = (
         "Updating (west)\n    error: update failed\n  error: unknown key lbMod in Pulumi.west.yaml"
     )
-    assert update.reason(said) == "unknown key lbMod in Pulumi.west.yaml"
-    assert update.reason("killed") == "killed"
+    assert pulumi_command.reason(said) == "unknown key lbMod in Pulumi.west.yaml"
+    assert pulumi_command.reason("killed") == "killed"
 
 
 def test_a_setting_is_the_stacks_own_or_the_default() -> None:

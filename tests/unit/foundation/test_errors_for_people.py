@@ -71,7 +71,7 @@ def own_errors() -> dict[str, type[Exception]]:
 def test_every_error_is_a_user_error() -> None:
     found = own_errors()
     assert {
-        "drills.traffic.target.TargetError",
+        "foundation.kubectl.NoAnswer",
         "components.routing.annotations.RouteError",
     } <= found.keys()
     assert [name for name, each in found.items() if not issubclass(each, UserError)] == []
@@ -128,9 +128,7 @@ def test_a_defect_of_the_demo_keeps_its_traceback() -> None:
         entry(lambda: 1 // 0)
 
 
-@pytest.mark.parametrize(
-    ("error", "code"), [(KeyboardInterrupt(), 130), (target.TargetError("not up"), 1)]
-)
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (UserError("not up"), 1)])
 def test_traffic_and_drills_end_in_order_while_the_stack_is_looked_up(
     error: BaseException,
     code: int,
