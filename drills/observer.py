@@ -13,6 +13,7 @@ from typing import Any, Self
 from drills.faults import Fault
 from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR, Stack
 from drills.traffic import Event, EventKind
+from foundation import envoy_admin
 from foundation.errors import UserError
 
 SECONDS = 0.2
@@ -20,15 +21,14 @@ SECONDS = 0.2
 
 _HEALTHY = re.compile(r"^cluster\.regions_\S+\.membership_healthy: (\d+)")
 
-# Runs inside the edge's pod, where alone its admin port is open, and ends with its standard input.
-_LOOK = """
+# Runs inside the edge's pod, and ends with its standard input.
+_LOOK = f"""
+{envoy_admin.request()}
 trap '' PIPE
-ask='GET /stats?filter=^cluster%5C.regions_.*membership_healthy$ HTTP/1.1'
 while :; do
   read -r -t "$0" _
   [ $? -gt 128 ] || exit  # not the time that was up, but the input
-  exec 3<>/dev/tcp/127.0.0.1/9901 || exit
-  printf '%s\\r\\n' "$ask" 'Host: drill' 'Connection: close' '' >&3
+  request GET '/stats?filter=^cluster%5C.regions_.*membership_healthy$' || exit
   while read -r line <&3; do case $line in cluster.*) echo "$line" || exit;; esac; done
   exec 3>&-
 done

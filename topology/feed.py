@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR
+from foundation import envoy_admin
 from topology import admin
 from topology.kubectl import AGAIN, Source, is_ready
 from topology.picture import picture
@@ -25,11 +26,11 @@ GATEWAY_PERIOD = 0.25
 
 _END = b"\x1e\n"
 _LOOP = f"""
+{envoy_admin.request()}
 LC_ALL=C
 period=$1
 ask() {{
-  exec 3<>/dev/tcp/127.0.0.1/9901 || return
-  printf 'GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' "$1" >&3
+  request GET "$1" || return
   while IFS= read -r -N 65536 part <&3 || [ "$part" ]; do printf '%s' "$part"; done
   exec 3>&-
   printf '\\n\\x1e\\n'
