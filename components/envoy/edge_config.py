@@ -48,9 +48,9 @@ class EdgeConfig:
 
     `own_addresses` are the names and IP addresses, besides the routes' hosts, by which clients
     reach the edge (they lead to the first route); `https_port` is the port clients use for https
-    (it differs from `listen.https` where something forwards to it). `memory_mib` is the limit of
-    the container. `dns_server` is only for addresses that are names: None is the pod's own.
-    `failback` says when requests return to gateways that had failed.
+    (it differs from `listen.https` where something forwards to it). `dns_server` is only for
+    addresses that are names: None is the pod's own. `failback` says when requests return to
+    gateways that had failed.
     """
 
     routes: tuple[Route, ...]
@@ -59,7 +59,6 @@ class EdgeConfig:
     name: str = EDGE_CLUSTER
     own_addresses: tuple[str, ...] = ()
     https_port: int = 443
-    memory_mib: int = 256
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)
     dns_server: tuple[str, int] | None = None
@@ -87,7 +86,6 @@ def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
             *(each for route in config.routes for each in _ways(route, config, is_patient=True)),
         ],
         listen=config.listen,
-        memory_mib=config.memory_mib,
         dns_server=config.dns_server,
     )
 

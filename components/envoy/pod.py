@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.envoy.common import Listen, Paths
+from components.envoy.common import MEMORY_MIB, Listen, Paths
 from components.envoy.drain import DRAIN_SECONDS, drain_command
 from components.envoy.server import READY_PATH
 from components.envoy.version import version_command
@@ -41,7 +41,6 @@ class EnvoyPods:
     replicas: int = 2
     config_map: str = "gateway-config"
     mesh_secret: str = "gateway-mesh"  # noqa: S105  a name, no secret
-    memory_mib: int = 256
     concurrency: int = 2
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)
@@ -230,7 +229,7 @@ def _container(pods: EnvoyPods, mounts: list[dict[str, Any]]) -> dict[str, Any]:
         "lifecycle": {"preStop": {"exec": {"command": drain_command(listen.admin)}}},
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi"},
-            "limits": {"memory": f"{pods.memory_mib}Mi"},
+            "limits": {"memory": f"{MEMORY_MIB}Mi"},
         },
         "securityContext": {
             "allowPrivilegeEscalation": False,
