@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drills import action, failback, guard, prediction, report, update
+from drills import action, failback, guard, prediction, report, stack_outputs, update
 from drills.arguments import STREAMS
 from drills.compare import stack_access
 from drills.compare.balancers import Balancer
@@ -34,7 +34,7 @@ from drills.traffic import (
     Sample,
     TrafficPlan,
     events,
-    target,
+    provenance,
 )
 from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic
@@ -332,10 +332,10 @@ def _header(stack: Stack, fault: Fault, cluster: str, load: Load | None) -> tupl
         started=now,
         title=f"{fault.name} in {cluster}, {stack.mode}",
         stack=stack.name,
-        config_digest=target.config_digest(stack.name, stack.changes),
+        config_digest=provenance.config_digest(stack.name, stack.changes),
         objectives=objectives(stack, fault, load),
-        serving=target.serving(stack.weights),
+        serving=stack_outputs.serving(stack.weights),
         portal_logs=True,
-        environment=target.described() | {"lbMode": stack.mode, "layer": str(fault.layer)},
+        environment=provenance.described() | {"lbMode": stack.mode, "layer": str(fault.layer)},
     )
     return project.ROOT / "reports" / name, header

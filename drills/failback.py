@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from drills import update
-from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR, Stack
+from drills.stack import EDGE, GATEWAY_SELECTOR, Stack
 from foundation import envoy_admin
+from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import UserError
 from foundation.stack_file import Changes
 
@@ -56,7 +57,7 @@ def look(stack: Stack) -> Counter[str]:
     found: Counter[str] = Counter()
     if stack.failback != MANUAL:
         return found
-    where = ("--namespace", GATEWAY.namespace)
+    where = ("--namespace", GATEWAY_NAMESPACE)
     which = (f"--selector={GATEWAY_SELECTOR}", "--field-selector=status.phase=Running")
     items: list[dict[str, Any]] = stack.get(EDGE, "pods", *where, *which)["items"]
     for pod in items:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 from drills.faults import Fault
-from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR, Stack
+from drills.stack import EDGE, GATEWAY_SELECTOR, Stack
 from drills.traffic import Event, EventKind
 from foundation import envoy_admin
+from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import UserError
 
 SECONDS = 0.2
@@ -76,12 +77,17 @@ class Observer:
             thread.join()
 
     def _pods(self) -> list[str]:
-        which = ("pods", "--namespace", GATEWAY.namespace, f"--selector={GATEWAY_SELECTOR}")
+        which = (
+            "pods",
+            "--namespace",
+            GATEWAY_NAMESPACE,
+            f"--selector={GATEWAY_SELECTOR}",
+        )
         items: list[dict[str, Any]] = self._site.get(EDGE, *which)["items"]
         return [pod["metadata"]["name"] for pod in items if pod["status"]["phase"] == "Running"]
 
     def _watch(self, pod: str) -> None:
-        where = ("--namespace", GATEWAY.namespace, "exec", "--stdin", pod)
+        where = ("--namespace", GATEWAY_NAMESPACE, "exec", "--stdin", pod)
         look = ("--", "/bin/bash", "-c", _LOOK, str(SECONDS))
         process = subprocess.Popen(
             self._site.kubectl_command(EDGE, *where, *look),

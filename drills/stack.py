@@ -12,10 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from drills import stack_objects
+from drills import stack_objects, stack_outputs
 from drills.application import Application, Workload
 from drills.stack_objects import StackObject
-from drills.traffic import target
 from foundation import contract, kubectl, managed_fields, run
 from foundation.errors import UserError
 from foundation.identity import Identity
@@ -27,7 +26,7 @@ from toolchain import tools
 EDGE = contract.EDGE_CLUSTER
 """Name and context of the edge's cluster."""
 
-GATEWAY = Workload("Deployment", contract.GATEWAY_NAMESPACE, contract.GATEWAY)
+GATEWAY_WORKLOAD = Workload("Deployment", contract.GATEWAY_NAMESPACE, contract.GATEWAY_NAME)
 """The gateway's Deployment, in every cluster; its Service has the same name."""
 
 GATEWAY_SELECTOR = "app.kubernetes.io/name=gateway"
@@ -79,7 +78,7 @@ class Stack:
     @staticmethod
     def selected(name: str | None = None, elsewhere: bool = False) -> Stack:
         """Return the stack named, or the selected one. Raises UserError if it is not up."""
-        found = target.selected(name)
+        found = stack_outputs.selected(name)
         if not found.weights:
             raise UserError(f"Stack {found.stack} is not up. Bring it up: ./demo up {found.stack}")
         if not found.priorities or not found.application:

@@ -17,10 +17,10 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from drills import action
+from drills import action, stack_outputs
 from drills.application import Application
 from drills.stack import EDGE, Stack
-from drills.traffic import target
+from drills.stack_outputs import StackOutputs
 from foundation.entry import entry
 from foundation.errors import UserError
 from topology import metrics, recording, server, telemetry
@@ -60,7 +60,7 @@ def _run(chosen: argparse.Namespace) -> int:
     if chosen.replay:
         _serve(server.replay(recording.text(chosen.replay), token), token, chosen)
         return 0
-    found = target.selected(chosen.stack)
+    found = stack_outputs.selected(chosen.stack)
     if not found.weights:
         raise UserError(f"Stack {found.stack} is not up. Bring it up: ./demo up {found.stack}")
     collector = telemetry.endpoint(chosen.otlp_endpoint, os.environ)
@@ -90,7 +90,7 @@ def _run(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _source(found: target.Target) -> Source:
+def _source(found: StackOutputs) -> Source:
     expected = expected_shares(found.priorities, found.weights)
     if found.platform == "envoy":
         return Feed(found.kubeconfig, [EDGE, *found.weights], expected)

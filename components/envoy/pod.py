@@ -10,7 +10,7 @@ from components.envoy.common import MEMORY_MIB, Listen, Paths
 from components.envoy.drain import DRAIN_SECONDS, drain_command
 from components.envoy.server import READY_PATH
 from components.envoy.version import version_command
-from foundation.contract import EDGE_CLUSTER, GATEWAY, GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER, GATEWAY_NAME, GATEWAY_NAMESPACE
 
 IMAGE = "docker.io/envoyproxy/envoy:v1.40.0"
 
@@ -21,7 +21,7 @@ CHECKSUM_ANNOTATION = "resiliency.demo/config-checksum"
 GRACE_SECONDS = 30
 
 _USER = 101  # `envoy` in the image
-_LABELS = {"app.kubernetes.io/name": GATEWAY}
+_LABELS = {"app.kubernetes.io/name": GATEWAY_NAME}
 
 SELECTOR = ",".join(f"{key}={value}" for key, value in _LABELS.items())
 """Label selector of the pods, as kubectl takes it."""
@@ -63,7 +63,7 @@ def envoy_deployment(pods: EnvoyPods, started_with: Any) -> dict[str, Any]:
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {
-            "name": GATEWAY,
+            "name": GATEWAY_NAME,
             "namespace": GATEWAY_NAMESPACE,
             "labels": dict(_LABELS),
         },
@@ -109,7 +109,7 @@ def envoy_service(
             ("tls-peer", pods.listen.peer, "peer"),
         ]
     metadata: dict[str, Any] = {
-        "name": GATEWAY,
+        "name": GATEWAY_NAME,
         "namespace": GATEWAY_NAMESPACE,
         "labels": dict(_LABELS),
     }

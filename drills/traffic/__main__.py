@@ -16,12 +16,13 @@ from typing import Any
 
 from rich.live import Live as Screen
 
-from drills import report
+from drills import arguments, report, stack_outputs
 from drills.arguments import STREAMS, add_beside, add_traffic, positive
 from drills.compare import balancers, stack_access
 from drills.compare.beside import beside
 from drills.stack import Stack
-from drills.traffic import record, summary, target, view
+from drills.stack_outputs import StackOutputs
+from drills.traffic import provenance, record, summary, view
 from drills.traffic.accounts import ledger_of
 from drills.traffic.events import Announcements
 from drills.traffic.generator import Traffic
@@ -82,9 +83,9 @@ def _some_of(text: str, known: list[str]) -> list[str]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    stack = None if options.url else target.selected(options.stack)
+    stack = None if options.url else stack_outputs.selected(options.stack)
     url = options.url or (stack.url if stack else "")
-    if not target.is_name(url):
+    if not arguments.is_http(url):
         raise UserError(f"{url!r} is not an http or https address.")
     authority = options.ca or (stack.ca_file if stack else None)
     plan = TrafficPlan(
@@ -111,7 +112,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _send(
-    options: argparse.Namespace, stack: target.Target | None, plan: TrafficPlan, url: str
+    options: argparse.Namespace, stack: StackOutputs | None, plan: TrafficPlan, url: str
 ) -> int:
     """Send as planned, show it, and give the ledger."""
     now = time.time()
@@ -121,11 +122,11 @@ def _send(
         started=now,
         title=f"Traffic to {url}",
         stack=stack.stack if stack else "",
-        config_digest=target.config_digest(stack.stack) if stack else "",
+        config_digest=provenance.config_digest(stack.stack) if stack else "",
         objectives=Objectives(slowest=options.slow, moved=None),
         serving=stack.serving if stack else None,
         portal_logs=stack is not None and not options.no_duplicates,
-        environment=target.described() | ({"lbMode": stack.lb_mode} if stack else {}),
+        environment=provenance.described() | ({"lbMode": stack.lb_mode} if stack else {}),
     )
     file = options.record or project.ROOT / "reports" / run / record.FILE
     traffic = Traffic(plan, header, file.parent, name=file.name, keep=_KEEP)
@@ -143,7 +144,7 @@ def _send(
     return _finish(traffic, options.json, with_report=not options.record)
 
 
-def _streams(wanted: int | None, stack: target.Target | None) -> int:
+def _streams(wanted: int | None, stack: StackOutputs | None) -> int:
     """Return how many streams of each kind are kept open: only the portal answers them."""
     usual = STREAMS if stack and stack.is_portal else 0
     return usual if wanted is None else wanted

@@ -22,6 +22,7 @@ from drills import (
     preconditions,
     presentation,
     pulumi_command,
+    stack_outputs,
     update,
 )
 from drills.application import PORTAL, Application, Workload
@@ -41,8 +42,8 @@ from drills.faults import (
 from drills.faults.model import either
 from drills.journal import Entry, Journal
 from drills.prediction import Order, predict, score, struck_by_default
-from drills.stack import EDGE, GATEWAY, Stack
-from drills.traffic import Sample, target
+from drills.stack import EDGE, GATEWAY_WORKLOAD, Stack
+from drills.traffic import Sample
 from foundation import project, stack_file
 from foundation.errors import UserError
 from localkube.spec import ClusterSpec
@@ -149,13 +150,13 @@ OUTPUTS: dict[str, Any] = {
 
 
 def test_a_site_is_what_the_outputs_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "_outputs", lambda *_: OUTPUTS)
-    monkeypatch.setattr(target.project, "stack_folder", lambda _: tmp_path)
+    monkeypatch.setattr(stack_outputs, "_outputs", lambda *_: OUTPUTS)
+    monkeypatch.setattr(stack_outputs.project, "stack_folder", lambda _: tmp_path)
     found = Stack.selected("west")
     assert found.order == ((WEST,), (EAST,))
     assert found.application == Application.of(SHOP)
     assert found.application_clusters == (EAST, WEST)
-    assert not target.selected("west").is_portal
+    assert not stack_outputs.selected("west").is_portal
 
 
 @pytest.mark.parametrize("key", ["application", "edgePriorities"])
@@ -163,8 +164,8 @@ def test_outputs_of_an_older_program_are_asked_for_in_one_line(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = {name: value for name, value in OUTPUTS.items() if name != key}
-    monkeypatch.setattr(target, "_outputs", lambda *_: left)
-    monkeypatch.setattr(target.project, "stack_folder", lambda _: tmp_path)
+    monkeypatch.setattr(stack_outputs, "_outputs", lambda *_: left)
+    monkeypatch.setattr(stack_outputs.project, "stack_folder", lambda _: tmp_path)
     with pytest.raises(UserError, match=r"made: ./demo up west$"):
         Stack.selected("west")
 
@@ -289,7 +290,7 @@ def deployment(wanted: int, ready: int) -> dict[str, Any]:
     ],
 )
 def test_what_is_wrong_with_a_cluster_is_said(items: list[dict[str, Any]], said: str) -> None:
-    assert preconditions.complaint(items, [GATEWAY]) == said
+    assert preconditions.complaint(items, [GATEWAY_WORKLOAD]) == said
 
 
 def test_a_daemon_set_is_well_when_each_node_has_its_pod() -> None:

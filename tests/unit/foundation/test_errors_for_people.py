@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from drills import __main__ as drills_command
+from drills import stack_outputs
 from drills.report import __main__ as report_command
 from drills.traffic import __main__ as traffic_command
-from drills.traffic import target
 from foundation import project
 from foundation.entry import entry
 from foundation.errors import UsageError, UserError, last_line
@@ -135,7 +135,7 @@ def test_traffic_and_drills_end_in_order_while_the_stack_is_looked_up(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(target, "selected", lambda *_: raising(error))
+    monkeypatch.setattr(stack_outputs, "selected", lambda *_: raising(error))
     assert traffic_command.main([]) == code
     assert drills_command.main(["status"]) == code
     said = capsys.readouterr().err

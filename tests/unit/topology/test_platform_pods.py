@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from drills.application import Application
+from drills.stack_outputs import StackOutputs
 from drills.traffic import EventKind
-from drills.traffic.target import Target
 from foundation import project
 from foundation.errors import UserError
 from tests.support import loopback_kubectl
@@ -58,11 +58,11 @@ def test_its_history_and_metrics_say_nothing_of_requests() -> None:
     assert "topology_cluster_share_ratio{" not in text
 
 
-def target(**more: Any) -> Target:
+def target(**more: Any) -> StackOutputs:
     what = {"namespace": "shop", "selector": {"app": "shop"}, "host": "h", "path": "/"}
     given = {"weights": {EAST: 100, WEST: 0}, "priorities": [[EAST], [WEST]], **more}
     given = {"application": {**what, "workload": None}, "platform": "tetrate", **given}
-    return Target("west", "https://h", "h", Path("ca"), "standby", **given)
+    return StackOutputs("west", "https://h", "h", Path("ca"), "standby", **given)
 
 
 def test_pods_are_watched_by_the_stacks_outputs(

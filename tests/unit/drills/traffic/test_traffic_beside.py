@@ -15,7 +15,7 @@ from drills import drill, report
 from drills.compare.balancers import named as named_balancers
 from drills.faults import named
 from drills.report import compare
-from drills.report.matrix_page import Outcome, Row
+from drills.report.matrix_page import Row, Verdict
 from drills.report.run import load
 from drills.report.series import LOST
 from drills.stack import Stack
@@ -303,6 +303,6 @@ def test_runs_with_such_a_lane_are_compared_by_it(tmp_path: Path) -> None:
 
 
 def test_the_matrix_names_it() -> None:
-    row = Row("workload", "gone", "active", Outcome.MET, ledger=counted())
+    row = Row("workload", "gone", "active", Verdict.MET, ledger=counted())
     assert row.figures.startswith("lost 0, ")
     assert row.figures.endswith("envoy lost 300")

@@ -1,12 +1,9 @@
-"""Where traffic goes: the selected stack, as its outputs describe it."""
+"""A stack that is up, as its outputs describe it."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import platform
-import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +12,14 @@ from typing import Any
 from drills import pulumi_command
 from drills.application import Application
 from foundation import files, project, selection
-from foundation.errors import ToolMissing, UserError
+from foundation.errors import UserError
 from launcher import environment
-from toolchain import tools
 
 _SWITCHED_OFF = 0
 
 
 @dataclass(frozen=True)
-class Target:
+class StackOutputs:
     """A stack that is up."""
 
     stack: str
@@ -72,7 +68,7 @@ def serving(weights: Mapping[str, int | None]) -> tuple[str, ...] | None:
     return tuple(name for name, weight in weights.items() if weight != _SWITCHED_OFF)
 
 
-def selected(stack: str | None = None) -> Target:
+def selected(stack: str | None = None) -> StackOutputs:
     """Return the stack named, or the one that Pulumi has selected. Raises UserError."""
     env = environment.variables(os.environ, stack)
     name = stack or selection.selected_stack(env) or selection.DEFAULT_STACK
@@ -84,7 +80,7 @@ def selected(stack: str | None = None) -> Target:
         raise UserError(
             f"Stack {name} is not up: it has no output {missing}. Bring it up: ./demo up {name}"
         ) from None
-    return Target(
+    return StackOutputs(
         stack=name,
         url=url,
         host=host,
@@ -115,56 +111,3 @@ def _keep(file: Path, text: str) -> Path:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.replace(file, text, mode=0o644)
     return file
-
-
-def is_name(url: str) -> bool:
-    """Check whether `url` is an http or https address."""
-    parts = urllib.parse.urlsplit(url)
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
-
-
-def config_digest(
-    stack: str, changes: Mapping[str, Any] | None = None, project: Path = project.ROOT
-) -> str:
-    """Return a digest of what a stack's behaviour follows from: its settings and the manifests.
-
-    `changes` are settings in force that are not the stack's own; a file that one names counts by
-    what it holds. Two runs with the same digest measured the same configuration.
-    """
-    digest = hashlib.sha256()
-    for key, value in sorted((changes or {}).items()):
-        named = Path(str(value))
-        digest.update(f"{key}\0{named.read_text() if named.is_file() else value}\0".encode())
-    settings = [project / "Pulumi.yaml", project / f"Pulumi.{stack}.yaml"]
-    for file in [*settings, *sorted((project / "manifests").glob("*.yaml"))]:
-        if file.exists():
-            lines = file.read_text().splitlines()
-            # a random salt, which Pulumi may or may not have written
-            text = "\n".join(line for line in lines if not line.startswith("encryptionsalt:"))
-            digest.update(f"{file.name}\0{text}\0".encode())
-    return digest.hexdigest()[:16]
-
-
-def described() -> dict[str, Any]:
-    """Return what a reader of a report should know of this machine and of the versions in use."""
-    return {
-        "machine": f"{os.cpu_count()} cores, {_memory_gib():.0f} GiB",
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        **{
-            name: version
-            for name in ("kubernetes", "envoy", "pulumi")
-            if (version := _version(name))
-        },
-    }
-
-
-def _version(name: str) -> str:
-    try:
-        return tools.version(name)
-    except ToolMissing:
-        return ""
-
-
-def _memory_gib() -> float:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
