@@ -23,7 +23,7 @@ from drills.live_view import Watch
 from drills.observer import Observer
 from drills.prediction import Order, Prediction
 from drills.report.run import UNEXPECTED
-from drills.stack import Stack, Weights, until
+from drills.stack import Stack, Weights
 from drills.traffic import (
     Event,
     EventKind,
@@ -40,6 +40,7 @@ from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic
 from drills.traffic.ledger import Ledger
 from drills.traffic.portal import PortalLogs, source_for
+from drills.waiting import until
 from foundation import project
 from foundation.errors import UserError
 

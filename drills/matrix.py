@@ -17,7 +17,8 @@ from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Journal
 from drills.report import write_matrix
 from drills.report.matrix_page import Row, Verdict
-from drills.stack import EDGE, Stack, until
+from drills.stack import EDGE, Stack
+from drills.waiting import until
 from foundation import project
 from foundation.errors import UserError
 

@@ -1,26 +1,23 @@
-"""The stack that drills strike: its clusters by kubectl and, where they are ours, from below."""
+"""The stack that drills strike, and kubectl for its clusters."""
 
 from __future__ import annotations
 
-import contextlib
-import http
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from drills import stack_objects, stack_outputs
+from drills import live_objects, stack_objects, stack_outputs
 from drills.application import Application, Workload
+from drills.live_objects import LiveObjects
 from drills.stack_objects import StackObject
-from foundation import contract, kubectl, managed_fields, run
+from foundation import contract, kubectl, run
 from foundation.errors import UserError
 from foundation.identity import Identity
-from foundation.managed_fields import MANAGER
 from localkube import machine
-from localkube.machine import FAILURES, Api, ApiError, ClusterSpec
+from localkube.machine import ClusterSpec
 from toolchain import tools
 
 EDGE = contract.EDGE_CLUSTER
@@ -33,18 +30,6 @@ GATEWAY_SELECTOR = "app.kubernetes.io/name=gateway"
 """Labels of the gateway's pods."""
 
 Weights = Mapping[str, int | None]
-
-_GROUPS = {
-    "Deployment": "apis/apps/v1",
-    "StatefulSet": "apis/apps/v1",
-    "DaemonSet": "apis/apps/v1",
-    "Service": "api/v1",
-    "Node": "api/v1",
-}
-
-
-class Conflict(UserError):
-    """An object was changed by others since it was read."""
 
 
 @dataclass(frozen=True)
@@ -160,43 +145,6 @@ class Stack:
         limit = "--request-timeout=5s"
         return dict(json.loads(self.kubectl(cluster, "get", *arguments, "--output=json", limit)))
 
-    def ask(self, cluster: str, method: str, path: str) -> dict[str, Any]:
-        """Return what the API server answers to GET or DELETE of a path. Raises UserError."""
-        if api := self._api(cluster):
-            return dict(_asked(cluster, api, method, path))
-        verb = {"GET": "get", "DELETE": "delete"}[method]
-        return dict(json.loads(self.kubectl(cluster, verb, "--raw", path)))
-
-    def read(self, cluster: str, kind: str, namespace: str, name: str) -> dict[str, Any]:
-        """Return an object of a kind that drills change, `managedFields` included.
-
-        Raises UserError.
-        """
-        return self.ask(cluster, "GET", _path(kind, namespace, name))
-
-    def patch(
-        self, cluster: str, kind: str, namespace: str, name: str, change: Mapping[str, Any]
-    ) -> None:
-        """Change an object in the drills' name, by a strategic merge. Raises UserError."""
-        self._patch(cluster, (kind, namespace, name), change, "strategic")
-
-    def set_owners(
-        self,
-        cluster: str,
-        kind: str,
-        namespace: str,
-        name: str,
-        found: Mapping[str, Any],
-        managed: Sequence[Mapping[str, Any]],
-    ) -> None:
-        """Replace the `managedFields` of an object that was read as `found`.
-
-        Raises Conflict if it has changed since, and UserError.
-        """
-        self._patch(
-            cluster, (kind, namespace, name), managed_fields.replaced(found, managed), "json"
-        )
-
     def stack_object(
         self, cluster: str, kind: str, namespace: str, name: str
     ) -> StackObject | None:
@@ -204,74 +152,15 @@ class Stack:
 
         Raises UserError if the stack's state cannot be read.
         """
-        group = _GROUPS[kind].removeprefix("api/v1").removeprefix("apis/").rpartition("/")[0]
-        return stack_objects.find(
-            self.stack_objects, cluster, Identity(group, kind, namespace, name)
-        )
+        known = Identity(live_objects.group(kind), kind, namespace, name)
+        return stack_objects.find(self.stack_objects, cluster, known)
+
+    @cached_property
+    def objects(self) -> LiveObjects:
+        """The objects of its clusters, to be read and changed."""
+        return LiveObjects(self.kubectl, self.embedded)
 
     @cached_property
     def stack_objects(self) -> list[StackObject]:
         """The stack's objects, as its state held them when they were first asked for."""
         return stack_objects.load(self.name)
-
-    def _patch(self, cluster: str, what: tuple[str, str, str], change: Any, form: str) -> None:
-        kind, namespace, name = what
-        if api := self._api(cluster):
-            path = f"{_path(kind, namespace, name)}?fieldManager={MANAGER}"
-            media = {"strategic": "strategic-merge-patch+json", "json": "json-patch+json"}[form]
-            _asked(cluster, api, "PATCH", path, change, f"application/{media}")
-            return
-        where = ("--namespace", namespace) if namespace else ()
-        self.kubectl_patch(cluster, (kind.lower(), name, *where), change, form)
-
-    def kubectl_patch(
-        self, cluster: str, what: Sequence[str], change: Any, form: str, stdin: str = ""
-    ) -> None:
-        """Change an object in the drills' name by `kubectl patch`, whose arguments name it.
-
-        Raises Conflict if it has changed since, and UserError.
-        """
-        how = (f"--field-manager={MANAGER}", f"--type={form}", "--patch", json.dumps(change))
-        try:
-            self.kubectl(cluster, "patch", *what, *how, stdin=stdin)
-        except UserError as error:
-            raise (Conflict(str(error)) if "(Conflict)" in str(error) else error) from None
-
-    def _api(self, cluster: str) -> Api | None:
-        """Return the API server of a cluster on this machine, asked without kubectl.
-
-        Each kubectl takes up to half a second of a processor that the traffic shares, and would
-        count as time that the fault took to have its effect.
-        """
-        if not self.is_local:
-            return None
-        try:
-            return machine.api(self.spec(cluster))
-        except (OSError, KeyError, ValueError) as error:
-            raise UserError(f"{cluster}: its kubeconfig cannot be used: {error}") from None
-
-
-def _path(kind: str, namespace: str, name: str) -> str:
-    where = f"/namespaces/{namespace}" if namespace else ""
-    return f"/{_GROUPS[kind]}{where}/{kind.lower()}s/{name}"
-
-
-def _asked(cluster: str, api: Api, method: str, *rest: Any) -> Any:
-    try:
-        return api.call(method, *rest)
-    except FAILURES as error:
-        if isinstance(error, ApiError) and error.status == http.HTTPStatus.CONFLICT:
-            raise Conflict(f"{cluster}: {error}") from None
-        raise UserError(f"{cluster}: {error}") from None
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float, pause: float = 0.1) -> None:
-    """Wait for a condition. Raises UserError that says `what` did not happen in time."""
-    end = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(UserError):  # whoever is asked may be away for a moment
-            if condition():
-                return
-        if time.monotonic() > end:
-            raise UserError(f"{what}: not within {seconds:g} s")
-        time.sleep(pause)

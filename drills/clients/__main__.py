@@ -19,8 +19,9 @@ from drills.clients.edge_log import EdgeLogs
 from drills.clients.flow import Flow, plan_of
 from drills.drill import Outcome, Pace
 from drills.faults import Fault, named
-from drills.stack import EDGE, Stack, until
+from drills.stack import EDGE, Stack
 from drills.traffic import provenance, view
+from drills.waiting import until
 from foundation import project
 from foundation.entry import entry
 from foundation.errors import UserError

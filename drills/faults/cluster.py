@@ -8,7 +8,8 @@ from typing import Any
 from drills.faults import deployments, fields
 from drills.faults.fields import Field
 from drills.faults.model import Fault, Kind, Layer, Means, Moves, Strike
-from drills.stack import GATEWAY_WORKLOAD, until
+from drills.stack import GATEWAY_WORKLOAD
+from drills.waiting import until
 from foundation.errors import UserError
 from localkube import machine
 from localkube.machine import Supervisor
@@ -114,16 +115,16 @@ def _drain(strike: Strike) -> None:
     Eviction would wait for ever: a disruption budget keeps one gateway pod, and with every node
     drained there is no place for another.
     """
-    pods = strike.stack.ask(strike.cluster, "GET", "/api/v1/pods")["items"]
+    pods = strike.stack.objects.ask(strike.cluster, "GET", "/api/v1/pods")["items"]
     ending = [pod["metadata"] for pod in pods if _comes_back(pod)]
     for pod in ending:
         path = f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}"
         with contextlib.suppress(UserError):  # it has gone by itself; if not, `are_gone` tells
-            strike.stack.ask(strike.cluster, "DELETE", path)
+            strike.stack.objects.ask(strike.cluster, "DELETE", path)
     names = {pod["uid"] for pod in ending}
 
     def are_gone() -> bool:
-        left = strike.stack.ask(strike.cluster, "GET", "/api/v1/pods")["items"]
+        left = strike.stack.objects.ask(strike.cluster, "GET", "/api/v1/pods")["items"]
         return not names & {pod["metadata"]["uid"] for pod in left}
 
     what = f"the pods of {strike.cluster} have ended"

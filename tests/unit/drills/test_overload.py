@@ -18,6 +18,7 @@ from drills.application import Application
 from drills.drill import Pace, _loaded
 from drills.faults import named
 from drills.faults.overload import PAGE, SECONDS, WORKERS, load_of
+from drills.live_objects import LiveObjects
 from drills.stack import Stack
 from foundation.errors import UserError
 from tests.support.envoy_lab import WEST, lab, portal_documents
@@ -44,11 +45,11 @@ def test_the_pods_that_are_left_are_counted(
 ) -> None:
     ready = {"west": 2, "north": 1, "south": 0}
 
-    def read(_: Stack, cluster: str, *workload: str) -> dict[str, Any]:
+    def read(_: LiveObjects, cluster: str, *workload: str) -> dict[str, Any]:
         assert workload == ("Deployment", "transaction-service", "web-portal")
         return {"status": {"readyReplicas": ready[cluster]}}
 
-    monkeypatch.setattr(Stack, "read", read)
+    monkeypatch.setattr(LiveObjects, "read", read)
     find = named("overload").load
     assert find
     assert find(stack(tmp_path), ("west", "north")) == load_of(3)
