@@ -17,8 +17,9 @@ from drills.clients.account import Account, account
 from drills.clients.catalogue import CLIENTS, Client, Found
 from drills.clients.edge_log import EdgeLogs
 from drills.clients.flow import Flow, plan_of
-from drills.drill import Outcome, Pace
+from drills.drill import Outcome
 from drills.faults import Fault, named
+from drills.pace import Pace
 from drills.stack import EDGE, Stack
 from drills.traffic import provenance, view
 from drills.waiting import until

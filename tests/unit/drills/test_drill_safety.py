@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from drills import action, drill, guard, matrix, temporary_settings
-from drills.drill import Pace
 from drills.faults import Means, Strike, named
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
+from drills.pace import Pace
 from drills.report.matrix_page import Row, Verdict
 from drills.stack import EDGE, Stack
 from foundation.errors import UserError

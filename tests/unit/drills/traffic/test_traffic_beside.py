@@ -14,6 +14,7 @@ from rich.console import Console
 from drills import drill, report
 from drills.compare.balancers import named as named_balancers
 from drills.faults import named
+from drills.pace import Pace
 from drills.report import compare
 from drills.report.matrix_page import Row, Verdict
 from drills.report.run import load
@@ -172,7 +173,7 @@ def test_a_drill_on_clusters_of_others_has_nothing_beside_it_and_breaks_nothing(
     weights = {EAST: 100, WEST: 100}
     stack = Stack("west", tmp_path, tmp_path / "kubeconfig", weights, "active", elsewhere=True)
     said: list[str] = []
-    pace = drill.Pace(beside=tuple(named_balancers(["envoy"])))
+    pace = Pace(beside=tuple(named_balancers(["envoy"])))
     with pytest.raises(UserError, match="choose a stack of backend local"):
         drill.run(stack, named("pod-killed"), EAST, pace, said.append)
     assert said == []
