@@ -9,7 +9,8 @@ from typing import Any
 import pulumi
 
 from components.envoy.common import edge_san
-from components.envoy.edge_config import EdgeConfig, edge_files
+from components.envoy.edge_clusters import EdgeConfig
+from components.envoy.edge_config import edge_files
 from components.envoy.pod import SELECTOR, EnvoyPods
 from components.envoy.xds import VERSION_FILE
 from components.gateways import envoys
