@@ -6,7 +6,6 @@ import dataclasses
 import time
 from pathlib import Path
 
-from drills import stack_outputs
 from drills.faults import Fault, Load, Moves
 from drills.stack import Stack
 from drills.traffic import Header, Objectives, provenance
@@ -41,7 +40,7 @@ def header_of(stack: Stack, fault: Fault, cluster: str, load: Load | None) -> tu
         stack=stack.name,
         config_digest=provenance.config_digest(stack.name, stack.changes),
         objectives=objectives(stack, fault, load),
-        serving=stack_outputs.serving(stack.weights),
+        serving=stack.serving,
         portal_logs=True,
         environment=provenance.described() | {"lbMode": stack.mode, "layer": str(fault.layer)},
     )

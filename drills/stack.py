@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from drills import live_objects, stack_objects, stack_outputs
+from drills import live_objects, pulumi_command, stack_objects
 from drills.application import Application, Workload
 from drills.live_objects import LiveObjects
 from drills.stack_objects import StackObject
-from foundation import contract, kubectl, run
+from foundation import contract, files, kubectl, project, run, selection
 from foundation.errors import UserError
 from foundation.identity import Identity
+from launcher import environment
 from localkube import machine
 from localkube.machine import ClusterSpec
 from toolchain import tools
@@ -62,30 +64,43 @@ class Stack:
 
     @staticmethod
     def selected(name: str | None = None, elsewhere: bool = False) -> Stack:
-        """Return the stack named, or the selected one. Raises UserError if it is not up."""
-        found = stack_outputs.selected(name)
-        if not found.weights:
-            raise UserError(f"Stack {found.stack} is not up. Bring it up: ./demo up {found.stack}")
-        if not found.priorities or not found.application:
+        """Return the stack named, or the one that Pulumi has selected, by its outputs.
+
+        Raises UserError if it is not up.
+        """
+        env = environment.variables(os.environ, name)
+        found = name or selection.selected_stack(env) or selection.DEFAULT_STACK
+        outputs = _outputs(found, env)
+        if "url" not in outputs or not outputs.get("edgeWeights"):
+            raise UserError(f"Stack {found} is not up. Bring it up: ./demo up {found}")
+        if not outputs.get("application") or not outputs.get("edgePriorities"):
             raise UserError(
-                f"Stack {found.stack} has no outputs application and edgePriorities yet."
-                f" Have them made: ./demo up {found.stack}"
+                f"Stack {found} has no outputs application and edgePriorities yet."
+                f" Have them made: ./demo up {found}"
             )
+        folder = project.stack_folder(found)
         return Stack(
-            name=found.stack,
-            folder=found.folder,
-            kubeconfig=found.kubeconfig,
-            weights=found.weights,
-            mode=found.lb_mode,
-            url=found.url,
-            ca_file=found.ca_file,
+            name=found,
+            folder=folder,
+            kubeconfig=project.kubeconfig(found),
+            weights=outputs["edgeWeights"],
+            mode=str(outputs.get("lbMode", "")),
+            url=str(outputs["url"]),
+            ca_file=_keep(folder / "ca.pem", str(outputs["caCertificate"])),
             elsewhere=elsewhere,
-            platform=found.platform,
-            order=tuple(tuple(group) for group in found.priorities),
-            failback=found.failback,
-            ramp=found.ramp,
-            application=Application.of(found.application),
+            platform=str(outputs.get("platform", "envoy")),
+            order=tuple(tuple(group) for group in outputs["edgePriorities"]),
+            failback=str(outputs.get("failback", "atOnce")),
+            ramp=float(outputs.get("failbackSeconds", 0)),
+            application=Application.of(outputs["application"]),
         )
+
+    @property
+    def serving(self) -> tuple[str, ...] | None:
+        """The clusters that alone answer while all are well; None where no weights say it."""
+        if not self.weights or any(weight is None for weight in self.weights.values()):
+            return None
+        return tuple(name for name, weight in self.weights.items() if weight)
 
     @property
     def application_clusters(self) -> tuple[str, ...]:
@@ -164,3 +179,21 @@ class Stack:
     def stack_objects(self) -> list[StackObject]:
         """The stack's objects, as its state held them when they were first asked for."""
         return stack_objects.load(self.name)
+
+
+def _outputs(stack: str, env: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        return dict(json.loads(pulumi_command.output(env, stack, "stack", "output", "--json")))
+    except UserError as error:
+        raise UserError(
+            f"The outputs of stack {stack} cannot be read: {error}\n"
+            f"Bring it up: ./demo up {stack}   or name a target: --url URL --ca FILE"
+        ) from None
+
+
+def _keep(file: Path, text: str) -> Path:
+    """Write the certificate where it is missing or another one; it is public."""
+    if not file.exists() or file.read_text() != text:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.replace(file, text, mode=0o644)
+    return file

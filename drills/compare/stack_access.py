@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from drills import stack_outputs
 from drills.compare.configuration import Gateway
 from drills.compare.inside import Inside
 from drills.stack import EDGE, Stack
@@ -28,7 +27,7 @@ def check(stack: Stack) -> None:
             f"Stack {stack.name}: its clusters do not run on this machine. Balancers are compared"
             " where they reach the gateways as the edge does: choose a stack of backend local"
         )
-    sharing = stack_outputs.serving(stack.weights) or ()
+    sharing = stack.serving or ()
     if len(sharing) < 2 or len({stack.weights[name] for name in sharing}) > 1:
         raise UserError(
             f"Stack {stack.name} is in mode {stack.mode}. Balancers are compared where clusters"
@@ -57,7 +56,7 @@ def relay(stack: Stack) -> str:
 def gateways(stack: Stack) -> list[Gateway]:
     """Return the gateways that share the traffic, as the edge reaches them. Raises UserError."""
     found = []
-    for cluster in stack_outputs.serving(stack.weights) or stack.application_clusters:
+    for cluster in stack.serving or stack.application_clusters:
         service = stack.get(cluster, "service", GATEWAY_NAME, "--namespace", GATEWAY_NAMESPACE)
         found.append(gateway_of(cluster, service))
     return found

@@ -20,9 +20,9 @@ from drills import (
     preconditions,
     presentation,
     pulumi_command,
-    stack_outputs,
     update,
 )
+from drills import stack as stack_module
 from drills.application import PORTAL, Application, Workload
 from drills.faults import (
     FAULTS,
@@ -146,13 +146,13 @@ OUTPUTS: dict[str, Any] = {
 
 
 def test_a_site_is_what_the_outputs_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack_outputs, "_outputs", lambda *_: OUTPUTS)
-    monkeypatch.setattr(stack_outputs.project, "stack_folder", lambda _: tmp_path)
+    monkeypatch.setattr(stack_module, "_outputs", lambda *_: OUTPUTS)
+    monkeypatch.setattr(project, "stack_folder", lambda _: tmp_path)
     found = Stack.selected("west")
     assert found.order == ((WEST,), (EAST,))
     assert found.application == Application.of(SHOP)
     assert found.application_clusters == (EAST, WEST)
-    assert not stack_outputs.selected("west").is_portal
+    assert not found.application.is_portal
 
 
 @pytest.mark.parametrize("key", ["application", "edgePriorities"])
@@ -160,8 +160,8 @@ def test_outputs_of_an_older_program_are_asked_for_in_one_line(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = {name: value for name, value in OUTPUTS.items() if name != key}
-    monkeypatch.setattr(stack_outputs, "_outputs", lambda *_: left)
-    monkeypatch.setattr(stack_outputs.project, "stack_folder", lambda _: tmp_path)
+    monkeypatch.setattr(stack_module, "_outputs", lambda *_: left)
+    monkeypatch.setattr(project, "stack_folder", lambda _: tmp_path)
     with pytest.raises(UserError, match=r"made: ./demo up west$"):
         Stack.selected("west")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from drills import __main__ as drills_command
-from drills import stack_outputs
 from drills.report import __main__ as report_command
+from drills.stack import Stack
 from drills.traffic import __main__ as traffic_command
 from foundation import project
 from foundation.entry import entry
@@ -135,7 +135,7 @@ def test_traffic_and_drills_end_in_order_while_the_stack_is_looked_up(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(stack_outputs, "selected", lambda *_: raising(error))
+    monkeypatch.setattr(Stack, "selected", lambda *_: raising(error))
     assert traffic_command.main([]) == code
     assert drills_command.main(["status"]) == code
     said = capsys.readouterr().err
