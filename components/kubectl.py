@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from foundation import kubectl
-from foundation.kubectl import NoAnswer as NoAnswer
+from foundation import commands
 from toolchain import tools
 
 CONNECT_SECONDS = 4
@@ -22,7 +21,7 @@ PLUGIN_SECONDS = 6
 def ask(kubeconfig: str, *arguments: str, given: str = "") -> str:
     """Return what kubectl prints about the cluster of a kubeconfig of one context.
 
-    `given` is its standard input. Raises NoAnswer, within CONNECT_SECONDS and PLUGIN_SECONDS.
+    `given` is its standard input. Raises Failed, within CONNECT_SECONDS and PLUGIN_SECONDS.
     """
     # Never on disk, and unlike a pipe it can be read twice, which kubectl does.
     descriptor = os.memfd_create("kubeconfig")
@@ -41,11 +40,11 @@ def run(
     given: str = "",
     pass_fds: Sequence[int] = (),
 ) -> str:
-    """Return what kubectl prints; `env` is added to the environment. Raises NoAnswer."""
-    return kubectl.run(
+    """Return what kubectl prints; `env` is added to the environment. Raises Failed."""
+    return commands.output(
         [str(tools.path("kubectl")), *arguments],
         seconds=CONNECT_SECONDS + PLUGIN_SECONDS,
         stdin=given,
-        env=env,
+        env={**os.environ, **(env or {})},
         pass_fds=pass_fds,
     )

@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 from drills import stack_objects
 from drills.stack_objects import StackObject
-from foundation import kubectl, project
+from foundation import commands, project
 from foundation.entry import entry
 
 _REQUEST = "--request-timeout=10s"
 _SECONDS = 60
 
 Ask = Callable[..., str]
-"""Returns what kubectl prints about one cluster; `stdin` is its input. Raises NoAnswer."""
+"""Returns what kubectl prints about one cluster; `stdin` is its input. Raises Failed."""
 
 Look = Callable[[Ask, str, Sequence[StackObject]], list[str]]
 """Gives lines about a cluster, by its name and the stack's objects that belong into it."""
@@ -59,7 +59,7 @@ def _lines(stack: str, look: Look) -> list[str]:
         start = ("kubectl", f"--kubeconfig={kubeconfig}", f"--context={cluster}", _REQUEST)
 
         def ask(*words: str, stdin: str = "") -> str:
-            return kubectl.run([*start, *words], seconds=_SECONDS, stdin=stdin)
+            return commands.output([*start, *words], seconds=_SECONDS, stdin=stdin)
 
         return look(ask, cluster, by_cluster[cluster])
 

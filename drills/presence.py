@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from drills import each_cluster
 from drills.stack_objects import StackObject, by_identity, shown
+from foundation.commands import Failed
 from foundation.errors import UserError
 from foundation.identity import Identity
-from foundation.kubectl import NoAnswer
 from foundation.lists import as_list, reference
 
 
@@ -31,11 +31,11 @@ def look(ask: each_cluster.Ask, cluster: str, objects: Sequence[StackObject]) ->
     try:
         said = ask("get", "--filename=-", "--ignore-not-found", "--output=json", stdin=wanted)
         return missing(cluster, objects, by_identity(said))
-    except NoAnswer as error:
+    except Failed as error:
         why = error
     try:
         ask("get", "--raw=/version")
-    except NoAnswer:
+    except Failed:
         print(f"{cluster} does not answer; its objects were not looked at: {why}", file=sys.stderr)
         return []
     return [f"{cluster}: {why}"]

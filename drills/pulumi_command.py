@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Mapping
 
-from foundation import project
+from foundation import commands, project
 from foundation.errors import UserError
 
 NOT_THERE = "pulumi is not on PATH. Run this by: ./demo task ..."
@@ -16,19 +15,12 @@ _NOISE = ("error: update failed", "error: preview failed")
 def output(env: Mapping[str, str], stack: str, *arguments: str) -> str:
     """Return what a command prints about a stack. Raises UserError with Pulumi's own reason."""
     try:
-        done = subprocess.run(
-            ["pulumi", *arguments, "--non-interactive", "--stack", stack],
-            cwd=project.ROOT,
-            env=dict(env),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = ["pulumi", *arguments, "--non-interactive", "--stack", stack]
+        return commands.output(command, env=env, folder=project.ROOT)
     except OSError:
         raise UserError(NOT_THERE) from None
-    if done.returncode:
-        raise UserError(reason(done.stderr))
-    return done.stdout
+    except commands.Failed as error:
+        raise UserError(reason(error.said)) from None
 
 
 def reason(said: str) -> str:

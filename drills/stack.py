@@ -14,7 +14,7 @@ from drills import live_objects, pulumi_command, stack_objects
 from drills.application import Application, Workload
 from drills.live_objects import LiveObjects
 from drills.stack_objects import StackObject
-from foundation import contract, files, kubectl, project, run, selection
+from foundation import commands, contract, files, project, run, selection
 from foundation.errors import UserError
 from foundation.identity import Identity
 from launcher import environment
@@ -145,8 +145,8 @@ class Stack:
         """
         command = self.kubectl_command(cluster, *arguments)
         try:
-            return kubectl.run(command, seconds=seconds, stdin=stdin, apart=True)
-        except kubectl.NoAnswer as error:
+            return commands.output(command, seconds=seconds, stdin=stdin, apart=True)
+        except commands.Failed as error:
             words = " ".join(arguments[:4])
             raise UserError(f"{cluster}: `kubectl {words}`: {error}") from None
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from drills import each_cluster
 from drills.stack_objects import StackObject
-from foundation.kubectl import NoAnswer
+from foundation.commands import Failed
 from foundation.lists import items
 
 _MOST = 10
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _look(ask: each_cluster.Ask, cluster: str, objects: Sequence[StackObject]) -> list[str]:
     try:
         there = items(ask("get", "pods,events", "--all-namespaces", "--output=json"))
-    except NoAnswer:
+    except Failed:
         return []  # the update has said that the cluster does not answer
     own = {each.identity.namespace for each in objects}
     found = lines(cluster, [item for item in there if item["metadata"].get("namespace") in own])

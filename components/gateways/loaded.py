@@ -186,6 +186,7 @@ def _look(props: Mapping[str, Any], pod: str) -> str:
     from components import kubectl
     from components.envoy.common import Listen, Paths
     from components.envoy.version import version_command
+    from foundation.commands import Failed
 
     certificates = props.get("certificates")
     command = version_command(props["version"], Paths().config, Listen().admin, certificates)
@@ -193,7 +194,7 @@ def _look(props: Mapping[str, Any], pod: str) -> str:
         return kubectl.ask(
             props["kubeconfig"], *_where(props), "exec", pod, "--container=envoy", "--", *command
         )
-    except kubectl.NoAnswer as error:
+    except Failed as error:
         return str(error)  # a pod may end at any moment; the next look knows
 
 

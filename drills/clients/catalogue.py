@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foundation import commands
 from foundation.errors import UserError
 from toolchain import client_packages
 
@@ -130,10 +131,11 @@ def _java_program(plan: ClientPlan, folder: Path) -> list[str]:
 
 
 def _compile(command: Sequence[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no message"])[0]
-        raise UserError(f"{' '.join(command[:2])} failed: {said}")
+    try:
+        commands.output(command)
+    except commands.Failed as error:
+        said = (error.said.strip().splitlines() or ["no message"])[0]
+        raise UserError(f"{' '.join(command[:2])} failed: {said}") from None
 
 
 _NONE = ""

@@ -71,7 +71,7 @@ def own_errors() -> dict[str, type[Exception]]:
 def test_every_error_is_a_user_error() -> None:
     found = own_errors()
     assert {
-        "foundation.kubectl.NoAnswer",
+        "foundation.commands.Failed",
         "components.routing.annotations.RouteError",
     } <= found.keys()
     assert [name for name, each in found.items() if not issubclass(each, UserError)] == []
