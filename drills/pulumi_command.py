@@ -12,15 +12,18 @@ NOT_THERE = "pulumi is not on PATH. Run this by: ./demo task ..."
 _NOISE = ("error: update failed", "error: preview failed")
 
 
-def output(env: Mapping[str, str], stack: str, *arguments: str) -> str:
-    """Return what a command prints about a stack. Raises UserError with Pulumi's own reason."""
+def output(env: Mapping[str, str], stack: str, *arguments: str, problem: str) -> str:
+    """Return what a command prints about a stack.
+
+    Raises UserError with Pulumi's own reason after `problem`, which says what failed.
+    """
     try:
         command = ["pulumi", *arguments, "--non-interactive", "--stack", stack]
         return commands.output(command, env=env, folder=project.ROOT)
     except OSError:
         raise UserError(NOT_THERE) from None
     except commands.Failed as error:
-        raise UserError(reason(error.said)) from None
+        raise UserError(f"{problem}: {reason(error.said)}") from None
 
 
 def reason(said: str) -> str:

@@ -182,13 +182,14 @@ class Stack:
 
 
 def _outputs(stack: str, env: Mapping[str, str]) -> dict[str, Any]:
+    problem = f"The outputs of stack {stack} cannot be read"
     try:
-        return dict(json.loads(pulumi_command.output(env, stack, "stack", "output", "--json")))
+        said = pulumi_command.output(env, stack, "stack", "output", "--json", problem=problem)
     except UserError as error:
         raise UserError(
-            f"The outputs of stack {stack} cannot be read: {error}\n"
-            f"Bring it up: ./demo up {stack}   or name a target: --url URL --ca FILE"
+            f"{error}\nBring it up: ./demo up {stack}   or name a target: --url URL --ca FILE"
         ) from None
+    return dict(json.loads(said))
 
 
 def _keep(file: Path, text: str) -> Path:

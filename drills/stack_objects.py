@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from drills import pulumi_command
-from foundation.errors import UserError
 from foundation.identity import Identity, autoscaled, identity_of
 from foundation.lists import items
 from foundation.managed_fields import Path
@@ -68,11 +67,10 @@ def load(stack: str, secrets: bool = True) -> list[StackObject]:
     """
     env = environment.variables(os.environ, stack)
     how = ["--show-secrets"] if secrets else []
-    try:
-        said = pulumi_command.output(env, stack, "stack", "export", *how)
-    except UserError as error:
-        raise UserError(f"The state of stack {stack} cannot be read: {error}") from None
-    return of_state(json.loads(said))
+    problem = f"The state of stack {stack} cannot be read"
+    return of_state(
+        json.loads(pulumi_command.output(env, stack, "stack", "export", *how, problem=problem))
+    )
 
 
 def of_state(exported: Mapping[str, Any]) -> list[StackObject]:

@@ -58,10 +58,8 @@ def up(stack: Stack, changes: Changes | None = None, replace: str = "") -> None:
 def put(stack: Stack, key: str, value: str) -> None:
     """Write a setting into the stack's file, by Pulumi. Raises UserError with Pulumi's reason."""
     with state.kept(environment.variables(os.environ, stack.name)) as env:
-        try:
-            pulumi_command.output(env, stack.name, "config", "set", key, value)
-        except UserError as error:
-            raise UserError(f"The setting {key} cannot be written: {error}") from None
+        problem = f"The setting {key} cannot be written"
+        pulumi_command.output(env, stack.name, "config", "set", key, value, problem=problem)
 
 
 def setting(stack: str, key: str) -> Any:

@@ -12,12 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import (
-    CreateResult,
-    DiffResult,
-    Resource,
-    UpdateResult,
-)
+from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
 
 from foundation.dynamic_provider import BaseProvider
 

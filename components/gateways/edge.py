@@ -21,12 +21,7 @@ from components.gateways.gateway import Gateway
 from components.gateways.loaded import Loaded
 from components.plan import Plan
 from components.routing.failback import Failback
-from components.routing.targets import (
-    LbMode,
-    edge_priorities,
-    edge_targets,
-    shown_weight,
-)
+from components.routing.targets import LbMode, edge_priorities, edge_targets, shown_weight
 from components.tls.pki import Certificate
 from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 

@@ -115,19 +115,12 @@ def read(values: Values, stack: str, clusters: Mapping[str, str]) -> GkeSettings
 
     `clusters` has the region of every cluster by its name, the edge's too.
     """
-    found = _keys(values)
-    _check(values, found, stack, clusters)
-    return found
-
-
-def _keys(values: Values) -> GkeSettings:
-    """Check each key by itself."""
     host, port = existing.edge_address(values)
     mode = values.choice("gkeMode", Mode)
     zonal_or_not = Location.REGIONAL if mode is Mode.AUTOPILOT else Location.ZONAL
     given = values.text("gkeLocation")
     labels = (_label(values, text) for text in values.texts("gkeLabels"))
-    return GkeSettings(
+    found = GkeSettings(
         project=_matching(values, "gkeProject", _PROJECT, "use a project's id, such as my-demo-1")
         if values.text("gkeProject")
         else "",
@@ -148,6 +141,8 @@ def _keys(values: Values) -> GkeSettings:
         edge_host=host,
         edge_port=port or Exposure().edge_ports[0],
     )
+    _check(values, found, stack, clusters)
+    return found
 
 
 def _check(values: Values, gke: GkeSettings, stack: str, clusters: Mapping[str, str]) -> None:

@@ -14,14 +14,7 @@ import pytest
 import yaml
 
 from drills import __main__ as command
-from drills import (
-    action,
-    observer,
-    preconditions,
-    presentation,
-    pulumi_command,
-    update,
-)
+from drills import action, observer, preconditions, presentation, pulumi_command, update
 from drills import stack as stack_module
 from drills.application import PORTAL, Application, Workload
 from drills.faults import (
