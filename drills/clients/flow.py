@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from drills.clients.catalogue import Client, Found
-from foundation import project, run
+from foundation import run
 from foundation.errors import UserError
 
 PATIENCE = 5.0
@@ -94,7 +94,7 @@ class Flow:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 env=env,
-                cwd=project.ROOT,  # of the package whose module a program may be
+                cwd=Path(__file__).parents[2],  # a program may be a module of this package
                 start_new_session=True,  # Ctrl-C is for the drill
             )
         except OSError as error:
