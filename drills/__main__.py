@@ -30,6 +30,7 @@ from drills.arguments import INTERRUPTED, parser
 from drills.compare import balancers, stack_access
 from drills.faults import FAULTS, KNOWN, Fault, named
 from drills.journal import Journal
+from drills.pace import Pace
 from drills.report.matrix_page import Row, headline
 from drills.stack import EDGE, Stack
 from drills.traffic import summary, view
@@ -98,9 +99,7 @@ def _carry_out(
     return _break(stack, fault, cluster)
 
 
-def _drill(
-    stack: Stack, faults: Sequence[Fault], chosen: argparse.Namespace, pace: drill.Pace
-) -> int:
+def _drill(stack: Stack, faults: Sequence[Fault], chosen: argparse.Namespace, pace: Pace) -> int:
     """Run what was chosen: one drill, one by two profiles, or many as a matrix."""
     modes = chosen.mode or (["active", "standby"] if faults is FAULTS else [stack.mode])
     if pace.beside:
@@ -215,7 +214,7 @@ def _heal(stack: Stack) -> int:
     return 1 if failed else _status(stack)
 
 
-def _walk(stack: Stack, chosen: argparse.Namespace, pace: drill.Pace) -> int:
+def _walk(stack: Stack, chosen: argparse.Namespace, pace: Pace) -> int:
     """Walk through the talk; without a terminal nobody can be waited for."""
 
     def pause(text: str) -> None:
@@ -233,10 +232,10 @@ def _recap(rows: Sequence[Row], page: Path) -> int:
     return 0 if matrix.is_good(rows) else 1
 
 
-def _pace(chosen: argparse.Namespace, picture: live_picture.LivePicture | None) -> drill.Pace:
+def _pace(chosen: argparse.Namespace, picture: live_picture.LivePicture | None) -> Pace:
     beside = tuple(balancers.named(getattr(chosen, "beside", None) or []))
     requests = load(chosen.traffic) if chosen.traffic else ()
-    return drill.Pace(
+    return Pace(
         chosen.rate, chosen.baseline, chosen.hold, beside, requests, chosen.streams, picture
     )
 

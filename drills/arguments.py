@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import urllib.parse
 from pathlib import Path
 
 MODES = ("active", "standby", "locality")
@@ -19,6 +20,12 @@ def positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
+
+
+def is_http(url: str) -> bool:
+    """Check whether `url` is an http or https address."""
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def add_traffic(command: argparse.ArgumentParser) -> None:

@@ -6,49 +6,33 @@ import contextlib
 import dataclasses
 import itertools
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from drills import action, failback, guard, prediction, report, update
-from drills.arguments import STREAMS
 from drills.compare import stack_access
-from drills.compare.balancers import Balancer
 from drills.compare.beside import beside
 from drills.cpu_steal import CpuSteal
-from drills.faults import Fault, Load, Moves
-from drills.live_picture import LivePicture
+from drills.faults import Fault, Moves
 from drills.live_view import Watch
 from drills.observer import Observer
-from drills.prediction import Order, Prediction
+from drills.pace import Pace, loaded
+from drills.prediction import Prediction
+from drills.promises import header_of
 from drills.report.run import UNEXPECTED
-from drills.stack import Stack, Weights, until
-from drills.traffic import (
-    Event,
-    EventKind,
-    Header,
-    LanePlan,
-    Objectives,
-    Request,
-    Sample,
-    TrafficPlan,
-    events,
-    target,
-)
+from drills.shares import is_back, settled
+from drills.stack import Stack
+from drills.traffic import Event, EventKind, LanePlan, events
 from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic
 from drills.traffic.ledger import Ledger
 from drills.traffic.portal import PortalLogs, source_for
-from foundation import project
+from drills.waiting import until
 from foundation.errors import UserError
 
 FAILBACK_SECONDS = 90
 """How long the struck cluster may take to have its share again after the fix."""
-
-SETTLE_SECONDS = 15
-"""How long a drill waits until the traffic is shared as the weights say. What failed before it may
-still be ejected: 5 s by `manifests/http-profile.yaml`, longer by a profile whose times grow."""
 
 HELD_SECONDS = 8.0
 """How long a drill looks whether a cluster stays out that is to be brought back by hand. By then
@@ -57,49 +41,7 @@ nothing else keeps it out: what was ejected returns after 5 s (`manifests/http-p
 LAST_ANSWERS = 1.0
 """Seconds after an update in which a kept-alive connection may get its last answer from before."""
 
-HERD = 0.5
-"""Of its former rate, what a cluster may get in the first second of a ramped return: the first step
-is a tenth, and pods of the edge may be a moment apart."""
-
-SHORTEST_RAMP = 8.0
-"""Seconds of a ramp whose second step is surely not in the first second."""
-
-_BACK = 0.8
-"""Part of its former share at which a cluster counts as back."""
-
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How a drill is run."""
-
-    rate: float = 100.0
-    baseline: float = 5.0
-    """Seconds of traffic before the fault."""
-    hold: float = 8.0
-    """Seconds between the fault's effect and its fix."""
-    beside: tuple[Balancer, ...] = ()
-    """Balancers through which the same goes beside it."""
-    requests: tuple[Request, ...] = ()
-    """Requests of a user's own; none: the portal's."""
-    streams: int | None = None
-    """Streams of each kind; None: some where the application is the portal."""
-    picture: LivePicture | None = None
-    """What records the live picture of the run."""
-
-    def plan(self, stack: Stack, lanes: Sequence[LanePlan] = ()) -> TrafficPlan:
-        """Return what is sent to a stack, and beside it by lanes to compare with."""
-        streams = STREAMS if stack.application.is_portal else 0
-        plan = TrafficPlan.to(
-            stack.url,
-            rate=self.rate,
-            ca_file=str(stack.ca_file or ""),
-            streams=streams if self.streams is None else self.streams,
-        )
-        if self.requests:
-            plan = dataclasses.replace(plan, requests=self.requests)
-        return plan.beside(lanes, stack.application.host) if lanes else plan
 
 
 @dataclass(frozen=True)
@@ -141,10 +83,10 @@ def _run(
     predicted = prediction.predict(fault, cluster, stack.order, during)
     load = fault.load(stack, predicted.during or ()) if fault.load else None
     plan = pace.plan(stack, lanes)
-    plan = _loaded(plan, stack, load) if load else plan
+    plan = loaded(plan, stack, load) if load else plan
     say(f"{fault.name} strikes {cluster}. {fault.what}")
     say(f"Predicted: {predicted.text}")
-    folder, header = _header(stack, fault, cluster, load)
+    folder, header = header_of(stack, fault, cluster, load)
     traffic = Traffic(plan, header, folder)
     source = source_for(stack.application.is_portal)
     logs = PortalLogs(stack.kubeconfig, stack.application_clusters, traffic.add, source)
@@ -262,48 +204,6 @@ def _mended(
             action.mend(stack, fault, cluster, fixed)
 
 
-def _loaded(plan: TrafficPlan, stack: Stack, load: Load) -> TrafficPlan:
-    """Return the plan with the requests of a load at its usual rate, and nothing beside them."""
-    path = f"{stack.application.path.rstrip('/')}/{load.path}"
-    return dataclasses.replace(plan, requests=(Request(path=path),), rate=load.usual, streams=0)
-
-
-def settled(stack: Stack, traffic: Traffic, seconds: float, say: Say) -> dict[str, float]:
-    """Return the shares of the last `seconds`, once these are as due, or as they are in the end."""
-    due, what = due_shares(stack.weights, stack.order), "The traffic is shared as the weights say"
-
-    def over() -> bool:
-        return is_back(traffic.recent(seconds), due) or not traffic.running
-
-    try:
-        until(over, what, SETTLE_SECONDS + seconds)
-    except UserError as error:
-        say(f"{error}. It is taken as it is.")
-    return shares(traffic.recent(seconds))
-
-
-def due_shares(weights: Weights, order: Order) -> dict[str, float]:
-    """Return the part of all requests that is due to each cluster of those that answer first.
-
-    Where locality decides they count alike, for each is one address (a load balancer: some).
-    """
-    first = {name: weights[name] or 1 for name in order[0]}
-    return {name: weight / sum(first.values()) for name, weight in first.items()}
-
-
-def shares(samples: Sequence[Sample]) -> dict[str, float]:
-    """Return the part of all requests that each cluster answered well."""
-    good = Counter(sample.cluster for sample in samples if not sample.lost)
-    return {cluster: count / len(samples) for cluster, count in good.items()}
-
-
-def is_back(samples: Sequence[Sample], before: Mapping[str, float]) -> bool:
-    """Check whether nothing is lost and every cluster has about the share it had `before`."""
-    now = shares(samples)
-    whole = bool(samples) and not any(sample.lost for sample in samples)
-    return whole and all(now.get(name, 0.0) >= _BACK * share for name, share in before.items())
-
-
 def _teller(stack: Stack, traffic: Traffic, watch: Watch) -> Callable[[Event], None]:
     def tell(event: Event) -> None:
         watch.event(event)
@@ -312,30 +212,3 @@ def _teller(stack: Stack, traffic: Traffic, watch: Watch) -> Callable[[Event], N
         events.announce(stack.folder, event)
 
     return tell
-
-
-def objectives(stack: Stack, fault: Fault, load: Load | None = None) -> Objectives:
-    """Return what is promised while a fault is in force, and of the return after its fix."""
-    found = fault.objectives_at(stack)
-    if load:
-        found = dataclasses.replace(found, goodput=load.goodput)
-    ramped = stack.failback == "ramped" and fault.moves is Moves.ALL and not fault.edge
-    herd = HERD if ramped and not fault.update and stack.ramp >= SHORTEST_RAMP else None
-    return dataclasses.replace(found, herd=herd)
-
-
-def _header(stack: Stack, fault: Fault, cluster: str, load: Load | None) -> tuple[Path, Header]:
-    now = time.time()
-    name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{fault.name}-{stack.mode}"
-    header = Header(
-        run=name,
-        started=now,
-        title=f"{fault.name} in {cluster}, {stack.mode}",
-        stack=stack.name,
-        config_digest=target.config_digest(stack.name, stack.changes),
-        objectives=objectives(stack, fault, load),
-        serving=target.serving(stack.weights),
-        portal_logs=True,
-        environment=target.described() | {"lbMode": stack.mode, "layer": str(fault.layer)},
-    )
-    return project.ROOT / "reports" / name, header

@@ -6,20 +6,19 @@ It needs the stack's kubeconfig and state alone, so that it takes half a second.
 from __future__ import annotations
 
 import argparse
-import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from drills import stack_objects
 from drills.stack_objects import StackObject
-from foundation import project
+from foundation import commands, project
 from foundation.entry import entry
 
 _REQUEST = "--request-timeout=10s"
 _SECONDS = 60
 
-Ask = Callable[..., subprocess.CompletedProcess[str]]
-"""Runs kubectl with its arguments on one cluster; `stdin` is its standard input."""
+Ask = Callable[..., str]
+"""Returns what kubectl prints about one cluster; `stdin` is its input. Raises Failed."""
 
 Look = Callable[[Ask, str, Sequence[StackObject]], list[str]]
 """Gives lines about a cluster, by its name and the stack's objects that belong into it."""
@@ -59,20 +58,10 @@ def _lines(stack: str, look: Look) -> list[str]:
     def one(cluster: str) -> list[str]:
         start = ("kubectl", f"--kubeconfig={kubeconfig}", f"--context={cluster}", _REQUEST)
 
-        def ask(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-            return _run([*start, *words], stdin)
+        def ask(*words: str, stdin: str = "") -> str:
+            return commands.output([*start, *words], seconds=_SECONDS, stdin=stdin)
 
         return look(ask, cluster, by_cluster[cluster])
 
     with ThreadPoolExecutor(max_workers=len(by_cluster)) as pool:
         return [line for lines in pool.map(one, by_cluster) for line in lines]
-
-
-def _run(command: Sequence[str], stdin: str) -> subprocess.CompletedProcess[str]:
-    """Run kubectl; without an end within a minute it has failed."""
-    try:
-        return subprocess.run(
-            command, input=stdin, capture_output=True, text=True, check=False, timeout=_SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"no answer within {_SECONDS} s")

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from drills import update
-from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR, Stack
+from drills.stack import EDGE, GATEWAY_SELECTOR, Stack
+from foundation import envoy_admin
+from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import UserError
 from foundation.stack_file import Changes
 
@@ -22,12 +24,11 @@ TRIGGER = "failbackTrigger"
 _HELD, _PLAIN = "regions-0", "regions"
 """First parts of the names of the edge's Envoy clusters: with failback, and without."""
 
-# Runs inside the edge's pod, where alone its admin port is open.
-_LOOK = """
-exec 3<>/dev/tcp/127.0.0.1/9901 || exit
-printf '%s\\r\\n' 'GET /clusters HTTP/1.1' 'Host: failback' 'Connection: close' '' >&3
+_LOOK = f"""
+{envoy_admin.request()}
+request GET /clusters || exit
 while read -rt 5 line <&3; do
-  case $line in *::zone::*|*::health_flags::*) echo "${line%$'\\r'}";; esac
+  case $line in *::zone::*|*::health_flags::*) echo "${{line%$'\\r'}}";; esac
 done
 """
 
@@ -56,7 +57,7 @@ def look(stack: Stack) -> Counter[str]:
     found: Counter[str] = Counter()
     if stack.failback != MANUAL:
         return found
-    where = ("--namespace", GATEWAY.namespace)
+    where = ("--namespace", GATEWAY_NAMESPACE)
     which = (f"--selector={GATEWAY_SELECTOR}", "--field-selector=status.phase=Running")
     items: list[dict[str, Any]] = stack.get(EDGE, "pods", *where, *which)["items"]
     for pod in items:

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from drills import action
 from drills.faults import KNOWN, Fault, named
 from drills.journal import Journal
-from drills.stack import Stack, until
+from drills.stack import Stack
+from drills.waiting import until
 from foundation import files, project
 
 SECONDS = 600

@@ -11,14 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from drills import action, drill, preconditions, prediction, temporary_settings
-from drills.drill import Outcome, Pace, Say
+from drills.drill import Outcome, Say
 from drills.faults import Fault
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Journal
+from drills.pace import Pace
 from drills.report import write_matrix
-from drills.report.matrix_page import Outcome as Word
-from drills.report.matrix_page import Row
-from drills.stack import EDGE, Stack, until
+from drills.report.matrix_page import Row, Verdict
+from drills.stack import EDGE, Stack
+from drills.waiting import until
 from foundation import project
 from foundation.errors import UserError
 
@@ -58,23 +59,25 @@ def run(
                 say(f"error: {error}")
                 # not left: the stack is in this mode still, whatever came of the drills
                 failed = left or [OTHER_SETTINGS]
-                rows += [Row(str(f.layer), f.name, mode, Word.FAILED, str(error)) for f in failed]
+                rows += [
+                    Row(str(f.layer), f.name, mode, Verdict.FAILED, str(error)) for f in failed
+                ]
     finally:
         page = write_matrix(made, f"Drills of stack {stack.name}", rows)
     return rows, page
 
 
 def _row(stack: Stack, fault: Fault, pace: Pace, say: Say, cluster: str | None, force: bool) -> Row:
-    row = Row(str(fault.layer), fault.name, stack.mode, Word.UNAVAILABLE)
+    row = Row(str(fault.layer), fault.name, stack.mode, Verdict.UNAVAILABLE)
     if reason := fault.unavailable(stack):
-        return _with(row, Word.UNAVAILABLE, reason)
+        return _with(row, Verdict.UNAVAILABLE, reason)
     try:
         struck = None if fault.edge else cluster
         outcome = one(stack, fault, struck, pace, say, force, patience=WELL_SECONDS)
     except UserError as error:
         if Journal(stack.folder).entries() and not stack.changes:
             action.heal_all(stack, say)  # else the next ones wait in vain
-        return _with(row, Word.FAILED, str(error))
+        return _with(row, Verdict.FAILED, str(error))
     return of(outcome, stack.mode)
 
 
@@ -84,7 +87,7 @@ def of(outcome: Outcome, mode: str) -> Row:
         layer=str(outcome.fault.layer),
         drill=outcome.fault.name,
         mode=mode,
-        outcome=Word.MISSED if outcome.missed else Word.MET,
+        verdict=Verdict.MISSED if outcome.missed else Verdict.MET,
         reason="; ".join(outcome.missed),
         ledger=outcome.ledger,
         folder=f"../{outcome.folder.name}",
@@ -93,7 +96,7 @@ def of(outcome: Outcome, mode: str) -> Row:
 
 def line(row: Row) -> str:
     """Return what came of a drill, in one line."""
-    return f"{row.outcome}: {row.figures} {row.reason}".rstrip()
+    return f"{row.verdict}: {row.figures} {row.reason}".rstrip()
 
 
 def folder(what: str) -> Path:
@@ -103,7 +106,7 @@ def folder(what: str) -> Path:
 
 def is_good(rows: Sequence[Row]) -> bool:
     """Check whether every drill that can be carried out here was, and met its objectives."""
-    return all(row.outcome in (Word.MET, Word.UNAVAILABLE) for row in rows)
+    return all(row.verdict in (Verdict.MET, Verdict.UNAVAILABLE) for row in rows)
 
 
 def table(rows: Sequence[Row]) -> Table:
@@ -118,12 +121,14 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def _text(row: Row) -> Text:
-    words = f"{row.outcome}: {row.figures}"
-    return Text(words, {Word.MET: "green", Word.UNAVAILABLE: "dim"}.get(row.outcome, "bold red"))
+    words = f"{row.verdict}: {row.figures}"
+    return Text(
+        words, {Verdict.MET: "green", Verdict.UNAVAILABLE: "dim"}.get(row.verdict, "bold red")
+    )
 
 
-def _with(row: Row, word: Word, reason: str) -> Row:
-    return dataclasses.replace(row, outcome=word, reason=reason)
+def _with(row: Row, verdict: Verdict, reason: str) -> Row:
+    return dataclasses.replace(row, verdict=verdict, reason=reason)
 
 
 def one(

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 from drills.faults import Fault
-from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR, Stack
+from drills.stack import EDGE, GATEWAY_SELECTOR, Stack
 from drills.traffic import Event, EventKind
+from foundation import envoy_admin
+from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import UserError
 
 SECONDS = 0.2
@@ -20,15 +22,14 @@ SECONDS = 0.2
 
 _HEALTHY = re.compile(r"^cluster\.regions_\S+\.membership_healthy: (\d+)")
 
-# Runs inside the edge's pod, where alone its admin port is open, and ends with its standard input.
-_LOOK = """
+# Runs inside the edge's pod, and ends with its standard input.
+_LOOK = f"""
+{envoy_admin.request()}
 trap '' PIPE
-ask='GET /stats?filter=^cluster%5C.regions_.*membership_healthy$ HTTP/1.1'
 while :; do
   read -r -t "$0" _
   [ $? -gt 128 ] || exit  # not the time that was up, but the input
-  exec 3<>/dev/tcp/127.0.0.1/9901 || exit
-  printf '%s\\r\\n' "$ask" 'Host: drill' 'Connection: close' '' >&3
+  request GET '/stats?filter=^cluster%5C.regions_.*membership_healthy$' || exit
   while read -r line <&3; do case $line in cluster.*) echo "$line" || exit;; esac; done
   exec 3>&-
 done
@@ -76,12 +77,17 @@ class Observer:
             thread.join()
 
     def _pods(self) -> list[str]:
-        which = ("pods", "--namespace", GATEWAY.namespace, f"--selector={GATEWAY_SELECTOR}")
+        which = (
+            "pods",
+            "--namespace",
+            GATEWAY_NAMESPACE,
+            f"--selector={GATEWAY_SELECTOR}",
+        )
         items: list[dict[str, Any]] = self._site.get(EDGE, *which)["items"]
         return [pod["metadata"]["name"] for pod in items if pod["status"]["phase"] == "Running"]
 
     def _watch(self, pod: str) -> None:
-        where = ("--namespace", GATEWAY.namespace, "exec", "--stdin", pod)
+        where = ("--namespace", GATEWAY_NAMESPACE, "exec", "--stdin", pod)
         look = ("--", "/bin/bash", "-c", _LOOK, str(SECONDS))
         process = subprocess.Popen(
             self._site.kubectl_command(EDGE, *where, *look),

@@ -9,7 +9,7 @@ from typing import Any
 from drills.application import ROLLED_OUT, Workload
 from drills.faults import Fault, Moves
 from drills.journal import Entry
-from drills.stack import EDGE, GATEWAY, Stack
+from drills.stack import EDGE, GATEWAY_WORKLOAD, Stack
 from foundation.errors import UserError
 
 Problems = Mapping[str, str]
@@ -25,7 +25,7 @@ def look(stack: Stack) -> dict[str, str]:
             is_known = cluster != EDGE and known.kind in ROLLED_OUT
             wanted = [known] if is_known else []
             if stack.platform == "envoy":  # elsewhere the gateways are the platform's own
-                wanted.append(GATEWAY)
+                wanted.append(GATEWAY_WORKLOAD)
             kinds = ",".join({f"{workload.kind.lower()}s": None for workload in wanted})
             found = stack.get(cluster, kinds or "deployments", "--all-namespaces")
         except UserError as error:

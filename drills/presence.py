@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from drills import each_cluster
 from drills.stack_objects import StackObject, by_identity, shown
-from foundation.errors import UserError, last_line
+from foundation.commands import Failed
+from foundation.errors import UserError
 from foundation.identity import Identity
 from foundation.lists import as_list, reference
 
@@ -27,14 +28,17 @@ def look(ask: each_cluster.Ask, cluster: str, objects: Sequence[StackObject]) ->
     be the answer to its loss. Values of Secrets need not leave the state.
     """
     wanted = as_list(reference(each.document) for each in objects)
-    done = ask("get", "--filename=-", "--ignore-not-found", "--output=json", stdin=wanted)
-    if done.returncode == 0:
-        return missing(cluster, objects, by_identity(done.stdout))
-    said = last_line(done.stderr)
-    if ask("get", "--raw=/version").returncode:
-        print(f"{cluster} does not answer; its objects were not looked at: {said}", file=sys.stderr)
+    try:
+        said = ask("get", "--filename=-", "--ignore-not-found", "--output=json", stdin=wanted)
+        return missing(cluster, objects, by_identity(said))
+    except Failed as error:
+        why = error
+    try:
+        ask("get", "--raw=/version")
+    except Failed:
+        print(f"{cluster} does not answer; its objects were not looked at: {why}", file=sys.stderr)
         return []
-    return [f"{cluster}: {said}"]
+    return [f"{cluster}: {why}"]
 
 
 def missing(

@@ -11,7 +11,8 @@ from typing import Any
 from drills import drift, stack_objects
 from drills.application import ROLLED_OUT
 from drills.drift import Drift
-from drills.stack import Conflict, Stack
+from drills.live_objects import Conflict
+from drills.stack import Stack
 from drills.stack_objects import StackObject, by_identity, shown
 from foundation import managed_fields
 from foundation.errors import UserError
@@ -198,7 +199,7 @@ def _set_owners(
     stack: Stack, wanted: StackObject, live: Mapping[str, Any], managed: Sequence[Any]
 ) -> None:
     change, document = managed_fields.replaced(live, managed), json.dumps(wanted.document)
-    stack.kubectl_patch(wanted.cluster, ["--filename=-"], change, "json", stdin=document)
+    stack.objects.patch_by_kubectl(wanted.cluster, ["--filename=-"], change, "json", stdin=document)
 
 
 def _wait(stack: Stack, wanted: StackObject) -> None:

@@ -1,52 +1,37 @@
-"""The stack that drills strike: its clusters by kubectl and, where they are ours, from below."""
+"""The stack that drills strike, and kubectl for its clusters."""
 
 from __future__ import annotations
 
-import contextlib
-import http
 import json
-import subprocess
-import time
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from drills import stack_objects
+from drills import live_objects, pulumi_command, stack_objects
 from drills.application import Application, Workload
+from drills.live_objects import LiveObjects
 from drills.stack_objects import StackObject
-from drills.traffic import target
-from foundation import contract, managed_fields, run
-from foundation.errors import UserError, last_line
+from foundation import commands, contract, files, project, run, selection
+from foundation.errors import UserError
 from foundation.identity import Identity
-from foundation.managed_fields import MANAGER
+from launcher import environment
 from localkube import machine
-from localkube.machine import FAILURES, Api, ApiError, ClusterSpec
+from localkube.machine import ClusterSpec
 from toolchain import tools
 
 EDGE = contract.EDGE_CLUSTER
 """Name and context of the edge's cluster."""
 
-GATEWAY = Workload("Deployment", contract.GATEWAY_NAMESPACE, contract.GATEWAY)
+GATEWAY_WORKLOAD = Workload("Deployment", contract.GATEWAY_NAMESPACE, contract.GATEWAY_NAME)
 """The gateway's Deployment, in every cluster; its Service has the same name."""
 
 GATEWAY_SELECTOR = "app.kubernetes.io/name=gateway"
 """Labels of the gateway's pods."""
 
 Weights = Mapping[str, int | None]
-
-_GROUPS = {
-    "Deployment": "apis/apps/v1",
-    "StatefulSet": "apis/apps/v1",
-    "DaemonSet": "apis/apps/v1",
-    "Service": "api/v1",
-    "Node": "api/v1",
-}
-
-
-class Conflict(UserError):
-    """An object was changed by others since it was read."""
 
 
 @dataclass(frozen=True)
@@ -79,30 +64,43 @@ class Stack:
 
     @staticmethod
     def selected(name: str | None = None, elsewhere: bool = False) -> Stack:
-        """Return the stack named, or the selected one. Raises TargetError if it is not up."""
-        found = target.selected(name)
-        if not found.weights:
-            raise UserError(f"Stack {found.stack} is not up. Bring it up: ./demo up {found.stack}")
-        if not found.priorities or not found.application:
+        """Return the stack named, or the one that Pulumi has selected, by its outputs.
+
+        Raises UserError if it is not up.
+        """
+        env = environment.variables(os.environ, name)
+        found = name or selection.selected_stack(env) or selection.DEFAULT_STACK
+        outputs = _outputs(found, env)
+        if "url" not in outputs or not outputs.get("edgeWeights"):
+            raise UserError(f"Stack {found} is not up. Bring it up: ./demo up {found}")
+        if not outputs.get("application") or not outputs.get("edgePriorities"):
             raise UserError(
-                f"Stack {found.stack} has no outputs application and edgePriorities yet."
-                f" Have them made: ./demo up {found.stack}"
+                f"Stack {found} has no outputs application and edgePriorities yet."
+                f" Have them made: ./demo up {found}"
             )
+        folder = project.stack_folder(found)
         return Stack(
-            name=found.stack,
-            folder=found.folder,
-            kubeconfig=found.kubeconfig,
-            weights=found.weights,
-            mode=found.lb_mode,
-            url=found.url,
-            ca_file=found.ca_file,
+            name=found,
+            folder=folder,
+            kubeconfig=project.kubeconfig(found),
+            weights=outputs["edgeWeights"],
+            mode=str(outputs.get("lbMode", "")),
+            url=str(outputs["url"]),
+            ca_file=_keep(folder / "ca.pem", str(outputs["caCertificate"])),
             elsewhere=elsewhere,
-            platform=found.platform,
-            order=tuple(tuple(group) for group in found.priorities),
-            failback=found.failback,
-            ramp=found.ramp,
-            application=Application.of(found.application),
+            platform=str(outputs.get("platform", "envoy")),
+            order=tuple(tuple(group) for group in outputs["edgePriorities"]),
+            failback=str(outputs.get("failback", "atOnce")),
+            ramp=float(outputs.get("failbackSeconds", 0)),
+            application=Application.of(outputs["application"]),
         )
+
+    @property
+    def serving(self) -> tuple[str, ...] | None:
+        """The clusters that alone answer while all are well; None where no weights say it."""
+        if not self.weights or any(weight is None for weight in self.weights.values()):
+            return None
+        return tuple(name for name, weight in self.weights.items() if weight)
 
     @property
     def application_clusters(self) -> tuple[str, ...]:
@@ -138,32 +136,19 @@ class Stack:
         cluster: str,
         *arguments: str,
         seconds: float = 20,
-        check: bool = True,
-        stdin: str | None = None,
+        stdin: str = "",
     ) -> str:
         """Return what kubectl prints about a cluster, always named by its context.
 
-        Raises UserError when it fails (unless `check` is off: then what it printed is returned)
-        or takes longer than `seconds`. A signal typed on the terminal does not reach it.
+        Raises UserError when it fails or takes longer than `seconds`. A signal typed on the
+        terminal does not reach it.
         """
+        command = self.kubectl_command(cluster, *arguments)
         try:
-            done = subprocess.run(
-                self.kubectl_command(cluster, *arguments),
-                input=stdin,
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=seconds,
-                start_new_session=True,
-            )
-        except subprocess.TimeoutExpired:
+            return commands.output(command, seconds=seconds, stdin=stdin, apart=True)
+        except commands.Failed as error:
             words = " ".join(arguments[:4])
-            raise UserError(f"{cluster}: no answer to `kubectl {words}` in {seconds:g} s") from None
-        if done.returncode and check:
-            said = last_line(done.stderr)
-            raise UserError(f"{cluster}: `kubectl {' '.join(arguments[:4])}`: {said}")
-        return done.stdout
+            raise UserError(f"{cluster}: `kubectl {words}`: {error}") from None
 
     def kubectl_command(self, cluster: str, *arguments: str) -> list[str]:
         """Return the command line of kubectl for a cluster; it ends with this process."""
@@ -175,43 +160,6 @@ class Stack:
         limit = "--request-timeout=5s"
         return dict(json.loads(self.kubectl(cluster, "get", *arguments, "--output=json", limit)))
 
-    def ask(self, cluster: str, method: str, path: str) -> dict[str, Any]:
-        """Return what the API server answers to GET or DELETE of a path. Raises UserError."""
-        if api := self._api(cluster):
-            return dict(_asked(cluster, api, method, path))
-        verb = {"GET": "get", "DELETE": "delete"}[method]
-        return dict(json.loads(self.kubectl(cluster, verb, "--raw", path)))
-
-    def read(self, cluster: str, kind: str, namespace: str, name: str) -> dict[str, Any]:
-        """Return an object of a kind that drills change, `managedFields` included.
-
-        Raises UserError.
-        """
-        return self.ask(cluster, "GET", _path(kind, namespace, name))
-
-    def patch(
-        self, cluster: str, kind: str, namespace: str, name: str, change: Mapping[str, Any]
-    ) -> None:
-        """Change an object in the drills' name, by a strategic merge. Raises UserError."""
-        self._patch(cluster, (kind, namespace, name), change, "strategic")
-
-    def set_owners(
-        self,
-        cluster: str,
-        kind: str,
-        namespace: str,
-        name: str,
-        found: Mapping[str, Any],
-        managed: Sequence[Mapping[str, Any]],
-    ) -> None:
-        """Replace the `managedFields` of an object that was read as `found`.
-
-        Raises Conflict if it has changed since, and UserError.
-        """
-        self._patch(
-            cluster, (kind, namespace, name), managed_fields.replaced(found, managed), "json"
-        )
-
     def stack_object(
         self, cluster: str, kind: str, namespace: str, name: str
     ) -> StackObject | None:
@@ -219,74 +167,34 @@ class Stack:
 
         Raises UserError if the stack's state cannot be read.
         """
-        group = _GROUPS[kind].removeprefix("api/v1").removeprefix("apis/").rpartition("/")[0]
-        return stack_objects.find(
-            self.stack_objects, cluster, Identity(group, kind, namespace, name)
-        )
+        known = Identity(live_objects.group(kind), kind, namespace, name)
+        return stack_objects.find(self.stack_objects, cluster, known)
+
+    @cached_property
+    def objects(self) -> LiveObjects:
+        """The objects of its clusters, to be read and changed."""
+        return LiveObjects(self.kubectl, self.embedded)
 
     @cached_property
     def stack_objects(self) -> list[StackObject]:
         """The stack's objects, as its state held them when they were first asked for."""
         return stack_objects.load(self.name)
 
-    def _patch(self, cluster: str, what: tuple[str, str, str], change: Any, form: str) -> None:
-        kind, namespace, name = what
-        if api := self._api(cluster):
-            path = f"{_path(kind, namespace, name)}?fieldManager={MANAGER}"
-            media = {"strategic": "strategic-merge-patch+json", "json": "json-patch+json"}[form]
-            _asked(cluster, api, "PATCH", path, change, f"application/{media}")
-            return
-        where = ("--namespace", namespace) if namespace else ()
-        self.kubectl_patch(cluster, (kind.lower(), name, *where), change, form)
 
-    def kubectl_patch(
-        self, cluster: str, what: Sequence[str], change: Any, form: str, stdin: str | None = None
-    ) -> None:
-        """Change an object in the drills' name by `kubectl patch`, whose arguments name it.
-
-        Raises Conflict if it has changed since, and UserError.
-        """
-        how = (f"--field-manager={MANAGER}", f"--type={form}", "--patch", json.dumps(change))
-        try:
-            self.kubectl(cluster, "patch", *what, *how, stdin=stdin)
-        except UserError as error:
-            raise (Conflict(str(error)) if "(Conflict)" in str(error) else error) from None
-
-    def _api(self, cluster: str) -> Api | None:
-        """Return the API server of a cluster on this machine, asked without kubectl.
-
-        Each kubectl takes up to half a second of a processor that the traffic shares, and would
-        count as time that the fault took to have its effect.
-        """
-        if not self.is_local:
-            return None
-        try:
-            return machine.api(self.spec(cluster))
-        except (OSError, KeyError, ValueError) as error:
-            raise UserError(f"{cluster}: its kubeconfig cannot be used: {error}") from None
-
-
-def _path(kind: str, namespace: str, name: str) -> str:
-    where = f"/namespaces/{namespace}" if namespace else ""
-    return f"/{_GROUPS[kind]}{where}/{kind.lower()}s/{name}"
-
-
-def _asked(cluster: str, api: Api, method: str, *rest: Any) -> Any:
+def _outputs(stack: str, env: Mapping[str, str]) -> dict[str, Any]:
+    problem = f"The outputs of stack {stack} cannot be read"
     try:
-        return api.call(method, *rest)
-    except FAILURES as error:
-        if isinstance(error, ApiError) and error.status == http.HTTPStatus.CONFLICT:
-            raise Conflict(f"{cluster}: {error}") from None
-        raise UserError(f"{cluster}: {error}") from None
+        said = pulumi_command.output(env, stack, "stack", "output", "--json", problem=problem)
+    except UserError as error:
+        raise UserError(
+            f"{error}\nBring it up: ./demo up {stack}   or name a target: --url URL --ca FILE"
+        ) from None
+    return dict(json.loads(said))
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float, pause: float = 0.1) -> None:
-    """Wait for a condition. Raises UserError that says `what` did not happen in time."""
-    end = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(UserError):  # whoever is asked may be away for a moment
-            if condition():
-                return
-        if time.monotonic() > end:
-            raise UserError(f"{what}: not within {seconds:g} s")
-        time.sleep(pause)
+def _keep(file: Path, text: str) -> Path:
+    """Write the certificate where it is missing or another one; it is public."""
+    if not file.exists() or file.read_text() != text:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.replace(file, text, mode=0o644)
+    return file

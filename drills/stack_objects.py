@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from foundation import project
-from foundation.errors import UserError, last_line
+from drills import pulumi_command
 from foundation.identity import Identity, autoscaled, identity_of
 from foundation.lists import items
 from foundation.managed_fields import Path
@@ -67,23 +65,12 @@ def load(stack: str, secrets: bool = True) -> list[StackObject]:
 
     Values of Secrets are decrypted in memory; without `secrets` they are not to be used.
     """
-    command = ["pulumi", "stack", "export", "--non-interactive", "--stack", stack]
-    command += ["--show-secrets"] if secrets else []
-    try:
-        done = subprocess.run(
-            command,
-            cwd=project.ROOT,
-            env=environment.variables(os.environ, stack),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        raise UserError("pulumi is not on PATH. Run this by: ./demo task ...") from None
-    if done.returncode:
-        said = last_line(done.stderr)
-        raise UserError(f"The state of stack {stack} cannot be read: {said}")
-    return of_state(json.loads(done.stdout))
+    env = environment.variables(os.environ, stack)
+    how = ["--show-secrets"] if secrets else []
+    problem = f"The state of stack {stack} cannot be read"
+    return of_state(
+        json.loads(pulumi_command.output(env, stack, "stack", "export", *how, problem=problem))
+    )
 
 
 def of_state(exported: Mapping[str, Any]) -> list[StackObject]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from drills import each_cluster
 from drills.stack_objects import StackObject
+from foundation.commands import Failed
 from foundation.lists import items
 
 _MOST = 10
@@ -29,11 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _look(ask: each_cluster.Ask, cluster: str, objects: Sequence[StackObject]) -> list[str]:
-    done = ask("get", "pods,events", "--all-namespaces", "--output=json")
-    if done.returncode:
+    try:
+        there = items(ask("get", "pods,events", "--all-namespaces", "--output=json"))
+    except Failed:
         return []  # the update has said that the cluster does not answer
     own = {each.identity.namespace for each in objects}
-    there = items(done.stdout)
     found = lines(cluster, [item for item in there if item["metadata"].get("namespace") in own])
     more = [f"{cluster}: and {len(found) - _MOST} more"] if len(found) > _MOST else []
     return found[:_MOST] + more

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from drills import pulumi_command
 from drills.stack import Stack
 from foundation import project, run
 from foundation.errors import UserError
@@ -26,8 +26,6 @@ SECONDS = 300
 """How long an update may take."""
 
 _OPTIONS = ("--yes", "--skip-preview", "--non-interactive", "--color=never", "--suppress-outputs")
-_NO_PULUMI = "pulumi is not on PATH. Run this by: ./demo task ..."
-_NOISE = ("error: update failed", "error: preview failed")
 
 
 def up(stack: Stack, changes: Changes | None = None, replace: str = "") -> None:
@@ -51,30 +49,17 @@ def up(stack: Stack, changes: Changes | None = None, replace: str = "") -> None:
                 start_new_session=True,  # Ctrl-C is for the drill, which passes it on
             )
         except OSError:
-            raise UserError(_NO_PULUMI) from None
+            raise UserError(pulumi_command.NOT_THERE) from None
         said = _end(process)
     if process.returncode:
-        raise UserError(f"The update of stack {stack.name} failed: {reason(said)}")
+        raise UserError(f"The update of stack {stack.name} failed: {pulumi_command.reason(said)}")
 
 
 def put(stack: Stack, key: str, value: str) -> None:
     """Write a setting into the stack's file, by Pulumi. Raises UserError with Pulumi's reason."""
     with state.kept(environment.variables(os.environ, stack.name)) as env:
-        where = ("--non-interactive", "--stack", stack.name)
-        command = ["pulumi", "config", "set", *where, key, value]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=project.ROOT,
-                env=dict(env),
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        except OSError:
-            raise UserError(_NO_PULUMI) from None
-    if done.returncode:
-        raise UserError(f"The setting {key} cannot be written: {reason(done.stderr)}")
+        problem = f"The setting {key} cannot be written"
+        pulumi_command.output(env, stack.name, "config", "set", key, value, problem=problem)
 
 
 def setting(stack: str, key: str) -> Any:
@@ -86,13 +71,6 @@ def setting(stack: str, key: str) -> Any:
         raise UserError(f"The settings of stack {stack} cannot be read: {error}") from None
     default = declared["config"][key]["default"]
     return (own.get("config") or {}).get(f"{declared['name']}:{key}", default)
-
-
-def reason(said: str) -> str:
-    """Return the line in which Pulumi says why an update failed."""
-    lines = [line.strip() for line in said.splitlines() if re.match(r"\s*error: ", line)]
-    telling = [line for line in lines if line not in _NOISE] or said.strip().splitlines()
-    return telling[0].removeprefix("error: ") if telling else "no message"
 
 
 @contextlib.contextmanager

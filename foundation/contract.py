@@ -8,7 +8,7 @@ EDGE_CLUSTER = "corp-edge"
 GATEWAY_NAMESPACE = "tetrate-system"
 """Namespace of the gateways, in every cluster; nothing else may be in it."""
 
-GATEWAY = "gateway"
+GATEWAY_NAME = "gateway"
 """Name of the gateways' Deployment and Service, in every cluster."""
 
 USER_KUBECONFIG = "DEMO_USER_KUBECONFIG"

@@ -170,7 +170,7 @@ _YES = ("--yes", "--skip-preview")
 
 
 def _check_owner(env: Mapping[str, str], stack: str) -> None:
-    """Refuse a stack whose lab is in the state of another backend. Raises UserError."""
+    """Refuse a stack whose lab is in another state backend. Raises UserError."""
     lab = project.stack_folder(stack) / "lab"
     if text := owner.refusal(lab, env):
         raise UserError(text)

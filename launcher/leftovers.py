@@ -1,4 +1,4 @@
-"""What a killed `pulumi`, or a power cut, leaves in a file backend: stale locks, torn states."""
+"""What a killed `pulumi`, or a power cut, leaves in a folder of state: stale locks, torn states."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Lock:
     since: float  # seconds since the epoch
 
 
-def locks(backend: Path) -> list[Lock]:
-    """Return the locks in a file backend; what is no lock of Pulumi's is passed over."""
+def locks(state: Path) -> list[Lock]:
+    """Return the locks in a folder of state; what is no lock of Pulumi's is passed over."""
     found = []
-    for file in sorted((backend / ".pulumi" / "locks").rglob("*.json")):
+    for file in sorted((state / ".pulumi" / "locks").rglob("*.json")):
         try:
             content = json.loads(file.read_text())
             since = datetime.datetime.fromisoformat(content["timestamp"]).timestamp()
@@ -50,9 +50,9 @@ def is_stale(lock: Lock, host: str, started: Callable[[int], float | None]) -> b
     return began is None or began > lock.since + _SLACK
 
 
-def remove_stale_locks(backend: Path) -> None:
+def remove_stale_locks(state: Path) -> None:
     """Remove the locks of this host whose owners are gone, and say so."""
-    for lock in locks(backend):
+    for lock in locks(state):
         if is_stale(lock, socket.gethostname(), processes.started):
             lock.file.unlink(missing_ok=True)
             print(
@@ -62,13 +62,13 @@ def remove_stale_locks(backend: Path) -> None:
             )
 
 
-def mend_states(backend: Path) -> None:
+def mend_states(state: Path) -> None:
     """Put the copy that Pulumi keeps in the place of a state that cannot be read, and say so.
 
     Without a good copy the torn state is set aside, as if it had been deleted: what it knew of is
     then found by the next `up`, and ended by `destroy`.
     """
-    for file in sorted((backend / ".pulumi" / "stacks").glob("*/*.json")):
+    for file in sorted((state / ".pulumi" / "stacks").glob("*/*.json")):
         if _is_whole(file):
             continue
         copy = file.with_name(f"{file.name}.bak")
@@ -83,20 +83,20 @@ def mend_states(backend: Path) -> None:
         )
 
 
-def remove_torn_attributes(backend: Path) -> None:
+def remove_torn_attributes(state: Path) -> None:
     """Remove the attributes of a file that a killed Pulumi had only begun to write.
 
     Pulumi writes a file's content type and checksum in place beside it and needs neither, but
     reads no file whose attributes cannot be read: "failed to load checkpoint: EOF".
     """
-    for file in (backend / ".pulumi").rglob("*.attrs"):
+    for file in (state / ".pulumi").rglob("*.attrs"):
         if not _is_whole(file):
             file.unlink(missing_ok=True)
 
 
-def forget_torn_states(backend: Path, stack: str) -> None:
+def forget_torn_states(state: Path, stack: str) -> None:
     """Remove what mend_states has set aside of `stack`."""
-    for file in (backend / ".pulumi" / "stacks").glob(f"*/{stack}.json.torn"):
+    for file in (state / ".pulumi" / "stacks").glob(f"*/{stack}.json.torn"):
         file.unlink(missing_ok=True)
 
 

@@ -17,7 +17,7 @@ Env = Mapping[str, str]
 def exists(env: Env, stack: str) -> bool:
     """Return whether the state backend knows `stack`. In our own a file tells, which is quicker.
 
-    Raises UserError when the backend does not answer.
+    Raises UserError when the state backend does not answer.
     """
     if project.uses_own_state(env):
         folder = project.state_folder() / ".pulumi" / "stacks"
@@ -35,7 +35,7 @@ def holds_resources(env: Env, stack: str) -> bool:
 
 
 def select(env: Env, stack: str) -> None:
-    """Select `stack`, made if the backend does not know it. Raises UserError."""
+    """Select `stack`, made if the state backend does not know it. Raises UserError."""
     if selection.selected_stack(env) != stack or not exists(env, stack):
         _quietly(env, "stack", "select", "--create", stack)
 

@@ -25,6 +25,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from foundation import commands
 from localkube import LocalKubeError
 from localkube.mounts import cover
 from localkube.supervisord_config import PROJECT, python
@@ -141,15 +142,10 @@ def build(scratch: Path) -> None:
         with tarfile.open(scratch / f"{number}.tar", "w") as archive:
             write_archive(image, archive)
     command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    done = subprocess.run(
-        [*command, *python("localkube.images", str(scratch))],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise LocalKubeError(f"cannot unpack the images: {done.stderr.strip()[-400:]}")
+    try:
+        commands.output([*command, *python("localkube.images", str(scratch))], folder=PROJECT)
+    except commands.Failed as error:
+        raise LocalKubeError(f"cannot unpack the images: {error.said.strip()[-400:]}") from None
 
 
 def write_archive(image: Image, archive: tarfile.TarFile) -> None:

@@ -1,6 +1,6 @@
 """Which state backend knows the clusters of a lab, and who may change them.
 
-With another backend the stack looks new: an update would make the clusters anew over those that
+With another one the stack looks new: an update would make the clusters anew over those that
 run, and `destroy` would end them while the state that knows them keeps all they held.
 """
 
@@ -18,14 +18,14 @@ _FILE = "backend"
 
 
 def note(lab: Path, env: Mapping[str, str]) -> None:
-    """Write down which backend knows the clusters of a lab, in a file beside the lab's folder.
+    """Write down which state backend knows the clusters of a lab, in a file beside its folder.
 
     Not in it: the first cluster of a lab clears what an earlier one left there.
     """
     lab.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = lab.with_name(_FILE)
     file.touch(mode=0o600)
-    file.write_text(backend(env))
+    file.write_text(state_url(env))
 
 
 def forget(lab: Path) -> None:
@@ -36,7 +36,7 @@ def forget(lab: Path) -> None:
             lab.parent.rmdir()
 
 
-def backend(env: Mapping[str, str]) -> str:
+def state_url(env: Mapping[str, str]) -> str:
     """Return the URL of the state backend in use, without a password; empty if Pulumi chose it."""
     parts = urlsplit(env.get(VARIABLE, ""))
     host = parts.netloc.rpartition("@")[2]
@@ -44,19 +44,19 @@ def backend(env: Mapping[str, str]) -> str:
 
 
 def refusal(lab: Path, env: Mapping[str, str]) -> str:
-    """Return why this backend must not change the lab, with the remedy; empty if it may."""
+    """Return why the state backend must not change the lab, with the remedy; empty if it may."""
     file = lab.with_name(_FILE)
     if not lab.exists() or not file.exists():  # it was made before this was written down
         return ""
     known = file.read_text()
-    if known == backend(env):
+    if known == state_url(env):
         return ""
     stack = lab.parent.name
     where = known or _UNKNOWN
     there = f"{VARIABLE}='{known}'" if known else f"env -u {VARIABLE}"
     return (
         f"The clusters of stack {stack} run, and their state is in {where}, not in"
-        f" {backend(env) or _UNKNOWN}. Use that: {there} ./demo destroy"
+        f" {state_url(env) or _UNKNOWN}. Use that: {there} ./demo destroy"
         f" {stack}; if that state is lost, end them without it:"
         f" ./demo local sweep {shlex.quote(str(lab))}"
     )

@@ -7,12 +7,11 @@ a client certificate of its own, with the groups that kubeadm gives them.
 from __future__ import annotations
 
 import json
-import subprocess
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from foundation import quick_yaml
+from foundation import commands, quick_yaml
 from localkube import LocalKubeError
 from localkube.spec import API_PORT, ClusterSpec, node_address, service_range
 from toolchain import tools
@@ -103,9 +102,9 @@ def write_private(path: Path, command: tuple[str, ...]) -> None:
 
 def kubeadm(*arguments: str) -> str:
     """Run kubeadm; return its standard output. Raises `LocalKubeError` with its message."""
-    command = [str(tools.path("kubeadm")), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "--v=5" not in line]
-        raise LocalKubeError(f"kubeadm {' '.join(arguments[:4])} failed: {' '.join(lines[-2:])}")
-    return done.stdout
+    try:
+        return commands.output([str(tools.path("kubeadm")), *arguments])
+    except commands.Failed as error:
+        lines = [line for line in error.said.splitlines() if "--v=5" not in line]
+        said = f"kubeadm {' '.join(arguments[:4])} failed: {' '.join(lines[-2:])}"
+        raise LocalKubeError(said) from None

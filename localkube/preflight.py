@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from foundation import packages, processes
-from foundation.errors import last_line
+from foundation import commands, packages, processes
 from localkube import LocalKubeError, cgroups
 
 DISK_BYTES = 2_000_000_000
@@ -87,13 +85,13 @@ def relayed(folder: Path) -> set[int]:
 def check_namespaces() -> None:
     """Raise `LocalKubeError` where the kernel or a container's limits forbid namespaces."""
     command = ["unshare", "--mount", "--pid", "--net", "--fork", "--mount-proc", "true"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = last_line(done.stderr)
+    try:
+        commands.output(command)
+    except commands.Failed as reason:
         raise LocalKubeError(
             f"this machine does not allow new namespaces ({reason}): use a virtual machine, or a "
             "container with --privileged"
-        )
+        ) from None
 
 
 def check_limits() -> None:

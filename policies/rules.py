@@ -17,7 +17,7 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SECRET = "[secret]"  # noqa: S105
 """What Pulumi's JSON shows of a secret."""
 
-GATEWAY = ("tetrate-system", "gateway")
+GATEWAY_SERVICE = ("tetrate-system", "gateway")
 """Namespace and name of the only Service of type LoadBalancer: the edge's and each gateway's."""
 
 SECRET_KEYS = ("data", "stringData")
@@ -79,7 +79,7 @@ def _load_balancer(resource: Resource) -> Iterator[str]:
         return
     metadata = _map(resource.inputs.get("metadata"))
     place = (metadata.get("namespace"), metadata.get("name"))
-    if place != GATEWAY:
+    if place != GATEWAY_SERVICE:
         yield (
             "is of type LoadBalancer, which is for Service gateway in tetrate-system alone;"
             " make it a ClusterIP and expose it by its gateway.tetrate.io annotations"

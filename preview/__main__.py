@@ -53,7 +53,7 @@ def _preview(chosen: argparse.Namespace) -> model.Result:
         modes = chosen.mode or matrix.MODES
         differ = trees.differing(base, head)
         with _progress(len(stacks) * len(modes) * (2 if differ else 1)) as done:
-            found = matrix.outcomes(
+            found = matrix.diffs(
                 base if differ else None, head, stacks, modes, folders["private"], done
             )
         return model.Result(base.title, head.title, found, trees.note(base, head))

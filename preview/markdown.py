@@ -33,7 +33,7 @@ def render(result: Result, limit: int = LIMIT) -> str:
         "",
         _line(text.COLUMNS),
         _line(["---"] * len(text.COLUMNS)),
-        *(_line(text.row(outcome)) for outcome in result.outcomes),
+        *(_line(text.row(diff)) for diff in result.diffs),
         "",
     ]
     left = limit - len("\n".join([*head, _FOOT, _NOTE])) - 10

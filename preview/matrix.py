@@ -10,7 +10,7 @@ from pathlib import Path
 
 from policies import rules
 from preview import compare, engine
-from preview.model import Outcome, StackPlan
+from preview.model import StackDiff, StackPlan
 from preview.trees import Tree
 
 MODES = ("active", "standby", "locality")
@@ -40,14 +40,14 @@ class Job:
         return found
 
 
-def outcomes(
+def diffs(
     base: Tree | None,
     head: Tree,
     stacks: Sequence[str],
     modes: Sequence[str],
     private: Path,
     done: Done,
-) -> tuple[Outcome, ...]:
+) -> tuple[StackDiff, ...]:
     """Return what becomes of each stack in each mode.
 
     `base`: None if the trees do not differ, for then nothing changes.
@@ -68,7 +68,7 @@ def outcomes(
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return tuple(
-        outcome(
+        diff(
             stack,
             mode,
             plans["head", stack][position],
@@ -79,11 +79,11 @@ def outcomes(
     )
 
 
-def outcome(stack: str, mode: str, head: StackPlan, base: StackPlan) -> Outcome:
+def diff(stack: str, mode: str, head: StackPlan, base: StackPlan) -> StackDiff:
     """Return what comes of comparing two plans."""
     comparable = not (head.problem or base.problem)
     found = sorted(line for r in head.resources.values() for line in rules.violations(r))
-    return Outcome(
+    return StackDiff(
         stack,
         mode,
         resources=len(head.resources),

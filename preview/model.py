@@ -1,4 +1,4 @@
-"""Plans and what came of comparing them, as values; outcomes travel between jobs as JSON."""
+"""Plans and what came of comparing them, as values; diffs travel between jobs as JSON."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StackDiff:
     """What the change does to one stack in one mode."""
 
     stack: str
@@ -76,18 +76,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Result:
-    """All outcomes of one run, and of what."""
+    """All diffs of one run, and of what."""
 
     base: str
     head: str
-    outcomes: tuple[Outcome, ...]
+    diffs: tuple[StackDiff, ...]
     note: str = ""
     """What the comparison cannot show; empty where there is nothing to say."""
 
     @property
     def ok(self) -> bool:
         """Whether the change may go in."""
-        return all(outcome.ok for outcome in self.outcomes)
+        return all(diff.ok for diff in self.diffs)
 
 
 def write(result: Result, file: Path) -> None:
@@ -105,17 +105,17 @@ def read(files: Sequence[Path]) -> Result:
             raise UserError(f"{file} is no result of a preview: {error}") from None
     if not parts:
         raise UserError("There is no result to show: every preview job failed before its end")
-    outcomes = [outcome for part in parts for outcome in part.outcomes]
-    return Result(parts[0].base, parts[0].head, tuple(outcomes), parts[0].note)
+    diffs = [diff for part in parts for diff in part.diffs]
+    return Result(parts[0].base, parts[0].head, tuple(diffs), parts[0].note)
 
 
 def _result(data: dict[str, Any]) -> Result:
     # a result of an older version has no note
-    outcomes = tuple(map(_outcome, data["outcomes"]))
-    return Result(data["base"], data["head"], outcomes, data.get("note", ""))
+    diffs = tuple(map(_diff, data["diffs"]))
+    return Result(data["base"], data["head"], diffs, data.get("note", ""))
 
 
-def _outcome(data: dict[str, Any]) -> Outcome:
+def _diff(data: dict[str, Any]) -> StackDiff:
     changes = tuple(
         Change(
             Kind(change["kind"]),
@@ -125,4 +125,4 @@ def _outcome(data: dict[str, Any]) -> Outcome:
         )
         for change in data["changes"]
     )
-    return Outcome(**{**data, "changes": changes, "violations": tuple(data["violations"])})
+    return StackDiff(**{**data, "changes": changes, "violations": tuple(data["violations"])})

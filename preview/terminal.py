@@ -17,8 +17,8 @@ def show(console: Console, result: Result) -> None:
     table = Table(box=None)
     for column in text.COLUMNS:
         table.add_column(column)
-    for outcome in result.outcomes:
-        table.add_row(*map(Text, text.row(outcome)), style="" if outcome.ok else "red")
+    for diff in result.diffs:
+        table.add_row(*map(Text, text.row(diff)), style="" if diff.ok else "red")
     console.print(table)
     for section in text.sections(result):
         console.print()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from preview.model import Change, Kind, Outcome, Property, Result
+from preview.model import Change, Kind, Property, Result, StackDiff
 
 COLUMNS = ("stack", "mode", "resources", *Kind, "policies")
 SIGN = {Kind.ADDED: "+", Kind.CHANGED: "~", Kind.REMOVED: "-"}
@@ -19,32 +19,32 @@ class Section:
     lines: tuple[str, ...]
 
 
-def row(outcome: Outcome) -> tuple[str, ...]:
+def row(diff: StackDiff) -> tuple[str, ...]:
     """Return a line of the table."""
-    if outcome.head_problem:
+    if diff.head_problem:
         counts = ("fails", *("" for _ in Kind), "")
     else:
-        changed = ["?" if outcome.base_problem else str(outcome.count(kind)) for kind in Kind]
-        verdict = f"{len(outcome.violations)} violated" if outcome.violations else "kept"
-        counts = (str(outcome.resources), *changed, verdict)
-    return (outcome.stack, outcome.mode, *counts)
+        changed = ["?" if diff.base_problem else str(diff.count(kind)) for kind in Kind]
+        verdict = f"{len(diff.violations)} violated" if diff.violations else "kept"
+        counts = (str(diff.resources), *changed, verdict)
+    return (diff.stack, diff.mode, *counts)
 
 
 def headline(result: Result) -> str:
     """Return the whole in a sentence."""
-    outcomes = result.outcomes
-    failed = sum(bool(o.head_problem) for o in outcomes)
-    violated = sum(bool(o.violations) for o in outcomes)
+    diffs = result.diffs
+    failed = sum(bool(o.head_problem) for o in diffs)
+    violated = sum(bool(o.violations) for o in diffs)
     if failed or violated:
-        parts = [f"{failed} of {len(outcomes)} previews fail"] if failed else []
-        parts += [f"policies are violated in {violated} of {len(outcomes)}"] if violated else []
+        parts = [f"{failed} of {len(diffs)} previews fail"] if failed else []
+        parts += [f"policies are violated in {violated} of {len(diffs)}"] if violated else []
         return f"{' and '.join(parts)}."
-    if any(o.base_problem for o in outcomes):
+    if any(o.base_problem for o in diffs):
         return "The base cannot be previewed, so only what the head would make is shown."
-    changed = sum(bool(o.changes) for o in outcomes)
+    changed = sum(bool(o.changes) for o in diffs)
     if not changed:
         return "Nothing changed: no resource is added, removed or made differently."
-    return f"Resources change in {changed} of {len(outcomes)} combinations of stack and mode."
+    return f"Resources change in {changed} of {len(diffs)} combinations of stack and mode."
 
 
 def sections(result: Result) -> list[Section]:
@@ -58,32 +58,34 @@ def sections(result: Result) -> list[Section]:
     return marked + _changes(result)
 
 
-def _grouped(result: Result, what: str, of: Callable[[Outcome], tuple[str, ...]]) -> list[Section]:
-    groups: dict[tuple[str, ...], list[Outcome]] = {}
-    for outcome in result.outcomes:
-        if lines := of(outcome):
-            groups.setdefault(lines, []).append(outcome)
-    return [Section(f"{_where(outcomes)}: {what}", key) for key, outcomes in groups.items()]
+def _grouped(
+    result: Result, what: str, of: Callable[[StackDiff], tuple[str, ...]]
+) -> list[Section]:
+    groups: dict[tuple[str, ...], list[StackDiff]] = {}
+    for diff in result.diffs:
+        if lines := of(diff):
+            groups.setdefault(lines, []).append(diff)
+    return [Section(f"{_where(diffs)}: {what}", key) for key, diffs in groups.items()]
 
 
 def _changes(result: Result) -> list[Section]:
-    groups: dict[tuple[Change, ...], list[Outcome]] = {}
-    for outcome in result.outcomes:
-        if outcome.changes:
-            groups.setdefault(outcome.changes, []).append(outcome)
+    groups: dict[tuple[Change, ...], list[StackDiff]] = {}
+    for diff in result.diffs:
+        if diff.changes:
+            groups.setdefault(diff.changes, []).append(diff)
     found = []
-    for changes, outcomes in groups.items():
-        counts = [(outcomes[0].count(kind), str(kind)) for kind in Kind]
+    for changes, diffs in groups.items():
+        counts = [(diffs[0].count(kind), str(kind)) for kind in Kind]
         what = ", ".join(f"{count} {kind}" for count, kind in counts if count)
         lines = tuple(line for change in changes for line in _change(change))
-        found.append(Section(f"{_where(outcomes)}: {what}", lines))
+        found.append(Section(f"{_where(diffs)}: {what}", lines))
     return found
 
 
-def _where(outcomes: list[Outcome]) -> str:
+def _where(diffs: list[StackDiff]) -> str:
     stacks: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        stacks.setdefault(outcome.stack, []).append(outcome.mode)
+    for diff in diffs:
+        stacks.setdefault(diff.stack, []).append(diff.mode)
     return "; ".join(f"{stack} {', '.join(modes)}" for stack, modes in stacks.items())
 
 

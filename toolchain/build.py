@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Protocol
 
-from foundation import run
+from foundation import commands, run
 from foundation.errors import UserError
 from toolchain import golang, pins, tools
 
@@ -190,17 +190,12 @@ class Builder:
 
     def _source(self, module: pins.Module, source: str) -> Path:
         """Return where the Go module `source` is, as `module` pins it."""
-        done = subprocess.run(
-            [str(self._go.command), "mod", "download", "-json", source],
-            cwd=module.folder,
-            env=self._env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise UserError(f"{source} could not be downloaded: {done.stderr.strip()}")
-        return Path(json.loads(done.stdout)["Dir"])
+        command = [str(self._go.command), "mod", "download", "-json", source]
+        try:
+            said = commands.output(command, folder=module.folder, env=self._env)
+        except commands.Failed as error:
+            raise UserError(f"{source} could not be downloaded: {error.said.strip()}") from None
+        return Path(json.loads(said)["Dir"])
 
 
 @contextlib.contextmanager

@@ -7,12 +7,10 @@ uses them.
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from pathlib import Path
 
-from foundation import files, project
-from foundation.errors import UserError
+from foundation import project
 from toolchain import venv
 
 FOLDER = project.ROOT / ".venv-clients"
@@ -41,28 +39,17 @@ def ensure() -> Path:
 
     Raises UserError where the disk is full or a package cannot be had.
     """
-    if is_ready():
-        return PYTHON
-    lock = project.private_folder() / "venv-clients.lock"
-    lock.touch(mode=0o600)
-    with files.locked(lock):
-        if is_ready():
-            return PYTHON
-        free = shutil.disk_usage(project.ROOT).free // 1000**2
-        if free < _NEEDED_MB:
-            raise UserError(
-                f"The disk of {project.ROOT} has {free} MB free; the clients' packages need"
-                f" {_NEEDED_MB} MB.\nFree some, then run this again"
-            )
-        _STAMP.unlink(missing_ok=True)
-        title = f"client libraries: {len(versions())} locked packages in {FOLDER.name}"
-        venv.step(
-            "Python environment of clients", [sys.executable, "-m", "venv", "--clear", str(FOLDER)]
-        )
-        pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        venv.step(title, [*pip, "--require-hashes", "--requirement", str(_REQUIREMENTS)])
-        _STAMP.write_text(_wanted())
+    venv.once(FOLDER, _NEEDED_MB, is_ready, _make)
     return PYTHON
+
+
+def _make() -> None:
+    _STAMP.unlink(missing_ok=True)
+    new = [sys.executable, "-m", "venv", "--clear", str(FOLDER)]
+    venv.step("Python environment of clients", new)
+    title = f"client libraries: {len(versions())} locked packages in {FOLDER.name}"
+    venv.step(title, venv.installing(PYTHON, _REQUIREMENTS))
+    _STAMP.write_text(_wanted())
 
 
 def _wanted() -> str:

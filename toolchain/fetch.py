@@ -1,7 +1,7 @@
 """Fetches what projects publish ready-made into the store; tells what has to be built after all.
 
-Only the standard library is used, but by `check`: downloads begin before the virtual environment
-exists.
+Only the standard library is used, but by `unpacking.check`: downloads begin before the virtual
+environment exists.
 """
 
 from __future__ import annotations
@@ -12,27 +12,21 @@ import os
 import queue
 import shutil
 import signal
-import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from foundation.errors import UserError
-from toolchain import download, pins, published, store, tools
+from toolchain import download, pins, published, store, unpacking
+from toolchain.incoming import Incoming, arriving
 
 AT_ONCE = 6
 Work = list[tuple[pins.Module, list[str]]]
 
 _SAID = 3
 """So many reasons are told before "and others"."""
-
-
-def arriving() -> Path:
-    """Return the folder of unfinished downloads; a later run goes on with them."""
-    return tools.cache_dir() / "arriving"
 
 
 class Screen(Protocol):
@@ -121,11 +115,11 @@ class Fetcher:
         What fails is told by `reasons` and leaves nothing in the store. After Ctrl-C the unfinished
         downloads stay, and the next run goes on with them.
         """
-        jobs: queue.SimpleQueue[tuple[_Module, published.Source]] = queue.SimpleQueue()
+        jobs: queue.SimpleQueue[tuple[Incoming, published.Source]] = queue.SimpleQueue()
         ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         count = 0
         for module, products in work:
-            one = _Module(module, products, self._sources(module, products))
+            one = Incoming(module, products, self._sources(module, products))
             for source in one.sources:
                 jobs.put((one, source))
                 count += 1
@@ -150,7 +144,7 @@ class Fetcher:
         if not self.reasons and not self._load_only:
             shutil.rmtree(arriving(), ignore_errors=True)
 
-    def _job(self, one: _Module, source: published.Source) -> None:
+    def _job(self, one: Incoming, source: published.Source) -> None:
         """Download one file; the last file of a module brings the module into the store."""
         name = one.module.name
         try:
@@ -166,7 +160,7 @@ class Fetcher:
         except UserError as error:
             self._failed(one, str(error))
 
-    def _failed(self, one: _Module, reason: str) -> None:
+    def _failed(self, one: Incoming, reason: str) -> None:
         self.reasons.setdefault(one.module.name, reason)
         self._screen.failed(one.module)
         shutil.rmtree(one.folder, ignore_errors=True)
@@ -174,7 +168,7 @@ class Fetcher:
     def _sources(self, module: pins.Module, products: Sequence[str]) -> list[published.Source]:
         return published.sources(module, products, os.uname().machine, self._mirror)
 
-    def _source(self, one: _Module, source: published.Source) -> None:
+    def _source(self, one: Incoming, source: published.Source) -> None:
         """Download one file and put its products, executable, into the module's folder."""
         if one.begins():
             self._screen.start(one.module)
@@ -188,11 +182,11 @@ class Fetcher:
         with self._shared.setdefault(source.url, threading.Lock()):  # two modules of one archive
             download.fetch(source.url, part, sha256, self._patience, told, self._stopped)
             if not self._load_only:
-                unpack(part, source, one.folder)
+                unpacking.unpack(part, source, one.folder)
 
-    def _keep(self, one: _Module) -> None:
+    def _keep(self, one: Incoming) -> None:
         """Move the products of a module into the store, if they are what they should be."""
-        check(one.module, one.folder, one.products)
+        unpacking.check(one.module, one.folder, one.products)
         target = store.fetched_dir(one.module)
         target.mkdir(parents=True, exist_ok=True)
         for name in one.products:
@@ -201,93 +195,9 @@ class Fetcher:
         self._screen.done(one.module)
 
 
-class _Module:
-    """A module on its way: which of its files have come, and how much of each."""
-
-    def __init__(
-        self, module: pins.Module, products: list[str], sources: list[published.Source]
-    ) -> None:
-        self.module, self.products, self.sources = module, products, sources
-        self.folder = arriving() / published.key(module)
-        shutil.rmtree(self.folder, ignore_errors=True)  # left by a run that was killed
-        self._guard = threading.Lock()
-        self._begun = False
-        self._left = len(sources)
-        self._bytes: dict[str, tuple[int, int]] = {}
-
-    def begins(self) -> bool:
-        """Return whether this is the first file of the module."""
-        with self._guard:
-            first, self._begun = not self._begun, True
-            return first
-
-    def ended(self) -> bool:
-        """Return whether this was the last file of the module."""
-        with self._guard:
-            self._left -= 1
-            return self._left == 0
-
-    def loaded(self, url: str, have: int, total: int) -> str:
-        """Take how much of one file is there; return it for the whole module, for people."""
-        with self._guard:
-            self._bytes[url] = (have, total)
-            sums = [sum(column) / 1e6 for column in zip(*self._bytes.values(), strict=True)]
-        files = f" in {len(self.sources)} files" if len(self.sources) > 1 else ""
-        return f"{sums[0]:.0f} of {sums[1]:.0f} MB{files}" if sums[1] else f"{sums[0]:.0f} MB"
-
-
 def host(url: str) -> str:
     """Return the host and port of an address."""
     return urlsplit(url).netloc.rsplit("@", 1)[-1]
-
-
-def unpack(part: Path, source: published.Source, folder: Path) -> None:
-    """Copy the products of a downloaded file into `folder`, as executables. Raises Refused.
-
-    Nothing else of an archive is written, and nothing where the archive would have it.
-    """
-    for product, inside in source.products:
-        target = folder / product
-        if not inside:
-            shutil.copyfile(part, target)
-        else:
-            _member(part, inside, target, source.url)
-        target.chmod(0o755)
-
-
-def _member(archive: Path, inside: str, target: Path, url: str) -> None:
-    try:
-        with tarfile.open(archive) as tar:
-            names = set(tar.getnames())
-            found = next((n for n in (inside, f"./{inside}") if n in names), None)
-            stream = tar.extractfile(found) if found else None
-            if stream is None:
-                raise download.Refused(f"{url} has no file {inside}")
-            with stream, target.open("wb") as file:
-                shutil.copyfileobj(stream, file)
-    except (tarfile.TarError, EOFError, ValueError) as error:
-        raise download.Refused(f"{url} is no archive: {error}") from None
-
-
-def check(module: pins.Module, folder: Path, products: Iterable[str]) -> None:
-    """Refuse products in `folder` that do not tell the published version, or do not run here."""
-    from toolchain import ambient  # it needs a package
-
-    place = published.of(module)
-    wanted = (place.version if place else module.version).removeprefix("v")
-    for name in products:
-        question = published.question(module, name)
-        if question is None:
-            continue  # it tells no version: the checksum has to do
-        answer = ambient.ask([str(folder / name), *question])
-        version = ambient.version_in(answer)
-        if version is None:
-            raise download.Refused(f"{name} as published does not run on this machine")
-        if version != wanted:
-            raise download.Refused(f"{name} as published is {version}, but {wanted} is expected")
-        says = next((b.says for b in module.binaries if b.name == name), "")
-        if says not in answer:
-            raise download.Refused(f"{name} as published comes without {says}")
 
 
 def instead(reasons: dict[str, str], modules: Iterable[pins.Module]) -> str:

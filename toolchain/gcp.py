@@ -14,8 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from foundation import files, project
-from foundation.errors import UserError
+from foundation import project
 from toolchain import venv
 
 FOLDER = project.ROOT / ".venv-gke"
@@ -50,29 +49,19 @@ def is_ready() -> bool:
 
 def ensure() -> None:
     """Install the package, unless it is there: complete or not at all, one process at a time."""
-    if is_ready():
-        return
-    lock = project.private_folder() / "venv-gke.lock"
-    lock.touch(mode=0o600)
-    with files.locked(lock):
-        if is_ready():
-            return
-        free = shutil.disk_usage(project.ROOT).free // 1000**2
-        if free < _NEEDED_MB:
-            raise UserError(
-                f"The disk of {project.ROOT} has {free} MB free; pulumi-gcp needs {_NEEDED_MB} MB."
-                "\nFree some, then run this again"
-            )
-        with tempfile.TemporaryDirectory(prefix=f"{FOLDER.name}.", dir=project.ROOT) as name:
-            arriving = Path(name) / "packages"
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            options = ["--no-deps", "--no-compile", "--require-hashes", "--target", str(arriving)]
-            title = f"pulumi-gcp {version()}, for backend gke (140 MB in {FOLDER.name})"
-            venv.step(title, [*pip, *options, "--requirement", str(_REQUIREMENTS)])
-            used = [str(arriving / "pulumi_gcp" / part) for part in _USED]
-            venv.step("its modules that are used, compiled", [*_COMPILE, *used])
-            shutil.rmtree(FOLDER, ignore_errors=True)
-            arriving.rename(FOLDER)
+    venv.once(FOLDER, _NEEDED_MB, is_ready, _make)
+
+
+def _make() -> None:
+    with tempfile.TemporaryDirectory(prefix=f"{FOLDER.name}.", dir=project.ROOT) as name:
+        arriving = Path(name) / "packages"
+        options = ["--no-deps", "--no-compile", "--target", str(arriving)]
+        title = f"pulumi-gcp {version()}, for backend gke (140 MB in {FOLDER.name})"
+        venv.step(title, [*venv.installing(sys.executable, _REQUIREMENTS), *options])
+        used = [str(arriving / "pulumi_gcp" / part) for part in _USED]
+        venv.step("its modules that are used, compiled", [*_COMPILE, *used])
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        arriving.rename(FOLDER)
 
 
 def plugin_is_missing(env: Mapping[str, str]) -> bool:

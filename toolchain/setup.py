@@ -50,7 +50,7 @@ def provide(again: bool = False, build: bool = False, alone: bool = False) -> No
         work = lacking if build else _fetch(lacking)
         if work:
             estimate.announce([module for module, _ in work])
-            _build(work)
+            build_modules(work)
         _link(found)
         tools.manifest.cache_clear()
         estimate.free_build_cache()
@@ -107,24 +107,11 @@ def _fetch(
     return [(module, products) for module, products in work if module.name not in kept]
 
 
-def provide_for_tests(name: str) -> Path:
-    """Return the store's folder with the products of a module of `pins.for_tests`.
+def build_modules(work: list[tuple[pins.Module, list[str]]]) -> None:
+    """Build products of modules into the store. Raises UserError.
 
-    Builds what is missing, which takes as long as `tools.toml` says, from nothing.
+    For who holds the lock of `exclusive`.
     """
-    from toolchain import estimate
-
-    module = pins.module(name)
-    folder = tools.store_dir(module)
-    with exclusive("tools"):
-        if missing := [p for p in module.products if not (folder / p).exists()]:
-            estimate.announce([module])
-            _build([(module, missing)])
-            estimate.free_build_cache()
-    return folder
-
-
-def _build(work: list[tuple[pins.Module, list[str]]]) -> None:
     from toolchain import build, golang, progress
 
     if any(module.cgo for module, _ in work):

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from foundation import files, packages, project, run
@@ -73,44 +74,69 @@ def make(prefetch: bool = False) -> None:
 
     With `prefetch`, missing tools are downloaded meanwhile.
     """
-    lock = project.private_folder() / "venv.lock"
-    lock.touch(mode=0o600)
 
     def waiting() -> None:
         print("Another run of ./demo is making the Python environment; waiting.", flush=True)
 
-    with files.locked(lock, waiting):
-        if is_ready():
-            return
+    def new() -> None:
         if importlib.util.find_spec("ensurepip") is None:
             package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
             reason = "Python makes virtual environments with it"
             packages.install([packages.Need("ensurepip", reason, package)])
-        free = shutil.disk_usage(project.ROOT).free // 1000**2
-        if free < _NEEDED_MB:
-            raise UserError(
-                f"The disk of {project.ROOT} has {free} MB free; the Python environment needs"
-                f" {_NEEDED_MB} MB.\nFree some, then run this again"
-            )
         count = sum(line[0].isalpha() for line in _REQUIREMENTS.read_text().splitlines() if line)
         began = time.monotonic()
         if project.VENV.is_symlink():  # what it leads to is somebody else's
             project.VENV.unlink()
         _STAMP.unlink(missing_ok=True)
         step("Python environment", [sys.executable, "-m", "venv", "--clear", str(project.VENV)])
-        pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         offline = ["--no-index", "--find-links", str(wheels())] if wheels().is_dir() else []
-        install = [*pip, *offline, "--require-hashes", "--requirement", str(_REQUIREMENTS)]
+        install = [*installing(PYTHON, _REQUIREMENTS), *offline]
         with _prefetching() if prefetch else contextlib.nullcontext():
             step(f"Python environment: {count} locked packages", install)
         _STAMP.write_text(wanted())
         print(f"Python environment ready in {time.monotonic() - began:.0f} s.", flush=True)
+
+    once(project.VENV, _NEEDED_MB, is_ready, new, waiting)
 
 
 def _prefetching() -> contextlib.AbstractContextManager[None]:
     from toolchain import prefetch  # not for a warm start
 
     return prefetch.meanwhile()
+
+
+def once(
+    folder: Path,
+    megabytes: int,
+    is_ready: Callable[[], bool],
+    make: Callable[[], None],
+    waiting: Callable[[], None] | None = None,
+) -> None:
+    """Have `make` fill a folder of packages unless it is ready, one process at a time.
+
+    `waiting` is called if another process is at it. Raises UserError where the disk of the
+    checkout has less than `megabytes` (of 10^6 bytes) free.
+    """
+    if is_ready():
+        return
+    lock = project.private_folder() / f"{folder.name.lstrip('.')}.lock"
+    lock.touch(mode=0o600)
+    with files.locked(lock, waiting):
+        if is_ready():
+            return
+        free = shutil.disk_usage(project.ROOT).free // 1000**2
+        if free < megabytes:
+            raise UserError(
+                f"The disk of {project.ROOT} has {free} MB free; {folder.name} needs"
+                f" {megabytes} MB.\nFree some, then run this again"
+            )
+        make()
+
+
+def installing(python: Path | str, requirements: Path) -> list[str]:
+    """Return the command that installs locked packages with a Python."""
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    return [*pip, "--require-hashes", "--requirement", str(requirements)]
 
 
 def step(title: str, command: list[str]) -> None:

@@ -18,9 +18,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from drills import action
-from drills.application import Application
 from drills.stack import EDGE, Stack
-from drills.traffic import target
 from foundation.entry import entry
 from foundation.errors import UserError
 from topology import metrics, recording, server, telemetry
@@ -60,15 +58,13 @@ def _run(chosen: argparse.Namespace) -> int:
     if chosen.replay:
         _serve(server.replay(recording.text(chosen.replay), token), token, chosen)
         return 0
-    found = target.selected(chosen.stack)
-    if not found.weights:
-        raise UserError(f"Stack {found.stack} is not up. Bring it up: ./demo up {found.stack}")
+    stack = Stack.selected(chosen.stack)
     collector = telemetry.endpoint(chosen.otlp_endpoint, os.environ)
-    live = Live(found.stack, _source(found))
-    hand = None if chosen.read_only or chosen.for_drills else Hand(Stack.selected(found.stack))
+    live = Live(stack.name, _source(stack))
+    hand = None if chosen.read_only or chosen.for_drills else Hand(stack)
     if hand:
         live.command = hand.state
-    sent = collector and telemetry.Telemetry(collector, found.stack, _say)
+    sent = collector and telemetry.Telemetry(collector, stack.name, _say)
     if sent:
         live.tell = sent.send
     if chosen.record:
@@ -90,17 +86,11 @@ def _run(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _source(found: target.Target) -> Source:
-    expected = expected_shares(found.priorities, found.weights)
-    if found.platform == "envoy":
-        return Feed(found.kubeconfig, [EDGE, *found.weights], expected)
-    if not found.application:
-        raise UserError(
-            f"Stack {found.stack} has no output application yet. "
-            f"Have it made: ./demo up {found.stack}"
-        )
-    application = Application.of(found.application)
-    return PlatformPods(found.kubeconfig, found.platform, application, expected)
+def _source(stack: Stack) -> Source:
+    expected = expected_shares(stack.order, stack.weights)
+    if stack.platform == "envoy":
+        return Feed(stack.kubeconfig, [EDGE, *stack.weights], expected)
+    return PlatformPods(stack.kubeconfig, stack.platform, stack.application, expected)
 
 
 def _say(text: str) -> None:

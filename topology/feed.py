@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from drills.stack import EDGE, GATEWAY, GATEWAY_SELECTOR
+from drills.stack import EDGE, GATEWAY_SELECTOR
+from foundation import envoy_admin
+from foundation.contract import GATEWAY_NAMESPACE
 from topology import admin
 from topology.kubectl import AGAIN, Source, is_ready
 from topology.picture import picture
@@ -25,11 +27,11 @@ GATEWAY_PERIOD = 0.25
 
 _END = b"\x1e\n"
 _LOOP = f"""
+{envoy_admin.request()}
 LC_ALL=C
 period=$1
 ask() {{
-  exec 3<>/dev/tcp/127.0.0.1/9901 || return
-  printf 'GET %s HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' "$1" >&3
+  request GET "$1" || return
   while IFS= read -r -N 65536 part <&3 || [ "$part" ]; do printf '%s' "$part"; done
   exec 3>&-
   printf '\\n\\x1e\\n'
@@ -63,7 +65,7 @@ class Feed(Source):
     def start(self) -> None:
         """Begin to watch the pods of all clusters."""
         for cluster in self._clusters:
-            self._spawn(self._watch, cluster, GATEWAY.namespace, GATEWAY_SELECTOR)
+            self._spawn(self._watch, cluster, GATEWAY_NAMESPACE, GATEWAY_SELECTOR)
 
     def picture(self, now: float) -> dict[str, Any]:
         """Return what the proxies have said, as a picture."""
@@ -91,7 +93,7 @@ class Feed(Source):
 
     def _listen(self, proxy: Proxy) -> None:
         """Take what a proxy says until its pod is gone."""
-        where = (f"--namespace={GATEWAY.namespace}", proxy.name)
+        where = (f"--namespace={GATEWAY_NAMESPACE}", proxy.name)
         while not self._stopped.is_set() and proxy.gone_at is None:
             period = EDGE_PERIOD if proxy.is_edge else GATEWAY_PERIOD
             command = ("exec", "-i", *where, "--", "bash", "-c", _LOOP, "topology", str(period))

@@ -12,7 +12,7 @@ import urllib.parse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from drills.traffic import target
+from drills import arguments
 from foundation.errors import UserError
 from topology.proxies import State
 
@@ -64,7 +64,7 @@ def endpoint(given: str | None, environment: Mapping[str, str]) -> str | None:
     found = whole or (f"{base.rstrip('/')}/{_PATH}" if base else None)
     if found is None:
         return None
-    if not target.is_name(found):
+    if not arguments.is_http(found):
         raise UserError(
             f"{_LOGS if whole else name} is {whole or base}; "
             "write the collector's URL: http://127.0.0.1:4318"

@@ -14,6 +14,7 @@ import yaml
 
 from components import kubectl
 from foundation import project
+from foundation.commands import Failed
 from foundation.contract import USER_KUBECONFIG
 from foundation.errors import UserError, did_you_mean
 
@@ -38,14 +39,14 @@ class Kubeconfig:
                 raise UserError(f"kubeconfig {file} is not a file that you may read; mend that")
         try:
             known = json.loads(self.run("config", "view", "--output=json"))
-        except (kubectl.NoAnswer, ValueError) as error:
+        except (Failed, ValueError) as error:
             raise UserError(f"kubeconfig {shown} cannot be used: {error}") from None
         return [entry["name"] for entry in known.get("contexts") or []]
 
     def standalone(self, context: str) -> str:
         """Return one context as a kubeconfig of its own (JSON), certificates inside.
 
-        Raises kubectl.NoAnswer.
+        Raises Failed.
         """
         view = ("config", "view", "--raw", "--minify", "--flatten", "--output=json")
         document = json.loads(self.run(*view, "--context", context))
@@ -62,7 +63,7 @@ class Kubeconfig:
         return Path.cwd()
 
     def run(self, *arguments: str) -> str:
-        """Return what kubectl prints. Raises kubectl.NoAnswer."""
+        """Return what kubectl prints. Raises Failed."""
         return kubectl.run(arguments, {"KUBECONFIG": os.pathsep.join(map(str, self.files))})
 
 

@@ -23,6 +23,7 @@ from components.settings.existing import ExistingSettings
 from components.settings.exposure import Exposure
 from components.settings.model import Settings
 from foundation import lists
+from foundation.commands import Failed
 from foundation.contract import EDGE_CLUSTER
 from foundation.errors import UserError
 
@@ -73,7 +74,7 @@ class ExistingBackend:
         """Return what a cluster that `check` has seen answers. Raises UserError."""
         try:
             return kubectl.ask(self._seen[cluster].kubeconfig, "get", "--raw", path)
-        except kubectl.NoAnswer as error:
+        except Failed as error:
             context = self._own.contexts[cluster]
             raise UserError(f"{cluster} (context {context}): GET {path}: {error}") from None
 
@@ -108,7 +109,7 @@ class ExistingBackend:
             version = json.loads(kubectl.ask(kubeconfig, "get", "--raw", "/version"))
             lacking = rights.denied(kubeconfig, items)
             there = [] if lacking else _there(kubeconfig, items)
-        except (kubectl.NoAnswer, ValueError) as error:
+        except (Failed, ValueError) as error:
             return Seen(cluster, context, problem=str(error))
         return Seen.of(cluster, context, kubeconfig, version, lacking, there, items)
 

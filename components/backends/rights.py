@@ -8,6 +8,7 @@ from typing import Any
 from components import kubectl
 from components.backends.inventory import Item
 from foundation import lists
+from foundation.commands import Failed
 from foundation.contract import GATEWAY_NAMESPACE
 
 _WRITE = ("get", "list", "watch", "create", "patch", "delete")
@@ -50,7 +51,7 @@ def plural(kind: str) -> str:
 
 
 def denied(kubeconfig: str, items: Iterable[Item]) -> list[Right]:
-    """Ask a cluster, and return the rights that are lacking. Raises kubectl.NoAnswer."""
+    """Ask a cluster, and return the rights that are lacking. Raises Failed."""
     if not _denied(kubeconfig, [_ALL]):
         return []
     return _denied(kubeconfig, wanted(items))
@@ -63,7 +64,7 @@ def _denied(kubeconfig: str, asked: Sequence[Right]) -> list[Right]:
     answers = lists.items(kubectl.ask(kubeconfig, *command, given=given))
     allowed = [bool(answer.get("status", {}).get("allowed")) for answer in answers]
     if len(allowed) != len(asked):
-        raise kubectl.NoAnswer(f"{len(allowed)} answers to {len(asked)} questions about rights")
+        raise Failed(f"{len(allowed)} answers to {len(asked)} questions about rights")
     return [right for right, yes in zip(asked, allowed, strict=True) if not yes]
 
 

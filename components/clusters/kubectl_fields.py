@@ -15,6 +15,7 @@ from typing import Any
 import pulumi
 
 from components import kubectl
+from foundation.commands import Failed
 from foundation.identity import identity_of
 from foundation.lists import as_list, items, reference
 from foundation.managed_fields import is_kubectls, paths, written
@@ -61,6 +62,6 @@ def _look(kubeconfig: Path, cluster: str, documents: Sequence[Document]) -> list
     limit = f"--request-timeout={kubectl.CONNECT_SECONDS}s"
     try:
         said = kubectl.run((*where, limit, "get", *how), given=text)
-    except kubectl.NoAnswer:
+    except Failed:
         return []
     return list(lines(cluster, items(said)))

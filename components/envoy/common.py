@@ -22,6 +22,9 @@ _OWN = "own."
 #: Metadata of endpoints, for access logs: the cluster and the region that they belong to.
 ENDPOINT_METADATA = "resiliency"
 
+MEMORY_MIB = 256
+"""Limit of an Envoy's container, by which it also refuses what it has no memory for."""
+
 
 @dataclass(frozen=True)
 class Listen:

@@ -1,11 +1,12 @@
 """How an Envoy leaves without losing a request: the command that runs before its pod ends.
 
-Envoy ends at once on SIGTERM, so the drain comes before. It uses bash alone (its /dev/tcp and
-`read -t`), because changes through Envoy's admin port need a POST, which a pod's `httpGet` hook
-cannot send, and because the image need not contain anything else.
+Envoy ends at once on SIGTERM, so the drain comes before. It is bash,
+because changes through Envoy's admin port need a POST, which a pod's `httpGet` hook cannot send.
 """
 
 from __future__ import annotations
+
+from foundation import envoy_admin
 
 #: Seconds until Services and health checks have stopped sending new requests here. Nothing inside
 #: the pod shows that they have; kube-proxy applies changes within a second or two.
@@ -14,12 +15,10 @@ NOTICE_SECONDS = 3
 DRAIN_SECONDS = 5
 
 _SCRIPT = """\
-exec 9<> <(:)
+{request}exec 9<> <(:)
 pause() {{ read -rt "$1" -u 9; true; }}
 admin() {{
-  exec 3<>/dev/tcp/{address}/{admin} || return
-  printf '%s %s HTTP/1.1\\r\\n' "$1" "$2" >&3
-  printf '%s\\r\\n' 'Host: drain' 'Connection: close' 'Content-Length: 0' '' >&3
+  request "$1" "$2" || return
   local line; while read -rt 2 -u 3 line; do printf '%s\\n' "${{line%$'\\r'}}"; done
   exec 3>&-
 }}
@@ -52,7 +51,6 @@ def drain_command(
     then, at most `drain` seconds, until the connections of the HTTP connection managers called
     `managers` (alternatives of a regular expression) have ended.
     """
-    script = _SCRIPT.format(
-        address=admin_address, admin=admin_port, managers=managers, notice=notice, drain=drain
-    )
+    request = envoy_admin.request(admin_address, admin_port)
+    script = _SCRIPT.format(request=request, managers=managers, notice=notice, drain=drain)
     return ["/bin/bash", "-c", script]

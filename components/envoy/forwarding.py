@@ -12,7 +12,7 @@ from components.profile.requests import RequestRules
 from components.routing.routes import Route
 from components.routing.transport import SAFE_METHODS
 
-#: Conditions under which a request was surely not executed by any backend.
+#: Conditions under which a request was surely not executed by any application.
 NOT_EXECUTED = ("connect-failure", "refused-stream", "reset-before-request")
 
 #: What Envoy's conditions for whole families of statuses stand for, without 504.
@@ -68,8 +68,8 @@ def forwarding_routes(
     Safe methods, those that the Service's annotation names, and requests with an Idempotency-Key
     are tried again on the conditions of `tries`, elsewhere first and one try after another; a
     second try beside the first is only made where the annotation asks for it. Any other request is
-    tried again only if it was surely not executed, for the backend cannot tell a second try from a
-    second order. Such requests, WebSockets and server-sent events go to the Envoy cluster
+    tried again only if it was surely not executed, for the application cannot tell a second try
+    from a second order. Such requests, WebSockets and server-sent events go to the Envoy cluster
     `patient`, where there is one. Streams are never hedged.
     """
     match = below(route.path)

@@ -22,8 +22,8 @@ class GatewayConfig:
     """What a regional gateway's configuration is computed from.
 
     `peers` is what `gateway_targets` gave for `cluster`; `edge` is the name of the edge's
-    cluster. `memory_mib` is the limit of the container. `dns_server` resolves the names of the
-    pods: an address and a UDP port, None for the pod's own.
+    cluster. `dns_server` resolves the names of the pods: an address and a UDP port, None for the
+    pod's own.
     """
 
     cluster: str
@@ -33,7 +33,6 @@ class GatewayConfig:
     profile: HttpProfile
     edge: str = EDGE_CLUSTER
     cluster_domain: str = "cluster.local"
-    memory_mib: int = 256
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)
     dns_server: tuple[str, int] | None = None

@@ -36,7 +36,6 @@ def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
         listeners,
         clusters,
         listen=config.listen,
-        memory_mib=config.memory_mib,
         dns_server=config.dns_server,
     )
 

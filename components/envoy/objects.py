@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.envoy.pod import EnvoyPods, envoy_deployment
-from foundation.contract import GATEWAY, GATEWAY_NAMESPACE
+from foundation.contract import GATEWAY_NAME, GATEWAY_NAMESPACE
 
 
 def namespace() -> dict[str, Any]:
@@ -29,7 +29,7 @@ def gateway_objects(
         {**_object("v1", "ConfigMap", pods.config_map), "data": files},
         *map(dict, secrets),
         {
-            **_object("policy/v1", "PodDisruptionBudget", GATEWAY),
+            **_object("policy/v1", "PodDisruptionBudget", GATEWAY_NAME),
             "spec": {"maxUnavailable": 1, "selector": selector},
         },
         deployment,

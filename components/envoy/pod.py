@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.envoy.common import Listen, Paths
+from components.envoy.common import MEMORY_MIB, Listen, Paths
 from components.envoy.drain import DRAIN_SECONDS, drain_command
 from components.envoy.server import READY_PATH
 from components.envoy.version import version_command
-from foundation.contract import EDGE_CLUSTER, GATEWAY, GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER, GATEWAY_NAME, GATEWAY_NAMESPACE
 
 IMAGE = "docker.io/envoyproxy/envoy:v1.40.0"
 
@@ -21,7 +21,7 @@ CHECKSUM_ANNOTATION = "resiliency.demo/config-checksum"
 GRACE_SECONDS = 30
 
 _USER = 101  # `envoy` in the image
-_LABELS = {"app.kubernetes.io/name": GATEWAY}
+_LABELS = {"app.kubernetes.io/name": GATEWAY_NAME}
 
 SELECTOR = ",".join(f"{key}={value}" for key, value in _LABELS.items())
 """Label selector of the pods, as kubectl takes it."""
@@ -41,7 +41,6 @@ class EnvoyPods:
     replicas: int = 2
     config_map: str = "gateway-config"
     mesh_secret: str = "gateway-mesh"  # noqa: S105  a name, no secret
-    memory_mib: int = 256
     concurrency: int = 2
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)
@@ -64,7 +63,7 @@ def envoy_deployment(pods: EnvoyPods, started_with: Any) -> dict[str, Any]:
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {
-            "name": GATEWAY,
+            "name": GATEWAY_NAME,
             "namespace": GATEWAY_NAMESPACE,
             "labels": dict(_LABELS),
         },
@@ -110,7 +109,7 @@ def envoy_service(
             ("tls-peer", pods.listen.peer, "peer"),
         ]
     metadata: dict[str, Any] = {
-        "name": GATEWAY,
+        "name": GATEWAY_NAME,
         "namespace": GATEWAY_NAMESPACE,
         "labels": dict(_LABELS),
     }
@@ -230,7 +229,7 @@ def _container(pods: EnvoyPods, mounts: list[dict[str, Any]]) -> dict[str, Any]:
         "lifecycle": {"preStop": {"exec": {"command": drain_command(listen.admin)}}},
         "resources": {
             "requests": {"cpu": "50m", "memory": "64Mi"},
-            "limits": {"memory": f"{pods.memory_mib}Mi"},
+            "limits": {"memory": f"{MEMORY_MIB}Mi"},
         },
         "securityContext": {
             "allowPrivilegeEscalation": False,

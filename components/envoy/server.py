@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from components.envoy.common import Listen, any_type
+from components.envoy.common import MEMORY_MIB, Listen, any_type
 
 READY_PATH = "/readyz"
 
@@ -24,18 +24,16 @@ def bootstrap(
     clusters: Sequence[dict[str, Any]],
     *,
     listen: Listen,
-    memory_mib: int,
     dns_server: tuple[str, int] | None,
 ) -> dict[str, Any]:
     """Return a whole static bootstrap; the node's id and cluster come from the command line.
 
-    `memory_mib` is the container's limit. `dns_server` is an address and a UDP port, None for the
-    pod's own.
+    `dns_server` is an address and a UDP port, None for the pod's own.
     """
     return {
         "admin": {"address": _address(listen.admin_address, listen.admin)},
         "typed_dns_resolver_config": _dns_resolver(dns_server),
-        "overload_manager": _overload_manager(memory_mib),
+        "overload_manager": _overload_manager(),
         "static_resources": {
             "listeners": [*listeners, _ready_listener(listen)],
             "clusters": list(clusters),
@@ -108,7 +106,7 @@ def _dns_resolver(server: tuple[str, int] | None) -> dict[str, Any]:
     return {"name": "envoy.network.dns_resolver.cares", "typed_config": config}
 
 
-def _overload_manager(memory_mib: int) -> dict[str, Any]:
+def _overload_manager() -> dict[str, Any]:
     """Return the protection against running out of memory or connections.
 
     Sheds in steps: give memory back, close the largest streams, end keep-alive, refuse. The heap
@@ -122,7 +120,7 @@ def _overload_manager(memory_mib: int) -> dict[str, Any]:
             {
                 "name": heap,
                 "typed_config": any_type(
-                    _FIXED_HEAP, max_heap_size_bytes=memory_mib * 1024 * 1024 * 3 // 4
+                    _FIXED_HEAP, max_heap_size_bytes=MEMORY_MIB * 1024**2 * 3 // 4
                 ),
             },
             {

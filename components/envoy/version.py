@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from components.envoy.xds import VERSION_FILE
+from foundation import envoy_admin
 
 LOOKS = 25
 """How often the command looks, ten times a second, before it says that it is not so yet."""
@@ -18,7 +19,7 @@ FILES = "files"
 _STATS = r"/stats?filter=(\.version_text|^cluster_manager\.warming_clusters)$"
 
 _SCRIPT = """\
-exec 9<> <(:)
+{request}exec 9<> <(:)
 certificates=" $1 "
 cat_() {{ [[ ! -r $1 ]] || printf '%s' "$(<"$1")"; }}
 look() {{
@@ -26,9 +27,8 @@ look() {{
   files=$(cat_ {folder}/{file}) loaded=0
   told="{word}: $files"
   [[ -n $wanted ]] || wanted=$files
-  exec 3<>/dev/tcp/{address}/{admin} || return
+  request GET '{stats}' || return
   [[ $files == "$wanted" ]] && loaded=1
-  printf '%s\\r\\n' 'GET {stats} HTTP/1.1' 'Host: version' 'Connection: close' '' >&3
   while read -rt 2 -u 3 key value; do
     value=${{value%$'\\r'}}
     case $key in
@@ -77,8 +77,7 @@ def version_command(
         folder=folder,
         file=VERSION_FILE,
         word=FILES,
-        address=admin_address,
-        admin=admin_port,
+        request=envoy_admin.request(admin_address, admin_port),
         stats=_STATS,
         looks=looks,
     )

@@ -12,12 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import (
-    CreateResult,
-    DiffResult,
-    Resource,
-    UpdateResult,
-)
+from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
 
 from foundation.dynamic_provider import BaseProvider
 
@@ -35,11 +30,11 @@ class _AddressProvider(BaseProvider):
         # A new kubeconfig is no reason: what is asked next has it anyway.
         if any(olds.get(key) != news.get(key) for key in ("cluster", "namespace", "service")):
             return DiffResult(changes=True)
-        from components.kubectl import NoAnswer
+        from foundation.commands import Failed
 
         try:
             now = ask(news)
-        except NoAnswer:
+        except Failed:
             return DiffResult(changes=False)  # whoever does not answer has not moved
         return DiffResult(changes=now not in ("", olds.get("address")))
 
@@ -54,7 +49,7 @@ def wait(
     pause: Callable[[float], None] = time.sleep,
 ) -> str:
     """Return the address as soon as there is one. Raises UserError after SECONDS."""
-    from components.kubectl import NoAnswer
+    from foundation.commands import Failed
     from foundation.errors import UserError
 
     end, cluster = clock() + SECONDS, props["cluster"]
@@ -63,7 +58,7 @@ def wait(
             if address := (look or ask)(props):
                 return address
             said = "it stays pending"
-        except NoAnswer as error:
+        except Failed as error:
             said = str(error)
         if clock() >= end:
             raise UserError(
@@ -76,7 +71,7 @@ def wait(
 
 
 def ask(props: dict[str, Any]) -> str:
-    """Return the address that the Service has now, empty text for none. Raises kubectl.NoAnswer."""
+    """Return the address that the Service has now, empty text for none. Raises Failed."""
     import json
 
     from components import kubectl

@@ -9,7 +9,8 @@ from typing import Any
 import pulumi
 
 from components.envoy.common import edge_san
-from components.envoy.edge_config import EdgeConfig, edge_files
+from components.envoy.edge_clusters import EdgeConfig
+from components.envoy.edge_config import edge_files
 from components.envoy.pod import SELECTOR, EnvoyPods
 from components.envoy.xds import VERSION_FILE
 from components.gateways import envoys
@@ -20,12 +21,7 @@ from components.gateways.gateway import Gateway
 from components.gateways.loaded import Loaded
 from components.plan import Plan
 from components.routing.failback import Failback
-from components.routing.targets import (
-    LbMode,
-    edge_priorities,
-    edge_targets,
-    shown_weight,
-)
+from components.routing.targets import LbMode, edge_priorities, edge_targets, shown_weight
 from components.tls.pki import Certificate
 from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 

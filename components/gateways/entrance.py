@@ -13,7 +13,7 @@ from components.envoy.objects import namespace
 from components.envoy.pod import EnvoyPods, envoy_service
 from components.gateways.address import Address
 from components.settings.exposure import Exposure, ExposureKind
-from foundation.contract import GATEWAY, GATEWAY_NAMESPACE
+from foundation.contract import GATEWAY_NAME, GATEWAY_NAMESPACE
 
 
 class Entrance(pulumi.ComponentResource):
@@ -56,7 +56,7 @@ class Entrance(pulumi.ComponentResource):
                 cluster.kubeconfig,
                 registered,
                 GATEWAY_NAMESPACE,
-                GATEWAY,
+                GATEWAY_NAME,
                 pulumi.ResourceOptions(parent=self),
             ).address
         self.register_outputs({})

@@ -15,12 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import (
-    CreateResult,
-    DiffResult,
-    Resource,
-    UpdateResult,
-)
+from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
 
 from foundation.dynamic_provider import BaseProvider
 
@@ -186,6 +181,7 @@ def _look(props: Mapping[str, Any], pod: str) -> str:
     from components import kubectl
     from components.envoy.common import Listen, Paths
     from components.envoy.version import version_command
+    from foundation.commands import Failed
 
     certificates = props.get("certificates")
     command = version_command(props["version"], Paths().config, Listen().admin, certificates)
@@ -193,7 +189,7 @@ def _look(props: Mapping[str, Any], pod: str) -> str:
         return kubectl.ask(
             props["kubeconfig"], *_where(props), "exec", pod, "--container=envoy", "--", *command
         )
-    except kubectl.NoAnswer as error:
+    except Failed as error:
         return str(error)  # a pod may end at any moment; the next look knows
 
 

@@ -47,20 +47,14 @@ class ExistingSettings:
         return self.addresses.get(EDGE_CLUSTER, "")
 
 
-def read(
-    values: Values, root: Path, entries: Sequence[Mapping[str, Any]], *, chosen: bool
-) -> ExistingSettings:
-    """Read the keys; `entries` are those of `clusters`.
-
-    What is wrong in itself is always refused, what is missing only if the backend is `chosen`.
-    Raises SettingsError.
-    """
+def read(values: Values, root: Path, entries: Sequence[Mapping[str, Any]]) -> ExistingSettings:
+    """Read the keys; `entries` are those of `clusters`. Raises SettingsError."""
     kind = values.choice("exposure", ExposureKind)
     first = values.whole("nodePort", 1, 65534)
     exposure = Exposure(kind, (first, first + 1))
     contexts = {EDGE_CLUSTER: values.text("edgeContext") or EDGE_CLUSTER}
     addresses: dict[str, str] = {}
-    host, port = _edge_address(values)
+    host, port = edge_address(values)
     if host:
         addresses[EDGE_CLUSTER] = host
     for position, entry in enumerate(entries):
@@ -69,7 +63,7 @@ def read(
         address = _text(values, f"{where}.address", entry.get("address", ""))
         if address:
             addresses[name] = _host(values, f"{where}.address", address)
-    if chosen and kind is not ExposureKind.LOAD_BALANCER:
+    if kind is not ExposureKind.LOAD_BALANCER:
         keys = {EDGE_CLUSTER: "edgeAddress"}
         keys |= {entry["name"]: f"clusters[{i}].address" for i, entry in enumerate(entries)}
         _check_addresses(values, kind, keys, addresses)
@@ -84,8 +78,11 @@ def read(
     )
 
 
-def _edge_address(values: Values) -> tuple[str, int]:
-    """Return host and port of `edgeAddress`; nothing and 0 where it does not say them."""
+def edge_address(values: Values) -> tuple[str, int]:
+    """Return host and port of `edgeAddress`; empty and 0 where it does not say them.
+
+    Raises SettingsError.
+    """
     given = values.text("edgeAddress")
     if not given:
         return "", 0

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network
 
-from components.settings.existing import ExistingSettings
-from components.settings.exposure import ExposureKind
+from components.settings import existing
+from components.settings.exposure import Exposure, ExposureKind
 from components.settings.values import SettingsError, Values
 
 EDGE_REGION = "us-central1"
@@ -80,7 +80,7 @@ class GkeSettings:
     """What the user chose for clusters that are made on Google Cloud."""
 
     project: str
-    """Google's id of the project; empty unless the backend is gke."""
+    """Google's id of the project."""
     mode: Mode
     location: Location
     machine_type: str
@@ -110,13 +110,17 @@ class GkeSettings:
         return self.max_nodes > self.nodes
 
 
-def read(values: Values, edge: ExistingSettings) -> GkeSettings:
-    """Check each key by itself; `edge` has read `edgeAddress`. Raises SettingsError."""
+def read(values: Values, stack: str, clusters: Mapping[str, str]) -> GkeSettings:
+    """Read the keys. Raises SettingsError.
+
+    `clusters` has the region of every cluster by its name, the edge's too.
+    """
+    host, port = existing.edge_address(values)
     mode = values.choice("gkeMode", Mode)
     zonal_or_not = Location.REGIONAL if mode is Mode.AUTOPILOT else Location.ZONAL
     given = values.text("gkeLocation")
     labels = (_label(values, text) for text in values.texts("gkeLabels"))
-    return GkeSettings(
+    found = GkeSettings(
         project=_matching(values, "gkeProject", _PROJECT, "use a project's id, such as my-demo-1")
         if values.text("gkeProject")
         else "",
@@ -134,16 +138,15 @@ def read(values: Values, edge: ExistingSettings) -> GkeSettings:
         ),
         deletion_protection=values.boolean("gkeDeletionProtection"),
         labels=dict(labels),
-        edge_host=edge.edge_host,
-        edge_port=edge.edge_port,
+        edge_host=host,
+        edge_port=port or Exposure().edge_ports[0],
     )
+    _check(values, found, stack, clusters)
+    return found
 
 
-def check(values: Values, gke: GkeSettings, stack: str, clusters: Mapping[str, str]) -> None:
-    """Check what must fit together when the backend is gke. Raises SettingsError.
-
-    `clusters` has the region of every cluster by its name, the edge's too.
-    """
+def _check(values: Values, gke: GkeSettings, stack: str, clusters: Mapping[str, str]) -> None:
+    """Check what must fit together."""
     if not gke.project:
         raise SettingsError(
             f"gkeProject in {values.file} is missing: name the Google Cloud project that pays: "

@@ -51,6 +51,9 @@ BackendSettings = LocalSettings | ExistingSettings | GkeSettings
 
 _KEYS = {Backend.LOCAL: local.KEYS, Backend.EXISTING: existing.KEYS, Backend.GKE: gke.KEYS}
 
+_OWN_ENVOYS = ("edgeReplicas", "gatewayReplicas", "failbackTrigger")
+"""Keys that are about our own Envoys: with another platform they mean nothing."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -77,7 +80,7 @@ class Settings:
     failback_trigger: str
     """A new text brings back what failback manual holds back."""
     without_effect: tuple[str, ...]
-    """Keys that are set and that mean nothing to this backend, a line each."""
+    """Keys that are set and that mean nothing to this backend or platform, a line each."""
     state: Path
     """Private folder of the stack: kubeconfig, certificate, the lab of backend local."""
 
@@ -143,24 +146,22 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
     except RoutingError as error:
         raise SettingsError(f"clusters in {values.file}: {error}") from None
     edge_region = application_clusters.region(values, "edgeRegion")
-    # What is wrong in itself is refused whatever the backend; one is kept.
-    of_existing = existing.read(values, root, entries, chosen=backend is Backend.EXISTING)
-    of_gke = gke.read(values, of_existing)
-    own: dict[Backend, BackendSettings] = {
-        Backend.LOCAL: local.read(values, (EDGE_CLUSTER, *regions)),
-        Backend.EXISTING: of_existing,
-        Backend.GKE: of_gke,
-    }
-    if backend is Backend.GKE:
-        edge_region = edge_region or gke.EDGE_REGION
-        gke.check(values, of_gke, stack, {EDGE_CLUSTER: edge_region, **regions})
+    own: BackendSettings
+    match backend:
+        case Backend.LOCAL:
+            own = local.read(values, (EDGE_CLUSTER, *regions))
+        case Backend.EXISTING:
+            own = existing.read(values, root, entries)
+        case Backend.GKE:
+            edge_region = edge_region or gke.EDGE_REGION
+            own = gke.read(values, stack, {EDGE_CLUSTER: edge_region, **regions})
     return Settings(
         stack=stack,
         lb_mode=lb_mode,
         clusters=clusters,
         active_cluster=active_cluster,
         edge_region=edge_region or regions[active_cluster],
-        backend=own[backend],
+        backend=own,
         platform=platform,
         manifest=values.paths("manifest", root),
         http_profile=values.file_path("httpProfile", root),
@@ -170,15 +171,15 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         edge_replicas=values.whole("edgeReplicas", 1, 10),
         failback=failback,
         failback_trigger=values.text("failbackTrigger"),
-        without_effect=_without_effect(values, backend, entries),
+        without_effect=_without_effect(values, backend, platform, entries),
         state=root / ".demo" / stack,
     )
 
 
 def _without_effect(
-    values: Values, backend: Backend, entries: Sequence[Mapping[str, object]]
+    values: Values, backend: Backend, platform: Platform, entries: Sequence[Mapping[str, object]]
 ) -> tuple[str, ...]:
-    """Return a line for each key that is set and that only other backends read."""
+    """Return a line for each key that is set and that only other backends or platforms read."""
     others = {key for keys in _KEYS.values() for key in keys} - set(_KEYS[backend])
     found = [key for key in sorted(others) if values.is_set(key)]
     if backend is not Backend.EXISTING:
@@ -188,8 +189,11 @@ def _without_effect(
             for key in existing.CLUSTER_KEYS
             if entry.get(key)
         ]
+    with_what = dict.fromkeys(found, f"backend {backend}")
+    if platform is Platform.TETRATE:
+        with_what |= {key: f"platform {platform}" for key in _OWN_ENVOYS if values.is_set(key)}
     return tuple(
-        f"{key} in {values.file} has no effect with backend {backend}; remove it: "
+        f"{key} in {values.file} has no effect with {what}; remove it: "
         f"./demo pulumi config rm {'--path ' * ('[' in key)}'{key}'"
-        for key in found
+        for key, what in with_what.items()
     )

@@ -17,10 +17,12 @@ from drills.clients.account import Account, account
 from drills.clients.catalogue import CLIENTS, Client, Found
 from drills.clients.edge_log import EdgeLogs
 from drills.clients.flow import Flow, plan_of
-from drills.drill import Outcome, Pace
+from drills.drill import Outcome
 from drills.faults import Fault, named
-from drills.stack import EDGE, Stack, until
-from drills.traffic import target, view
+from drills.pace import Pace
+from drills.stack import EDGE, Stack
+from drills.traffic import provenance, view
+from drills.waiting import until
 from foundation import project
 from foundation.entry import entry
 from foundation.errors import UserError
@@ -174,7 +176,7 @@ def _finish(
     console.print(page.table(accounts, events))
     for line in page.notes(accounts, missing, slow):
         console.print(line)
-    conditions = target.described() | {
+    conditions = provenance.described() | {
         "lbMode": stack.mode,
         "requests a second of each client": options.rate,
         "settings": "those that mend" if options.mended else "defaults",

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foundation import commands
 from foundation.errors import UserError
 from toolchain import client_packages
 
 PROGRAMS = Path(__file__).parent / "programs"
 
-TrafficPlan = Mapping[str, Any]
+ClientPlan = Mapping[str, Any]
 """What a program is told: see `drills.clients.flow.plan_of`."""
 
 
@@ -38,7 +39,7 @@ class Client:
     way: str
     """What its program calls it."""
     find: Callable[[], Found]
-    command: Callable[[TrafficPlan, Path], Sequence[str]]
+    command: Callable[[ClientPlan, Path], Sequence[str]]
     """The command line for a plan; the folder is for what has to be compiled before."""
     remedy: str
     """The setting that makes it lose less, as `--mended` has it; empty where there is none."""
@@ -98,27 +99,27 @@ def judged(version: str, least: tuple[int, int], words: str, why: str) -> Found:
     return Found(version, f"{words}: {least[0]}.{least[1]} is needed ({why})")
 
 
-def _python(plan: TrafficPlan, _: Path) -> list[str]:
+def _python(plan: ClientPlan, _: Path) -> list[str]:
     program = shutil.which("curl") or "" if plan["way"] == "curl" else ""
-    script = str(PROGRAMS / "python_clients.py")
-    return [str(client_packages.PYTHON), script, json.dumps({**plan, "program": program})]
+    name = "drills.clients.programs.python_clients"
+    return [str(client_packages.PYTHON), "-m", name, json.dumps({**plan, "program": program})]
 
 
-def _node_program(plan: TrafficPlan, _: Path) -> list[str]:
+def _node_program(plan: ClientPlan, _: Path) -> list[str]:
     major = int((_node().version or "0").split(".")[0])
     # built in, but hidden, between 20.10 and 22
     flags = ["--experimental-websocket"] if plan["way"] == "websocket" and major < 22 else []
     return ["node", "--no-warnings", *flags, str(PROGRAMS / "node_client.mjs"), json.dumps(plan)]
 
 
-def _go_program(plan: TrafficPlan, folder: Path) -> list[str]:
+def _go_program(plan: ClientPlan, folder: Path) -> list[str]:
     made = folder / "go-client"
     if not made.exists():
         _compile(["go", "build", "-o", str(made), str(PROGRAMS / "client.go")])
     return [str(made), json.dumps(plan)]
 
 
-def _java_program(plan: TrafficPlan, folder: Path) -> list[str]:
+def _java_program(plan: ClientPlan, folder: Path) -> list[str]:
     more = ["-Djdk.httpclient.enableAllMethodRetry=true"] if plan["mended"] else []
     fields = [str(plan[key]) for key in ("run", "url", "ca", "rate", "patience")]
     if shutil.which("javac") is None:  # a runtime alone: since Java 11 it may compile, if it can
@@ -130,10 +131,11 @@ def _java_program(plan: TrafficPlan, folder: Path) -> list[str]:
 
 
 def _compile(command: Sequence[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no message"])[0]
-        raise UserError(f"{' '.join(command[:2])} failed: {said}")
+    try:
+        commands.output(command)
+    except commands.Failed as error:
+        said = (error.said.strip().splitlines() or ["no message"])[0]
+        raise UserError(f"{' '.join(command[:2])} failed: {said}") from None
 
 
 _NONE = ""

@@ -94,6 +94,7 @@ class Flow:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 env=env,
+                cwd=Path(__file__).parents[2],  # a program may be a module of this package
                 start_new_session=True,  # Ctrl-C is for the drill
             )
         except OSError as error:

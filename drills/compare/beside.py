@@ -14,8 +14,9 @@ from pathlib import Path
 from drills.compare import processes, programs, stack_access, way_in
 from drills.compare.balancers import DIRECT, Balancer
 from drills.compare.configuration import Gateway, Settings
-from drills.stack import Stack, until
+from drills.stack import Stack
 from drills.traffic import LanePlan
+from drills.waiting import until
 from foundation import files, scratch
 from foundation.errors import UserError
 

@@ -25,8 +25,8 @@ from drills.traffic import (
     Header,
     LanePlan,
     TrafficPlan,
+    provenance,
     record,
-    target,
 )
 from drills.traffic.generator import Traffic
 from drills.traffic.portal import PortalLogs, source_for
@@ -207,7 +207,7 @@ def _header(stack: Stack, faults: Sequence[Fault]) -> Header:
         started=now,
         title=f"Balancers beside our edge: {', '.join(f.name for f in faults)}",
         stack=stack.name,
-        config_digest=target.config_digest(stack.name, stack.changes),
+        config_digest=provenance.config_digest(stack.name, stack.changes),
         portal_logs=True,
-        environment=target.described() | {"lbMode": stack.mode},
+        environment=provenance.described() | {"lbMode": stack.mode},
     )

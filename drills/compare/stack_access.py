@@ -9,10 +9,9 @@ from typing import Any
 
 from drills.compare.configuration import Gateway
 from drills.compare.inside import Inside
-from drills.stack import EDGE, GATEWAY, Stack
-from drills.traffic import target
+from drills.stack import EDGE, Stack
 from foundation import files
-from foundation.contract import INGRESS_PORT, gateway_san
+from foundation.contract import GATEWAY_NAME, GATEWAY_NAMESPACE, INGRESS_PORT, gateway_san
 from foundation.errors import UserError
 from localkube import machine
 from localkube.spec import lab_cgroup, relay_cgroup
@@ -28,7 +27,7 @@ def check(stack: Stack) -> None:
             f"Stack {stack.name}: its clusters do not run on this machine. Balancers are compared"
             " where they reach the gateways as the edge does: choose a stack of backend local"
         )
-    sharing = target.serving(stack.weights) or ()
+    sharing = stack.serving or ()
     if len(sharing) < 2 or len({stack.weights[name] for name in sharing}) > 1:
         raise UserError(
             f"Stack {stack.name} is in mode {stack.mode}. Balancers are compared where clusters"
@@ -57,8 +56,8 @@ def relay(stack: Stack) -> str:
 def gateways(stack: Stack) -> list[Gateway]:
     """Return the gateways that share the traffic, as the edge reaches them. Raises UserError."""
     found = []
-    for cluster in target.serving(stack.weights) or stack.application_clusters:
-        service = stack.get(cluster, "service", GATEWAY.name, "--namespace", GATEWAY.namespace)
+    for cluster in stack.serving or stack.application_clusters:
+        service = stack.get(cluster, "service", GATEWAY_NAME, "--namespace", GATEWAY_NAMESPACE)
         found.append(gateway_of(cluster, service))
     return found
 
@@ -77,8 +76,8 @@ def certificates(stack: Stack, folder: Path) -> tuple[Path, Path, Path]:
     Return the files of that for clients, of that for the gateways, and of the gateways' authority.
     Raises UserError.
     """
-    where = ("--namespace", GATEWAY.namespace)
-    volumes = stack.get(EDGE, "deployment", GATEWAY.name, *where)["spec"]["template"]["spec"]
+    where = ("--namespace", GATEWAY_NAMESPACE)
+    volumes = stack.get(EDGE, "deployment", GATEWAY_NAME, *where)["spec"]["template"]["spec"]
     mesh, client = secrets_of(volumes["volumes"])
     written = []
     for name in (client, mesh):

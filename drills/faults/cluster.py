@@ -8,7 +8,8 @@ from typing import Any
 from drills.faults import deployments, fields
 from drills.faults.fields import Field
 from drills.faults.model import Fault, Kind, Layer, Means, Moves, Strike
-from drills.stack import GATEWAY, until
+from drills.stack import GATEWAY_WORKLOAD
+from drills.waiting import until
 from foundation.errors import UserError
 from localkube import machine
 from localkube.machine import Supervisor
@@ -23,7 +24,7 @@ READY_SECONDS = 120
 def _ready(strike: Strike) -> None:
     """Wait until the application and the gateway have all their pods."""
     deployments.wait_ready(strike, strike.stack.application.workload)
-    deployments.wait_ready(strike, GATEWAY)
+    deployments.wait_ready(strike, GATEWAY_WORKLOAD)
 
 
 def _power_off(strike: Strike) -> None:
@@ -71,9 +72,10 @@ def run_a_pod(strike: Strike) -> None:
 
     They ask a lost API server again after up to half a minute, and do nothing new meanwhile.
     """
-    name, namespace = "control-plane-check", GATEWAY.namespace
+    name, namespace = "control-plane-check", GATEWAY_WORKLOAD.namespace
     where = ("--namespace", namespace)
-    image = deployments.read(strike, GATEWAY)["spec"]["template"]["spec"]["containers"][0]["image"]
+    gateway = deployments.read(strike, GATEWAY_WORKLOAD)["spec"]["template"]["spec"]
+    image = gateway["containers"][0]["image"]
     remove = ("delete", "pod", name, *where, "--ignore-not-found", "--grace-period=0", "--force")
     strike.kubectl(*remove)
     try:
@@ -113,16 +115,16 @@ def _drain(strike: Strike) -> None:
     Eviction would wait for ever: a disruption budget keeps one gateway pod, and with every node
     drained there is no place for another.
     """
-    pods = strike.stack.ask(strike.cluster, "GET", "/api/v1/pods")["items"]
+    pods = strike.stack.objects.ask(strike.cluster, "GET", "/api/v1/pods")["items"]
     ending = [pod["metadata"] for pod in pods if _comes_back(pod)]
     for pod in ending:
         path = f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}"
         with contextlib.suppress(UserError):  # it has gone by itself; if not, `are_gone` tells
-            strike.stack.ask(strike.cluster, "DELETE", path)
+            strike.stack.objects.ask(strike.cluster, "DELETE", path)
     names = {pod["uid"] for pod in ending}
 
     def are_gone() -> bool:
-        left = strike.stack.ask(strike.cluster, "GET", "/api/v1/pods")["items"]
+        left = strike.stack.objects.ask(strike.cluster, "GET", "/api/v1/pods")["items"]
         return not names & {pod["metadata"]["uid"] for pod in left}
 
     what = f"the pods of {strike.cluster} have ended"

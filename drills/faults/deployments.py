@@ -11,7 +11,8 @@ from drills.application import ROLLED_OUT, Workload
 from drills.faults import fields
 from drills.faults.fields import Field
 from drills.faults.model import Means, Strike
-from drills.stack import GATEWAY, GATEWAY_SELECTOR, until
+from drills.stack import GATEWAY_SELECTOR, GATEWAY_WORKLOAD
+from drills.waiting import until
 from foundation import managed_fields
 
 BAD_TAG = "broken-on-purpose"
@@ -48,12 +49,12 @@ def application(strike: Strike) -> WorkloadPods:
 
 def gateway(_: Strike) -> WorkloadPods:
     """Return the gateway: the edge's in the edge's cluster, the regional one elsewhere."""
-    return WorkloadPods(GATEWAY, GATEWAY_SELECTOR)
+    return WorkloadPods(GATEWAY_WORKLOAD, GATEWAY_SELECTOR)
 
 
 def read(strike: Strike, workload: Workload) -> dict[str, Any]:
     """Return the workload as the cluster knows it."""
-    return strike.stack.read(strike.cluster, *workload)
+    return strike.stack.objects.read(strike.cluster, *workload)
 
 
 def replicas(workload: Workload) -> Field:

@@ -13,7 +13,7 @@ from typing import Any
 
 from drills.application import Workload
 from drills.faults.model import Means, Strike
-from drills.stack import Conflict
+from drills.live_objects import Conflict
 from foundation import managed_fields
 from foundation.errors import UserError
 from foundation.managed_fields import Path, value_at
@@ -70,7 +70,7 @@ def means(
 
 def read(strike: Strike, field: Field) -> dict[str, Any]:
     """Return the object that has the field. Raises UserError."""
-    return strike.stack.read(strike.cluster, field.kind, field.namespace, field.name)
+    return strike.stack.objects.read(strike.cluster, field.kind, field.namespace, field.name)
 
 
 def remember(strike: Strike, field: Field) -> dict[str, str]:
@@ -92,7 +92,7 @@ def remember(strike: Strike, field: Field) -> dict[str, str]:
 def put(strike: Strike, field: Field, value: Any) -> None:
     """Set the field in the drills' name; None removes it. Raises UserError."""
     change = _change(field.path, value)
-    strike.stack.patch(strike.cluster, field.kind, field.namespace, field.name, change)
+    strike.stack.objects.patch(strike.cluster, field.kind, field.namespace, field.name, change)
 
 
 def is_put(strike: Strike, field: Field) -> bool:
@@ -118,7 +118,7 @@ def give_back(strike: Strike, field: Field) -> None:
                 put(strike, field, value)
                 continue
             rest = managed_fields.returned(managed, field.owner_path, owners)
-            strike.stack.set_owners(
+            strike.stack.objects.set_owners(
                 strike.cluster, field.kind, field.namespace, field.name, found, rest
             )
         except Conflict:

@@ -6,7 +6,7 @@ from drills.faults import network, services
 from drills.faults.cluster import run_a_pod
 from drills.faults.model import Fault, Kind, Layer, Moves, Strike, either
 from drills.faults.network import Drops
-from drills.stack import EDGE, GATEWAY
+from drills.stack import EDGE, GATEWAY_WORKLOAD
 
 LOSS = 0.05
 """Share of packets that vanish: one in twenty."""
@@ -33,7 +33,7 @@ FAULTS = (
         " below is not ours, the Service of its gateway is closed instead.",
         either(
             local=network.dropped("region-cut", _all),
-            elsewhere=services.without_pods(GATEWAY.namespace, GATEWAY.name),
+            elsewhere=services.without_pods(GATEWAY_WORKLOAD.namespace, GATEWAY_WORKLOAD.name),
         ),
     ),
     Fault(

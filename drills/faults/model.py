@@ -67,9 +67,9 @@ class Strike:
     cluster: str
     memory: Mapping[str, str] = field(default_factory=dict)
 
-    def kubectl(self, *arguments: str, seconds: float = 20, check: bool = True) -> str:
+    def kubectl(self, *arguments: str, seconds: float = 20) -> str:
         """Return what kubectl prints about this cluster. Raises UserError (see `Stack.kubectl`)."""
-        return self.stack.kubectl(self.cluster, *arguments, seconds=seconds, check=check)
+        return self.stack.kubectl(self.cluster, *arguments, seconds=seconds)
 
     @property
     def spec(self) -> ClusterSpec:

@@ -6,12 +6,11 @@ the API server of a region that is cut off can still be asked, as by a line of i
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from drills.faults.model import Means, Strike
-from foundation import packages
+from foundation import commands, packages
 from foundation.errors import UserError
 from localkube import machine
 from localkube.machine import API_PORT, Node, node_range, pod_range
@@ -90,7 +89,7 @@ def mend(strike: Strike, name: str) -> None:
     for node in strike.spec.members:
         if not has(node, name):
             continue
-        for rule in _inside(node, *_MANGLE, "-S").stdout.splitlines():
+        for rule in _inside(node, *_MANGLE, "-S").splitlines():
             if rule.endswith(f"-j {chain}"):
                 _inside(node, *_MANGLE, *rule.replace("-A", "-D", 1).split())
         for action in ("-F", "-X"):
@@ -106,25 +105,24 @@ def has(node: Node, name: str) -> bool:
     """Check whether the node runs and has the rules."""
     if machine.network(node) is None:
         return False
-    return not _inside(node, *_MANGLE, "-L", PREFIX + name, "-n", check=False).returncode
+    try:
+        _inside(node, *_MANGLE, "-L", PREFIX + name, "-n")
+    except commands.Failed:
+        return False
+    return True
 
 
-def _inside(
-    node: Node, program: str, *arguments: str, text: str = "", check: bool = True
-) -> subprocess.CompletedProcess[str]:
-    """Run a program in the node's network. Raises UserError if it fails, unless not to `check`."""
+def _inside(node: Node, program: str, *arguments: str, text: str = "") -> str:
+    """Return what a program prints that runs in the node's network. Raises UserError."""
     namespace = machine.network(node)
     if namespace is None:
         raise UserError(f"{node.name} has no power; start it: ./demo task fix -- cluster-power")
     path = packages.which(program) or program
     command = ["nsenter", f"--net={namespace}", path, *arguments]
     try:
-        done = subprocess.run(
-            command, input=text, capture_output=True, text=True, check=False, start_new_session=True
-        )
+        return commands.output(command, stdin=text, apart=True)
     except OSError as error:
         raise UserError(f"{error.filename} is not there. Set the tools up: ./demo setup") from None
-    if done.returncode and check:
-        said = (done.stderr.strip().splitlines() or ["no message"])[0]
-        raise UserError(f"{node.name}: {program} {' '.join(arguments)}: {said}")
-    return done
+    except commands.Failed as error:
+        said = (error.said.strip().splitlines() or ["no message"])[0]
+        raise commands.Failed(f"{node.name}: {program} {' '.join(arguments)}: {said}") from None

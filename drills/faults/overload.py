@@ -40,7 +40,7 @@ def load_of(pods: int) -> Load:
 def _load(stack: Stack, answering: tuple[str, ...]) -> Load:
     """Count the pods that are left. Raises UserError if there are none."""
     known = stack.application.workload
-    found = [stack.read(cluster, *known) for cluster in answering]
+    found = [stack.objects.read(cluster, *known) for cluster in answering]
     pods = sum(each.get("status", {}).get("readyReplicas", 0) for each in found)
     if not pods:
         raise UserError(f"No pod of {known.name} is ready in {' or '.join(answering)}")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from drills.faults.model import Means, Strike
-from drills.stack import until
+from drills.waiting import until
 from foundation import processes
 from foundation.errors import UserError
 

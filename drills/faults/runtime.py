@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from drills.application import PORTAL
 from drills.faults.model import Means, Strike
+from foundation import envoy_admin
 from foundation.errors import UserError
 
 DELAY = "fault.http.delay.fixed_delay_percent"
@@ -19,9 +20,9 @@ DELAY = "fault.http.delay.fixed_delay_percent"
 ABORT = "fault.http.abort.abort_percent"
 """Percentage of requests that are answered with 503."""
 
-_ASK = """
-exec 3<>/dev/tcp/127.0.0.1/9901
-printf '%s\\r\\n' "$0 $1 HTTP/1.1" 'Host: drill' 'Connection: close' 'Content-Length: 0' '' >&3
+_ASK = f"""
+{envoy_admin.request()}
+request "$0" "$1"
 while read -r line <&3; do echo "$line"; done
 """
 

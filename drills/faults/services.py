@@ -5,7 +5,7 @@ from __future__ import annotations
 from drills.faults import fields
 from drills.faults.fields import Field
 from drills.faults.model import Means, Strike
-from drills.stack import until
+from drills.waiting import until
 
 CLOSED = "resiliency.demo/closed"
 """Label in the selector of a Service that is closed: no pod has it."""

@@ -14,7 +14,7 @@ from drills.traffic.ledger import Ledger
 from drills.traffic.view import milliseconds
 
 
-class Outcome(StrEnum):
+class Verdict(StrEnum):
     """What came of one drill in one mode."""
 
     MET = "met"
@@ -32,7 +32,7 @@ class Row:
     """`workload`, `gateway`, `cluster`, `infrastructure` or `operation`."""
     drill: str
     mode: str
-    outcome: Outcome
+    verdict: Verdict
     reason: str = ""
     """Why it failed or is not available; what was missed."""
     ledger: Ledger | None = None
@@ -79,8 +79,8 @@ def _lines(rows: Sequence[Row]) -> list[tuple[str, str, list[Row | None]]]:
 
 def headline(rows: Sequence[Row]) -> tuple[str, bool]:
     """Return what came of all drills in a few words, and whether all is well."""
-    done = [row for row in rows if row.outcome is not Outcome.UNAVAILABLE]
-    met = sum(row.outcome is Outcome.MET for row in done)
+    done = [row for row in rows if row.verdict is not Verdict.UNAVAILABLE]
+    met = sum(row.verdict is Verdict.MET for row in done)
     books = [row.ledger for row in done if row.ledger]
     lost, sent = (
         sum(book.promised.lost for book in books),
@@ -104,13 +104,13 @@ def _page(title: str, rows: Sequence[Row]) -> str:
 def _cell(row: Row | None) -> Element:
     if row is None:
         return e("span", "-", class_="note")
-    if row.outcome is Outcome.UNAVAILABLE:
+    if row.verdict is Verdict.UNAVAILABLE:
         return e("span", f"not available: {row.reason}", class_="note")
-    hue = "good" if row.outcome is Outcome.MET else "bad"
-    name: Child = e("b", row.outcome, class_=hue)
+    hue = "good" if row.verdict is Verdict.MET else "bad"
+    name: Child = e("b", row.verdict, class_=hue)
     if row.folder:
         name = e("a", name, href=f"{row.folder}/report.html")
-    reason = row.reason if row.outcome is not Outcome.MET and row.ledger else ""
+    reason = row.reason if row.verdict is not Verdict.MET and row.ledger else ""
     return e("span", name, e("br"), row.figures, e("br") if reason else None, reason)
 
 
@@ -126,25 +126,25 @@ def _markdown(title: str, rows: Sequence[Row]) -> str:
 
 def _plain(row: Row) -> str:
     reason = f" ({row.reason})" if row.reason and row.ledger else ""
-    return f"{row.outcome}: {row.figures}{reason}"
+    return f"{row.verdict}: {row.figures}{reason}"
 
 
 def _junit(title: str, rows: Sequence[Row]) -> str:
     counts = {
         "tests": str(len(rows)),
-        "failures": str(sum(row.outcome is Outcome.MISSED for row in rows)),
-        "errors": str(sum(row.outcome is Outcome.FAILED for row in rows)),
-        "skipped": str(sum(row.outcome is Outcome.UNAVAILABLE for row in rows)),
+        "failures": str(sum(row.verdict is Verdict.MISSED for row in rows)),
+        "errors": str(sum(row.verdict is Verdict.FAILED for row in rows)),
+        "skipped": str(sum(row.verdict is Verdict.UNAVAILABLE for row in rows)),
     }
     root = Element("testsuites", counts)
     suite = SubElement(root, "testsuite", {"name": title, **counts})
-    tags = {Outcome.MISSED: "failure", Outcome.FAILED: "error", Outcome.UNAVAILABLE: "skipped"}
+    tags = {Verdict.MISSED: "failure", Verdict.FAILED: "error", Verdict.UNAVAILABLE: "skipped"}
     for row in rows:
         book = row.ledger
         took = f"{book.ended - book.started:.3f}" if book else "0"
         names = {"classname": f"{row.layer}.{row.mode}", "name": row.drill, "time": took}
         case = SubElement(suite, "testcase", names)
-        if tag := tags.get(row.outcome):
+        if tag := tags.get(row.verdict):
             SubElement(case, tag, {"message": row.reason or row.figures})
     indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"

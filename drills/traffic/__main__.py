@@ -16,12 +16,12 @@ from typing import Any
 
 from rich.live import Live as Screen
 
-from drills import report
+from drills import arguments, report
 from drills.arguments import STREAMS, add_beside, add_traffic, positive
 from drills.compare import balancers, stack_access
 from drills.compare.beside import beside
 from drills.stack import Stack
-from drills.traffic import record, summary, target, view
+from drills.traffic import provenance, record, summary, view
 from drills.traffic.accounts import ledger_of
 from drills.traffic.events import Announcements
 from drills.traffic.generator import Traffic
@@ -82,10 +82,10 @@ def _some_of(text: str, known: list[str]) -> list[str]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    stack = None if options.url else target.selected(options.stack)
+    stack = None if options.url else Stack.selected(options.stack)
     url = options.url or (stack.url if stack else "")
-    if not target.is_name(url):
-        raise target.TargetError(f"{url!r} is not an http or https address.")
+    if not arguments.is_http(url):
+        raise UserError(f"{url!r} is not an http or https address.")
     authority = options.ca or (stack.ca_file if stack else None)
     plan = TrafficPlan(
         lanes=tuple(LanePlan(name, url, name == Lane.KEPT) for name in options.lanes),
@@ -102,17 +102,14 @@ def _run(options: argparse.Namespace) -> int:
         return _send(options, stack, plan, url)
     chosen = balancers.named(options.beside)
     if stack is None:
-        raise target.TargetError("--beside compares balancers of a stack; leave --url out.")
-    known = Stack.selected(stack.stack)
-    stack_access.check(known)
-    with beside(known, chosen, lambda text: print(text, flush=True)) as others:
-        lanes = plan.beside(others.lanes, known.application.host)
+        raise UserError("--beside compares balancers of a stack; leave --url out.")
+    stack_access.check(stack)
+    with beside(stack, chosen, lambda text: print(text, flush=True)) as others:
+        lanes = plan.beside(others.lanes, stack.application.host)
         return _send(options, stack, lanes, url)
 
 
-def _send(
-    options: argparse.Namespace, stack: target.Target | None, plan: TrafficPlan, url: str
-) -> int:
+def _send(options: argparse.Namespace, stack: Stack | None, plan: TrafficPlan, url: str) -> int:
     """Send as planned, show it, and give the ledger."""
     now = time.time()
     run = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-traffic"
@@ -120,18 +117,23 @@ def _send(
         run=run,
         started=now,
         title=f"Traffic to {url}",
-        stack=stack.stack if stack else "",
-        config_digest=target.config_digest(stack.stack) if stack else "",
+        stack=stack.name if stack else "",
+        config_digest=provenance.config_digest(stack.name) if stack else "",
         objectives=Objectives(slowest=options.slow, moved=None),
         serving=stack.serving if stack else None,
         portal_logs=stack is not None and not options.no_duplicates,
-        environment=target.described() | ({"lbMode": stack.lb_mode} if stack else {}),
+        environment=provenance.described() | ({"lbMode": stack.mode} if stack else {}),
     )
     file = options.record or project.ROOT / "reports" / run / record.FILE
     traffic = Traffic(plan, header, file.parent, name=file.name, keep=_KEEP)
     announced = Announcements(stack.folder) if stack else None
     logs = (
-        PortalLogs(stack.kubeconfig, stack.weights, traffic.add, source_for(stack.is_portal))
+        PortalLogs(
+            stack.kubeconfig,
+            stack.weights,
+            traffic.add,
+            source_for(stack.application.is_portal),
+        )
         if stack and header.portal_logs
         else None
     )
@@ -143,9 +145,9 @@ def _send(
     return _finish(traffic, options.json, with_report=not options.record)
 
 
-def _streams(wanted: int | None, stack: target.Target | None) -> int:
+def _streams(wanted: int | None, stack: Stack | None) -> int:
     """Return how many streams of each kind are kept open: only the portal answers them."""
-    usual = STREAMS if stack and stack.is_portal else 0
+    usual = STREAMS if stack and stack.application.is_portal else 0
     return usual if wanted is None else wanted
 
 

@@ -81,9 +81,9 @@ def test_only_what_a_change_does_is_shown(clone: Clone) -> None:
     key = "  gatewayReplicas:\n    type: integer\n    default: "
     clone.change("Pulumi.yaml", f"{key}2", f"{key}3")
     markdown, result = clone.preview()
-    assert len(result.outcomes) == 6
-    for outcome in result.outcomes:
-        found = {(c.kind, c.type.rpartition(":")[2], c.name) for c in outcome.changes}
+    assert len(result.diffs) == 6
+    for diff in result.diffs:
+        found = {(c.kind, c.type.rpartition(":")[2], c.name) for c in diff.changes}
         assert found == {
             (Kind.CHANGED, kind, name)
             for kind in ("Gateway", "Deployment")
@@ -102,15 +102,15 @@ def test_a_change_that_does_nothing_shows_nothing(clone: Clone) -> None:
     clone.commit("Words")
     markdown, result = clone.preview("--base", "HEAD^1", *ONE)
     assert "Nothing changed" in markdown
-    assert result.outcomes[0].changes == ()
-    assert result.outcomes[0].resources > 50
+    assert result.diffs[0].changes == ()
+    assert result.diffs[0].resources > 50
     assert "<details>" not in markdown
 
 
 def test_a_violated_policy_fails_and_is_named_first(clone: Clone) -> None:
     clone.change("manifests/app.yaml", "type: ClusterIP", "type: LoadBalancer")
     markdown, result = clone.preview(*ONE, code=1)
-    violations = result.outcomes[0].violations
+    violations = result.diffs[0].violations
     assert [line.partition(": ")[0] for line in violations] == ["load-balancer", "load-balancer"]
     assert markdown.index("load-balancer: ") < markdown.index("spec.type: ")
 
@@ -121,7 +121,7 @@ def test_a_base_of_another_time_is_said_to_be_none(clone: Clone) -> None:
     clone.commit("Older")
     (clone.folder / "__main__.py").write_text(main)
     markdown, result = clone.preview(*ONE)
-    assert result.outcomes[0].base_problem
+    assert result.diffs[0].base_problem
     assert "The base cannot be previewed" in markdown
     assert re.search(r"\| west \| active \| \d+ \| \? \| \? \| \? \| kept \|", markdown)
 
@@ -130,7 +130,7 @@ def test_a_head_that_fails_says_why(clone: Clone) -> None:
     stack = clone.folder / "Pulumi.west.yaml"
     stack.write_text(f"{stack.read_text()}  {PROJECT}:lbMod: active\n")
     markdown, result = clone.preview(*ONE, code=1)
-    assert "unknown key lbMod in " in result.outcomes[0].head_problem
+    assert "unknown key lbMod in " in result.diffs[0].head_problem
     assert "did you mean lbMode" in markdown
     assert "Traceback" not in markdown
 
@@ -143,8 +143,8 @@ def test_a_manifest_that_git_ignores_is_previewed(clone: Clone) -> None:
     stack = clone.folder / "Pulumi.west.yaml"
     stack.write_text(f"{stack.read_text()}  {PROJECT}:manifest: own\n")
     _, result = clone.preview(*ONE)
-    assert not result.outcomes[0].head_problem
-    assert result.outcomes[0].resources > 50
+    assert not result.diffs[0].head_problem
+    assert result.diffs[0].resources > 50
 
 
 def test_a_stack_of_gke_without_its_package_is_one_clear_line(clone: Clone) -> None:
@@ -153,7 +153,7 @@ def test_a_stack_of_gke_without_its_package_is_one_clear_line(clone: Clone) -> N
     keys = {f"{PROJECT}:{key}": value for key, value in own.items()}
     (clone.folder / "Pulumi.west.yaml").write_text(yaml.safe_dump({"config": keys}))
     markdown, result = clone.preview(*ONE, code=1)
-    problem = result.outcomes[0].head_problem
+    problem = result.diffs[0].head_problem
     assert "\n" not in problem.strip()
     assert "backend gke needs pulumi-gcp" in problem and "./demo" in problem
     assert "Traceback" not in markdown

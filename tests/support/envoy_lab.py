@@ -20,7 +20,8 @@ from pathlib import Path
 import yaml
 
 from components.envoy.common import Listen, Paths, edge_san, gateway_san
-from components.envoy.edge_config import EdgeConfig, edge_files
+from components.envoy.edge_clusters import EdgeConfig
+from components.envoy.edge_config import edge_files
 from components.envoy.gateway_clusters import GatewayConfig
 from components.envoy.gateway_config import gateway_files
 from components.envoy.tls import MESH, SDS_FILE, sds_file

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drills.stack import Conflict
+from drills.live_objects import Conflict
 from foundation import managed_fields
 from foundation.managed_fields import MANAGER, Path, value_at
 
@@ -65,6 +65,10 @@ class Server:
         self.desired: Any = None
         self.meanwhile: list[Any] = []
         """What others do, one before each write of owners."""
+
+    @property
+    def objects(self) -> Server:
+        return self
 
     def read(self, *_: str) -> dict[str, Any]:
         return copy.deepcopy(self.object)

@@ -31,8 +31,8 @@ def traps(profile: HttpProfile, context: Context) -> list[Trap]:
 
 def _per_try_timeout(profile: HttpProfile, context: Context) -> Iterator[Trap]:
     # Envoy's router (FilterUtility::finalTimeout) drops a per-try time-out that is not below the
-    # route's; without one, no retry starts while a backend is silent. Our own Envoys learn by pings
-    # that a gateway hangs.
+    # route's; without one, no retry starts while an application is silent. Our own Envoys learn by
+    # pings that a gateway hangs.
     request, retries = profile.request_timeout, profile.retries
     per_try, tries = retries.per_try_timeout, 1 + retries.attempts
     if context.own_envoys or tries == 1 or (per_try and (not request or per_try < request)):

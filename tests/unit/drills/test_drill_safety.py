@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 
 from drills import action, drill, guard, matrix, temporary_settings
-from drills.drill import Pace
 from drills.faults import Means, Strike, named
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
-from drills.report.matrix_page import Outcome, Row
+from drills.pace import Pace
+from drills.report.matrix_page import Row, Verdict
 from drills.stack import EDGE, Stack
-from drills.traffic.target import TargetError
 from foundation.errors import UserError
 
 EAST, WEST = "east-cluster", "west-cluster"
@@ -120,7 +119,7 @@ def test_a_mode_that_cannot_be_had_fails_its_drills_and_no_others(
         ("standby", "gateway-gone", "the update failed"),
         ("standby", "workload-gone", "the update failed"),
     ]
-    assert {row.outcome for row in rows} == {Outcome.FAILED} and not matrix.is_good(rows)
+    assert {row.verdict for row in rows} == {Verdict.FAILED} and not matrix.is_good(rows)
     assert page.exists() and page.is_relative_to(tmp_path)
 
 
@@ -136,19 +135,19 @@ def test_a_mode_that_is_not_left_fails_the_matrix_and_the_next_mode_is_tried(
             raise UserError("the update back failed")
 
     def met(there: Stack, fault: Any, *_: Any) -> Row:
-        return Row(str(fault.layer), fault.name, there.mode, Outcome.MET)
+        return Row(str(fault.layer), fault.name, there.mode, Verdict.MET)
 
     monkeypatch.setattr(temporary_settings, "other", other)
     monkeypatch.setattr(matrix, "_row", met)
     monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
     faults = [named("gateway-gone"), named("workload-gone")]
     rows, page = matrix.run(stack, faults, ["standby", "active"], Pace(), lambda _: None)
-    assert [(row.mode, row.drill, row.outcome) for row in rows] == [
-        ("standby", "gateway-gone", Outcome.MET),
-        ("standby", "workload-gone", Outcome.MET),
-        ("standby", OTHER_SETTINGS.name, Outcome.FAILED),
-        ("active", "gateway-gone", Outcome.MET),
-        ("active", "workload-gone", Outcome.MET),
+    assert [(row.mode, row.drill, row.verdict) for row in rows] == [
+        ("standby", "gateway-gone", Verdict.MET),
+        ("standby", "workload-gone", Verdict.MET),
+        ("standby", OTHER_SETTINGS.name, Verdict.FAILED),
+        ("active", "gateway-gone", Verdict.MET),
+        ("active", "workload-gone", Verdict.MET),
     ]
     assert rows[2].reason == "the update back failed"
     assert not matrix.is_good(rows)
@@ -159,7 +158,7 @@ def test_outputs_that_cannot_be_read_for_a_moment_fail_one_mode_and_not_the_matr
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def other(_: Stack, changes: dict[str, Any], __: Any) -> Any:
-        raise TargetError("the outputs cannot be read")
+        raise UserError("the outputs cannot be read")
 
     monkeypatch.setattr(temporary_settings, "other", other)
     monkeypatch.setattr(matrix.project, "ROOT", tmp_path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 import shutil
 import stat
 import xmlrpc.client
@@ -15,9 +14,9 @@ import pytest
 import yaml
 
 from drills import __main__ as command
-from drills import action, drill, observer, preconditions, presentation, update
+from drills import action, observer, preconditions, presentation, pulumi_command, update
+from drills import stack as stack_module
 from drills.application import PORTAL, Application, Workload
-from drills.drill import due_shares, is_back, settled
 from drills.faults import (
     FAULTS,
     KNOWN,
@@ -32,9 +31,8 @@ from drills.faults import (
 )
 from drills.faults.model import either
 from drills.journal import Entry, Journal
-from drills.prediction import Order, predict, score, struck_by_default
-from drills.stack import EDGE, GATEWAY, Stack
-from drills.traffic import Sample, target
+from drills.prediction import predict, score, struck_by_default
+from drills.stack import EDGE, GATEWAY_WORKLOAD, Stack
 from foundation import project, stack_file
 from foundation.errors import UserError
 from localkube.spec import ClusterSpec
@@ -141,13 +139,13 @@ OUTPUTS: dict[str, Any] = {
 
 
 def test_a_site_is_what_the_outputs_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "_outputs", lambda *_: OUTPUTS)
-    monkeypatch.setattr(target.project, "stack_folder", lambda _: tmp_path)
+    monkeypatch.setattr(stack_module, "_outputs", lambda *_: OUTPUTS)
+    monkeypatch.setattr(project, "stack_folder", lambda _: tmp_path)
     found = Stack.selected("west")
     assert found.order == ((WEST,), (EAST,))
     assert found.application == Application.of(SHOP)
     assert found.application_clusters == (EAST, WEST)
-    assert not target.selected("west").is_portal
+    assert not found.application.is_portal
 
 
 @pytest.mark.parametrize("key", ["application", "edgePriorities"])
@@ -155,8 +153,8 @@ def test_outputs_of_an_older_program_are_asked_for_in_one_line(
     key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = {name: value for name, value in OUTPUTS.items() if name != key}
-    monkeypatch.setattr(target, "_outputs", lambda *_: left)
-    monkeypatch.setattr(target.project, "stack_folder", lambda _: tmp_path)
+    monkeypatch.setattr(stack_module, "_outputs", lambda *_: left)
+    monkeypatch.setattr(project, "stack_folder", lambda _: tmp_path)
     with pytest.raises(UserError, match=r"made: ./demo up west$"):
         Stack.selected("west")
 
@@ -283,7 +281,7 @@ def deployment(wanted: int, ready: int) -> dict[str, Any]:
     ],
 )
 def test_what_is_wrong_with_a_cluster_is_said(items: list[dict[str, Any]], said: str) -> None:
-    assert preconditions.complaint(items, [GATEWAY]) == said
+    assert preconditions.complaint(items, [GATEWAY_WORKLOAD]) == said
 
 
 def test_a_daemon_set_is_well_when_each_node_has_its_pod() -> None:
@@ -420,68 +418,6 @@ def test_an_evacuated_region_is_a_standby_whatever_the_mode(tmp_path: Path) -> N
     assert weights == {EAST: 0, WEST: 100}
 
 
-def test_all_is_back_when_every_cluster_has_about_its_share_again() -> None:
-    before = {EAST: 0.5, WEST: 0.5}
-    assert is_back(answers(EAST, WEST) * 5, before)
-    assert is_back(answers(EAST, WEST) * 4 + answers(WEST, WEST), before)
-    assert not is_back(answers(WEST) * 10, before)
-    assert not is_back([], before)
-    lost = dataclasses.replace(answers(EAST)[0], status=503)
-    assert not is_back([*answers(EAST, WEST) * 5, lost], before)
-
-
-@pytest.mark.parametrize(
-    ("weights", "order", "due"),
-    [
-        ({EAST: 100, WEST: 100}, ((EAST, WEST),), {EAST: 0.5, WEST: 0.5}),
-        ({EAST: 25, WEST: 75}, ((EAST, WEST),), {EAST: 0.25, WEST: 0.75}),
-        ({EAST: 0, WEST: 100}, ((WEST,), (EAST,)), {WEST: 1.0}),
-        ({EAST: None, WEST: None}, ((WEST,), (EAST,)), {WEST: 1.0}),
-    ],
-)
-def test_the_weights_say_what_is_due(
-    weights: dict[str, int | None], order: Order, due: dict[str, float]
-) -> None:
-    assert due_shares(weights, order) == due
-
-
-class Lopsided:
-    """Traffic of which `first` gets all until somebody has asked a few times."""
-
-    def __init__(self, first: str, times: float) -> None:
-        self.first, self.left, self.running = first, times, True
-
-    def recent(self, _seconds: float) -> list[Sample]:
-        self.left -= 1
-        return answers(self.first) * 10 if self.left >= 0 else answers(EAST, WEST) * 5
-
-
-def test_nothing_is_broken_before_the_traffic_is_shared_as_the_weights_say(tmp_path: Path) -> None:
-    said: list[str] = []
-    traffic: Any = Lopsided(EAST, 3)
-    assert settled(stack(tmp_path), traffic, 1, said.append) == {EAST: 0.5, WEST: 0.5}
-    assert not said
-
-
-def test_traffic_that_stays_lopsided_is_taken_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(drill, "SETTLE_SECONDS", 0)
-    said: list[str] = []
-    traffic: Any = Lopsided(EAST, math.inf)
-    assert settled(stack(tmp_path), traffic, 0.2, said.append) == {EAST: 1.0}
-    assert said == [
-        "The traffic is shared as the weights say: not within 0.2 s. It is taken as it is."
-    ]
-
-
-def answers(*clusters: str) -> list[Sample]:
-    return [
-        Sample("r-1", 0.0, 0.0, 0.01, "kept", "GET", "h1", status=200, cluster=name)
-        for name in clusters
-    ]
-
-
 def test_the_edges_own_word_on_its_gateways_is_followed() -> None:
     name = "cluster.regions_transaction-service_web-portal.membership_healthy"
     lines = [f"{name}: 2", f"{name}: 2", "noise", f"{name}: 1", f"{name}: 1", f"{name}: 2"]
@@ -511,8 +447,8 @@ def test_a_failed_update_is_told_by_pulumis_own_reason() -> None:
     said = (
         "Updating (west)\n    error: update failed\n  error: unknown key lbMod in Pulumi.west.yaml"
     )
-    assert update.reason(said) == "unknown key lbMod in Pulumi.west.yaml"
-    assert update.reason("killed") == "killed"
+    assert pulumi_command.reason(said) == "unknown key lbMod in Pulumi.west.yaml"
+    assert pulumi_command.reason("killed") == "killed"
 
 
 def test_a_setting_is_the_stacks_own_or_the_default() -> None:

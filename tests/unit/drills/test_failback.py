@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from drills import drill, failback, update
+from drills import failback, promises, update
 from drills.faults import FAULTS, Moves
 from drills.stack import Stack
 from foundation.errors import UserError
@@ -82,8 +82,8 @@ def test_it_writes_the_trigger_and_then_updates(
 
 def test_a_gentle_return_is_promised_of_a_ramp_alone(tmp_path: Path) -> None:
     moving = next(f for f in FAULTS if f.moves is Moves.ALL and not f.edge and not f.update)
-    assert drill.objectives(stack(tmp_path, "ramped", 30), moving).herd == drill.HERD
+    assert promises.objectives(stack(tmp_path, "ramped", 30), moving).herd == promises.HERD
     for way, ramp in (("ramped", 2.0), ("atOnce", 0.0), ("manual", 0.0)):
-        assert drill.objectives(stack(tmp_path, way, ramp), moving).herd is None
+        assert promises.objectives(stack(tmp_path, way, ramp), moving).herd is None
     update_ = next(fault for fault in FAULTS if fault.update)
-    assert drill.objectives(stack(tmp_path, "ramped", 30), update_).herd is None
+    assert promises.objectives(stack(tmp_path, "ramped", 30), update_).herd is None

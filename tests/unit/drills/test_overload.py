@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.application import Application
-from drills.drill import Pace, _loaded
 from drills.faults import named
 from drills.faults.overload import PAGE, SECONDS, WORKERS, load_of
+from drills.live_objects import LiveObjects
+from drills.pace import Pace, loaded
 from drills.stack import Stack
 from foundation.errors import UserError
 from tests.support.envoy_lab import WEST, lab, portal_documents
@@ -44,11 +45,11 @@ def test_the_pods_that_are_left_are_counted(
 ) -> None:
     ready = {"west": 2, "north": 1, "south": 0}
 
-    def read(_: Stack, cluster: str, *workload: str) -> dict[str, Any]:
+    def read(_: LiveObjects, cluster: str, *workload: str) -> dict[str, Any]:
         assert workload == ("Deployment", "transaction-service", "web-portal")
         return {"status": {"readyReplicas": ready[cluster]}}
 
-    monkeypatch.setattr(Stack, "read", read)
+    monkeypatch.setattr(LiveObjects, "read", read)
     find = named("overload").load
     assert find
     assert find(stack(tmp_path), ("west", "north")) == load_of(3)
@@ -58,7 +59,7 @@ def test_the_pods_that_are_left_are_counted(
 
 def test_only_the_page_that_takes_a_worker_is_asked_for(tmp_path: Path) -> None:
     other = dataclasses.replace(stack(tmp_path), application=Application(path="/portal/"))
-    plan = _loaded(Pace(rate=7).plan(other), other, load_of(1))
+    plan = loaded(Pace(rate=7).plan(other), other, load_of(1))
     assert [request.path for request in plan.requests] == [f"/portal/{PAGE}"]
     assert (plan.rate, plan.streams) == (load_of(1).usual, 0)
 

@@ -12,8 +12,8 @@ import pytest
 
 from drills import __main__ as drills_command
 from drills.report import __main__ as report_command
+from drills.stack import Stack
 from drills.traffic import __main__ as traffic_command
-from drills.traffic import target
 from foundation import project
 from foundation.entry import entry
 from foundation.errors import UsageError, UserError, last_line
@@ -71,7 +71,7 @@ def own_errors() -> dict[str, type[Exception]]:
 def test_every_error_is_a_user_error() -> None:
     found = own_errors()
     assert {
-        "drills.traffic.target.TargetError",
+        "foundation.commands.Failed",
         "components.routing.annotations.RouteError",
     } <= found.keys()
     assert [name for name, each in found.items() if not issubclass(each, UserError)] == []
@@ -128,16 +128,14 @@ def test_a_defect_of_the_demo_keeps_its_traceback() -> None:
         entry(lambda: 1 // 0)
 
 
-@pytest.mark.parametrize(
-    ("error", "code"), [(KeyboardInterrupt(), 130), (target.TargetError("not up"), 1)]
-)
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (UserError("not up"), 1)])
 def test_traffic_and_drills_end_in_order_while_the_stack_is_looked_up(
     error: BaseException,
     code: int,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(target, "selected", lambda *_: raising(error))
+    monkeypatch.setattr(Stack, "selected", lambda *_: raising(error))
     assert traffic_command.main([]) == code
     assert drills_command.main(["status"]) == code
     said = capsys.readouterr().err

@@ -18,8 +18,8 @@ from rich.console import Console
 from foundation.errors import UserError
 from policies.rules import SECRET, UNKNOWN, Resource
 from preview import comment, compare, engine, markdown, model, terminal, text, trees
-from preview.matrix import outcome
-from preview.model import Change, Kind, Outcome, Property, Result, StackPlan
+from preview.matrix import diff
+from preview.model import Change, Kind, Property, Result, StackDiff, StackPlan
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 
@@ -104,12 +104,12 @@ def test_another_provider_is_a_change() -> None:
 
 def test_a_base_that_fails_leaves_the_heads_own_verdict() -> None:
     bad = Resource("kubernetes:core/v1:Namespace", "a", {}, "")
-    found = outcome("west", "active", StackPlan({"a": bad}), StackPlan(problem="older"))
+    found = diff("west", "active", StackPlan({"a": bad}), StackPlan(problem="older"))
     assert (found.resources, found.changes, found.base_problem) == (1, (), "older")
     assert not found.ok
     assert found.violations[0].startswith("explicit-provider")
-    assert outcome("west", "active", StackPlan(), StackPlan(problem="older")).ok
-    assert not outcome("west", "active", StackPlan(problem="broken"), StackPlan()).ok
+    assert diff("west", "active", StackPlan(), StackPlan(problem="older")).ok
+    assert not diff("west", "active", StackPlan(problem="broken"), StackPlan()).ok
 
 
 def test_a_failed_preview_says_why_once_and_briefly() -> None:
@@ -157,9 +157,9 @@ RESULT = Result(
     "abc1234",
     "def5678",
     (
-        Outcome("east", "active", 54, (CHANGED,)),
-        Outcome("west", "active", 54, (CHANGED,)),
-        Outcome("west", "standby", 54),
+        StackDiff("east", "active", 54, (CHANGED,)),
+        StackDiff("west", "active", 54, (CHANGED,)),
+        StackDiff("west", "standby", 54),
     ),
 )
 
@@ -176,8 +176,8 @@ def test_what_several_stacks_share_is_shown_once() -> None:
 
 
 def test_worst_comes_first() -> None:
-    bad = Outcome("west", "active", 0, head_problem="no\nway")
-    violated = Outcome("west", "standby", 1, (CHANGED,), violations=("load-balancer: a",))
+    bad = StackDiff("west", "active", 0, head_problem="no\nway")
+    violated = StackDiff("west", "standby", 1, (CHANGED,), violations=("load-balancer: a",))
     result = Result("a", "b", (violated, bad))
     titles = [section.title for section in text.sections(result)]
     assert titles == [
@@ -195,11 +195,11 @@ def test_markdown_stays_below_githubs_limit_and_says_where_it_is_cut(
     lines: int, sections: int
 ) -> None:
     properties = tuple(Property(f"spec.a{n}", '"old"', '"new"') for n in range(lines))
-    outcomes = tuple(
-        Outcome(f"s{n}", "active", 1, (Change(Kind.CHANGED, "a:b:C", f"r{n}", properties),))
+    diffs = tuple(
+        StackDiff(f"s{n}", "active", 1, (Change(Kind.CHANGED, "a:b:C", f"r{n}", properties),))
         for n in range(sections)
     )
-    shown = markdown.render(Result("a", "b", outcomes))
+    shown = markdown.render(Result("a", "b", diffs))
     assert len(shown) <= markdown.LIMIT < 65_536
     assert ("cut here" in shown) == (lines == 3000)
     assert shown.count("<details>") == shown.count("</details>")
@@ -209,7 +209,7 @@ def test_markdown_stays_below_githubs_limit_and_says_where_it_is_cut(
 def test_no_value_can_break_out_of_its_fold() -> None:
     evil = Property("data.a", lines=("+```", "+</details>", "+````", "+# shouted"))
     change = Change(Kind.CHANGED, "a:b:C", "<img>|x", (evil,))
-    shown = markdown.render(Result("a", "b", (Outcome("w|<b>", "active", 1, (change,)),)))
+    shown = markdown.render(Result("a", "b", (StackDiff("w|<b>", "active", 1, (change,)),)))
     fence = "`````diff"
     assert shown.count(fence) == 1
     inside, _, after = shown.partition(fence)[2].partition("\n`````\n")
@@ -219,7 +219,7 @@ def test_no_value_can_break_out_of_its_fold() -> None:
 
 
 def test_results_of_several_jobs_become_one(tmp_path: Path) -> None:
-    for number, one in enumerate(RESULT.outcomes):
+    for number, one in enumerate(RESULT.diffs):
         model.write(Result("abc1234", "def5678", (one,)), tmp_path / f"{number}.json")
     assert model.read(sorted(tmp_path.glob("*.json"))) == RESULT
     with pytest.raises(UserError, match="every preview job failed"):
@@ -355,7 +355,7 @@ def test_a_change_of_versions_is_said_to_be_not_shown(repository: Path, tmp_path
     (head.folder / "requirements.txt").write_text("pulumi==3.0.0\n")
     note = trees.note(base, head)
     assert note.startswith("Versions change (requirements.txt), and both trees were previewed with")
-    result = Result("a", "b", (Outcome("west", "active", 54),), note)
+    result = Result("a", "b", (StackDiff("west", "active", 54),), note)
     shown = markdown.render(result)
     assert "Nothing changed" in shown
     assert "what another version alone would change is not shown" in shown
@@ -372,7 +372,7 @@ def written_and_read(result: Result, folder: Path) -> Result:
 
 def test_a_result_of_an_older_version_has_no_note(tmp_path: Path) -> None:
     file = tmp_path / "old.json"
-    file.write_text(json.dumps({"base": "a", "head": "b", "outcomes": []}))
+    file.write_text(json.dumps({"base": "a", "head": "b", "diffs": []}))
     assert model.read([file]).note == ""
 
 

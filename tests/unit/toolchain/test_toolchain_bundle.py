@@ -40,7 +40,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     def no_network(*arguments: object) -> None:
         raise AssertionError("a bundle spares this")
 
-    monkeypatch.setattr(setup, "_build", no_network)
+    monkeypatch.setattr(setup, "build_modules", no_network)
     monkeypatch.setattr(fetch.Fetcher, "reachable", no_network)
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     on_machine(tmp_path, monkeypatch, "one")

@@ -24,7 +24,18 @@ from foundation.errors import UserError
 from foundation.project import ROOT
 from launcher import environment
 from tests.support.publisher import Publisher, archive, program, serving, sha256
-from toolchain import download, estimate, fetch, pins, prefetch, published, setup, store, tools
+from toolchain import (
+    download,
+    estimate,
+    fetch,
+    incoming,
+    pins,
+    prefetch,
+    published,
+    setup,
+    store,
+    tools,
+)
 from toolchain.progress import Screen
 
 LONE = pins.Module(
@@ -130,7 +141,7 @@ def test_files_and_archives_reach_the_store_as_executables() -> None:
     kept = store.kept(LONE, "second")
     assert kept and kept.origin == "fetched" and kept.path.read_bytes() == SECOND
     assert stat.S_IMODE(kept.path.stat().st_mode) == 0o755
-    assert not fetch.arriving().exists()
+    assert not incoming.arriving().exists()
 
 
 @pytest.mark.parametrize("resumes", [True, False])
@@ -340,7 +351,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 file.write_bytes(program("built"))
                 file.chmod(0o755)
 
-    monkeypatch.setattr(setup, "_build", build)
+    monkeypatch.setattr(setup, "build_modules", build)
     monkeypatch.setattr(estimate, "announce", lambda modules: None)
     return names
 
@@ -472,7 +483,7 @@ def test_downloads_begin_before_the_environment_is_made_and_are_not_repeated(
     with serving(Publisher(files())) as publisher:
         monkeypatch.setenv(published.MIRROR, publisher.address)
         prefetch.main()
-        assert in_store() == set() and len(list(fetch.arriving().glob("*-*"))) >= 3
+        assert in_store() == set() and len(list(incoming.arriving().glob("*-*"))) >= 3
         publisher.asked.clear()
         setup.provide()
     assert in_store() == {"first", "second", "packed"} and built == ["own"]

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from drills.application import Application
+from drills.stack import Stack
 from drills.traffic import EventKind
-from drills.traffic.target import Target
 from foundation import project
-from foundation.errors import UserError
 from tests.support import loopback_kubectl
 from tests.support.checkout import eventually
 from tests.support.pictures import EAST, WEST, told
@@ -58,11 +57,20 @@ def test_its_history_and_metrics_say_nothing_of_requests() -> None:
     assert "topology_cluster_share_ratio{" not in text
 
 
-def target(**more: Any) -> Target:
-    what = {"namespace": "shop", "selector": {"app": "shop"}, "host": "h", "path": "/"}
-    given = {"weights": {EAST: 100, WEST: 0}, "priorities": [[EAST], [WEST]], **more}
-    given = {"application": {**what, "workload": None}, "platform": "tetrate", **given}
-    return Target("west", "https://h", "h", Path("ca"), "standby", **given)
+APPLICATION = Application(namespace="shop", kind="", selector={"app": "shop"}, host="h")
+
+
+def stack(folder: Path) -> Stack:
+    return Stack(
+        "west",
+        folder,
+        folder / "kubeconfig",
+        {EAST: 100, WEST: 0},
+        "standby",
+        platform="tetrate",
+        order=((EAST,), (WEST,)),
+        application=APPLICATION,
+    )
 
 
 def test_pods_are_watched_by_the_stacks_outputs(
@@ -71,7 +79,7 @@ def test_pods_are_watched_by_the_stacks_outputs(
     folder = loopback_kubectl.install(tmp_path / "bin", {EAST: {"shop-1": ""}, WEST: {}})
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setattr(project, "PRIVATE", tmp_path)
-    live = Live("west", _source(target()))
+    live = Live("west", _source(stack(tmp_path)))
     live.start()
     try:
         expected = {EAST: "ready", WEST: "not known"}
@@ -82,12 +90,6 @@ def test_pods_are_watched_by_the_stacks_outputs(
         live.source.stop()
 
 
-def test_a_stack_that_does_not_say_its_application_is_refused() -> None:
-    with pytest.raises(UserError, match=r"\./demo up west"):
-        _source(target(application=None))
-
-
 def test_the_selector_is_the_applications() -> None:
-    application = Application.of(target().application or {})
-    made = PlatformPods(Path("kubeconfig"), "tetrate", application, DUE)
-    assert (made.proxies(), application.label_selector) == ([], "app=shop")
+    made = PlatformPods(Path("kubeconfig"), "tetrate", APPLICATION, DUE)
+    assert (made.proxies(), APPLICATION.label_selector) == ([], "app=shop")

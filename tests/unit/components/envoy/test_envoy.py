@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from components.envoy.common import Paths, checksum, render
-from components.envoy.edge_config import EdgeConfig, edge_bootstrap, edge_files
+from components.envoy.edge_clusters import EdgeConfig
+from components.envoy.edge_config import edge_bootstrap, edge_files
 from components.envoy.gateway_clusters import GatewayConfig
 from components.envoy.gateway_config import gateway_bootstrap, gateway_files
 from components.envoy.tls import MESH, SDS_FILE, sds_file

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.envoy.common import own_health_host
-from components.envoy.edge_config import EdgeConfig, edge_bootstrap
+from components.envoy.edge_clusters import EdgeConfig
+from components.envoy.edge_config import edge_bootstrap
 from components.envoy.health import INTERVAL_SECONDS
 from components.routing.failback import Failback
 from components.routing.targets import ApplicationCluster, LbMode, edge_targets, edge_weights

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components.envoy.edge_config import EdgeConfig, edge_bootstrap
+from components.envoy.edge_clusters import EdgeConfig
+from components.envoy.edge_config import edge_bootstrap
 from components.envoy.gateway_clusters import GatewayConfig
 from components.envoy.gateway_config import gateway_bootstrap
 from components.envoy.pod import EnvoyPods, envoy_deployment

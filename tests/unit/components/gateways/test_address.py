@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from components.gateways import address
-from components.kubectl import NoAnswer
+from foundation.commands import Failed
 from foundation.errors import UserError
 
 PROPS = {"cluster": "east", "namespace": "tetrate-system", "service": "gateway", "kubeconfig": ""}
@@ -23,11 +23,11 @@ def test_an_address_is_an_ip_or_a_name() -> None:
 
 
 def test_it_is_asked_for_until_it_is_there() -> None:
-    answers: Iterator[str | NoAnswer] = iter(["", NoAnswer("away"), "192.0.2.1"])
+    answers: Iterator[str | Failed] = iter(["", Failed("away"), "192.0.2.1"])
 
     def look(props: dict[str, object]) -> str:
         answer = next(answers)
-        if isinstance(answer, NoAnswer):
+        if isinstance(answer, Failed):
             raise answer
         return answer
 
@@ -51,7 +51,7 @@ def test_an_address_that_changed_is_noticed_and_silence_is_not_a_change(
     def changes(answer: str | None) -> bool | None:
         def ask(props: dict[str, object]) -> str:
             if answer is None:
-                raise NoAnswer("away")
+                raise Failed("away")
             return answer
 
         monkeypatch.setattr(address, "ask", ask)

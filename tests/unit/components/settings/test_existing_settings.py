@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +61,11 @@ def test_external_ips_keep_the_services_own_ports() -> None:
     ("values", "message"),
     [
         ({"exposure": "nodeport"}, r"exposure .* is 'nodeport': .*\(did you mean NodePort\?\)$"),
+        (
+            {"allowSharedCluster": "yes"},
+            r"^allowSharedCluster in Pulumi\.west\.yaml is 'yes': use true or false$",
+        ),
+        ({"allowSharedCluster": ""}, "allowSharedCluster .* is '': use true or false$"),
         ({"nodePort": 70000}, "nodePort .* is '70000': use a whole number from 1 to 65534$"),
         ({"edgeAddress": "127.0.0.1:99999"}, "edgeAddress .* use host or host:port"),
         ({"edgeAddress": "https://edge"}, "edgeAddress .* use host or host:port"),
@@ -88,12 +92,32 @@ def test_wrong_values_are_refused(values: dict[str, Any], message: str) -> None:
         existing(**values)
 
 
-def test_what_is_missing_is_nobodys_business_while_another_backend_is_chosen(
-    tmp_path: Path,
-) -> None:
-    chosen = settings(exposure="NodePort")
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("exposure", "NodePort"),
+        ("exposure", "nodeport"),
+        ("nodePort", "70000"),
+        ("allowSharedCluster", "yes"),
+        ("gkeNodes", "0"),
+        ("gkeLabels", ["Team=web"]),
+    ],
+)
+def test_what_only_other_backends_read_is_warned_of_and_not_read(key: str, value: object) -> None:
+    chosen = settings(**{key: value})
     assert isinstance(chosen.backend, LocalSettings)
-    assert len(chosen.without_effect) == 1
+    assert [line.split()[0] for line in chosen.without_effect] == [key]
+
+
+def test_what_is_about_our_own_envoys_is_warned_of_on_another_platform() -> None:
+    keys = {"edgeReplicas": "3", "gatewayReplicas": "1", "failbackTrigger": "now"}
+    there = settings(backend="existing", platform="tetrate", **keys)
+    assert there.without_effect[0] == (
+        "edgeReplicas in Pulumi.west.yaml has no effect with platform tetrate; remove it: "
+        "./demo pulumi config rm 'edgeReplicas'"
+    )
+    assert [line.split()[0] for line in there.without_effect] == list(keys)
+    assert settings(backend="existing", **keys).without_effect == ()
 
 
 def test_keys_that_only_other_backends_read_are_named_with_the_command_that_removes_them() -> None:

@@ -126,12 +126,6 @@ CLUSTER = {"name": "a", "region": "us-east1"}
         ("localNodes", "0", "localNodes .* from 1 to 5$"),
         ("gatewayReplicas", "-1", "gatewayReplicas .* from 1 to 10$"),
         ("edgeReplicas", "two", "edgeReplicas .* is 'two': use a whole number from 1 to 10$"),
-        (
-            "allowSharedCluster",
-            "yes",
-            r"^allowSharedCluster in Pulumi\.west\.yaml is 'yes': use true or false$",
-        ),
-        ("allowSharedCluster", "", "allowSharedCluster .* is '': use true or false$"),
         ("lbmode", "active", r"unknown key lbmode .* \(did you mean lbMode\?\)"),
         ("clusters", [], "use a list with at least one name and region"),
         ("clusters", "east", "use a list with at least one name and region"),

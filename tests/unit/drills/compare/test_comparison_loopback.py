@@ -105,7 +105,7 @@ def instead_of_clusters(world: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(run.pods, "envoys", lambda _: [process.pid])
     monkeypatch.setattr(run.matrix, "check", lambda *_, **__: None)
     monkeypatch.setattr(run.guard, "standing", lambda *_: contextlib.nullcontext())
-    monkeypatch.setattr(run.target, "config_digest", lambda *_: "")
+    monkeypatch.setattr(run.provenance, "config_digest", lambda *_: "")
     monkeypatch.setattr(run, "PortalLogs", NoLogs)
     monkeypatch.setattr(run, "_IDLE_SECONDS", 1.0)
     monkeypatch.setattr(run, "project", SimpleNamespace(ROOT=tmp_path / "checkout"))

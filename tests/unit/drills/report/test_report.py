@@ -13,7 +13,7 @@ import pytest
 from drills import report
 from drills.report import __main__ as command
 from drills.report import compare
-from drills.report.matrix_page import Outcome, Row
+from drills.report.matrix_page import Row, Verdict
 from drills.report.run import load
 from drills.report.series import LOST, series
 from drills.traffic import (
@@ -224,10 +224,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_the_matrix(tmp_path: Path) -> None:
     good, bad = (write(tmp_path / name, lost=n) for name, n in (("a", 0), ("b", 7)))
     rows = [
-        Row("workload", "gone", "active", Outcome.MET, "", ledger_of(good), "a"),
-        Row("workload", "gone", "standby", Outcome.MISSED, "lost 7", ledger_of(bad), "b"),
-        Row("cluster", "nodes-killed", "active", Outcome.UNAVAILABLE, "not our machine"),
-        Row("cluster", "nodes-killed", "standby", Outcome.FAILED, "the fix did not work"),
+        Row("workload", "gone", "active", Verdict.MET, "", ledger_of(good), "a"),
+        Row("workload", "gone", "standby", Verdict.MISSED, "lost 7", ledger_of(bad), "b"),
+        Row("cluster", "nodes-killed", "active", Verdict.UNAVAILABLE, "not our machine"),
+        Row("cluster", "nodes-killed", "standby", Verdict.FAILED, "the fix did not work"),
     ]
     page = Page(report.write_matrix(tmp_path, "All drills", rows).read_text())
     assert page.addresses == ["a/report.html", "b/report.html"]

@@ -14,8 +14,9 @@ from rich.console import Console
 from drills import drill, report
 from drills.compare.balancers import named as named_balancers
 from drills.faults import named
+from drills.pace import Pace
 from drills.report import compare
-from drills.report.matrix_page import Outcome, Row
+from drills.report.matrix_page import Row, Verdict
 from drills.report.run import load
 from drills.report.series import LOST
 from drills.stack import Stack
@@ -172,7 +173,7 @@ def test_a_drill_on_clusters_of_others_has_nothing_beside_it_and_breaks_nothing(
     weights = {EAST: 100, WEST: 100}
     stack = Stack("west", tmp_path, tmp_path / "kubeconfig", weights, "active", elsewhere=True)
     said: list[str] = []
-    pace = drill.Pace(beside=tuple(named_balancers(["envoy"])))
+    pace = Pace(beside=tuple(named_balancers(["envoy"])))
     with pytest.raises(UserError, match="choose a stack of backend local"):
         drill.run(stack, named("pod-killed"), EAST, pace, said.append)
     assert said == []
@@ -303,6 +304,6 @@ def test_runs_with_such_a_lane_are_compared_by_it(tmp_path: Path) -> None:
 
 
 def test_the_matrix_names_it() -> None:
-    row = Row("workload", "gone", "active", Outcome.MET, ledger=counted())
+    row = Row("workload", "gone", "active", Verdict.MET, ledger=counted())
     assert row.figures.startswith("lost 0, ")
     assert row.figures.endswith("envoy lost 300")

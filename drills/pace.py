@@ -1,0 +1,52 @@
+"""How a drill is run, and what is sent to the stack meanwhile."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from drills.arguments import STREAMS
+from drills.compare.balancers import Balancer
+from drills.faults import Load
+from drills.live_picture import LivePicture
+from drills.stack import Stack
+from drills.traffic import LanePlan, Request, TrafficPlan
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a drill is run."""
+
+    rate: float = 100.0
+    baseline: float = 5.0
+    """Seconds of traffic before the fault."""
+    hold: float = 8.0
+    """Seconds between the fault's effect and its fix."""
+    beside: tuple[Balancer, ...] = ()
+    """Balancers through which the same goes beside it."""
+    requests: tuple[Request, ...] = ()
+    """Requests of a user's own; none: the portal's."""
+    streams: int | None = None
+    """Streams of each kind; None: some where the application is the portal."""
+    picture: LivePicture | None = None
+    """What records the live picture of the run."""
+
+    def plan(self, stack: Stack, lanes: Sequence[LanePlan] = ()) -> TrafficPlan:
+        """Return what is sent to a stack, and beside it by lanes to compare with."""
+        streams = STREAMS if stack.application.is_portal else 0
+        plan = TrafficPlan.to(
+            stack.url,
+            rate=self.rate,
+            ca_file=str(stack.ca_file or ""),
+            streams=streams if self.streams is None else self.streams,
+        )
+        if self.requests:
+            plan = dataclasses.replace(plan, requests=self.requests)
+        return plan.beside(lanes, stack.application.host) if lanes else plan
+
+
+def loaded(plan: TrafficPlan, stack: Stack, load: Load) -> TrafficPlan:
+    """Return the plan with the requests of a load at its usual rate, and nothing beside them."""
+    path = f"{stack.application.path.rstrip('/')}/{load.path}"
+    return dataclasses.replace(plan, requests=(Request(path=path),), rate=load.usual, streams=0)

@@ -1,0 +1,58 @@
+"""Which part of the requests each cluster answers, and whether that is as it should be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from drills.prediction import Order
+from drills.stack import Stack, Weights
+from drills.traffic import Sample
+from drills.traffic.generator import Traffic
+from drills.waiting import until
+from foundation.errors import UserError
+
+SETTLE_SECONDS = 15
+"""How long a drill waits until the traffic is shared as the weights say. What failed before it may
+still be ejected: 5 s by `manifests/http-profile.yaml`, longer by a profile whose times grow."""
+
+_BACK = 0.8
+"""Part of its former share at which a cluster counts as back."""
+
+
+def settled(
+    stack: Stack, traffic: Traffic, seconds: float, say: Callable[[str], None]
+) -> dict[str, float]:
+    """Return the shares of the last `seconds`, once these are as due, or as they are in the end."""
+    due, what = due_shares(stack.weights, stack.order), "The traffic is shared as the weights say"
+
+    def over() -> bool:
+        return is_back(traffic.recent(seconds), due) or not traffic.running
+
+    try:
+        until(over, what, SETTLE_SECONDS + seconds)
+    except UserError as error:
+        say(f"{error}. It is taken as it is.")
+    return shares(traffic.recent(seconds))
+
+
+def due_shares(weights: Weights, order: Order) -> dict[str, float]:
+    """Return the part of all requests that is due to each cluster of those that answer first.
+
+    Where locality decides they count alike, for each is one address (a load balancer: some).
+    """
+    first = {name: weights[name] or 1 for name in order[0]}
+    return {name: weight / sum(first.values()) for name, weight in first.items()}
+
+
+def shares(samples: Sequence[Sample]) -> dict[str, float]:
+    """Return the part of all requests that each cluster answered well."""
+    good = Counter(sample.cluster for sample in samples if not sample.lost)
+    return {cluster: count / len(samples) for cluster, count in good.items()}
+
+
+def is_back(samples: Sequence[Sample], before: Mapping[str, float]) -> bool:
+    """Check whether nothing is lost and every cluster has about the share it had `before`."""
+    now = shares(samples)
+    whole = bool(samples) and not any(sample.lost for sample in samples)
+    return whole and all(now.get(name, 0.0) >= _BACK * share for name, share in before.items())
