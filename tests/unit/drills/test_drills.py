@@ -184,14 +184,12 @@ def test_traffic_has_longer_to_move_where_kubectl_strikes_or_steps_learn_for_the
     tmp_path: Path,
 ) -> None:
     gone = named("gateway-gone")
-    here, there = (
-        gone.objectives_at(local_stack(tmp_path)),
-        gone.objectives_at(stack(tmp_path / "no")),
-    )
+    local = local_stack(tmp_path)
+    here, there = gone.objectives_at(local), gone.objectives_at(stack(tmp_path / "no"))
     assert here == gone.objectives
     assert here.moved and there.moved and there.moved > here.moved
     assert (there.lost, there.slowest) == (here.lost, here.slowest)
-    ramped = gone.objectives_at(dataclasses.replace(local_stack(tmp_path), failback="ramped"))
+    ramped = gone.objectives_at(dataclasses.replace(local, failback="ramped"))
     assert here.moved < (ramped.moved or 0.0) < there.moved
     assert named("control-plane-gone").objectives_at(stack(tmp_path / "no")).moved is None
 

@@ -172,7 +172,9 @@ def test_promises_of_an_overload() -> None:
 def test_executions_are_counted_for_each_request_that_was_due_in_a_part_of_the_fault(
     sent: list[tuple[float, int, int]],
 ) -> None:
-    samples = [dataclasses.replace(sample(due, EAST), id=f"{n}") for n, (due, *_) in enumerate(sent)]
+    samples = [
+        dataclasses.replace(sample(due, EAST), id=f"{n}") for n, (due, *_) in enumerate(sent)
+    ]
     logged = [
         Execution(T0 + due, f"{n}", EAST, "pod", status=status)
         for n, (due, answered, left) in enumerate(sent)
