@@ -19,6 +19,7 @@ from drills.pace import Pace
 from drills.report import write_matrix
 from drills.report.matrix_page import Row, Verdict
 from drills.stack import EDGE, Stack
+from drills.traffic import provenance
 from drills.waiting import until
 from foundation import project
 from foundation.errors import UserError
@@ -101,7 +102,7 @@ def line(row: Row) -> str:
 
 def folder(what: str) -> Path:
     """Return the folder for the pages of several drills that begin now."""
-    return project.ROOT / "reports" / time.strftime(f"%Y%m%d-%H%M%S-{what}", time.gmtime())
+    return project.ROOT / "reports" / provenance.run_id(what, time.time())
 
 
 def is_good(rows: Sequence[Row]) -> bool:

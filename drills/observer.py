@@ -58,7 +58,7 @@ class Observer:
         self, stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]
     ) -> None:
         """Nothing happens yet. `cluster` is the struck one, which the events are told of."""
-        self._site, self._fault, self._cluster, self._tell = stack, fault, cluster, tell
+        self._stack, self._fault, self._cluster, self._tell = stack, fault, cluster, tell
         self._processes: list[subprocess.Popen[str]] = []
         self._threads: list[threading.Thread] = []
 
@@ -77,20 +77,15 @@ class Observer:
             thread.join()
 
     def _pods(self) -> list[str]:
-        which = (
-            "pods",
-            "--namespace",
-            GATEWAY_NAMESPACE,
-            f"--selector={GATEWAY_SELECTOR}",
-        )
-        items: list[dict[str, Any]] = self._site.get(EDGE, *which)["items"]
+        which = ("--namespace", GATEWAY_NAMESPACE, f"--selector={GATEWAY_SELECTOR}")
+        items: list[dict[str, Any]] = self._stack.get(EDGE, "pods", *which)["items"]
         return [pod["metadata"]["name"] for pod in items if pod["status"]["phase"] == "Running"]
 
     def _watch(self, pod: str) -> None:
         where = ("--namespace", GATEWAY_NAMESPACE, "exec", "--stdin", pod)
         look = ("--", "/bin/bash", "-c", _LOOK, str(SECONDS))
         process = subprocess.Popen(
-            self._site.kubectl_command(EDGE, *where, *look),
+            self._stack.kubectl_command(EDGE, *where, *look),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -32,7 +32,7 @@ def objectives(stack: Stack, fault: Fault, load: Load | None = None) -> Objectiv
 def header_of(stack: Stack, fault: Fault, cluster: str, load: Load | None) -> tuple[Path, Header]:
     """Return the folder of a drill that begins now, and the header of its record."""
     now = time.time()
-    name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{fault.name}-{stack.mode}"
+    name = provenance.run_id(f"{fault.name}-{stack.mode}", now)
     header = Header(
         run=name,
         started=now,

@@ -28,6 +28,11 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[found[0]]}?)" if found else ""
 
 
+def first_line(said: str) -> str:
+    """Return the first line of a failed command's errors; else "no message"."""
+    return (said.strip().splitlines() or ["no message"])[0]
+
+
 def last_line(said: str) -> str:
     """Return the last line of a failed command's errors, which says why; else "no message".
 

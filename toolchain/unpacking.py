@@ -46,8 +46,8 @@ def check(module: pins.Module, folder: Path, products: Iterable[str]) -> None:
     """Refuse products in `folder` that do not tell the published version, or do not run here."""
     from toolchain import ambient  # it needs a package
 
-    place = published.of(module)
-    wanted = (place.version if place else module.version).removeprefix("v")
+    release = published.of(module)
+    wanted = (release.version if release else module.version).removeprefix("v")
     for name in products:
         question = published.question(module, name)
         if question is None:

@@ -23,7 +23,6 @@ from drills.pace import Pace
 from drills.stack import EDGE, Stack
 from drills.traffic import provenance, view
 from drills.waiting import until
-from foundation import project
 from foundation.entry import entry
 from foundation.errors import UserError
 from toolchain import client_packages
@@ -113,10 +112,10 @@ def _through(
     """Take all clients through one fault, beside the drill's own traffic."""
     what = "The stack is well"
     until(lambda: not any(preconditions.look(stack).values()), what, matrix.WELL_SECONDS, pause=1.0)
-    begun = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    begun = time.time()
     flows = []
     for number, (client, found) in enumerate(clients.items()):
-        run = f"{begun}-client{number}"
+        run = provenance.run_id(f"client{number}", begun)
         assert stack.ca_file
         plan = plan_of(client, run, stack.url, stack.ca_file, options.rate, options.mended)
         flows.append(Flow(client, found, plan, folder))
@@ -182,7 +181,7 @@ def _finish(
         "settings": "those that mend" if options.mended else "defaults",
     }
     text = page.markdown(accounts, events, missing, slow, conditions)
-    folder = project.ROOT / "reports" / time.strftime("%Y%m%d-%H%M%S-clients", time.gmtime())
+    folder = matrix.folder("clients")
     folder.mkdir(parents=True)
     files = [folder / "clients.md", *([options.markdown] if options.markdown else [])]
     for file in files:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from foundation import commands
-from foundation.errors import UserError
+from foundation.errors import UserError, first_line
 from toolchain import client_packages
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -134,8 +134,7 @@ def _compile(command: Sequence[str]) -> None:
     try:
         commands.output(command)
     except commands.Failed as error:
-        said = (error.said.strip().splitlines() or ["no message"])[0]
-        raise UserError(f"{' '.join(command[:2])} failed: {said}") from None
+        raise UserError(f"{' '.join(command[:2])} failed: {first_line(error.said)}") from None
 
 
 _NONE = ""

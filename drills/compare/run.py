@@ -203,7 +203,7 @@ def compare(
 def _header(stack: Stack, faults: Sequence[Fault]) -> Header:
     now = time.time()
     return Header(
-        run=f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-compare",
+        run=provenance.run_id("compare", now),
         started=now,
         title=f"Balancers beside our edge: {', '.join(f.name for f in faults)}",
         stack=stack.name,

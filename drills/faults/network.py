@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from drills.faults.model import Means, Strike
 from foundation import commands, packages
-from foundation.errors import UserError
+from foundation.errors import UserError, first_line
 from localkube import machine
 from localkube.machine import API_PORT, Node, node_range, pod_range
 
@@ -124,5 +124,5 @@ def _inside(node: Node, program: str, *arguments: str, text: str = "") -> str:
     except OSError as error:
         raise UserError(f"{error.filename} is not there. Set the tools up: ./demo setup") from None
     except commands.Failed as error:
-        said = (error.said.strip().splitlines() or ["no message"])[0]
+        said = first_line(error.said)
         raise commands.Failed(f"{node.name}: {program} {' '.join(arguments)}: {said}") from None

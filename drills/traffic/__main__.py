@@ -112,7 +112,7 @@ def _run(options: argparse.Namespace) -> int:
 def _send(options: argparse.Namespace, stack: Stack | None, plan: TrafficPlan, url: str) -> int:
     """Send as planned, show it, and give the ledger."""
     now = time.time()
-    run = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-traffic"
+    run = provenance.run_id("traffic", now)
     header = Header(
         run=run,
         started=now,

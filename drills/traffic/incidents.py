@@ -81,11 +81,11 @@ def incidents(
 
     `executions` are what pods logged; None if nobody looked.
     """
-    times = None if executions is None else Counter(each.id for each in executions if each.begun)
     events = sorted(events, key=lambda event: event.at)
     faults = [event for event in events if event.kind is EventKind.FAULT]
     if not faults:
         return []
+    times = None if executions is None else Counter(each.id for each in executions if each.begun)
     by_end = sorted(samples, key=lambda s: s.ended)
     over = by_end[-1].ended if by_end else faults[-1].at
     found = []

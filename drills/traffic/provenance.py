@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,11 @@ from typing import Any
 from foundation import project
 from foundation.errors import ToolMissing
 from toolchain import tools
+
+
+def run_id(what: str, now: float) -> str:
+    """Return the id of a run of `what` that begins now: its start in UTC comes first."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{what}"
 
 
 def config_digest(

@@ -206,7 +206,7 @@ def test_the_command_takes_all_through_a_drill_and_keeps_the_table(
     monkeypatch.setattr(command.preconditions, "look", lambda _: {})
     monkeypatch.setattr(command, "EdgeLogs", lambda _: LogOfEdge(path))
     monkeypatch.setattr(command.client_packages, "ensure", lambda: None)
-    monkeypatch.setattr(command.project, "ROOT", tmp_path)
+    monkeypatch.setattr(command.matrix.project, "ROOT", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))  # no curl there
     chosen = ["--client", "requests", "--client", "curl"]
     table = tmp_path / "table.md"
