@@ -262,6 +262,52 @@ def test_the_example_of_the_documentation_plays(page: Page) -> None:
     assert page.violations() == []
 
 
+def test_numbers_wait_for_one_another_and_news_is_drawn_at_once(page: Page) -> None:
+    stack = Stack(EAST, WEST)
+    stack.pass_time(1.0)  # from none to some would be news
+    with served(stack) as address:
+        page.open(address)
+        shown(page, EAST)
+        drawn = page.ask(
+            """(() => {
+              let count = 0;
+              const before = draw, begin = lastDrawn.at;
+              draw = found => { count++; before(found); };
+              const after = (seconds, change) => {
+                const found = structuredClone(latest);
+                delete found.points;
+                Object.assign(found, { at: begin + seconds, events: [] });
+                change(found);
+                take(found);
+                return count;
+              };
+              after(.05, () => {});  // the first snapshot had the points of before
+              count = 0;
+              return [
+                after(.1, found => { found.clusters[0].rate += 1; }),
+                after(.15, found => { found.clusters[0].state = "ejected"; }),
+                after(.2, found => { found.edge[0].links[0].bad = 2; }),
+                after(.3, found => { found.edge[0].links[0].bad = 1; }),
+                after(.7, found => { found.clusters[0].rate += 1; }),
+              ];
+            })()"""
+        )
+        assert drawn == [0, 1, 2, 2, 3]
+
+
+def test_the_picture_stays_where_it_is_when_something_breaks(page: Page) -> None:
+    stack = Stack(EAST, WEST)
+    with served(stack) as address:
+        page.open(address)
+        shown(page, EAST)
+        top = "document.querySelector('main').getBoundingClientRect().top"
+        before = page.ask(top)
+        stack.broken = [Entry("cluster-power", EAST, stack.now)]
+        stack.pass_time(34.0)
+        shown(page, "cluster-power in east-cluster for 34 s")
+        assert page.ask(top) == before
+
+
 def test_the_hand_can_be_used_by_keyboard_alone(page: Page) -> None:
     hand = Hand()
     with served(Stack(EAST, WEST), hand) as address:
