@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 
-from tests.benchmark import further, live_picture, report
+from tests.benchmark import further, growth, live_picture, report
 from tests.benchmark.measure import Samples, baselines, cold_tools, one_round
 from tests.support.checkout import checkout
 
@@ -30,6 +30,13 @@ def main() -> int:
     )
     parser.add_argument("--tools", action="store_true", help="only the tools, from empty caches")
     parser.add_argument(
+        "--growth",
+        type=int,
+        nargs="*",
+        metavar="N",
+        help="only how the demo grows with so many application clusters (2 3 5 8 13)",
+    )
+    parser.add_argument(
         "--further",
         type=int,
         default=2,
@@ -39,32 +46,40 @@ def main() -> int:
     chosen = parser.parse_args()
     if (load := os.getloadavg()[0]) > 1:
         print(f"The machine is busy (load {load:.1f}): times will be longer.", file=sys.stderr)
+    samples = Samples()
     try:
-        samples = measured(chosen)
+        measure(chosen, samples)
     except AssertionError as failed:  # of a command, or of what was waited for
         print(failed, file=sys.stderr)
+        if chosen.growth is not None:
+            growth.show(samples)  # the first thing that breaks is what was asked for
         return 1
-    print(report.as_json(samples)) if chosen.json else report.show(samples)
+    show = growth.show if chosen.growth is not None else report.show
+    print(report.as_json(samples)) if chosen.json else show(samples)
     return 0
 
 
-def measured(chosen: argparse.Namespace) -> Samples:
-    """All that is asked for. Raises AssertionError when a command fails or a wait is in vain."""
-    samples = Samples()
+def measure(chosen: argparse.Namespace, samples: Samples) -> None:
+    """Measure all that is asked for.
+
+    Raises AssertionError when a command fails or a wait is in vain.
+    """
     with checkout() as demo:
         if chosen.tools:
             samples.add("tools", cold_tools(demo))
-            return samples
+            return
+        if chosen.growth is not None:
+            growth.one_round(demo, samples, chosen.growth or growth.COUNTS)
+            return
         if chosen.picture:
             live_picture.one_round(demo, samples, chosen.soak)
-            return samples
+            return
         for number in range(1, chosen.rounds + 1):
             print(f"round {number} of {chosen.rounds}", file=sys.stderr)
             baselines(samples)
             one_round(demo, samples)
             if chosen.further:
                 further.one_round(demo, samples, chosen.further)
-    return samples
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import statistics
 import subprocess
 import tempfile
 import threading
@@ -47,6 +48,11 @@ class Samples:
     def add(self, name: str, value: float) -> None:
         """Takes up the value of one round."""
         self.values[name].append(value)
+
+    def median(self, name: str) -> float | None:
+        """Return the median of all rounds, None where nothing was measured."""
+        found = self.values.get(name)
+        return statistics.median(found) if found else None
 
 
 class FirstPage(threading.Thread):

@@ -35,8 +35,8 @@ APPLICATION = ("east-cluster", "west-cluster")
 PORTS = 2 + len(CLUSTERS)
 """Length of the run of ports that a stack takes, see `localPort` in Pulumi.yaml."""
 
-ROOM = 10
-"""Ports that are free from the first one on: as many as a stack with seven more clusters takes."""
+ROOM = 16
+"""Ports that are free from the first one on: as many as thirteen application clusters take."""
 
 COMMAND_SECONDS = 180
 """After so long a command counts as hanging; the slowest takes a quarter of it."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tests.benchmark import further, live_picture
+from tests.benchmark import further, growth, live_picture
 from tests.benchmark.measure import Line, Samples, first, last, steps
 from tests.benchmark.report import ROWS, Row, as_json, judged
 
@@ -91,3 +91,21 @@ def test_a_quantity_without_a_promise_has_no_verdict() -> None:
     assert judged(1e9, Row("x", "x", None, None, "")) == "default"
     row = Row("x", "x", 5, 3, "")
     assert [judged(value, row) for value in (3, 4, 6)] == ["green", "yellow", "red"]
+
+
+def test_growth_is_shown_by_its_ratio_and_what_broke_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    samples = Samples()
+    for name, value in (("2: up", 20.0), ("2: memory", 2.5), ("13: up", 90.0)):
+        samples.add(name, value)
+    growth.show(samples)
+    lines = [line.split("│") for line in capsys.readouterr().out.splitlines() if "│" in line]
+    cells = [[cell.strip() for cell in line[1:]] for line in lines]
+    assert [row[:2] for row in cells] == [["2", "20.0 (1.0)"], ["13", "90.0 (4.5)"]]
+    assert cells[1][3] == "failed"
+
+
+def test_the_machine_s_processors_are_never_less_busy_than_before() -> None:
+    before = growth.processor_seconds()
+    assert 0 < before <= growth.processor_seconds()
