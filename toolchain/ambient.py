@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,20 +70,28 @@ def find(binary: pins.Binary, path: Iterable[Path], own: Iterable[Path] = ()) ->
 
 def ask(command: list[str]) -> str:
     """Return what `command` prints; nothing when it fails."""
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_PATIENCE,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout or done.stderr
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            done = subprocess.run(
+                command,
+                env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_PATIENCE,
+                check=True,
+            )
+            return done.stdout or done.stderr
+        except OSError as error:
+            # A program that was just written cannot be run while a process that another thread
+            # forked meanwhile has its file open, that is until that process runs its own program.
+            if error.errno != errno.ETXTBSY or time.monotonic() > end:
+                return ""
+            time.sleep(0.01)
+        except subprocess.SubprocessError:
+            return ""
 
 
 def _executables(name: str, path: Iterable[Path]) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,14 @@ def test_what_must_be_built_is_never_looked_for(tmp_path: Path) -> None:
 
 def test_system_folders_are_searched_last() -> None:
     assert packages.search_path("/usr/bin:/sbin") == "/usr/bin:/sbin:/usr/sbin"
+
+
+def test_a_program_whose_file_is_still_open_for_writing_is_asked_again(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\necho v1.2.3\n")
+    program.chmod(0o755)
+    with program.open("ab") as file:  # as a process has it that another thread forked meanwhile
+        closing = threading.Timer(0.3, file.close)
+        closing.start()
+        assert ambient.ask([str(program)]) == "v1.2.3\n"
+        closing.join()
