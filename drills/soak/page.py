@@ -114,7 +114,10 @@ def _line(number: int, done: Done) -> Sequence[str]:
 def _resources(record: Record) -> list[str]:
     if not record.is_local:
         return ["Left out: the clusters do not run on this machine."]
-    lines = ["Of all processes in the lab's cgroup, and of the soak itself.", ""]
+    lines = [
+        "Of all processes of the lab, control planes and pods alike, and of the soak itself.",
+        "",
+    ]
     if record.begin and record.end:
         lines += table(
             ("figure", "beginning", "end", "tolerated", "why so much"),

@@ -27,7 +27,7 @@ grace period of 30 s to end, and a namespace's or a certificate's connections a 
 
 @dataclass(frozen=True)
 class Sample:
-    """Of all processes in the lab's cgroup, and of the soak with its own, at one moment."""
+    """Of all processes of the lab, and of the soak with its own, at one moment."""
 
     memory: int
     """Bytes; what several processes share counts once (PSS)."""
@@ -127,13 +127,26 @@ def of(stack: Stack) -> Take | None:
     """Return what samples a stack's lab; None where its clusters do not run on this machine."""
     if not stack.is_local:
         return None
-    group = lab_cgroup(Path(stack.spec(EDGE).lab))
-    return lambda: sample(group, os.getpid(), machine.cgroups.hierarchies())
+    lab = Path(stack.spec(EDGE).lab)
+
+    def take() -> Sample:
+        first = machine.first_process(lab)
+        roots = [os.getpid()] if first is None else [os.getpid(), first]
+        return sample(lab_cgroup(lab), roots, machine.cgroups.hierarchies())
+
+    return take
 
 
-def sample(group: str, own: int, hierarchies: Sequence[Path], proc: Path = Path("/proc")) -> Sample:
-    """Return what a cgroup's processes hold, and those of the process `own`."""
-    pids = {*_in_cgroup(group, proc), *usage.descendants(own, proc)}
+def sample(
+    group: str, roots: Sequence[int], hierarchies: Sequence[Path], proc: Path = Path("/proc")
+) -> Sample:
+    """Return what these processes and all their descendants hold, and those in a cgroup.
+
+    A lab's cgroup holds its pods and its relays, not its control planes.
+    """
+    pids = set(_in_cgroup(group, proc))
+    for root in roots:
+        pids.update(usage.descendants(root, proc))
     files = unread = 0
     for pid in pids:
         try:

@@ -22,9 +22,8 @@ def report(output: str) -> str:
 
 def events(text: str) -> list[list[str]]:
     """Fault and cluster of each event of a report."""
-    return [
-        found.split(" | ") for found in re.findall(r"^\| \d+ \| \d+ \| (\S+ \| \S+)", text, re.M)
-    ]
+    found = re.findall(r"^\| \d+ \| \d+ \| (\S+ \| \S+)", text, re.MULTILINE)
+    return [line.split(" | ") for line in found]
 
 
 def test_a_soak_scores_and_heals_each_event_and_holds_no_more_at_its_end(demo: Checkout) -> None:
@@ -33,7 +32,9 @@ def test_a_soak_scores_and_heals_each_event_and_holds_no_more_at_its_end(demo: C
     text = report(done.output)
     assert len(events(text)) == 2
     assert "lost 0" in text and " grew from " not in text and "Not healed" not in text
-    assert re.search(r"^\| memory \| [\d,]+ MiB \| [\d,]+ MiB \|", text, re.M)
+    (processes,) = re.findall(r"^\| processes \| (\d+) \|", text, re.MULTILINE)
+    assert int(processes) > 3 * 9  # three control planes, and pods
+    assert re.search(r"^\| memory \| [\d,]+ MiB \| [\d,]+ MiB \|", text, re.MULTILINE)
     assert demo.demo("task", "status").code == 0
 
 

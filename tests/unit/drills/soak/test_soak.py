@@ -120,6 +120,8 @@ def test_a_sample_counts_the_groups_processes_and_those_of_the_soak(tmp_path: Pa
         (12, "/", 1, 5),
         (13, "/", 12, 7),
         (14, group, 1, 1),
+        (15, "/", 1, 2),
+        (16, "/", 15, 2),
     ):
         folder = proc / str(pid)
         (folder / "fd").mkdir(parents=True)
@@ -130,14 +132,14 @@ def test_a_sample_counts_the_groups_processes_and_those_of_the_soak(tmp_path: Pa
         (folder / "stat").write_text(f"{pid} (x) S {parent} 0")
         (folder / "smaps_rollup").write_text("Rss: 9000 kB\nPss: 1000 kB\n")
     hierarchies = [tmp_path / "cpu", tmp_path / "memory"]
-    found = resources.sample(group, 12, hierarchies, proc)
+    found = resources.sample(group, [12, 15], hierarchies, proc)
     # abc, east, pod1, relay, west
-    assert found == Sample(memory=4 * 1000 * 1024, files=16, cgroups=5, processes=4)
+    assert found == Sample(memory=6 * 1000 * 1024, files=20, cgroups=5, processes=6)
 
 
 def test_a_sample_of_this_process_sees_a_file_and_a_child_more() -> None:
     def now() -> Sample:
-        return resources.sample("/localkube/none", os.getpid(), [])
+        return resources.sample("/localkube/none", [os.getpid()], [])
 
     before = now()
     with (
