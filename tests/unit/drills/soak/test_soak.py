@@ -14,15 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills import preconditions
+from drills import action, matrix, preconditions
 from drills.faults import FAULTS, Fault
+from drills.journal import Entry, Journal
 from drills.report.matrix_page import Row, Verdict
 from drills.soak import page, plan, resources
 from drills.soak.__main__ import main
 from drills.soak.page import Record
 from drills.soak.resources import TOLERANCES, Sample
 from drills.soak.run import LEAST, Means, run
-from drills.stack import EDGE
+from drills.stack import EDGE, Stack
 
 CLUSTERS = ("east-cluster", "west-cluster", EDGE)
 SEEDS = st.integers(0, 2**64)
@@ -276,3 +277,49 @@ def test_a_row_without_a_drill_says_why() -> None:
     row = Row("cluster", "region-cut", "active", Verdict.FAILED, "no answer\nin time")
     record = Record("west", 1, "", 0.0, events=[page.Done.of(row, "west-cluster", 1.0, 2.0)])
     assert "| **failed** | no answer in time |" in page.markdown(record)
+
+
+def _interrupted() -> Verdict:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("does", "code", "words"),
+    [
+        (lambda: Verdict.MET, 0, "2 of 2 events met"),
+        (lambda: Verdict.MISSED, 1, "0 of 2 events met"),
+        (lambda: Verdict.FAILED, 1, "0 of 2 events met"),
+        (_interrupted, 130, "Interrupted. 0 of 0 events met"),
+    ],
+)
+def test_the_exit_code_says_whether_all_was_well(
+    does: Callable[[], Verdict],
+    code: int,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    weights = {name: 100 for name in CLUSTERS if name != EDGE}
+    stack = Stack("west", tmp_path / "west", tmp_path / "kubeconfig", weights, "active")
+    healed: list[str] = []
+
+    def row(_: Stack, fault: Fault, __: object, ___: object, cluster: str) -> Row:
+        Journal(stack.folder).add(Entry(fault.name, cluster, 1.0))  # as if it could not be mended
+        return Row(str(fault.layer), fault.name, "active", does())
+
+    def heal_all(_: Stack, __: object) -> list[str]:
+        for entry in Journal(stack.folder).entries():
+            healed.append(entry.fault)
+            Journal(stack.folder).remove(entry.fault, entry.cluster)
+        return []
+
+    monkeypatch.setattr(Stack, "selected", staticmethod(lambda *_: stack))
+    monkeypatch.setattr(matrix, "row", row)
+    monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
+    monkeypatch.setattr(action, "heal_all", heal_all)
+    assert main(["--minutes", "0.0001", "--seed", "4"]) == code
+    said = capsys.readouterr().out
+    assert words in said and healed
+    (file,) = (tmp_path / "reports").glob("*-soak/soak.md")
+    assert words in file.read_text() and str(file) in said
