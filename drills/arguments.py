@@ -45,6 +45,24 @@ def add_traffic(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_pace(command: argparse.ArgumentParser) -> None:
+    """Add the options that say how drills are run, and what is sent meanwhile."""
+    command.add_argument("--rate", type=positive, default=100.0, help="requests/s (100)")
+    command.add_argument("--baseline", type=positive, default=5.0, help="seconds (5)")
+    command.add_argument("--hold", type=positive, default=8.0, help="seconds (8)")
+    add_traffic(command)
+
+
+def add_stack(command: argparse.ArgumentParser) -> None:
+    """Add the options that say which stack is struck, and by which means."""
+    command.add_argument("--stack", help="another stack than the selected one")
+    command.add_argument(
+        "--elsewhere",
+        action="store_true",
+        help="by Kubernetes' own means only, as on clusters that do not run on this machine",
+    )
+
+
 def add_beside(command: argparse.ArgumentParser) -> None:
     """Add the option that names balancers to compare with."""
     command.add_argument(
@@ -102,10 +120,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     )
     add_beside(running)
     for command in (running, walking):
-        command.add_argument("--rate", type=positive, default=100.0, help="requests/s (100)")
-        command.add_argument("--baseline", type=positive, default=5.0, help="seconds (5)")
-        command.add_argument("--hold", type=positive, default=8.0, help="seconds (8)")
-        add_traffic(command)
+        add_pace(command)
     for command, default in ((running, False), (walking, True)):
         command.add_argument(
             "--picture",
@@ -114,10 +129,5 @@ def parser(description: str | None) -> argparse.ArgumentParser:
             help="serve the live picture, and record it for the report",
         )
     for command in commands.choices.values():
-        command.add_argument("--stack", help="another stack than the selected one")
-        command.add_argument(
-            "--elsewhere",
-            action="store_true",
-            help="by Kubernetes' own means only, as on clusters that do not run on this machine",
-        )
+        add_stack(command)
     return top

@@ -53,7 +53,7 @@ def run(
                 with temporary_settings.other(stack, changes, say) as there:
                     while left:
                         say(f"\n{len(rows) + 1} of {count}, {mode}: {left[0].name}")
-                        rows.append(_row(there, left[0], pace, say, cluster, force))
+                        rows.append(row(there, left[0], pace, say, cluster, force))
                         say(line(rows[-1]))
                         del left[0]
             except UserError as error:  # the mode could not be had, or not be left
@@ -68,17 +68,23 @@ def run(
     return rows, page
 
 
-def _row(stack: Stack, fault: Fault, pace: Pace, say: Say, cluster: str | None, force: bool) -> Row:
-    row = Row(str(fault.layer), fault.name, stack.mode, Verdict.UNAVAILABLE)
+def row(
+    stack: Stack, fault: Fault, pace: Pace, say: Say, cluster: str | None, force: bool = False
+) -> Row:
+    """Run one drill when the stack is well; return what came of it, errors for people included.
+
+    After an error everything is healed, so that the next drill finds a well stack.
+    """
+    found = Row(str(fault.layer), fault.name, stack.mode, Verdict.UNAVAILABLE)
     if reason := fault.unavailable(stack):
-        return _with(row, Verdict.UNAVAILABLE, reason)
+        return _with(found, Verdict.UNAVAILABLE, reason)
     try:
         struck = None if fault.edge else cluster
         outcome = one(stack, fault, struck, pace, say, force, patience=WELL_SECONDS)
     except UserError as error:
         if Journal(stack.folder).entries() and not stack.changes:
             action.heal_all(stack, say)  # else the next ones wait in vain
-        return _with(row, Verdict.FAILED, str(error))
+        return _with(found, Verdict.FAILED, str(error))
     return of(outcome, stack.mode)
 
 

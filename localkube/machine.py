@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from localkube import cgroups, pki
+from localkube import cgroups, lab, pki
 from localkube.api import FAILURES, Api, ApiError
 from localkube.cluster import clusters, has_power, start, stop
 from localkube.inside.node import config_file
@@ -26,6 +26,7 @@ __all__ = [
     "cgroups",
     "clusters",
     "enter",
+    "first_process",
     "has_power",
     "listen",
     "network",
@@ -50,6 +51,14 @@ def supervisor(node: Node) -> Supervisor | None:
     """Return what runs the programs of a node; None without power."""
     pid = find(config_file(node))
     return None if pid is None else Supervisor(pid)
+
+
+def first_process(folder: Path) -> int | None:
+    """Return the process from which all others of a lab descend; None where the lab has ended.
+
+    It is the first one of a process namespace: whoever loses a parent in there becomes its child.
+    """
+    return find(lab.config_file(folder))
 
 
 def network(node: Node) -> Path | None:

@@ -58,6 +58,7 @@ ELSEWHERE = {
     "task generate-traffic": "local/test_breaking.py",
     "task topology": "local/test_topology_page.py",
     "task preview": "engine/test_preview_task.py",
+    "task soak": "local/test_soak.py",
     "task lint": "unit/components/profile/test_lint.py",
     "task bench": "unit/test_benchmark.py",
     "setup": "unit/toolchain/test_toolchain_setup.py",

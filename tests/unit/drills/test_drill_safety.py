@@ -138,7 +138,7 @@ def test_a_mode_that_is_not_left_fails_the_matrix_and_the_next_mode_is_tried(
         return Row(str(fault.layer), fault.name, there.mode, Verdict.MET)
 
     monkeypatch.setattr(temporary_settings, "other", other)
-    monkeypatch.setattr(matrix, "_row", met)
+    monkeypatch.setattr(matrix, "row", met)
     monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
     faults = [named("gateway-gone"), named("workload-gone")]
     rows, page = matrix.run(stack, faults, ["standby", "active"], Pace(), lambda _: None)
@@ -200,7 +200,7 @@ def test_a_cluster_named_for_all_drills_is_not_meant_for_those_of_the_edge(
 
     monkeypatch.setattr(matrix, "one", one)
     for name in ("edge-restart", "gateway-gone"):
-        matrix._row(stack, named(name), Pace(), lambda _: None, WEST, False)
+        matrix.row(stack, named(name), Pace(), lambda _: None, WEST, False)
     assert struck == [("edge-restart", None), ("gateway-gone", WEST)]
 
 

@@ -1,0 +1,1 @@
+"""Random faults under traffic for hours: each healed and scored, and nothing may grow."""

@@ -1,0 +1,112 @@
+"""`python -m drills.soak`: random faults under traffic for hours, each healed and scored."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import secrets
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+
+from drills import action, matrix
+from drills.arguments import INTERRUPTED, add_pace, add_stack, positive
+from drills.faults import FAULTS
+from drills.journal import Journal
+from drills.pace import Pace
+from drills.soak import plan, resources
+from drills.soak.page import Record
+from drills.soak.run import Means, run
+from drills.stack import Stack
+from drills.traffic.requests import load
+from foundation.entry import entry
+from foundation.errors import UserError
+
+HOURS = 1.0
+"""How long a soak takes, unless it is said."""
+
+SEEDS = 1 << 32
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(words)
+    return entry(lambda: _run(options, words), interrupted=INTERRUPTED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="task soak --", description=__doc__)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--hours", type=positive, metavar="N", help=f"how long ({HOURS:g})")
+    length.add_argument("--minutes", type=positive, metavar="N", help="how long")
+    parser.add_argument(
+        "--seed", type=_seed, metavar="N", help="the same one gives the same events (a new one)"
+    )
+    add_pace(parser)
+    add_stack(parser)
+    return parser
+
+
+def _seed(text: str) -> int:
+    """Return the seed. Raises `argparse.ArgumentTypeError` if it is no whole number from 0 on."""
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 on")
+    return int(text)
+
+
+def _seconds(options: argparse.Namespace) -> float:
+    return float(options.minutes * 60 if options.minutes else (options.hours or HOURS) * 3600)
+
+
+def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
+    stack = Stack.selected(options.stack, options.elsewhere)
+    if stack.platform != "envoy":
+        raise UserError(
+            f"Stack {stack.name} is on platform {stack.platform}, and a soak judges by what our own"
+            " Envoys promise"
+        )
+    if entries := Journal(stack.folder).entries():
+        known = ", ".join(f"{e.fault} in {e.cluster}" for e in entries)
+        raise UserError(f"Not well before it begins ({known}). Mend it: ./demo task heal-all")
+    faults = [fault for fault in FAULTS if not fault.unavailable(stack)]
+    seed = secrets.randbelow(SEEDS) if options.seed is None else options.seed
+    again = list(words) if options.seed is not None else [*words, "--seed", str(seed)]
+    command = shlex.join(["./demo", "task", "soak", "--", *again])
+    record = Record(stack.name, seed, command, time.time())
+    requests = load(options.traffic) if options.traffic else ()
+    pace = Pace(
+        options.rate, options.baseline, options.hold, requests=requests, streams=options.streams
+    )
+
+    def heal() -> list[str]:
+        left = Journal(stack.folder).entries()
+        return action.heal_all(stack, _say) if left else []
+
+    means = Means(
+        # a copy each time: what it has read of the stack's state may be another one by now
+        lambda fault, cluster: matrix.row(dataclasses.replace(stack), fault, pace, _say, cluster),
+        heal,
+        resources.of(stack),
+        _say,
+    )
+    file = matrix.folder("soak") / "soak.md"
+    _say(f"Seed {seed}. Ctrl-C heals everything and writes the report: {file}")
+    strikes = plan.sequence(plan.possible(faults, stack.clusters), seed)
+    try:
+        run(record, strikes, _seconds(options), means, file)
+    finally:
+        _say(f"\n{record.headline}.")
+        for text in record.broken:
+            _say(text)
+        _say(f"Report: {file}")
+    return 1 if record.broken else 0
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
