@@ -318,7 +318,7 @@ def test_the_exit_code_says_whether_all_was_well(
     monkeypatch.setattr(matrix, "row", row)
     monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
     monkeypatch.setattr(action, "heal_all", heal_all)
-    assert main(["--minutes", "0.0001", "--seed", "4"]) == code
+    assert main(["--minutes", "0.000000001", "--seed", "4"]) == code
     said = capsys.readouterr().out
     assert words in said and healed
     (file,) = (tmp_path / "reports").glob("*-soak/soak.md")
