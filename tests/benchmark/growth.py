@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import psutil
 from rich.console import Console
@@ -48,6 +48,7 @@ def one_round(demo: Checkout, samples: Samples, counts: Sequence[int]) -> None:
             begin = time.monotonic()
             demo.demo("destroy")
         samples.add(f"{count}: destroy", time.monotonic() - begin)
+        print(", ".join(_told(samples, count)), file=sys.stderr)  # a later one may not end
 
 
 def _measure(demo: Checkout, samples: Samples, count: int) -> None:
@@ -69,6 +70,11 @@ def processor_seconds() -> float:
     """Return how long all processors of the machine were busy since it began."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
+
+
+def _told(samples: Samples, count: int) -> Iterator[str]:
+    for name in COLUMNS:
+        yield f"{name} {samples.median(f'{count}: {name}') or 0:.1f}"
 
 
 def show(samples: Samples) -> None:
