@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import os
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -166,13 +167,19 @@ class _NotThere(Exception):
 def _git(project: Path, *arguments: str) -> bytes:
     """Return what git prints. Raises _NotThere when it fails, UserError where there is no git."""
     command: Sequence[str] = ["git", *arguments]
+    env = {**os.environ, "LC_ALL": "C"}  # what it says is read below
     try:
-        done = subprocess.run(command, cwd=project, capture_output=True, check=False)
+        done = subprocess.run(command, cwd=project, env=env, capture_output=True, check=False)
     except OSError:
         raise UserError("git is not on PATH; install it") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()
         if "not a git repository" in said:
             raise UserError(f"{project} is no git repository, so there is no base to compare with")
+        if "dubious ownership" in said:
+            raise UserError(
+                f"git does not read {project}, which belongs to another user.\nAllow it:"
+                f" git config --global --add safe.directory {shlex.quote(str(project))}"
+            )
         raise _NotThere(said)
     return done.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -416,3 +417,13 @@ def test_a_base_that_is_not_there_is_one_clear_line(
 def test_a_folder_without_git_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no git repository"):
         trees.fork_point(tmp_path)
+
+
+def test_a_repository_of_another_user_is_no_missing_branch(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "true")  # git's own, for tests of it
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    with pytest.raises(UserError, match=r"another user.\n.* --add safe.directory "):
+        trees.fork_point(repository)
