@@ -144,7 +144,7 @@ def value(output: Any) -> Any:
     """What an output holds, once the program has ended."""
     if not isinstance(output, pulumi.Output):
         return output
-    return asyncio.get_event_loop_policy().get_event_loop().run_until_complete(output.future())
+    return asyncio.get_event_loop().run_until_complete(output.future())
 
 
 def secret_value(given: Any) -> Any:
@@ -155,4 +155,4 @@ def secret_value(given: Any) -> Any:
 
 def is_secret(output: pulumi.Output[Any]) -> bool:
     """Whether an output is encrypted in the state and hidden in previews."""
-    return asyncio.get_event_loop_policy().get_event_loop().run_until_complete(output.is_secret())
+    return asyncio.get_event_loop().run_until_complete(output.is_secret())
