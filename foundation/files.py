@@ -6,10 +6,15 @@ Only the standard library is imported here: `demo` needs this before the virtual
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+_NO_HARD_LINK = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
+"""Errors of link(2): another file system, one without hard links, or another user's file."""
 
 
 def replace(file: Path, text: str, *, mode: int = 0o600, durable: bool = False) -> None:
@@ -31,12 +36,20 @@ def replace(file: Path, text: str, *, mode: int = 0o600, durable: bool = False) 
 
 
 def link(file: Path, target: Path, *, hard: bool = False) -> None:
-    """Make `file` a link to `target` in one step, whatever it was. Raises OSError."""
+    """Make `file` a link to `target` in one step, whatever it was. Raises OSError.
+
+    Instead of a hard link it is a copy where the file system has none between the two.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     arriving = _arriving(file)
     arriving.unlink(missing_ok=True)
     if hard:
-        os.link(target, arriving)
+        try:
+            os.link(target, arriving)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINK:
+                raise
+            shutil.copy2(target, arriving)
     else:
         arriving.symlink_to(target)
     arriving.replace(file)

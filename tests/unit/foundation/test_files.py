@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -58,6 +59,21 @@ def test_a_link_takes_the_place_of_what_was_there(tmp_path: Path, hard: bool) ->
     for _ in range(2):
         files.link(file, target, hard=hard)
         assert file.read_text() == "text" and file.is_symlink() != hard
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_program_is_copied_where_there_are_no_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(source: Path, file: Path) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source, None, file)
+
+    monkeypatch.setattr(os, "link", link)
+    target, file = tmp_path / "target", tmp_path / "folder" / "program"
+    target.write_text("#!/bin/sh\n")
+    target.chmod(0o755)
+    files.link(file, target, hard=True)
+    assert file.read_text() == "#!/bin/sh\n" and os.access(file, os.X_OK)
     assert list(file.parent.iterdir()) == [file]
 
 
