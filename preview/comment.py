@@ -61,9 +61,10 @@ def put(env: Mapping[str, str], number: int, body: str) -> str:
         _ask("PATCH", one, token, {"body": body})
         return "The comment is edited."
     except urllib.error.HTTPError as error:
-        if error.code in _REFUSED:
-            return f"No right to comment here ({error.code}): see the summary of this job."
-        raise UserError(f"GitHub did not take the comment: {error}") from None
+        with error:  # it is the answer as well
+            if error.code in _REFUSED:
+                return f"No right to comment here ({error.code}): see the summary of this job."
+            raise UserError(f"GitHub did not take the comment: {error}") from None
     except (urllib.error.URLError, TimeoutError) as error:
         raise UserError(f"GitHub does not answer: {error}") from None
 

@@ -83,6 +83,9 @@ def listed(url: str, name: str, patience: Patience) -> str:
     try:
         with _open(url, patience.stall) as response:
             text = response.read(_LIST_MB * 1024**2).decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        with error:
+            raise Refused(f"{url}: {_said(error)}") from None
     except (OSError, http.client.HTTPException) as error:
         raise Refused(f"{url}: {_said(error)}") from None
     return checksum_in(text, name) or _unlisted(url, name)
