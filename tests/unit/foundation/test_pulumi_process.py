@@ -57,7 +57,8 @@ def test_an_error_that_the_engine_no_longer_hears_does_no_harm(
 def test_ctrl_c_is_the_engines_affair_where_it_runs_the_program(
     monkeypatch: pytest.MonkeyPatch, words: list[str], ignored: bool
 ) -> None:
-    before = signal.getsignal(signal.SIGINT)
+    # a shell starts what is in the background with SIGINT ignored: these tests, too
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(sys, "orig_argv", words)
     try:
         pulumi_process.leave_interrupts_to_the_engine()
