@@ -27,7 +27,7 @@ from pathlib import Path
 
 from foundation import commands
 from localkube import LocalKubeError
-from localkube.mounts import cover
+from localkube.mounts import USUAL_UMASK, cover
 from localkube.supervisord_config import PROJECT, python
 from toolchain import tools
 
@@ -228,6 +228,7 @@ def sha256(data: bytes) -> str:
 
 def unpack(scratch: Path) -> None:
     """Import ``scratch/*.tar`` by a containerd of its own; runs in namespaces of its own."""
+    os.umask(USUAL_UMASK)
     cover(["/run"], [scratch, PROJECT, tools.cache_dir()])
     config = Path("/run/containerd.toml")
     config.write_text(f"""\

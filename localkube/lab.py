@@ -20,7 +20,7 @@ from foundation import files
 from foundation.pulumi_process import GO_SETTINGS
 from localkube import LocalKubeError, cgroups, folders, network
 from localkube.inside.node import needed
-from localkube.mounts import cover, mount
+from localkube.mounts import USUAL_UMASK, cover, mount
 from localkube.preflight import INOTIFY_INSTANCES, INOTIFY_LIMIT
 from localkube.spec import lab_cgroup
 from localkube.supervisord_config import (
@@ -153,6 +153,7 @@ def end_abandoned() -> list[Path]:
 
 def main(lab: Path) -> None:
     """Make the bridge and turn into the lab's supervisord."""
+    os.umask(USUAL_UMASK)
     cover(["/run"], [lab, *needed()])
     network.create_bridge()
     mount("--make-rprivate", "/")

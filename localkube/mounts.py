@@ -7,6 +7,10 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+USUAL_UMASK = 0o022
+"""What init gives services. With a stricter one, as hardened machines give to people, the folders
+that kubelet and containerd make for a container are closed to its user, who is not root."""
+
 
 def cover(folders: Iterable[str], keep: Iterable[Path]) -> None:
     """Put an empty tmpfs over each folder, yet leaves the paths in `keep` where they were.
