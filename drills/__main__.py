@@ -34,7 +34,6 @@ from drills.pace import Pace
 from drills.report.matrix_page import Row, headline
 from drills.stack import EDGE, Stack
 from drills.traffic import summary, view
-from drills.traffic.requests import load
 from foundation.entry import entry
 from foundation.errors import UserError
 
@@ -59,12 +58,10 @@ def _run(chosen: argparse.Namespace) -> int:
         if not profile.is_file():
             raise UserError(f"There is no profile {profile}")
     stack = Stack.selected(chosen.stack, chosen.elsewhere)
-    if stack.platform != "envoy" and chosen.command in ("run", "demo"):
-        raise UserError(
-            f"Stack {stack.name} is on platform {stack.platform}, and drills judge by what our own "
-            "Envoys promise. Break and count by hand: ./demo task break, fix, generate-traffic"
-        )
-    if chosen.command in ("run", "demo") and chosen.picture:
+    if chosen.command in ("run", "demo"):
+        matrix.check_platform(stack)
+        if not chosen.picture:
+            return _carry_out(stack, faults, chosen)
         with live_picture.served(stack.name, _say) as picture:
             return _carry_out(stack, faults, chosen, picture)
     return _carry_out(stack, faults, chosen)
@@ -234,10 +231,7 @@ def _recap(rows: Sequence[Row], page: Path) -> int:
 
 def _pace(chosen: argparse.Namespace, picture: live_picture.LivePicture | None) -> Pace:
     beside = tuple(balancers.named(getattr(chosen, "beside", None) or []))
-    requests = load(chosen.traffic) if chosen.traffic else ()
-    return Pace(
-        chosen.rate, chosen.baseline, chosen.hold, beside, requests, chosen.streams, picture
-    )
+    return Pace.chosen(chosen, beside, picture)
 
 
 def _say(text: str) -> None:

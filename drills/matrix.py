@@ -159,6 +159,15 @@ def one(
     return drill.run(stack, fault, struck, pace, say)
 
 
+def check_platform(stack: Stack) -> None:
+    """Raise UserError if drills cannot judge what the stack's gateways do."""
+    if stack.platform != "envoy":
+        raise UserError(
+            f"Stack {stack.name} is on platform {stack.platform}, and drills judge by what our own "
+            "Envoys promise. Break and count by hand: ./demo task break, fix, generate-traffic"
+        )
+
+
 def check(stack: Stack, fault: Fault, cluster: str, force: bool) -> None:
     """Raise UserError if a fault must not, or cannot, be made now."""
     if reason := fault.unavailable(stack):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from drills.faults import Load
 from drills.live_picture import LivePicture
 from drills.stack import Stack
 from drills.traffic import LanePlan, Request, TrafficPlan
+from drills.traffic.requests import load
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,19 @@ class Pace:
     """Streams of each kind; None: some where the application is the portal."""
     picture: LivePicture | None = None
     """What records the live picture of the run."""
+
+    @classmethod
+    def chosen(
+        cls,
+        options: argparse.Namespace,
+        beside: tuple[Balancer, ...] = (),
+        picture: LivePicture | None = None,
+    ) -> Pace:
+        """Return what the options of `arguments.add_pace` say. Raises UserError for their file."""
+        requests = load(options.traffic) if options.traffic else ()
+        return cls(
+            options.rate, options.baseline, options.hold, beside, requests, options.streams, picture
+        )
 
     def plan(self, stack: Stack, lanes: Sequence[LanePlan] = ()) -> TrafficPlan:
         """Return what is sent to a stack, and beside it by lanes to compare with."""

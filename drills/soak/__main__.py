@@ -19,7 +19,6 @@ from drills.soak import plan, resources
 from drills.soak.page import Record
 from drills.soak.run import Means, run
 from drills.stack import Stack
-from drills.traffic.requests import load
 from foundation.entry import entry
 from foundation.errors import UserError
 
@@ -62,11 +61,7 @@ def _seconds(options: argparse.Namespace) -> float:
 
 def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
     stack = Stack.selected(options.stack, options.elsewhere)
-    if stack.platform != "envoy":
-        raise UserError(
-            f"Stack {stack.name} is on platform {stack.platform}, and a soak judges by what our own"
-            " Envoys promise"
-        )
+    matrix.check_platform(stack)
     if entries := Journal(stack.folder).entries():
         known = ", ".join(f"{e.fault} in {e.cluster}" for e in entries)
         raise UserError(f"Not well before it begins ({known}). Mend it: ./demo task heal-all")
@@ -75,10 +70,7 @@ def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
     again = list(words) if options.seed is not None else [*words, "--seed", str(seed)]
     command = shlex.join(["./demo", "task", "soak", "--", *again])
     record = Record(stack.name, seed, command, time.time())
-    requests = load(options.traffic) if options.traffic else ()
-    pace = Pace(
-        options.rate, options.baseline, options.hold, requests=requests, streams=options.streams
-    )
+    pace = Pace.chosen(options)
 
     def heal() -> list[str]:
         left = Journal(stack.folder).entries()

@@ -62,7 +62,7 @@ class Record:
 
     @property
     def broken(self) -> list[str]:
-        """What was promised and not kept, what grew, and what is not healed, a line each."""
+        """Return what was promised and not kept, what grew, and what is not healed, a line each."""
         found = [
             f"Event {number}, {done.fault} in {done.cluster}: {done.verdict}: {done.text}"
             for number, done in enumerate(self.events, 1)

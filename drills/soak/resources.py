@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -140,13 +139,11 @@ def of(stack: Stack) -> Take | None:
 def sample(
     group: str, roots: Sequence[int], hierarchies: Sequence[Path], proc: Path = Path("/proc")
 ) -> Sample:
-    """Return what these processes and all their descendants hold, and those in a cgroup.
+    """Return what these processes and all their descendants hold, and how many cgroups `group` has.
 
-    A lab's cgroup holds its pods and its relays, not its control planes.
+    All of a lab descend from its first process. Its cgroup holds pods and relays only.
     """
-    pids = set(_in_cgroup(group, proc))
-    for root in roots:
-        pids.update(usage.descendants(root, proc))
+    pids = {pid for root in roots for pid in usage.descendants(root, proc)}
     files = unread = 0
     for pid in pids:
         try:
@@ -160,14 +157,3 @@ def sample(
         top = hierarchy / group.lstrip("/")
         folders |= {Path(path).relative_to(hierarchy) for path, _, _ in os.walk(top)}
     return Sample(usage.of(pids, proc).memory, files, len(folders), len(pids), unread)
-
-
-def _in_cgroup(group: str, proc: Path) -> list[int]:
-    found = []
-    for entry in proc.iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):  # it has just ended
-                lines = (entry / "cgroup").read_text().splitlines()
-                if any(f"{line}/".find(f"{group}/") >= 0 for line in lines):
-                    found.append(int(entry.name))
-    return found

@@ -73,8 +73,9 @@ def processor_seconds() -> float:
 
 
 def _told(samples: Samples, count: int) -> Iterator[str]:
+    medians = samples.medians
     for name in COLUMNS:
-        yield f"{name} {samples.median(f'{count}: {name}') or 0:.1f}"
+        yield f"{name} {medians[f'{count}: {name}']:.1f}"
 
 
 def show(samples: Samples) -> None:
@@ -90,7 +91,8 @@ def show(samples: Samples) -> None:
 
 
 def _cell(samples: Samples, count: int, least: int, name: str) -> str:
-    value, base = samples.median(f"{count}: {name}"), samples.median(f"{least}: {name}")
+    medians = samples.medians
+    value, base = medians.get(f"{count}: {name}"), medians.get(f"{least}: {name}")
     if value is None:
         return "failed"
     return f"{value:.1f} ({value / base:.1f})" if base else f"{value:.1f}"

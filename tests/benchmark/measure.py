@@ -49,10 +49,10 @@ class Samples:
         """Takes up the value of one round."""
         self.values[name].append(value)
 
-    def median(self, name: str) -> float | None:
-        """Return the median of all rounds, None where nothing was measured."""
-        found = self.values.get(name)
-        return statistics.median(found) if found else None
+    @property
+    def medians(self) -> dict[str, float]:
+        """Return the median of all rounds, of each quantity that was measured."""
+        return {name: statistics.median(values) for name, values in self.values.items()}
 
 
 class FirstPage(threading.Thread):

@@ -6,7 +6,6 @@ import functools
 import json
 import os
 import platform
-import statistics
 import time
 from dataclasses import dataclass
 
@@ -69,7 +68,7 @@ TOOLS = Row("tools", "tools from empty caches", 18 * 60, 10 * 60, "")
 def show(samples: Samples) -> None:
     """Prints the tables on the terminal."""
     console = Console()
-    medians = {name: statistics.median(values) for name, values in samples.values.items()}
+    medians = samples.medians
     table = Table("what", title=f"Medians of {rounds(samples)} rounds; {machine()}")
     for column in ("median", "range", "must", "aim", "ratio"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -150,18 +149,19 @@ def loop_seconds() -> float:
 
 def as_json(samples: Samples) -> str:
     """All samples and the table, for machines."""
+    medians = samples.medians
     rows = [
         {
             "name": row.name,
             "what": row.what,
             "unit": row.unit,
-            "median": statistics.median(samples.values[row.name]),
+            "median": medians[row.name],
             "must": row.must,
             "aim": row.aim,
             "baseline": row.baseline,
         }
         for row in (*ROWS, TOOLS)
-        if row.name in samples.values
+        if row.name in medians
     ]
     load = os.getloadavg()[0]
     document = {

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.orphans import PROGRAMS
+from localkube import machine
 from tests.support import lab
 from tests.support.checkout import CLUSTERS, Checkout, eventually, kill_session
 from tests.support.traffic import answers_from
@@ -66,7 +67,7 @@ def test_a_lab_without_power_is_drift_and_up_mends_it(
     demo: Checkout, outputs: dict[str, Any]
 ) -> None:
     lab.cut_power(demo.lab())
-    eventually(lambda: lab.first_process(demo.lab()) is None, "the lab has ended")
+    eventually(lambda: machine.first_process(demo.lab()) is None, "the lab has ended")
     steps = demo.preview()
     assert {("update", f"{CLUSTER}::{name}") for name in CLUSTERS} <= set(steps)
     assert {operation for operation, _ in steps} == {"update"}

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from localkube import machine
 from tests.engine.test_using_pulumi import plain, refused
 from tests.support import lab
 from tests.support.checkout import Checkout, Done, eventually
@@ -139,7 +140,7 @@ def test_another_backend_may_not_end_the_clusters(demo: Checkout, tmp_path: Path
     before = lab.processes(demo.lab())
     other = {"PULUMI_BACKEND_URL": f"file://{tmp_path}", "PULUMI_CONFIG_PASSPHRASE": "for tests"}
     refused(demo.demo("destroy", check=False, **other), "state is in file://", "demo destroy west")
-    assert lab.first_process(demo.lab()) == before[0]
+    assert machine.first_process(demo.lab()) == before[0]
 
 
 def engine_and_plugins(demo: Checkout) -> dict[int, str]:
@@ -172,5 +173,5 @@ def test_what_a_killed_pulumi_leaves_goes_with_the_next_command(
 def test_a_destroy_with_pulumis_own_options(demo: Checkout) -> None:
     options = ("--yes", "--skip-preview", "--run-program", "--exclude-protected")
     demo.demo("pulumi", "destroy", *options)
-    assert lab.first_process(demo.lab()) is None
+    assert machine.first_process(demo.lab()) is None
     demo.demo("up")

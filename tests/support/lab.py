@@ -12,17 +12,11 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from localkube import lab as lab_module
-from localkube.supervisord_config import find
+from localkube.machine import first_process
 
 NAMESPACES = ("net", "mnt", "pid")
 LISTENING = "0A"
 """State of a listening socket in /proc/net/tcp."""
-
-
-def first_process(lab: Path) -> int | None:
-    """The lab's first process, which all others end with; None if the lab does not run."""
-    return find(lab_module.config_file(lab))
 
 
 def processes(lab: Path) -> list[int]:

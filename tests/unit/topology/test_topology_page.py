@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import os
 import socket
 import threading
@@ -251,6 +252,17 @@ def test_the_report_of_a_run_plays_its_picture_inside(page: Page, tmp_path: Path
     found = page.ask(f"[...{inside}.querySelectorAll('[role=img]')].map(e => e.ariaLabel)")
     assert any(name.startswith(f"{WEST}, serving") for name in found if name)
     assert page.ask("document.querySelector('section a').href").endswith("/topology.html")
+
+
+def test_the_example_of_the_documentation_is_of_this_page() -> None:
+    """GOLDEN=write makes it anew from its own record."""
+    text = EXAMPLE.read_text()
+    packed = text.partition('id="record">')[2].partition("<")[0]
+    made = recording.page(gzip.decompress(base64.b64decode(packed)).decode())[0]
+    if os.environ.get("GOLDEN") == "write":
+        EXAMPLE.write_text(made)
+        return
+    assert text == made
 
 
 def test_the_example_of_the_documentation_plays(page: Page) -> None:

@@ -108,7 +108,7 @@ def test_what_comes_and_goes_is_not_counted() -> None:
     assert resources.grown(BEGIN, resources.at_the_end(ever, BEGIN, ticks.append))
 
 
-def test_a_sample_counts_the_groups_processes_and_those_of_the_soak(tmp_path: Path) -> None:
+def test_a_sample_counts_the_labs_processes_and_those_of_the_soak(tmp_path: Path) -> None:
     group = "/localkube/abc"
     for name in ("abc/east/pod1", "abc/relay", "abcd/other"):
         for hierarchy in ("cpu", "memory"):
@@ -116,11 +116,11 @@ def test_a_sample_counts_the_groups_processes_and_those_of_the_soak(tmp_path: Pa
     (tmp_path / "cpu" / "localkube" / "abc" / "west").mkdir()
     proc = tmp_path / "proc"
     for pid, where, parent, files in (
-        (10, f"{group}/east/pod1", 1, 3),
+        (10, f"{group}/east/pod1", 12, 3),
         (11, f"{group}d/other", 1, 100),
         (12, "/", 1, 5),
         (13, "/", 12, 7),
-        (14, group, 1, 1),
+        (14, group, 12, 1),
         (15, "/", 1, 2),
         (16, "/", 15, 2),
     ):
