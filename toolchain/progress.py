@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from toolchain import pins, published
+from toolchain import build, pins, published
 
 _PLAIN_EVERY = 30.0  # seconds between two lines on one build where there is no terminal
 
@@ -126,17 +126,27 @@ class Screen:
     def left(self) -> str:
         """Return about how long the builds still take, as "  (about 7 min left)"; "" without one.
 
-        From the times that `tools.toml` tells, stretched as this machine has stretched them so far.
+        From the times that `tools.toml` tells, stretched as this machine has stretched those of
+        what is done. What is under way may say that it is slower still, but not that it is faster.
         """
         now = time.monotonic()
-        begun = [r.began for r in self._rows.values() if r.began]
-        expected = sum(m.seconds for m in self._modules) / 2
-        if self._doing != "building" or not begun or not expected:
+        rows = [(m.seconds, self._rows[m.name]) for m in self._modules]
+        begun = any(row.began for _, row in rows) and any(told for told, _ in rows)
+        if self._doing != "building" or not begun:
             return ""
-        done = sum(m.seconds for m in self._modules if self._rows[m.name].ended) / 2
-        elapsed = now - min(begun)
-        stretch = max(1.0, elapsed / done) if done else 1.0
-        minutes = max(expected * stretch - elapsed, 60) / 60
+        took = [(told, row.ended - row.began) for told, row in rows if row.ended and row.began]
+        expected = sum(told for told, _ in took)
+        stretch = sum(seconds for _, seconds in took) / expected if expected else 1.0
+        left = []
+        for told, row in rows:
+            if row.ended:
+                continue
+            passed = now - row.began if row.began else 0.0
+            stretch = max(stretch, passed / told if told else 0.0)
+            left.append((told, passed))
+        waits = [max(0.0, told * stretch - passed) for told, passed in left]
+        # so many at once, but none is divided among them
+        minutes = max(sum(waits) / build.AT_ONCE, max(waits, default=0.0), 60) / 60
         return f"  (about {minutes:.0f} min left)"
 
     def _say(self, text: str) -> None:
