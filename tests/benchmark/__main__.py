@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 
-from tests.benchmark import further, growth, live_picture, report
+from tests.benchmark import drills_with_picture, further, growth, live_picture, report
 from tests.benchmark.measure import Samples, baselines, cold_tools, one_round
 from tests.support.checkout import checkout
 
@@ -28,6 +28,11 @@ def main() -> int:
         metavar="MINUTES",
         help="with --picture: how memory grows in so long a time (60 for an hour)",
     )
+    parser.add_argument(
+        "--drills",
+        action="store_true",
+        help="with --picture: each drill in each mode, without the picture and with it",
+    )
     parser.add_argument("--tools", action="store_true", help="only the tools, from empty caches")
     parser.add_argument(
         "--growth",
@@ -44,8 +49,12 @@ def main() -> int:
         help="application clusters beyond two, to measure what each costs (default 2; 0 skips it)",
     )
     chosen = parser.parse_args()
+    if (chosen.drills or chosen.soak) and not chosen.picture:
+        parser.error("--drills and --soak go with --picture")
     if (load := os.getloadavg()[0]) > 1:
         print(f"The machine is busy (load {load:.1f}): times will be longer.", file=sys.stderr)
+    if chosen.drills:
+        return _drills()
     samples = Samples()
     try:
         measure(chosen, samples)
@@ -56,6 +65,21 @@ def main() -> int:
         return 1
     show = growth.show if chosen.growth is not None else report.show
     print(report.as_json(samples)) if chosen.json else show(samples)
+    return 0
+
+
+def _drills() -> int:
+    pairs: list[drills_with_picture.Pair] = []
+    try:
+        with checkout() as demo:
+            for pair in drills_with_picture.every(demo):
+                pairs.append(pair)
+                print(pair, file=sys.stderr)
+    except AssertionError as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    finally:
+        drills_with_picture.show(pairs)
     return 0
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tests.benchmark import further, growth, live_picture
+from tests.benchmark import drills_with_picture, further, growth, live_picture
 from tests.benchmark.measure import Line, Samples, first, last, steps
 from tests.benchmark.report import ROWS, Row, as_json, judged
 
@@ -109,3 +109,23 @@ def test_growth_is_shown_by_its_ratio_and_what_broke_is_named(
 def test_the_machine_s_processors_are_never_less_busy_than_before() -> None:
     before = growth.processor_seconds()
     assert 0 < before <= growth.processor_seconds()
+
+
+def test_drills_without_and_with_the_picture_are_told_side_by_side(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cost, worse = (
+        drills_with_picture.Cost(sent, lost, 0, slowest, moved)
+        for sent, lost, slowest, moved in ((1000, 0, 75.4, 0.5), (1001, 2, 90.0, None))
+    )
+    pairs = [
+        drills_with_picture.Pair("active", "gateway-gone", cost, worse),
+        drills_with_picture.Pair("standby", "region-cut", cost, None),
+    ]
+    drills_with_picture.show(pairs)
+    told = capsys.readouterr().out
+    row = next(line for line in told.splitlines() if "gateway-gone" in line)
+    assert all(cell in row for cell in ("0 / 2", "75 / 90", "0.50 /"))
+    assert "ran / -" in told
+    assert "without: 1 drills, lost 0 of 1,000" in told
+    assert "with: 1 drills, lost 2 of 1,001" in told
