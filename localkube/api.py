@@ -152,7 +152,8 @@ class Api:
         """Return the names of the nodes that are Ready and were heard from after `since`.
 
         `since`: seconds since 1970. The condition alone is not enough: after a power cut it says
-        Ready until somebody notices the silence. A kubelet renews its lease every second.
+        Ready until somebody notices the silence. A kubelet renews its lease every second, or
+        every three where it is the only one.
         """
         leases = self.call("GET", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
         heard = {

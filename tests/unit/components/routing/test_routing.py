@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from components.routing.regions import region_order
 from components.routing.targets import (
+    PEERS,
     ApplicationCluster,
     LbMode,
     RoutingError,
@@ -183,6 +188,32 @@ def test_a_gateway_goes_to_its_own_region_first_and_has_no_gap_in_its_priorities
     peers = gateway_targets("east-cluster", clusters, addresses)
     assert priorities(peers) == {"east-two": 1, "central": 2, "west-cluster": 3, "mars": 4}
     assert {peer.port for peer in peers} == {15444}
+
+
+@given(some.lists(some.sampled_from(["us-east1", "us-west1", "mars-1"]), min_size=1, max_size=13))
+def test_a_gateway_has_a_few_peers_whose_number_does_not_grow(regions: list[str]) -> None:
+    clusters = [ApplicationCluster(f"c{n}", region) for n, region in enumerate(regions)]
+    addresses = {cluster.name: cluster.name for cluster in clusters}
+    found = {c.name: gateway_targets(c.name, clusters, addresses) for c in clusters}
+    for own in clusters:
+        peers = found[own.name]
+        assert own.name not in priorities(peers)
+        assert len(peers) == min(PEERS, len(clusters) - 1)
+        others = {c.region for c in clusters if c is not own}
+        assert {peer.region for peer in peers} == others  # a lost region leaves another one
+        known = sorted({peer.priority for peer in peers})
+        assert known == list(range(1, 1 + len(known)))
+        if own.region in others:
+            assert {p.region for p in peers if p.priority == 1} == {own.region}
+
+
+def test_thirteen_gateways_are_each_peers_of_as_many() -> None:
+    clusters = [ApplicationCluster(f"c{n}", ("us-east1", "us-west1")[n % 2]) for n in range(13)]
+    addresses = {cluster.name: cluster.name for cluster in clusters}
+    asked = Counter(
+        p.cluster for c in clusters for p in gateway_targets(c.name, clusters, addresses)
+    )
+    assert set(asked.values()) <= {3, 4, 5}
 
 
 def test_a_gateway_alone_in_the_world_has_no_peers() -> None:
