@@ -86,7 +86,30 @@ def test_destroy_forgets_objects_of_embedded_clusters_only(
     assert commands._destroy(env, "west") == 0
     assert given
     for each in given:
-        assert ("PULUMI_K8S_DELETE_UNREACHABLE" in each) == (backend == "local")
+        for name in ("PULUMI_K8S_DELETE_UNREACHABLE", "PULUMI_SKIP_CHECKPOINTS"):
+            assert (name in each) == (backend == "local")
+
+
+def test_an_interrupted_destroy_ends_nothing_more(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pulumi ends with 0 after Ctrl-C, whatever it has left."""
+    ran: list[list[str]] = []
+
+    def foreground(command: list[str], *_: object) -> int:
+        ran.append(command)
+        return 0
+
+    (folder / "Pulumi.west.yaml").write_text("config: {}\n")
+    monkeypatch.setattr(run, "foreground", foreground)
+    monkeypatch.setattr(run, "was_interrupted", lambda: True)
+    monkeypatch.setattr(stacks, "exists", lambda env, stack: True)
+    monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: True)
+    monkeypatch.setattr(project, "stack_folder", lambda stack: folder / "private")
+    env = {"PATH": "/nowhere", "PULUMI_BACKEND_URL": "none://"}
+    assert commands._destroy(env, "west") == 130
+    assert [words[:2] for words in ran] == [["pulumi", "destroy"]]
+    assert "./demo destroy west" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("project", ["proj", "'proj'", "proj # ours"])
