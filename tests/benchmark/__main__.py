@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 
+from drills.faults import FAULTS, Fault, named
 from tests.benchmark import drills_with_picture, further, growth, live_picture, report
 from tests.benchmark.measure import Samples, baselines, cold_tools, one_round
 from tests.support.checkout import checkout
@@ -18,7 +20,7 @@ from tests.support.checkout import checkout
 def main() -> int:
     """Measures and prints; the exit code says whether everything could be measured."""
     parser = argparse.ArgumentParser(prog="./demo task bench --", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="how many rounds (default 3)")
+    parser.add_argument("--rounds", type=int, help="how many rounds (default 3)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--picture", action="store_true", help="only the live picture")
     parser.add_argument(
@@ -30,8 +32,11 @@ def main() -> int:
     )
     parser.add_argument(
         "--drills",
-        action="store_true",
-        help="with --picture: each drill in each mode, without the picture and with it",
+        nargs="*",
+        choices=[fault.name for fault in FAULTS],
+        metavar="NAME",
+        help="with --picture: drills (all) in each mode, without the picture and with it,"
+        " in one round unless --rounds is given",
     )
     parser.add_argument("--tools", action="store_true", help="only the tools, from empty caches")
     parser.add_argument(
@@ -49,12 +54,12 @@ def main() -> int:
         help="application clusters beyond two, to measure what each costs (default 2; 0 skips it)",
     )
     chosen = parser.parse_args()
-    if (chosen.drills or chosen.soak) and not chosen.picture:
+    if (chosen.drills is not None or chosen.soak) and not chosen.picture:
         parser.error("--drills and --soak go with --picture")
     if (load := os.getloadavg()[0]) > 1:
         print(f"The machine is busy (load {load:.1f}): times will be longer.", file=sys.stderr)
-    if chosen.drills:
-        return _drills()
+    if chosen.drills is not None:
+        return _drills([named(name) for name in chosen.drills] or FAULTS, chosen.rounds or 1)
     samples = Samples()
     try:
         measure(chosen, samples)
@@ -68,11 +73,11 @@ def main() -> int:
     return 0
 
 
-def _drills() -> int:
+def _drills(faults: Sequence[Fault], rounds: int) -> int:
     pairs: list[drills_with_picture.Pair] = []
     try:
         with checkout() as demo:
-            for pair in drills_with_picture.every(demo):
+            for pair in drills_with_picture.every(demo, faults, rounds):
                 pairs.append(pair)
                 print(pair, file=sys.stderr)
     except AssertionError as failed:
@@ -98,8 +103,9 @@ def measure(chosen: argparse.Namespace, samples: Samples) -> None:
         if chosen.picture:
             live_picture.one_round(demo, samples, chosen.soak)
             return
-        for number in range(1, chosen.rounds + 1):
-            print(f"round {number} of {chosen.rounds}", file=sys.stderr)
+        rounds = chosen.rounds or 3
+        for number in range(1, rounds + 1):
+            print(f"round {number} of {rounds}", file=sys.stderr)
             baselines(samples)
             one_round(demo, samples)
             if chosen.further:

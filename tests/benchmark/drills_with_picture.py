@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from drills.faults import FAULTS
+from drills.faults import Fault
 from drills.traffic.accounts import ledger_of
 from drills.traffic.ledger import Ledger
 from tests.support.browser import Page, browser
@@ -62,11 +63,12 @@ def cost_of(ledger: Ledger) -> Cost:
     )
 
 
-def every(demo: Checkout) -> Iterator[Pair]:
+def every(demo: Checkout, faults: Sequence[Fault], rounds: int) -> Iterator[Pair]:
     """Bring the demo up, yield each drill in each mode, and take the demo down.
 
-    The page is open in a browser of 1280x720 while there is a picture. Which way comes first
-    changes from drill to drill, so that neither has the warmer stack.
+    In each mode all drills are run so many rounds. The page is open in a browser of 1280x720 while
+    there is a picture. Which way comes first changes from drill to drill and from round to round,
+    so that neither has the warmer stack.
     """
     demo.demo("pulumi", "stack", "select", "--create", "west")
     try:
@@ -74,16 +76,15 @@ def every(demo: Checkout) -> Iterator[Pair]:
             for mode in MODES:
                 demo.demo("pulumi", "config", "set", "lbMode", mode)
                 demo.demo("up")
-                yield from _of_mode(demo, page, Path(name), mode)
+                for number, fault in itertools.product(range(rounds), faults):
+                    begin = (number + faults.index(fault)) % 2 == 1
+                    ways = {
+                        way: _drill(demo, page, Path(name) / "log", fault.name, way)
+                        for way in (begin, not begin)
+                    }
+                    yield Pair(mode, fault.name, ways[False], ways[True])
     finally:
         demo.demo("destroy")
-
-
-def _of_mode(demo: Checkout, page: Page, folder: Path, mode: str) -> Iterator[Pair]:
-    for place, fault in enumerate(FAULTS):
-        ways = (False, True) if place % 2 == 0 else (True, False)
-        found = {way: _drill(demo, page, folder / "log", fault.name, way) for way in ways}
-        yield Pair(mode, fault.name, found[False], found[True])
 
 
 def _drill(demo: Checkout, page: Page, log: Path, name: str, has_picture: bool) -> Cost | None:
@@ -92,7 +93,7 @@ def _drill(demo: Checkout, page: Page, log: Path, name: str, has_picture: bool) 
     process = demo.start("./demo", "task", "drill", "--", name, *options, log=log)
     try:
         if has_picture:
-            eventually(lambda: _ADDRESS.search(log.read_text()), "the address is printed", 60)
+            eventually(lambda: bool(_ADDRESS.search(log.read_text())), "the address is printed", 60)
             if found := _ADDRESS.search(log.read_text()):
                 page.open(found[1])
         process.wait(_SECONDS)
