@@ -57,6 +57,8 @@ class Record:
     end: Sample | None = None
     is_local: bool = True
     interrupted: bool = False
+    under_way: str = ""
+    """The event that has begun and is not over, in words; healed, if it was interrupted."""
     left: list[str] = field(default_factory=list)
     """What is in force still, a fault each; empty if everything is healed."""
 
@@ -80,7 +82,10 @@ class Record:
         words = (
             f"{met} of {len(self.events)} events met their objectives; {lost:,} of {sent:,} lost"
         )
-        return f"Interrupted. {words}" if self.interrupted else words
+        if not self.interrupted:
+            return words
+        during = f" during {self.under_way}" if self.under_way else ""
+        return f"Interrupted{during}. {words}"
 
 
 def markdown(record: Record) -> str:

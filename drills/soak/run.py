@@ -90,7 +90,10 @@ def _event(
 ) -> None:
     fault, cluster = strike
     at = passed()
-    means.say(f"\nEvent {len(record.events) + 1}, after {at:.0f} s: {fault.name} in {cluster}")
+    number, what = len(record.events) + 1, f"{fault.name} in {cluster}"
+    means.say(f"\nEvent {number}, after {at:.0f} s: {what}")
+    record.under_way = f"event {number}, {what}"
     done = Done.of(means.drill(fault, cluster), cluster, at, passed() - at)
+    record.under_way = ""
     record.events.append(done)
     means.say(f"{done.verdict}: {done.text}")

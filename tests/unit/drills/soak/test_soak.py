@@ -249,7 +249,7 @@ def test_a_signal_heals_everything_and_writes_the_report(fakes: Fakes, number: i
         fakes.run(3600)
     assert fakes.healed == 1
     text = fakes.file.read_text()
-    assert "**Interrupted. 2 of 2 events met their objectives" in text
+    assert "**Interrupted during event 3, " in text
     assert "Beginning and end are not compared" in text
 
 
@@ -289,7 +289,7 @@ def _interrupted() -> Verdict:
         (lambda: Verdict.MET, 0, "2 of 2 events met"),
         (lambda: Verdict.MISSED, 1, "0 of 2 events met"),
         (lambda: Verdict.FAILED, 1, "0 of 2 events met"),
-        (_interrupted, 130, "Interrupted. 0 of 0 events met"),
+        (_interrupted, 130, "Interrupted during event 1, "),
     ],
 )
 def test_the_exit_code_says_whether_all_was_well(
