@@ -117,7 +117,10 @@ class Means:
     prepare: Callable[[Strike], object] = nothing
     """What costs no client anything and is done before the fault counts as begun."""
     remember: Callable[[Strike], dict[str, str]] = nothing
-    """What `mend` has to know of the time before; recorded before `break_` is called."""
+    """What `mend` has to know of the time before, and what `break_` then need not look for.
+
+    It is recorded before `break_` is called.
+    """
     machine: bool = False
     """Whether they need the machine below the cluster; else Kubernetes' own are enough."""
 

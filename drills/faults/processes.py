@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from drills.faults.model import Means, Strike
+from drills.faults.model import Means, Strike, nothing
 from drills.waiting import until
 from foundation import processes
 from foundation.errors import UserError
@@ -21,6 +21,9 @@ _PAUSE = "pause"
 """Name of the process that keeps a pod's network; it answers nobody."""
 
 _NOT_RUNNING = ("stopped", "dead")
+
+PODS = "pods"
+"""Key of a strike's memory: `metadata.uid` of each pod of the application."""
 
 SECONDS = 5
 """How long the kernel may take for a signal."""
@@ -40,16 +43,33 @@ def of_pods(strike: Strike, uids: Iterable[str], proc: Path = Path("/proc")) -> 
 
 
 def of_application(strike: Strike) -> list[list[int]]:
-    """Return the process ids of each running pod of the application. Raises UserError."""
+    """Return the process ids of each pod of the application. Raises UserError.
+
+    The pods are those that `remember` saw, for a look takes a busy machine a second and more.
+    """
+    seen = strike.memory.get(PODS, "").split()
+    if not (pids := _of_each(strike, seen)):
+        pids = _of_each(strike, _running(strike))
+    if not pids:
+        name = strike.stack.application.name
+        raise UserError(f"{strike.cluster}: no process of {name} runs that could be struck")
+    return pids
+
+
+def remember(strike: Strike) -> dict[str, str]:
+    """Return which pods of the application run. Raises UserError."""
+    return {PODS: " ".join(_running(strike))}
+
+
+def _of_each(strike: Strike, uids: Iterable[str]) -> list[list[int]]:
+    return [pids for uid in uids if (pids := of_pods(strike, [uid]))]
+
+
+def _running(strike: Strike) -> list[str]:
     known = strike.stack.application
     which = ("pods", "--namespace", known.namespace, "--selector", known.label_selector)
-    found = strike.stack.get(strike.cluster, *which, "--field-selector=status.phase=Running")[
-        "items"
-    ]
-    pids = [of_pods(strike, [pod["metadata"]["uid"]]) for pod in found]
-    if not any(pids):
-        raise UserError(f"{strike.cluster}: no process of {known.name} runs that could be struck")
-    return [each for each in pids if each]
+    running = strike.stack.get(strike.cluster, *which, "--field-selector=status.phase=Running")
+    return [pod["metadata"]["uid"] for pod in running["items"]]
 
 
 def of_other_pods(strike: Strike, proc: Path = Path("/proc")) -> list[int]:
@@ -65,12 +85,27 @@ Pids = Callable[[Strike], list[int]]
 """Which processes of the struck cluster are meant."""
 
 
-def killed(pids: Pids, wait: Callable[[Strike], None]) -> Means:
+def killed(
+    pids: Pids,
+    wait: Callable[[Strike], None],
+    remember: Callable[[Strike], dict[str, str]] = nothing,
+) -> Means:
     """Return the means that end processes at once; `wait` returns when they run again."""
-    return Means("the processes get SIGKILL", lambda strike: kill(pids(strike)), wait, machine=True)
+    return Means(
+        "the processes get SIGKILL",
+        lambda strike: kill(pids(strike)),
+        wait,
+        remember=remember,
+        machine=True,
+    )
 
 
-def frozen(pids: Pids, stopped: Pids, wait: Callable[[Strike], None]) -> Means:
+def frozen(
+    pids: Pids,
+    stopped: Pids,
+    wait: Callable[[Strike], None],
+    remember: Callable[[Strike], dict[str, str]] = nothing,
+) -> Means:
     """Return the means that stop processes.
 
     `stopped` finds them again without the API server, which may be away; `wait` returns when they
@@ -86,6 +121,7 @@ def frozen(pids: Pids, stopped: Pids, wait: Callable[[Strike], None]) -> Means:
         lambda strike: freeze(pids(strike), strike.cluster),
         go_on,
         seen=lambda strike: is_frozen(stopped(strike)),
+        remember=remember,
         machine=True,
     )
 

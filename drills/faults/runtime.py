@@ -6,7 +6,7 @@ The port is open inside the pod only, so that nobody but kubectl exec gets there
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from drills.application import PORTAL
@@ -16,6 +16,9 @@ from foundation.errors import UserError
 
 DELAY = "fault.http.delay.fixed_delay_percent"
 """Percentage of requests that are answered two seconds late."""
+
+PODS = "pods"
+"""Key of a strike's memory: the names of the application's pods."""
 
 ABORT = "fault.http.abort.abort_percent"
 """Percentage of requests that are answered with 503."""
@@ -31,16 +34,21 @@ def percentage(key: str, value: int) -> Means:
     """Return the means that set one percentage in every pod, and take all settings back."""
     return Means(
         f"{key} is set to {value} by the admin port of each pod",
-        lambda strike: set_all(strike, {key: value}),
+        lambda strike: set_all(strike, {key: value}, strike.memory.get(PODS, "").split()),
         lambda strike: set_all(strike, {DELAY: None, ABORT: None}),
         seen=lambda strike: is_set(strike, key, value),
+        # a look takes a busy machine a second and more, in which nothing is broken yet
+        remember=lambda strike: {PODS: " ".join(_running(strike))},
     )
 
 
-def set_all(strike: Strike, values: Mapping[str, int | None]) -> None:
-    """Set percentages in every pod; None takes the setting back. Raises UserError."""
+def set_all(strike: Strike, values: Mapping[str, int | None], pods: Sequence[str] = ()) -> None:
+    """Set percentages in these pods, or in all that run; None takes the setting back.
+
+    Raises UserError.
+    """
     query = "&".join(f"{key}={'' if value is None else value}" for key, value in values.items())
-    answers = _ask(strike, "POST", f"/runtime_modify?{query}")
+    answers = _ask(strike, "POST", f"/runtime_modify?{query}", pods)
     for pod, answer in answers.items():
         if not answer.startswith("HTTP/1.1 200"):
             said = (answer.splitlines() or ["nothing"])[0]
@@ -56,16 +64,18 @@ def is_set(strike: Strike, key: str, value: int) -> bool:
     return any(match and int(match[1]) == value for match in found)
 
 
-def _ask(strike: Strike, method: str, path: str) -> dict[str, str]:
-    """Return what the admin port of each running pod answers, asked all at the same time."""
+def _running(strike: Strike) -> list[str]:
     namespace, name = PORTAL
     which = ("pods", "--namespace", namespace, "--selector", f"app={name}")
-    found = strike.stack.get(strike.cluster, *which, "--field-selector=status.phase=Running")[
-        "items"
-    ]
-    pods = [
-        pod["metadata"]["name"] for pod in found if not pod["metadata"].get("deletionTimestamp")
-    ]
+    running = strike.stack.get(strike.cluster, *which, "--field-selector=status.phase=Running")
+    metadata = [pod["metadata"] for pod in running["items"]]
+    return [each["name"] for each in metadata if not each.get("deletionTimestamp")]
+
+
+def _ask(strike: Strike, method: str, path: str, pods: Sequence[str] = ()) -> dict[str, str]:
+    """Return what the admin port of each pod answers, asked all at the same time."""
+    namespace, name = PORTAL
+    pods = pods or _running(strike)
 
     def ask(pod: str) -> str:
         where = (pod, "--namespace", namespace, "--container", name)

@@ -33,7 +33,7 @@ FAULTS = (
         Kind.REFUSES,
         "Kills one pod of the application, without a word to anybody.",
         either(
-            local=processes.killed(_first_pod, ready(application)),
+            local=processes.killed(_first_pod, ready(application), processes.remember),
             elsewhere=deployments.pod_deleted(application),
         ),
         moves=Moves.SOME,
@@ -43,7 +43,7 @@ FAULTS = (
         Layer.WORKLOAD,
         Kind.HANGS,
         "Stops the processes of all pods: they accept connections and never answer.",
-        processes.frozen(_pods, processes.of_other_pods, ready(application)),
+        processes.frozen(_pods, processes.of_other_pods, ready(application), processes.remember),
     ),
     Fault(
         "pods-slow",
