@@ -63,3 +63,27 @@ def status(pid: int) -> str:
 def is_over(state: str) -> bool:
     """Check whether a state is that of a process that has ended, reaped or not."""
     return state in ("dead", "zombie")
+
+
+def is_stopped(pid: int) -> bool:
+    """Check whether SIGSTOP, or a terminal's Ctrl-Z, has stopped a process."""
+    return status(pid) == "stopped"
+
+
+def stopped() -> list[int]:
+    """Return the ids of all stopped processes of the machine."""
+    import psutil
+
+    every = psutil.process_iter(["status"])
+    return [each.pid for each in every if each.info["status"] == psutil.STATUS_STOPPED]
+
+
+def lineage(pid: int) -> list[list[str]]:
+    """Return the command lines of a process and of its parents; empty if it has ended."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return [each.cmdline() for each in (process, *process.parents())]
+    except psutil.Error:
+        return []

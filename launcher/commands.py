@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from foundation import project, run, selection
+from foundation import disk, project, run, selection
 from foundation.errors import UsageError, UserError
 from foundation.pulumi_process import GO_SETTINGS
 from launcher import environment, leftovers, pulumi_use, stacks, state
-from localkube import owner
+from localkube import owner, preflight
 from toolchain import gcp, setup, tools, venv
 
 PROJECT = project.ROOT
@@ -76,7 +76,7 @@ def _tools(arguments: list[str]) -> int:
 
 
 def _bundle(arguments: list[str]) -> int:
-    from toolchain import bundle, estimate  # not for a warm start
+    from toolchain import bundle  # not for a warm start
 
     if len(arguments) > 1 or any(a.startswith("-") for a in arguments):
         raise UsageError("usage: ./demo bundle [FILE]")
@@ -93,13 +93,14 @@ def _bundle(arguments: list[str]) -> int:
     finally:
         if elsewhere:
             setup.provide(again=True)
-    size = estimate.size(file.stat().st_size)
+    size = disk.size(file.stat().st_size)
     print(f"{file} ({size}). On the other machine: ./demo setup --bundle {file.name}")
     return 0
 
 
 def _up(env: Mapping[str, str], stack: str) -> int:
     _check_owner(env, stack)
+    _check_space(stack)
     with state.kept(env) as env:
         stacks.select(env, stack)
         code = _pulumi_itself(env, "up", "--yes", "--skip-preview", "--stack", stack)
@@ -186,6 +187,14 @@ def _check_owner(env: Mapping[str, str], stack: str) -> None:
     lab = project.stack_folder(stack) / "lab"
     if text := owner.refusal(lab, env):
         raise UserError(text)
+
+
+def _check_space(stack: str) -> None:
+    """Refuse an update for which a disk is too small, before anything is written."""
+    needed = preflight.space(project.stack_folder(stack) / "lab")
+    if selection.setting(stack, "backend") != "local":
+        needed = {project.state_folder(): preflight.STATE_BYTES}
+    preflight.check_disk(needed)
 
 
 def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +14,7 @@ from rich.table import Table
 
 from foundation.entry import entry
 from localkube import LocalKubeError, cluster, lab
+from localkube.diagnosis import Finding, look
 from localkube.spec import ClusterSpec, Node
 from localkube.supervisord_config import PROJECT
 
@@ -110,9 +113,29 @@ def show_status() -> int:
         if table.row_count:
             there = True
             Console().print(table)
+            found = look.findings(folder, list(zip(specs, states, strict=True)))
+            for line in lines(found):
+                print(line)
+            healthy = healthy and all(each.is_over for each in found)
     if not there:
         print("no embedded clusters; `./demo up` makes them")
     return 0 if healthy else 1
+
+
+def lines(found: Sequence[Finding]) -> list[str]:
+    """Return findings, each with what mends it, in lines of at most 80 columns."""
+    return [
+        line
+        for each in found
+        for line in textwrap.wrap(
+            f"{each.text}: {each.remedy}",
+            80,
+            initial_indent="- ",
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
 
 
 def row(spec: ClusterSpec, state: cluster.Status, node: Node) -> tuple[str, str, str, str]:

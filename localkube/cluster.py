@@ -12,6 +12,7 @@ from pathlib import Path
 
 from localkube import LocalKubeError, cgroups, folders, health, images, lab, pki, programs
 from localkube.api import Api, wait_for
+from localkube.diagnosis import stopped
 from localkube.inside.node import config_file, program
 from localkube.spec import ClusterSpec, Node
 from localkube.supervisord_client import Supervisor
@@ -69,9 +70,15 @@ def create(spec: ClusterSpec, identity: str) -> None:
 
 
 def start(spec: ClusterSpec) -> None:
-    """Start a cluster that exists, and its lab if need be; return when its nodes are Ready."""
+    """Start what does not run of a cluster that exists; return when its nodes are Ready.
+
+    That is the lab if need be, nodes without power, processes that SIGSTOP has stopped, and
+    programs that wait for their next try.
+    """
     folder = Path(spec.lab)
     with lab.locked(folder):
+        for each in stopped.resume(folder, spec.name):
+            print(f"{each}: it goes on", flush=True)
         supervisor = lab.ensure(folder)
         relay = Program(f"{spec.name}-relay", python("localkube.inside.relay", str(spec.folder)))
         members = [program(node) for node in spec.members]
@@ -90,6 +97,9 @@ def start(spec: ClusterSpec) -> None:
     if not wait_for(lambda: powered() == wanted, limit, interval=0.05, reached=powered):
         log = folder / "log" / f"{spec.members[0].name}.log"
         raise LocalKubeError(f"a node of {spec.name} does not start; see {log}")
+    for node in spec.members:
+        if pid := find(config_file(node)):
+            retry(Supervisor(pid))
     api = Api(pki.user_kubeconfig(spec), timeout=5)
     limit = patience.scaled(READY_SECONDS)
     if not wait_for(
@@ -101,6 +111,19 @@ def start(spec: ClusterSpec) -> None:
             f"see `./demo local logs {spec.name}`, or give a slow machine more time: "
             f"{patience.VARIABLE}=5 ./demo up"
         )
+
+
+def retry(supervisor: Supervisor) -> None:
+    """Start the programs of a node that have failed, or that somebody has stopped.
+
+    Each failure makes the supervisord wait longer: a minute and more after an hour of a full disk.
+    Until the node is brought up, which `bringup` does, stopped programs have their time to come.
+    """
+    known = {name: info["statename"] for name, info in supervisor.states().items()}
+    failed = {"BACKOFF", "FATAL"} | ({"STOPPED"} if known.get("bringup") == "EXITED" else set())
+    for name in (name for name, state in known.items() if state in failed):
+        supervisor.stop(name)  # what waits for its next try counts as started
+        supervisor.start(name)
 
 
 def milestones(state: Status) -> set[str]:

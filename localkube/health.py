@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from localkube.api import FAILURES, Api
+from localkube.diagnosis import stopped
 from localkube.spec import ClusterSpec
 
 SILENCE_SECONDS = 8
@@ -32,9 +34,12 @@ def ready_nodes(spec: ClusterSpec, kubeconfig: str) -> dict[str, bool] | None:
 
 
 def is_healthy(spec: ClusterSpec, kubeconfig: str) -> bool:
-    """Check whether all nodes are Ready.
+    """Check whether all nodes are Ready, and no process of the cluster is stopped.
 
-    The question itself goes through relay, lab and API server.
+    The question itself goes through relay, lab and API server. A stopped scheduler, say, changes
+    nothing about its answer.
     """
+    if stopped.concerning(stopped.find(Path(spec.lab)), spec.name):
+        return False
     nodes = ready_nodes(spec, kubeconfig)
     return nodes is not None and all(nodes.values())

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from foundation import files
 from foundation.pulumi_process import GO_SETTINGS
 from localkube import LocalKubeError, cgroups, folders, network
+from localkube.diagnosis import memory
 from localkube.inside.node import needed
 from localkube.mounts import USUAL_UMASK, cover, mount
 from localkube.preflight import INOTIFY_INSTANCES, INOTIFY_LIMIT
@@ -154,6 +155,7 @@ def end_abandoned() -> list[Path]:
 def main(lab: Path) -> None:
     """Make the bridge and turn into the lab's supervisord."""
     os.umask(USUAL_UMASK)
+    memory.note(lab)
     cover(["/run"], [lab, *needed()])
     network.create_bridge()
     mount("--make-rprivate", "/")

@@ -5,14 +5,27 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from foundation import commands, packages, processes
+from foundation import commands, disk, packages, processes, project
 from localkube import LocalKubeError, cgroups
+from localkube.diagnosis import clock
+from toolchain import tools
 
 DISK_BYTES = 2_000_000_000
 """Free disk that three clusters may fill with logs and etcd's data; the start takes 0.3 GB."""
+
+STATE_BYTES = 100_000_000
+"""Free disk for what Pulumi writes in an update: its state, the copy of it, and logs."""
+
+IMAGES_BYTES = 500_000_000
+"""Free disk of the cache for the images of the clusters, where they are not yet made."""
+
+TEMPORARY_BYTES = 50_000_000
+"""Free disk for files that are gone after a command."""
+
+FREE_SOME = "free some, or clone the project to another disk"
 
 INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
 
@@ -44,7 +57,8 @@ def check(ports: Sequence[int], folder: Path) -> None:
     check_limits()
     if not cgroups.hierarchies():
         raise LocalKubeError(f"no cgroups at {cgroups.ROOT}: mount them, as systemd does")
-    check_disk(folder)
+    check_disk(space(folder))
+    check_clock(folder)
     wanted = [port for port in ports if port not in held]
     check_siblings(wanted, folder)
     for port in wanted:
@@ -104,16 +118,28 @@ def check_limits() -> None:
         )
 
 
-def check_disk(folder: Path) -> None:
-    """Raise `LocalKubeError` where the file system of the lab's folder is too full."""
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    if free < DISK_BYTES:
-        raise LocalKubeError(
-            f"{free / 1e9:.1f} GB of disk free at {folder}, {DISK_BYTES / 1e9:.0f} GB needed: free "
-            "some, or clone the project to another disk"
-        )
+def space(folder: Path) -> dict[Path, float]:
+    """Return folder -> bytes that a lab, and the update that makes it, need on its disk."""
+    temporary = Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108  nothing is written there
+    return {
+        folder: DISK_BYTES,
+        project.state_folder(): STATE_BYTES,
+        tools.cache_dir(): IMAGES_BYTES,
+        temporary: TEMPORARY_BYTES,
+    }
+
+
+def check_disk(needed: Mapping[Path, float]) -> None:
+    """Raise `LocalKubeError` where a file system is too full for the bytes that a folder needs."""
+    for short in disk.shortages(needed):
+        raise LocalKubeError(f"{short}: {FREE_SOME}")
+
+
+def check_clock(folder: Path) -> None:
+    """Raise `LocalKubeError` where the clusters' certificates are not valid by the clock."""
+    found = clock.look(folder)
+    if found and not found.is_over:
+        raise LocalKubeError(f"{found.text}: {found.remedy}")
 
 
 def check_port(port: int) -> None:

@@ -10,9 +10,43 @@ import time
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
-from supervisor.xmlrpc import Faults, SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport, UnixStreamHTTPConnection
 
+from foundation import processes
 from localkube.supervisord_config import SOCKET
+from toolchain import patience
+
+SECONDS = 10
+"""How long a supervisord may take for an answer: it does one thing after the other."""
+
+
+class _Connection(UnixStreamHTTPConnection):  # type: ignore[misc]  # supervisor has no types
+    """A connection that waits for an answer no longer than that."""
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock.settimeout(patience.scaled(SECONDS))
+
+
+class _Transport(SupervisorTransport):  # type: ignore[misc]
+    """Calls over such connections. One that has broken off is not used again."""
+
+    def __init__(self, socket: str) -> None:
+        super().__init__(None, None, f"unix://{socket}")
+        self._get_connection = self._connect
+        self.socket = socket
+
+    def _connect(self) -> _Connection:
+        connection = _Connection("localhost")
+        connection.socketfile = self.socket
+        return connection
+
+    def request(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().request(*arguments, **options)
+        except OSError:
+            self.close()
+            raise
 
 
 class Supervisor:
@@ -20,12 +54,15 @@ class Supervisor:
 
     def __init__(self, pid: int | None = None) -> None:
         """`pid`: the supervisord's process as the caller sees it; none means the caller's own."""
+        self.pid = pid
         self.socket = SOCKET if pid is None else f"/proc/{pid}/root{SOCKET}"
-        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
+        transport = _Transport(self.socket)
         self.rpc: Any = ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def is_up(self) -> bool:
-        """Check whether it answers."""
+        """Check whether it answers; one that is stopped (SIGSTOP) is not even asked."""
+        if self.pid is not None and processes.is_stopped(self.pid):
+            return False
         try:
             return bool(self.rpc.getState()["statename"] == "RUNNING")
         except (OSError, Fault):

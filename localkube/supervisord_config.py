@@ -7,7 +7,7 @@ the programs, restarts those that die (with growing delay) and keeps their logs 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -123,5 +123,12 @@ def find(config: Path) -> int | None:
 def supervisords() -> Iterator[tuple[int, Path]]:
     """Yield process id and configuration of each supervisord that this module's command started."""
     for pid, words in processes.command_lines():
-        if "supervisor.supervisord" in words and "--configuration" in words[:-1]:
-            yield pid, Path(words[words.index("--configuration") + 1])
+        if config := config_of(words):
+            yield pid, config
+
+
+def config_of(words: Sequence[str]) -> Path | None:
+    """Return the configuration of the supervisord that a command line runs; None if it is none."""
+    if "supervisor.supervisord" in words and "--configuration" in words[:-1]:
+        return Path(words[words.index("--configuration") + 1])
+    return None

@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from foundation import disk
+from foundation.disk import MB, size
 from foundation.errors import UserError
 from toolchain import golang, pins, tools
 
-GB = 1000**3
-MB = 1000**2
 _STANDARD_LIBRARY = 300 * MB  # compiled; worth keeping for the small modules, which change
 
 
@@ -30,7 +30,7 @@ def announce(modules: list[pins.Module]) -> None:
         f" {size(fetching)} of sources go to {sources} (`go clean -modcache` frees them).",
         flush=True,
     )
-    require({existing(cache): max(0, building) + kept, existing(sources): fetching})
+    require({cache: max(0, building) + kept, sources: fetching})
 
 
 def is_fetched(module: pins.Module, sources: Path) -> bool:
@@ -40,19 +40,12 @@ def is_fetched(module: pins.Module, sources: Path) -> bool:
 
 def require(space: dict[Path, float]) -> None:
     """Refuse when a file system has less free space than the folders on it need, in bytes."""
-    by_device: dict[int, tuple[Path, float]] = {}
-    for folder, part in space.items():
-        device = folder.stat().st_dev
-        first, total = by_device.get(device, (folder, 0.0))
-        by_device[device] = (first, total + part)
-    for folder, needed in by_device.values():
-        free = shutil.disk_usage(folder).free
-        if free < needed:
-            raise UserError(
-                f"The disk of {folder} has {size(free)} free; building the tools needs"
-                f" {size(needed)}.\nFree some, or name a folder on another disk:"
-                " export XDG_CACHE_HOME=/another/folder (Go's sources: GOMODCACHE)"
-            )
+    for short in disk.shortages(space):
+        raise UserError(
+            f"The disk of {short.folder} has {size(short.free)} free; building the tools needs"
+            f" {size(short.needed)}.\nFree some, or name a folder on another disk:"
+            " export XDG_CACHE_HOME=/another/folder (Go's sources: GOMODCACHE)"
+        )
 
 
 def free_build_cache() -> None:
@@ -68,11 +61,6 @@ def account() -> None:
     print(f"The tools take {size(held)} in {tools.cache_dir()}.", flush=True)
 
 
-def size(count: float) -> str:
-    """Return bytes for people: "30 MB", "1.2 GB"."""
-    return f"{count / GB:.1f} GB" if count >= GB else f"{count / MB:.0f} MB"
-
-
 def folder_size(folders: Iterable[Path]) -> int:
     """Return bytes on the disk below `folders`; a file with several hard links counts once."""
     seen: set[tuple[int, int]] = set()
@@ -85,8 +73,3 @@ def folder_size(folders: Iterable[Path]) -> int:
                     seen.add((status.st_dev, status.st_ino))
                     total += status.st_blocks * 512
     return total
-
-
-def existing(folder: Path) -> Path:
-    """Return `folder`, or the nearest folder above it that exists."""
-    return next(f for f in (folder, *folder.parents) if f.exists())

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from localkube import cgroups, network
+from localkube.diagnosis import memory
 from localkube.inside import volumes
 from localkube.mounts import cover, mount
 from localkube.spec import ClusterSpec, Node
@@ -53,6 +54,7 @@ def main(folder: Path, ordinal: int) -> None:
     # before it starts the first pod (measured)
     cgroups.clear(node.cgroup)
     cgroups.create(node.cgroup)
+    memory.note(node.folder)
     network.attach(node)
     cover(["/run", "/var/lib", "/var/log"], [Path(node.cluster.lab), *needed()])
     for name, target in KEPT.items():

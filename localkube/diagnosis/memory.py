@@ -1,0 +1,174 @@
+"""What the kernel's OOM killer has ended in a lab, by the counters of cgroups.
+
+A counter says how many processes of a cgroup were ended, not which. For a node's programs its
+supervisord's log says which got SIGKILL. For a container the kubelet says so, who is told by the
+same counter: the cgroup goes with its container.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foundation.disk import size
+from localkube import cgroups
+from localkube.diagnosis import Finding
+
+COUNTERS = {"memory.oom_control": "memory.limit_in_bytes", "memory.events": "memory.max"}
+"""Files that count what was ended, of cgroups version 1 and 2, and the limit beside each."""
+
+UNLIMITED = 1 << 60
+"""Version 1 writes the largest number of pages where there is no limit."""
+
+NOTE = "oom_kills"
+"""File in the folder of a node or a lab: the counter when its supervisord began."""
+
+_KILLED = re.compile(
+    r"^(?P<at>\S+ [\d:]+),\d+ \w+ exited: (?P<program>\S+) \(terminated by SIGKILL", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The memory limit under which a process is; the tightest of its cgroup and those above."""
+
+    amount: int
+    """Bytes."""
+    file: Path
+
+    @property
+    def remedy(self) -> str:
+        """How to raise it."""
+        return f"its limit is {size(self.amount)}: write a higher one to {self.file}"
+
+
+def count(text: str) -> int:
+    """Return how many processes a counter's file says were ended. Pure."""
+    fields = dict(line.split(maxsplit=1) for line in text.splitlines() if " " in line)
+    return int(fields.get("oom_kill", 0))
+
+
+def killed(log: str) -> dict[str, str]:
+    """Return program -> when it last got SIGKILL, by the log of a supervisord. Pure.
+
+    What its supervisord stopped itself, and what an earlier one has seen, does not count.
+    """
+    return {
+        found["program"]: found["at"]
+        for found in _KILLED.finditer(log[log.rfind("supervisord started with pid") :])
+    }
+
+
+def of_programs(
+    kills: int, programs: Mapping[str, str], where: str, limit: Limit | None
+) -> list[Finding]:
+    """Return a finding for each program that got SIGKILL, if the OOM killer ended any. Pure.
+
+    `kills`: what the counter of their cgroup says since their supervisord began.
+    """
+    if kills <= 0:
+        return []
+    remedy = (
+        limit.remedy
+        if limit
+        else "no cgroup limits it: give the machine more memory, or run fewer clusters"
+    )
+    times = "once" if kills == 1 else f"{kills} times"
+    return [
+        Finding(
+            f"{program} of {where} got SIGKILL at {at}, and the OOM killer struck {times} in its"
+            " cgroup",
+            f"{remedy}; it was started again",
+            is_over=True,
+        )
+        for program, at in programs.items()
+    ]
+
+
+def of_containers(pods: Iterable[Mapping[str, Any]], where: str) -> list[Finding]:
+    """Return a finding for each container of these pods that the OOM killer ended. Pure."""
+    found = []
+    for pod in pods:
+        limits = {
+            each["name"]: each.get("resources", {}).get("limits", {}).get("memory", "none")
+            for each in pod["spec"]["containers"]
+        }
+        for status in pod.get("status", {}).get("containerStatuses", []):
+            for when in ("state", "lastState"):
+                ended = status.get(when, {}).get("terminated", {})
+                if ended.get("reason") == "OOMKilled":
+                    name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+                    found.append(
+                        Finding(
+                            f"container {status['name']} in pod {name} of {where} was ended by the"
+                            f" OOM killer at {ended['finishedAt']}",
+                            f"its limit is {limits.get(status['name'], 'none')}: raise"
+                            " resources.limits.memory of its workload",
+                            is_over=True,
+                        )
+                    )
+    return found
+
+
+def note(folder: Path) -> None:
+    """Write down the counter of this process' cgroup, for what begins with this process."""
+    group = group_of("self")
+    (folder / NOTE).write_text(str(_counted(group) if group else 0))
+
+
+def since_noted(folder: Path, pid: int) -> tuple[int, Limit | None]:
+    """Return what the counter of a process' cgroup says since `note`, and the limit."""
+    group = group_of(pid)
+    try:
+        return (
+            (_counted(group) - int((folder / NOTE).read_text()), limit(group))
+            if group
+            else (0, None)
+        )
+    except (OSError, ValueError):  # of an older version, or deleted
+        return 0, None
+
+
+def group_of(pid: int | str, proc: Path = Path("/proc")) -> Path | None:
+    """Return the memory cgroup of a process; None where it cannot be seen.
+
+    Where a container shows its own cgroup as the root, the path that the kernel tells is not there.
+    """
+    with contextlib.suppress(OSError):
+        for line in (proc / str(pid) / "cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            name = "memory" if "memory" in controllers.split(",") else ""
+            if name or not controllers:
+                root = cgroups.ROOT / name
+                group = root / path.lstrip("/")
+                found = group if group.is_dir() else root
+                if any((found / file).exists() for file in COUNTERS):
+                    return found
+    return None
+
+
+def limit(group: Path) -> Limit | None:
+    """Return the tightest limit of a cgroup and of those above it; None without one."""
+    return min(_limits(group), key=lambda each: each.amount, default=None)
+
+
+def _limits(group: Path) -> Iterator[Limit]:
+    for folder in (group, *group.parents):
+        if not folder.is_relative_to(cgroups.ROOT):
+            return
+        for name in COUNTERS.values():
+            with contextlib.suppress(OSError, ValueError):  # version 2 says "max" for none
+                amount = int((folder / name).read_text())
+                if amount < UNLIMITED:
+                    yield Limit(amount, folder / name)
+
+
+def _counted(group: Path) -> int:
+    for file in COUNTERS:
+        with contextlib.suppress(OSError):
+            return count((group / file).read_text())
+    return 0
