@@ -174,6 +174,7 @@ def complaint(state: Status) -> str:
 def stop(spec: ClusterSpec) -> None:
     """Take the power from a cluster's nodes; its data stay. The way in stays open, to nothing."""
     with lab.locked(Path(spec.lab)):
+        stopped.resume(Path(spec.lab), spec.name)
         if supervisor := lab.supervisor(Path(spec.lab)):
             for node in spec.members:
                 supervisor.stop(f"{spec.name}:{node.name}")
@@ -197,6 +198,7 @@ def discard(spec: ClusterSpec) -> None:
     if not list(group.parent.glob("*.conf")):
         lab.destroy(folder)
         return
+    stopped.resume(folder, spec.name)  # a stopped supervisord does nothing that it is asked to
     if supervisor := lab.supervisor(folder):
         supervisor.remove(spec.name)
     for node in spec.members:

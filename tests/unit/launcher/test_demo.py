@@ -258,3 +258,28 @@ def test_without_a_suitable_python_one_line_says_what_to_install(
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and found in done.stderr
     assert "sudo apt-get install -y python3" in done.stderr
+
+
+def test_up_refuses_a_full_disk_before_anything_is_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def touched(*_: object) -> None:
+        raise AssertionError("the update went on")
+
+    monkeypatch.setattr(commands.project, "PRIVATE", tmp_path)
+    monkeypatch.setattr(commands.selection, "setting", lambda *_: "local")
+    monkeypatch.setattr(commands.state, "kept", touched)
+    monkeypatch.setattr(commands.preflight, "DISK_BYTES", 10**18)
+    with pytest.raises(UserError, match=r"^the disk of \S+ has .* free, .* needed: free some"):
+        commands._up({}, "west")
+
+
+def test_an_update_of_other_clusters_needs_disk_for_the_state_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commands.selection, "setting", lambda *_: "existing")
+    monkeypatch.setattr(commands.preflight, "DISK_BYTES", 10**18)
+    commands._check_space("west")
+    monkeypatch.setattr(commands.preflight, "STATE_BYTES", 10**18)
+    with pytest.raises(UserError, match="needed: free some"):
+        commands._check_space("west")

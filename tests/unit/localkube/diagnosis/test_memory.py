@@ -105,6 +105,7 @@ def test_a_note_is_what_later_kills_are_counted_from(
     counter = tmp_path / "memory.oom_control"
     counter.write_text("oom_kill 2\n")
     (tmp_path / "memory.limit_in_bytes").write_text(str(memory.UNLIMITED * 7))
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
     monkeypatch.setattr(memory, "group_of", lambda _: tmp_path)
     assert memory.since_noted(tmp_path, 1) == (0, None), "nothing was noted"
     memory.note(tmp_path)
