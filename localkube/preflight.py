@@ -120,11 +120,12 @@ def check_limits() -> None:
 
 def space(folder: Path) -> dict[Path, float]:
     """Return folder -> bytes that a lab, and the update that makes it, need on its disk."""
+    images = tools.cache_dir() / "images"
     temporary = Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108  nothing is written there
     return {
         folder: DISK_BYTES,
         project.state_folder(): STATE_BYTES,
-        tools.cache_dir(): IMAGES_BYTES,
+        images: 0 if images.exists() else IMAGES_BYTES,
         temporary: TEMPORARY_BYTES,
     }
 

@@ -21,8 +21,8 @@ from tests.support.checkout import Checkout, checkout
 ORDER = (
     "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "failback",
     "changed_by_hand",
-    "topology_page", "failover", "damage", "stopped", "breaking", "soak", "pulumi_ways",
-    "two_stacks", "existing",
+    "topology_page", "failover", "damage", "stopped", "short_of", "breaking", "soak",
+    "pulumi_ways", "two_stacks", "existing",
     "tetrate", "gke", "destroy", "oldest_provider", "many",
 )  # fmt: skip
 

@@ -8,6 +8,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from launcher.orphans import PROGRAMS
 from localkube import machine
 from tests.support import lab
@@ -40,15 +42,21 @@ def deleted(folder: Path) -> bool:
     return not folder.exists()
 
 
-def test_a_killed_program_of_a_node_is_started_again(demo: Checkout) -> None:
-    (program,) = lab.named(demo.lab(), "kube-scheduler", f"{EAST}/kubeconfigs")
-    os.kill(program, signal.SIGKILL)
+@pytest.mark.parametrize("program", lab.programs(EAST))
+def test_a_killed_program_is_started_again(
+    demo: Checkout, outputs: dict[str, Any], program: str
+) -> None:
+    words = lab.programs(EAST)[program]
+    (killed,) = lab.named(demo.lab(), *words)
+    os.kill(killed, signal.SIGKILL)
 
     def again() -> bool:
-        now = lab.named(demo.lab(), "kube-scheduler", f"{EAST}/kubeconfigs")
-        return bool(now) and now != [program]
+        now = lab.named(demo.lab(), *words)
+        return bool(now) and now != [killed]
 
-    eventually(again, "the scheduler runs again")
+    eventually(again, f"{program} runs again")
+    eventually(lambda: demo.demo("local", "status", check=False).code == 0, "all is well", 60)
+    serves(outputs, EAST)
 
 
 def test_a_killed_supervisor_of_a_node_brings_the_node_up_again(

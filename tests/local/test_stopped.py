@@ -13,22 +13,14 @@ from tests.local.test_damage import EAST, serves
 from tests.support import lab
 from tests.support.checkout import Checkout, eventually
 
-ALONE = {
-    "kube-apiserver": ("kube-apiserver", f"{EAST}/pki"),
-    "etcd": ("etcd", f"--name={EAST}-1"),
-    "kubelet": ("/kubelet", f"{EAST}/nodes"),
-    "supervisord": ("supervisor.supervisord", f"{EAST}/nodes"),
-    "relay": ("localkube.inside.relay", EAST),
-}
-"""Program of a cluster -> words of its command line: without it the cluster does not answer."""
+SUPERVISORD = {"supervisord": ("supervisor.supervisord", f"{EAST}/nodes")}
+PROGRAMS = lab.programs(EAST)
+NEEDED = ("kube-apiserver", "etcd", "kubelet", "relay")
+"""Without one of them the cluster does not answer, or is not Ready."""
 
-TOGETHER = {
-    "kube-controller-manager": ("kube-controller-manager", f"{EAST}/kubeconfigs"),
-    "kube-scheduler": ("kube-scheduler", f"{EAST}/kubeconfigs"),
-    "kube-proxy": ("kube-proxy", f"--hostname-override={EAST}-1"),
-    "controllers": ("localkube.inside.controllers", EAST),
-    "containerd": ("bin/containerd", f"{EAST}/nodes"),
-    "unshare": ("unshare", "localkube.inside.node", EAST),
+ALONE = {name: PROGRAMS[name] for name in NEEDED} | SUPERVISORD
+TOGETHER = {name: words for name, words in PROGRAMS.items() if name not in NEEDED} | {
+    "unshare": ("unshare", "localkube.inside.node", EAST)
 }
 """Programs without which the cluster still looks well."""
 

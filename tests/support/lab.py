@@ -19,6 +19,21 @@ LISTENING = "0A"
 """State of a listening socket in /proc/net/tcp."""
 
 
+def programs(cluster: str) -> dict[str, tuple[str, ...]]:
+    """Programs of a cluster with one node, and words of the command line of each."""
+    return {
+        "kube-apiserver": ("kube-apiserver", f"{cluster}/pki"),
+        "etcd": ("etcd", f"--name={cluster}-1"),
+        "kubelet": ("bin/kubelet", f"{cluster}/nodes"),
+        "relay": ("localkube.inside.relay", cluster),
+        "kube-controller-manager": ("kube-controller-manager", f"{cluster}/kubeconfigs"),
+        "kube-scheduler": ("kube-scheduler", f"{cluster}/kubeconfigs"),
+        "kube-proxy": ("kube-proxy", f"--hostname-override={cluster}-1"),
+        "controllers": ("localkube.inside.controllers", cluster),
+        "containerd": ("bin/containerd", "--config", f"{cluster}/nodes"),
+    }
+
+
 def processes(lab: Path) -> list[int]:
     """All processes of a lab, its pods' too: the first one and what descends from it."""
     first = first_process(lab)

@@ -1,0 +1,152 @@
+"""A lab that is short of memory or disk: what it says, and how it comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from foundation import disk
+from localkube import cgroups, cluster
+from localkube.api import FAILURES
+from localkube.diagnosis import look, memory
+from localkube.spec import ClusterSpec
+from tests.local.conftest import unable
+from tests.support.checkout import eventually, free_run
+from tests.support.lab_clusters import apply, bare_clusters, call
+
+NAME = "east-cluster"
+DISK_BYTES = 4 << 30
+"""Size of the file system of the lab: what `up` asks for, and some more."""
+
+ROOM = 64 << 20
+"""So much memory is left when the hoarding begins."""
+
+HOARD = """
+import sys
+open(sys.argv[1], "w").write("0")
+with open(sys.argv[2], "wb") as file:
+    for _ in range(int(sys.argv[3])):
+        file.write(bytes(1 << 20))
+"""
+"""Fills a file in memory, which counts for the cgroup and for no process that could be ended."""
+
+
+@pytest.fixture(scope="module")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file system of the test's own."""
+    if reason := unable(tmp_path_factory.getbasetemp()):
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("disk")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "x", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture(scope="module")
+def group() -> Iterator[Path]:
+    """A memory cgroup of the test's own, without a limit yet; this process is not in it."""
+    home = memory.group_of("self")
+    if home is None:
+        pytest.skip("no memory cgroup can be seen here")
+    root = cgroups.ROOT / "memory" if (cgroups.ROOT / "memory").is_dir() else cgroups.ROOT
+    made = root / f"test-short-of-{os.getpid()}"
+    made.mkdir()
+    yield made
+    eventually(lambda: not (made / "cgroup.procs").read_text(), "all in the cgroup has ended")
+    made.rmdir()
+
+
+@pytest.fixture(scope="module")
+def spec(group: Path, small_disk: Path) -> Iterator[ClusterSpec]:
+    """A cluster whose processes are in this cgroup and whose files are on this disk."""
+    home = memory.group_of("self")
+    assert home is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(small_disk))
+        (group / "cgroup.procs").write_text("0")
+        with contextlib.ExitStack() as stack:
+            try:
+                made = stack.enter_context(bare_clusters([NAME], free_run(8), {}))
+            finally:
+                (home / "cgroup.procs").write_text("0")
+            yield made[NAME]
+
+
+def found(spec: ClusterSpec) -> str:
+    """What is found about the lab, in one text."""
+    status = cluster.status(spec)
+    return "\n".join(f"{each.text}: {each.remedy}" for each in _findings(spec, status))
+
+
+def _findings(spec: ClusterSpec, status: cluster.Status) -> list[look.Finding]:
+    return look.findings(Path(spec.lab), [(spec, status)])
+
+
+def is_well(spec: ClusterSpec) -> bool:
+    """Whether the cluster is Ready."""
+    return cluster.status(spec).healthy
+
+
+def makes_objects(spec: ClusterSpec) -> bool:
+    """Whether the cluster's API server can store an object."""
+    metadata = {"name": "written", "namespace": "default"}
+    document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    try:
+        apply(spec, document)
+        call(spec, "DELETE", "/api/v1/namespaces/default/configmaps/written")
+    except FAILURES:
+        return False
+    return True
+
+
+def test_a_lab_that_lacks_nothing_has_no_findings(spec: ClusterSpec) -> None:
+    assert found(spec) == ""
+    assert makes_objects(spec)
+
+
+def test_a_program_that_the_oom_killer_ends_is_named_and_started_again(
+    spec: ClusterSpec, group: Path, small_disk: Path
+) -> None:
+    limit = next(group / each for each in memory.COUNTERS.values() if (group / each).exists())
+    usage = {"memory.limit_in_bytes": "memory.usage_in_bytes", "memory.max": "memory.current"}
+    used = int((group / usage[limit.name]).read_text())
+    no_limit = limit.read_text()
+    hoard = small_disk / "hoard"
+    try:
+        limit.write_text(str(used + ROOM))
+        words = [str(group / "cgroup.procs"), str(hoard), str(2 * ROOM >> 20)]
+        subprocess.run([sys.executable, "-c", HOARD, *words], check=False, timeout=120)
+        eventually(lambda: "got SIGKILL" in found(spec), "the killed program is named", 60)
+        said = found(spec)
+        assert "the OOM killer struck" in said and str(limit) in said
+    finally:
+        hoard.unlink(missing_ok=True)
+        limit.write_text("-1" if no_limit.strip().isdigit() else no_limit)
+    eventually(lambda: is_well(spec), "the cluster is well again", 90)
+    assert all(each.is_over for each in _findings(spec, cluster.status(spec)))
+
+
+def test_a_full_disk_is_named_and_the_cluster_comes_back_when_it_is_freed(
+    spec: ClusterSpec, small_disk: Path
+) -> None:
+    filling = small_disk / "filling"
+    with filling.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(1 << 20))
+    try:
+        eventually(lambda: not makes_objects(spec), "nothing can be written", 60)
+        said = found(spec)
+        assert f"the disk of {spec.lab} has " in said
+        assert "free some" in said
+    finally:
+        filling.unlink()
+    assert disk.shortages({Path(spec.lab): 1e8}) == []
+    cluster.start(spec)
+    assert makes_objects(spec)
+    assert "the disk of" not in found(spec)
