@@ -90,28 +90,29 @@ def of_programs(
 
 
 def of_containers(pods: Iterable[Mapping[str, Any]], where: str) -> list[Finding]:
-    """Return a finding for each container of these pods that the OOM killer ended. Pure."""
+    """Return a finding for each container of these pods that the OOM killer ended last. Pure."""
     found = []
     for pod in pods:
-        limits = {
-            each["name"]: each.get("resources", {}).get("limits", {}).get("memory", "none")
-            for each in pod["spec"]["containers"]
-        }
+        name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        limits = {each["name"]: _limit_of(each) for each in pod["spec"]["containers"]}
         for status in pod.get("status", {}).get("containerStatuses", []):
-            for when in ("state", "lastState"):
-                ended = status.get(when, {}).get("terminated", {})
-                if ended.get("reason") == "OOMKilled":
-                    name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-                    found.append(
-                        Finding(
-                            f"container {status['name']} in pod {name} of {where} was ended by the"
-                            f" OOM killer at {ended['finishedAt']}",
-                            f"its limit is {limits.get(status['name'], 'none')}: raise"
-                            " resources.limits.memory of its workload",
-                            is_over=True,
-                        )
-                    )
+            if at := _oom_killed(status):
+                container = status["name"]
+                text = f"container {container} in pod {name} of {where} was ended by the OOM killer"
+                remedy = f"its limit is {limits.get(container, 'none')}: raise"
+                remedy += " resources.limits.memory of its workload"
+                found.append(Finding(f"{text} at {at}", remedy, is_over=True))
     return found
+
+
+def _limit_of(container: Mapping[str, Any]) -> str:
+    return str(container.get("resources", {}).get("limits", {}).get("memory", "none"))
+
+
+def _oom_killed(status: Mapping[str, Any]) -> str:
+    """Return when the OOM killer ended a container, now or at its last end; empty if it did not."""
+    ends = [status.get(when, {}).get("terminated") or {} for when in ("state", "lastState")]
+    return next((str(e["finishedAt"]) for e in ends if e.get("reason") == "OOMKilled"), "")
 
 
 def note(folder: Path) -> None:
@@ -124,13 +125,10 @@ def since_noted(folder: Path, pid: int) -> tuple[int, Limit | None]:
     """Return what the counter of a process' cgroup says since `note`, and the limit."""
     group = group_of(pid)
     try:
-        return (
-            (_counted(group) - int((folder / NOTE).read_text()), limit(group))
-            if group
-            else (0, None)
-        )
+        noted = int((folder / NOTE).read_text())
     except (OSError, ValueError):  # of an older version, or deleted
         return 0, None
+    return (_counted(group) - noted, limit(group)) if group else (0, None)
 
 
 def group_of(pid: int | str, proc: Path = Path("/proc")) -> Path | None:
