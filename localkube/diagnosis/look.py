@@ -56,8 +56,9 @@ def _told(spec: ClusterSpec) -> list[Finding]:
     """Return what the kubelets of a cluster have told its API server."""
     try:
         api = Api(pki.user_kubeconfig(spec), ANSWER_SECONDS)
-        nodes = api.call("GET", "/api/v1/nodes")["items"]
-        pods = api.call("GET", "/api/v1/pods")["items"]
+        with contextlib.closing(api.connection):
+            nodes = api.call("GET", "/api/v1/nodes")["items"]
+            pods = api.call("GET", "/api/v1/pods")["items"]
     except FAILURES:
         return []
     return pressure.judge(nodes) + memory.of_containers(pods, spec.name)

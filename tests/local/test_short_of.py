@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from foundation import disk
-from localkube import cgroups, cluster
+from foundation import disk, project
+from localkube import cgroups
 from localkube.api import FAILURES
-from localkube.diagnosis import look, memory
+from localkube.diagnosis import memory
 from localkube.spec import ClusterSpec
 from tests.local.conftest import unable
 from tests.support.checkout import eventually, free_run
@@ -35,6 +37,23 @@ with open(sys.argv[2], "wb") as file:
         file.write(bytes(1 << 20))
 """
 """Fills a file in memory, which counts for the cgroup and for no process that could be ended."""
+
+
+BEGIN = """
+import json, sys
+from dataclasses import astuple
+from pathlib import Path
+from localkube import cluster
+from localkube.diagnosis import look
+from localkube.spec import ClusterSpec
+spec = ClusterSpec.load(Path(sys.argv[1]))
+"""
+LOOK = f"""{BEGIN}
+status = cluster.status(spec)
+found = [astuple(each) for each in look.findings(Path(spec.lab), [(spec, status)])]
+print(json.dumps({{"healthy": status.healthy, "found": found}}))
+"""
+START = f"{BEGIN}cluster.start(spec)"
 
 
 @pytest.fixture(scope="module")
@@ -79,18 +98,22 @@ def spec(group: Path, small_disk: Path) -> Iterator[ClusterSpec]:
 
 
 def found(spec: ClusterSpec) -> str:
-    """What is found about the lab, in one text."""
-    status = cluster.status(spec)
-    return "\n".join(f"{each.text}: {each.remedy}" for each in _findings(spec, status))
+    """What is found about the lab, in one text; looked for in a process of its own, as ever."""
+    return "\n".join(f"{text}: {remedy}" for text, remedy, _ in looked(spec)["found"])
 
 
-def _findings(spec: ClusterSpec, status: cluster.Status) -> list[look.Finding]:
-    return look.findings(Path(spec.lab), [(spec, status)])
+def looked(spec: ClusterSpec) -> dict[str, Any]:
+    """Whether the cluster is healthy, and the findings about its lab."""
+    said = in_python(LOOK, str(spec.folder))
+    return dict(json.loads(said))
 
 
-def is_well(spec: ClusterSpec) -> bool:
-    """Whether the cluster is Ready."""
-    return cluster.status(spec).healthy
+def in_python(script: str, folder: str) -> str:
+    """What a script prints. Raises CalledProcessError."""
+    command = [sys.executable, "-c", script, folder]
+    return subprocess.run(
+        command, cwd=project.ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=240
+    ).stdout
 
 
 def makes_objects(spec: ClusterSpec) -> bool:
@@ -128,8 +151,8 @@ def test_a_program_that_the_oom_killer_ends_is_named_and_started_again(
     finally:
         hoard.unlink(missing_ok=True)
         limit.write_text("-1" if no_limit.strip().isdigit() else no_limit)
-    eventually(lambda: is_well(spec), "the cluster is well again", 90)
-    assert all(each.is_over for each in _findings(spec, cluster.status(spec)))
+    eventually(lambda: looked(spec)["healthy"], "the cluster is well again", 90)
+    assert all(is_over for _, _, is_over in looked(spec)["found"])
 
 
 def test_a_full_disk_is_named_and_the_cluster_comes_back_when_it_is_freed(
@@ -147,6 +170,6 @@ def test_a_full_disk_is_named_and_the_cluster_comes_back_when_it_is_freed(
     finally:
         filling.unlink()
     assert disk.shortages({Path(spec.lab): 1e8}) == []
-    cluster.start(spec)
+    in_python(START, str(spec.folder))
     assert makes_objects(spec)
     assert "the disk of" not in found(spec)

@@ -90,15 +90,14 @@ def test_a_stopped_lab_is_taken_down(demo: Checkout) -> None:
 
 
 def test_stopped_processes_of_pods(demo: Checkout, outputs: dict[str, Any]) -> None:
-    namespace = ("--namespace", "tetrate-system", "--selector", "app=gateway")
-    names = demo.kubectl(EAST, "get", "pods", *namespace, "--output=name").split()
+    names = demo.kubectl(EAST, "get", "pods", "--namespace=tetrate-system", "--output=name").split()
     gateways = [name.removeprefix("pod/") for name in names]
     process = stop(demo, "envoy", "--service-cluster", EAST)
     shim = stop(demo, "containerd-shim-runc-v2")
     said = named_by_status(demo)
     assert any(
         f"envoy in pod tetrate-system/{name} of {EAST} is stopped" in said for name in gateways
-    )
+    ), said
     assert processes.is_stopped(process)
     demo.demo("up")
     assert not processes.is_stopped(process) and not processes.is_stopped(shim)

@@ -24,13 +24,13 @@ def programs(cluster: str) -> dict[str, tuple[str, ...]]:
     return {
         "kube-apiserver": ("kube-apiserver", f"{cluster}/pki"),
         "etcd": ("etcd", f"--name={cluster}-1"),
-        "kubelet": ("bin/kubelet", f"{cluster}/nodes"),
+        "kubelet": ("/kubelet", "--node-ip=", f"--hostname-override={cluster}-1"),
         "relay": ("localkube.inside.relay", cluster),
         "kube-controller-manager": ("kube-controller-manager", f"{cluster}/kubeconfigs"),
         "kube-scheduler": ("kube-scheduler", f"{cluster}/kubeconfigs"),
         "kube-proxy": ("kube-proxy", f"--hostname-override={cluster}-1"),
         "controllers": ("localkube.inside.controllers", cluster),
-        "containerd": ("bin/containerd", "--config", f"{cluster}/nodes"),
+        "containerd": ("/containerd", "--config", f"{cluster}/nodes"),
     }
 
 
