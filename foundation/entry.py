@@ -5,6 +5,7 @@ Only the standard library is imported here: `demo` needs this before the virtual
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -24,9 +25,9 @@ def entry(
 ) -> int:
     """Run `main` and return its exit code; an error for people becomes a line and a code.
 
-    A UserError is printed as `error: …` and gives `failed`, a UsageError gives 2 and Ctrl-C 130,
-    after the line `interrupted`. Output that nobody reads any more gives 141 and nothing is said.
-    Any other exception is a defect of the demo and passes.
+    A UserError is printed as `error: …` and gives `failed`, as does a full disk. A UsageError gives
+    2 and Ctrl-C 130, after the line `interrupted`. Output that nobody reads any more gives 141 and
+    nothing is said. Any other exception is a defect of the demo and passes.
     """
     try:
         code = main()
@@ -41,6 +42,12 @@ def entry(
         return USAGE
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        return failed
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        where = f" at {error.filename}" if error.filename else ""
+        print(f"error: a disk is full{where}: free some, then run this again", file=sys.stderr)
         return failed
     except KeyboardInterrupt:
         print(f"\n{interrupted}", file=sys.stderr)

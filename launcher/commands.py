@@ -26,6 +26,8 @@ def execute(name: str, arguments: list[str]) -> int:
     if name in _ON_TOOLS:
         return _ON_TOOLS[name](arguments)
     setup.ensure()
+    if name == "up" and stack is not None:
+        _check_space(stack)
     env = environment.variables(os.environ, stack)
     environment.prepare(env)
     if name in _RUN_THE_PROGRAM:
@@ -100,7 +102,6 @@ def _bundle(arguments: list[str]) -> int:
 
 def _up(env: Mapping[str, str], stack: str) -> int:
     _check_owner(env, stack)
-    _check_space(stack)
     with state.kept(env) as env:
         stacks.select(env, stack)
         code = _pulumi_itself(env, "up", "--yes", "--skip-preview", "--stack", stack)

@@ -80,9 +80,9 @@ def _make(file: Path, text: str) -> None:
         return
     arriving = file.with_name(f".{file.name}.{os.getpid()}")
     descriptor = os.open(arriving, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text + "\n")
     try:
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(text + "\n")
         os.link(arriving, file)  # fails when another process was faster, whose value then counts
     except FileExistsError:
         pass

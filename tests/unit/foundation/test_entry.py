@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from foundation.entry import NOT_READ
+from foundation.entry import FAILED, NOT_READ, entry
 from foundation.project import ROOT
 
 
@@ -33,3 +34,19 @@ def test_a_reader_that_ends_early_is_no_defect(lines: int) -> None:
     with process:
         assert process.stderr.read() == ""
     assert process.returncode == NOT_READ
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def write() -> int:
+        with Path("/dev/full").open("wb", buffering=0) as file:
+            return file.write(b"text")
+
+    assert entry(write) == FAILED
+    said = capsys.readouterr().err
+    assert said == "error: a disk is full: free some, then run this again\n"
+
+
+def test_another_error_of_the_system_is_a_defect() -> None:
+    with pytest.raises(FileNotFoundError):
+        entry(lambda: len(Path("/nowhere").read_text()))

@@ -268,10 +268,11 @@ def test_up_refuses_a_full_disk_before_anything_is_written(
 
     monkeypatch.setattr(commands.project, "PRIVATE", tmp_path)
     monkeypatch.setattr(commands.selection, "setting", lambda *_: "local")
-    monkeypatch.setattr(commands.state, "kept", touched)
+    monkeypatch.setattr(commands.setup, "ensure", lambda: None)
+    monkeypatch.setattr(commands.environment, "prepare", touched)
     monkeypatch.setattr(commands.preflight, "DISK_BYTES", 10**18)
     with pytest.raises(UserError, match=r"^the disk of \S+ has .* free, .* needed: free some"):
-        commands._up({}, "west")
+        commands.execute("up", [])
 
 
 def test_an_update_of_other_clusters_needs_disk_for_the_state_alone(
