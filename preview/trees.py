@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-from foundation import project, selection, stack_file
+from foundation import archives, project, selection, stack_file
 from foundation.errors import UserError
 
 _NO_PART = {".github", ".ci", "docs", "drills", "policies", "preview", "tests", "Taskfile.yml"}
@@ -80,10 +80,12 @@ def base(project: Path, folder: Path, reference: str | None) -> Tree:
     """Return the tree of a commit, by default of where this branch left the default one."""
     commit = _commit(project, reference) if reference else fork_point(project)
     archive = _git(project, "archive", "--format=tar", commit)
-    with tarfile.open(fileobj=BytesIO(archive)) as tar:
-        # not as an argument: Python 3.11.2 (Debian 12) does not know filters yet
-        tar.extraction_filter = getattr(tarfile, "data_filter", None)
-        tar.extractall(folder)
+    try:
+        with tarfile.open(fileobj=BytesIO(archive)) as tar:
+            archives.unpack(tar, folder, links=True)
+    except archives.Unsafe as error:
+        title = _title(project, commit)
+        raise UserError(f"Commit {title} has {error}. Compare with another: --base REF") from None
     return Tree(_ready(folder), _title(project, commit))
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
+from foundation import archives
 from foundation.errors import UserError
 from toolchain import pins, store, tools, venv
 
@@ -104,15 +105,11 @@ def take(file: Path) -> None:
 
 
 def _unpack(file: Path, scratch: Path) -> None:
-    with tarfile.open(file) as tar:
-        # not as an argument: Python 3.11.2 (Debian 12) does not know filters yet
-        tar.extraction_filter = getattr(tarfile, "data_filter", None)
-        for entry in tar:
-            if entry.name.startswith("/") or ".." in Path(entry.name).parts:
-                raise UserError(f"{file} has {entry.name}, outside the destination. {_ANEW}")
-            if not entry.isfile():
-                raise UserError(f"{file} has {entry.name}, which is no file. {_ANEW}")
-            tar.extract(entry, scratch)
+    try:
+        with tarfile.open(file) as tar:
+            archives.unpack(tar, scratch)
+    except archives.Unsafe as error:
+        raise UserError(f"{file} has {error}. {_ANEW}") from None
 
 
 def _checked(file: Path, scratch: Path) -> list[str]:

@@ -414,6 +414,21 @@ def test_a_base_that_is_not_there_is_one_clear_line(
         both(repository, tmp_path, reference)
 
 
+def test_a_base_with_a_link_that_leads_elsewhere_is_one_clear_line(
+    repository: Path, tmp_path: Path
+) -> None:
+    (repository / "inside").symlink_to("tests/a.py")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "a link")
+    base, _ = both(repository, tmp_path)
+    assert (base.folder / "inside").read_text() == "one\n"
+    (repository / "outside").symlink_to("/etc")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "another")
+    with pytest.raises(UserError, match=r"Commit \w+ has outside, a link .* another: --base REF"):
+        trees.base(repository, tmp_path / "again", None)
+
+
 def test_a_folder_without_git_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no git repository"):
         trees.fork_point(tmp_path)
