@@ -1,0 +1,96 @@
+"""`python -m tests.hosts SYSTEM`: the demo on another distribution, made here from its packages.
+
+The system is a folder that is entered as a root of its own, on this machine's kernel. Everything is
+removed at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from foundation.entry import entry
+from foundation.errors import UserError
+from tests.hosts import steps, systems
+from tests.hosts.room import Room, room
+from tests.hosts.steps import HEADING, Row, Step
+from tests.support.checkout import SHOWN_LINES, sweep_abandoned
+
+_FACTS = """. /etc/os-release; echo "$PRETTY_NAME; $(.venv/bin/python --version);\
+ $(getconf GNU_LIBC_VERSION); $(git --version); $(iptables --version);\
+ $(unshare --version); Linux $(uname -r)\""""
+
+
+def main() -> int:
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.hosts", description=__doc__, epilog="Needs root and mmdebstrap."
+    )
+    parser.add_argument("system", metavar="SYSTEM", help=", ".join(systems.SYSTEMS))
+    parser.add_argument(
+        "--mirror",
+        default="",
+        metavar="ADDRESS",
+        help=f"of packages (or {systems.MIRROR}; default: that of this machine's apt)",
+    )
+    chosen = parser.parse_args()
+    return entry(lambda: _run(chosen))
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    system = systems.named(chosen.system)
+    if os.geteuid() != 0:
+        raise UserError("Systems are made and entered by root: run it as root (sudo -E)")
+    if not shutil.which("mmdebstrap"):
+        raise UserError("mmdebstrap is not here. Install it: apt-get install -y mmdebstrap")
+    mirror = systems.mirror_for(system, chosen.mirror)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    sweep_abandoned()
+    with room() as made:
+        print(f"{system.name}\n\n{HEADING}", flush=True)
+        rows = [
+            _done("the system, from packages", lambda: made.make(system, mirror)),
+            _done("copies of checkout and tools", made.furnish),
+            *_walked(made, steps.STEPS),
+        ]
+        begin = time.monotonic()
+        found = made.left()
+        rows.append(_shown(steps.left_over(time.monotonic() - begin, found)))
+        rows += _walked(made, steps.USER_STEPS)
+        print(f"\n{made.run(['sh', '-c', _FACTS], 60)[2].strip()}", flush=True)
+    return 0 if all(row.is_good for row in rows) else 1
+
+
+def _done(title: str, action: Callable[[], None]) -> Row:
+    """Return the row of what raises UserError if it fails, for without it nothing can be tried."""
+    begin = time.monotonic()
+    action()
+    return _shown(Row(title, time.monotonic() - begin, "ok", True))
+
+
+def _walked(room: Room, walk: tuple[Step, ...]) -> list[Row]:
+    rows: list[Row] = []
+    for step in walk:
+        if missing := steps.lacking(step, rows):
+            rows.append(_shown(Row(step.title, 0, f"FAILED: not run without {missing}", False)))
+            continue
+        code, seconds, output = room.run(step.command, step.seconds, step.user)
+        rows.append(_shown(steps.judged(step, code, output, seconds)))
+        if not rows[-1].is_good:
+            print("\n".join(output.splitlines()[-SHOWN_LINES:]), file=sys.stderr, flush=True)
+    return rows
+
+
+def _shown(row: Row) -> Row:
+    print(row, flush=True)
+    return row
+
+
+if __name__ == "__main__":
+    sys.exit(main())

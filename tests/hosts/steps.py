@@ -1,0 +1,109 @@
+"""What is done on a system, and a row of a table for each: pure, nothing runs here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from foundation.errors import last_line
+
+USER = "presenter"
+"""The ordinary user of a system."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command in the checkout, and by what it is judged."""
+
+    title: str
+    command: tuple[str, ...]
+    seconds: float
+    """How long it may take on a common machine."""
+    needs: tuple[str, ...] = ()
+    """Titles of the steps without which this one says nothing."""
+    user: str = "root"
+    shows: str = ""
+    """Expression; what it matches in the output is the row's verdict."""
+    refused: str = ""
+    """Text with which the command has to refuse; else it has to succeed."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a step ended."""
+
+    title: str
+    seconds: float
+    verdict: str
+    is_good: bool
+
+    def __str__(self) -> str:
+        return f"| {self.title} | {self.seconds:.0f} s | {self.verdict} |"
+
+
+HEADING = "| step | time | verdict |\n|---|---|---|"
+
+_TESTS = ("./demo", "test", "tests/unit", "-q")
+_COUNTS = r"\d+ (?:passed|failed).*?(?= in \d)"
+_THERE_AND_BACK = (
+    "./demo pulumi config set lbMode standby && ./demo up"
+    " && ./demo pulumi config rm lbMode && ./demo up"
+)
+
+STEPS = (
+    Step("set-up", ("./demo", "setup"), 600),
+    Step("unit tests", _TESTS, 900, ("set-up",), shows=_COUNTS),
+    Step("up", ("./demo", "up"), 300, ("set-up",)),
+    Step(
+        "traffic, 10 s",
+        ("./demo", "task", "generate-traffic", "--", "--rate=50", "--duration=10"),
+        90,
+        ("up",),
+    ),
+    Step("drill `workload-gone`", ("./demo", "task", "drill", "--", "workload-gone"), 180, ("up",)),
+    Step("switch to standby and back", ("sh", "-c", _THERE_AND_BACK), 240, ("up",)),
+    Step("destroy", ("./demo", "destroy"), 180, ("set-up",)),
+)
+"""What root does; then it is looked at what is left."""
+
+USER_STEPS = (
+    Step("a user: set-up", ("./demo", "setup"), 600, user=USER),
+    Step("a user: unit tests", _TESTS, 900, ("a user: set-up",), USER, shows=_COUNTS),
+    Step(
+        "a user: `up` is refused",
+        ("./demo", "up"),
+        90,
+        ("a user: set-up",),
+        USER,
+        refused="needs root",
+    ),
+)
+
+
+def lacking(step: Step, rows: Iterable[Row]) -> str:
+    """Return the title of a step that this one needs and that did not end well, or ""."""
+    good = {row.title for row in rows if row.is_good}
+    return next((title for title in step.needs if title not in good), "")
+
+
+def judged(step: Step, code: int | None, output: str, seconds: float) -> Row:
+    """Return the row of a step that ended with an exit code, or None when it took too long."""
+    shown = re.findall(step.shows, output)[-1:] if step.shows else []
+    if code is None:
+        return Row(step.title, seconds, "FAILED: not within its time", False)
+    if step.refused:
+        good = code != 0 and step.refused in output
+        text = "ok" if good else f"FAILED: ended with {code}, without “{step.refused}”"
+    else:
+        good = code == 0
+        said = shown[0] if shown else last_line(output)
+        text = (shown[0] if shown else "ok") if good else f"FAILED: {said}"
+    return Row(step.title, seconds, text, good)
+
+
+def left_over(seconds: float, found: list[str]) -> Row:
+    """Return the row of what was found after `destroy`."""
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    verdict = f"FAILED: {', '.join(found[:3])}{more}" if found else "nothing"
+    return Row("what is left", seconds, verdict, not found)

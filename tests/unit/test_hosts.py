@@ -1,0 +1,174 @@
+"""The trial on other distributions: which mirror, which steps, what a row says, and its end."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from foundation.errors import UserError
+from tests.hosts import steps, systems
+from tests.hosts.room import environment, room
+from tests.hosts.steps import STEPS, USER_STEPS, Row, Step, judged, lacking, left_over
+from tests.support.checkout import eventually
+
+FIELDS = """\
+# a comment between fields, and further fields on a line of their own
+Types: deb-src
+URIs: https://source.example/debian
+Suites: trixie
+Components: main
+
+Types: deb
+# more
+URIs: https://first.example/debian
+ https://second.example/debian
+Suites: trixie trixie-updates
+Components: main contrib
+"""
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        ([FIELDS], "https://first.example/debian"),
+        ([FIELDS.replace("Types: deb\n", "Enabled: no\nTypes: deb\n")], ""),
+        ([FIELDS.replace("Suites: trixie trixie-updates", "Suites: trixie-updates")], ""),
+        ([FIELDS.replace("main contrib", "contrib")], ""),
+        (["deb https://line.example/ubuntu/ trixie universe main"], "https://line.example/ubuntu/"),
+        (["deb [arch=amd64 signed-by=/a.gpg]  https://a.example trixie main"], "https://a.example"),
+        (["# deb https://a.example trixie main\ndeb-src https://a.example trixie main"], ""),
+        (["deb https://a.example\ndeb"], ""),
+        (["", "deb https://a.example sid main", FIELDS], "https://first.example/debian"),
+    ],
+)
+def test_the_mirror_is_the_first_that_has_the_suite(sources: list[str], expected: str) -> None:
+    assert systems.mirror_of(sources, "trixie") == expected
+
+
+def test_a_mirror_that_is_named_goes_before_the_machines_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    system = systems.named("debian-13")
+    monkeypatch.setenv(systems.MIRROR, "https://variable.example")
+    assert systems.mirror_for(system, "") == "https://variable.example"
+    assert systems.mirror_for(system, "https://given.example") == "https://given.example"
+
+
+def test_a_machine_of_another_distribution_asks_for_a_mirror(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(systems.MIRROR, raising=False)
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: {"ID": "debian"})
+    with pytest.raises(UserError, match=r"\(debian\) names no mirror .* ubuntu-26\.04\.\n.*--mirr"):
+        systems.mirror_for(systems.named("ubuntu-26.04"), "")
+
+
+def test_an_unknown_system_is_told_its_neighbour() -> None:
+    with pytest.raises(UserError, match="did you mean debian-13"):
+        systems.named("debian-14")
+
+
+def test_a_system_has_the_packages_that_the_clusters_look_for() -> None:
+    command = systems.making(systems.named("ubuntu-24.04"), "https://a.example", Path("/root"))
+    assert command[-3:] == ["noble", "/root", "https://a.example"]
+    assert "--components=main,universe" in command
+    (included,) = [word for word in command if word.startswith("--include=")]
+    assert {"iproute2", "iptables", "gcc", "libc6-dev", "python3-venv"} <= set(
+        included.removeprefix("--include=").split(",")
+    )
+
+
+def test_every_step_needs_steps_before_it() -> None:
+    for walk in (STEPS, USER_STEPS):
+        titles = [step.title for step in walk]
+        assert len(set(titles)) == len(titles)
+        for number, step in enumerate(walk):
+            assert set(step.needs) <= set(titles[:number])
+
+
+def test_a_step_is_left_out_where_one_that_it_needs_failed() -> None:
+    step = Step("switch", ("true",), 1, needs=("set-up", "up"))
+    good, bad = Row("set-up", 1, "ok", True), Row("up", 1, "FAILED: no", False)
+    assert lacking(step, [good, bad]) == "up"
+    assert lacking(step, [good, Row("up", 1, "ok", True)]) == ""
+
+
+COUNTS = "FAILED tests/unit/test_a.py::test_b - assert\n{} in 62.31s (0:01:02)\n"
+TESTS = next(step for step in STEPS if step.title == "unit tests")
+REFUSED = USER_STEPS[-1]
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "output", "verdict"),
+    [
+        (STEPS[0], 0, "All tools are there", "ok"),
+        (STEPS[0], 1, "trying\nerror: no disk\n", "FAILED: no disk"),
+        (STEPS[0], None, "trying", "FAILED: not within its time"),
+        (TESTS, 0, COUNTS.format("12 passed, 3 skipped"), "12 passed, 3 skipped"),
+        (TESTS, 1, COUNTS.format("1 failed, 11 passed"), "FAILED: 1 failed, 11 passed"),
+        (TESTS, 4, "error: no such file", "FAILED: no such file"),
+        (REFUSED, 1, "error: backend local needs root: run it as root", "ok"),
+        (REFUSED, 0, "needs root", "FAILED: ended with 0, without “needs root”"),
+        (REFUSED, 1, "Traceback", "FAILED: ended with 1, without “needs root”"),
+    ],
+)
+def test_a_row_says_how_a_step_ended(
+    step: Step, code: int | None, output: str, verdict: str
+) -> None:
+    row = judged(step, code, output, 61.7)
+    assert str(row) == f"| {step.title} | 62 s | {verdict} |"
+    assert row.is_good == (not verdict.startswith("FAILED"))
+
+
+def test_what_is_left_is_named_and_no_good() -> None:
+    assert left_over(0.2, []) == Row("what is left", 0.2, "nothing", True)
+    row = left_over(0.2, ["process a", "process b", "port 1", "port 2"])
+    assert not row.is_good
+    assert row.verdict == "FAILED: process a, process b, port 1 and 1 more"
+
+
+def test_commands_inside_get_few_variables_of_the_machine() -> None:
+    base = {"https_proxy": "p", "PIP_CERT": "c", "PIP_FIND_LINKS": "/here", "KUBECONFIG": "k"}
+    found = environment(base, steps.USER)
+    assert found["HOME"] == "/home/presenter"
+    assert found.items() >= {"https_proxy": "p", "PIP_CERT": "c"}.items()
+    assert not found.keys() & {"PIP_FIND_LINKS", "KUBECONFIG"}
+
+
+@pytest.fixture
+def _root() -> None:
+    try_namespaces = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "true"]
+    if os.geteuid() or subprocess.run(try_namespaces, check=False).returncode:
+        pytest.skip("rooms need root and namespaces")
+
+
+@pytest.mark.usefixtures("_root")
+@pytest.mark.parametrize("problem", [None, KeyboardInterrupt, UserError])
+def test_what_runs_in_a_room_ends_with_it(problem: type[BaseException] | None) -> None:
+    folder, pid = Path(), 0
+    try:
+        with room() as made:
+            folder, pid = made.root.parent, made.first
+            code, said = made.enter(["sh", "-c", "sleep 600 & echo $!; mount -t tmpfs a /mnt"], 20)
+            assert code == 0
+            inside = Path(f"/proc/{pid}/root/proc")
+            assert (inside / said.strip()).exists() and (inside / "1").exists()
+            eventually(lambda: list(made.processes()) == ["process sleep"], "the orphan is seen")
+            if problem:
+                raise problem
+    except BaseException as raised:
+        assert type(raised) is problem
+    assert folder.name.startswith("demo-") and not folder.exists()
+    assert not Path(f"/proc/{pid}").exists()
+    assert " /mnt " not in Path("/proc/self/mountinfo").read_text()
+
+
+@pytest.mark.usefixtures("_root")
+def test_a_command_that_takes_too_long_is_ended() -> None:
+    with room() as made:
+        assert made.enter(["sleep", "600"], 0.2) == (None, "")
+        eventually(lambda: not list(made.processes()), "it has ended")
