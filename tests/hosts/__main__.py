@@ -12,11 +12,11 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from foundation.entry import entry
 from foundation.errors import UserError
-from tests.hosts import steps, systems
+from tests.hosts import boot, steps, systems
 from tests.hosts.room import Room, room
 from tests.hosts.steps import HEADING, Row, Step
 from tests.support.checkout import SHOWN_LINES, sweep_abandoned
@@ -38,6 +38,9 @@ def main() -> int:
         metavar="ADDRESS",
         help=f"of packages (or {systems.MIRROR}; default: that of this machine's apt)",
     )
+    parser.add_argument(
+        "--boot", action="store_true", help="boot it under QEMU instead, up to the login"
+    )
     chosen = parser.parse_args()
     return entry(lambda: _run(chosen))
 
@@ -46,25 +49,42 @@ def _run(chosen: argparse.Namespace) -> int:
     system = systems.named(chosen.system)
     if os.geteuid() != 0:
         raise UserError("Systems are made and entered by root: run it as root (sudo -E)")
-    if not shutil.which("mmdebstrap"):
-        raise UserError("mmdebstrap is not here. Install it: apt-get install -y mmdebstrap")
+    _check_programs({"mmdebstrap": "mmdebstrap", **(boot.PROGRAMS if chosen.boot else {})})
     mirror = systems.mirror_for(system, chosen.mirror)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     sweep_abandoned()
     with room() as made:
         print(f"{system.name}\n\n{HEADING}", flush=True)
-        rows = [
-            _done("the system, from packages", lambda: made.make(system, mirror)),
-            _done("copies of checkout and tools", made.furnish),
-            *_walked(made, steps.STEPS),
-        ]
-        begin = time.monotonic()
-        found = made.left()
-        rows.append(_shown(steps.left_over(time.monotonic() - begin, found)))
-        rows += _walked(made, steps.USER_STEPS)
-        print(f"\n{made.run(['sh', '-c', _FACTS], 60)[2].strip()}", flush=True)
+        rows = (_boot if chosen.boot else _try)(made, system, mirror)
     return 0 if all(row.is_good for row in rows) else 1
+
+
+def _check_programs(programs: Mapping[str, str]) -> None:
+    """Raise UserError for programs that are not here; the values are Debian's packages."""
+    if missing := [program for program in programs if not shutil.which(program)]:
+        needed = " ".join(programs[program] for program in missing)
+        raise UserError(f"not found: {', '.join(missing)}; run: apt-get install -y {needed}")
+
+
+def _boot(room: Room, system: systems.System, mirror: str) -> list[Row]:
+    kernel = (boot.KERNELS[system.distribution], *boot.INIT)
+    made = _done("the system, from packages", lambda: room.make(system, mirror, kernel))
+    return [made, _shown(boot.boot(room))]
+
+
+def _try(room: Room, system: systems.System, mirror: str) -> list[Row]:
+    rows = [
+        _done("the system, from packages", lambda: room.make(system, mirror)),
+        _done("copies of checkout and tools", room.furnish),
+        *_walked(room, steps.STEPS),
+    ]
+    begin = time.monotonic()
+    found = room.left()
+    rows.append(_shown(steps.left_over(time.monotonic() - begin, found)))
+    rows += _walked(room, steps.USER_STEPS)
+    print(f"\n{room.run(['sh', '-c', _FACTS], 60)[2].strip()}", flush=True)
+    return rows
 
 
 def _done(title: str, action: Callable[[], None]) -> Row:

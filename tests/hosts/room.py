@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -71,12 +71,15 @@ class Room:
         """The lab of root's checkout, as it is named inside."""
         return self.checkout() / ".demo" / "west" / "lab"
 
-    def make(self, system: systems.System, mirror: str) -> None:
-        """Make the system from packages, and mount what its programs expect. Raises UserError."""
-        made = systems.making(system, mirror, self.root)
-        code, said = self.enter(made, MAKING_SECONDS)
+    def make(self, system: systems.System, mirror: str, further: Iterable[str] = ()) -> None:
+        """Make the system from packages, `further` ones among them. Raises UserError."""
+        made = systems.making(system, mirror, self.root, further)
+        code, said = self.enter(made, scaled(MAKING_SECONDS))
         if code != 0:
             raise UserError(f"{system.name} cannot be made from packages: {last_line(said)}")
+
+    def _mount(self) -> None:
+        """Mount what programs expect. Raises UserError."""
         for command in (
             ["mount", "--bind", str(self.root), str(self.root)],  # for unshare(1) in a chroot
             ["mount", "-t", "proc", "proc", str(self.root / "proc")],
@@ -89,6 +92,7 @@ class Room:
 
     def furnish(self) -> None:
         """Copy the checkout and the tools in, and make the ordinary user. Raises UserError."""
+        self._mount()
         for name in _TAKEN_ALONG:
             if Path(name).is_file():
                 target = self.outside(Path(name))

@@ -55,11 +55,11 @@ def packages() -> list[str]:
     return sorted({*needed, "ca-certificates", "git", "python3", "python3-venv"})
 
 
-def making(system: System, mirror: str, root: Path) -> list[str]:
-    """Return the command that makes a system in the folder `root`."""
+def making(system: System, mirror: str, root: Path, further: Iterable[str] = ()) -> list[str]:
+    """Return the command that makes a system in the folder `root`, with `further` packages."""
     return [
         "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase",
-        f"--components={system.components}", f"--include={','.join(packages())}",
+        f"--components={system.components}", f"--include={','.join([*packages(), *further])}",
         system.suite, str(root), mirror,
     ]  # fmt: skip
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from foundation.errors import UserError
-from tests.hosts import steps, systems
+from tests.hosts import boot, steps, systems
 from tests.hosts.room import environment, room
 from tests.hosts.steps import STEPS, USER_STEPS, Row, Step, judged, lacking, left_over
 from tests.support.checkout import eventually
@@ -80,6 +81,32 @@ def test_a_system_has_the_packages_that_the_clusters_look_for() -> None:
     assert {"iproute2", "iptables", "gcc", "libc6-dev", "python3-venv"} <= set(
         included.removeprefix("--include=").split(",")
     )
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "has_device", "expected"),
+    [
+        ("flags : fpu vmx", True, True),
+        ("svm", True, True),
+        ("svm", False, False),
+        ("fpu", True, False),
+    ],
+)
+def test_kvm_is_used_where_the_processor_helps(
+    cpuinfo: str, has_device: bool, expected: bool
+) -> None:
+    assert boot.is_accelerated(cpuinfo, has_device) is expected
+
+
+def test_the_kernel_of_the_system_is_booted(tmp_path: Path) -> None:
+    (tmp_path / "boot").mkdir()
+    for name in ("vmlinuz-6.12.2", "initrd.img-6.12.2", "config-6.12.2"):
+        (tmp_path / "boot" / name).touch()
+    command = boot.machine(tmp_path, Path("/disk"), Path("/console"), False)
+    words = dict(pairwise(command))
+    assert words["-kernel"].endswith("/boot/vmlinuz-6.12.2")
+    assert words["-initrd"].endswith("/boot/initrd.img-6.12.2")
+    assert (words["-accel"], words["-serial"]) == ("tcg", "file:/console")
 
 
 def test_every_step_needs_steps_before_it() -> None:
