@@ -41,6 +41,9 @@ def main() -> int:
     parser.add_argument(
         "--boot", action="store_true", help="boot it under QEMU instead, up to the login"
     )
+    parser.add_argument(
+        "--without-tests", action="store_true", help="leave the unit tests out, which take longest"
+    )
     chosen = parser.parse_args()
     return entry(lambda: _run(chosen))
 
@@ -51,12 +54,13 @@ def _run(chosen: argparse.Namespace) -> int:
         raise UserError("Systems are made and entered by root: run it as root (sudo -E)")
     _check_programs({"mmdebstrap": "mmdebstrap", **(boot.PROGRAMS if chosen.boot else {})})
     mirror = systems.mirror_for(system, chosen.mirror)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     sweep_abandoned()
     with room() as made:
         print(f"{system.name}\n\n{HEADING}", flush=True)
-        rows = (_boot if chosen.boot else _try)(made, system, mirror)
+        tests = not chosen.without_tests
+        rows = _boot(made, system, mirror) if chosen.boot else _try(made, system, mirror, tests)
     return 0 if all(row.is_good for row in rows) else 1
 
 
@@ -73,16 +77,16 @@ def _boot(room: Room, system: systems.System, mirror: str) -> list[Row]:
     return [made, _shown(boot.boot(room))]
 
 
-def _try(room: Room, system: systems.System, mirror: str) -> list[Row]:
+def _try(room: Room, system: systems.System, mirror: str, tests: bool) -> list[Row]:
     rows = [
         _done("the system, from packages", lambda: room.make(system, mirror)),
         _done("copies of checkout and tools", room.furnish),
-        *_walked(room, steps.STEPS),
+        *_walked(room, steps.chosen(steps.STEPS, tests)),
     ]
     begin = time.monotonic()
     found = room.left()
     rows.append(_shown(steps.left_over(time.monotonic() - begin, found)))
-    rows += _walked(room, steps.USER_STEPS)
+    rows += _walked(room, steps.chosen(steps.USER_STEPS, tests))
     print(f"\n{room.run(['sh', '-c', _FACTS], 60)[2].strip()}", flush=True)
     return rows
 

@@ -81,6 +81,11 @@ USER_STEPS = (
 )
 
 
+def chosen(walk: tuple[Step, ...], tests: bool) -> tuple[Step, ...]:
+    """Return the steps of a walk, those that run tests only if they are wanted."""
+    return tuple(step for step in walk if tests or step.command != _TESTS)
+
+
 def lacking(step: Step, rows: Iterable[Row]) -> str:
     """Return the title of a step that this one needs and that did not end well, or ""."""
     good = {row.title for row in rows if row.is_good}

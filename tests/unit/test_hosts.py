@@ -117,6 +117,14 @@ def test_every_step_needs_steps_before_it() -> None:
             assert set(step.needs) <= set(titles[:number])
 
 
+def test_tests_are_left_out_where_they_are_not_wanted() -> None:
+    for walk in (STEPS, USER_STEPS):
+        fewer = [step.title for step in steps.chosen(walk, tests=False)]
+        assert fewer == [step.title for step in walk if "unit tests" not in step.title]
+        assert len(fewer) == len(walk) - 1
+        assert steps.chosen(walk, tests=True) == walk
+
+
 def test_a_step_is_left_out_where_one_that_it_needs_failed() -> None:
     step = Step("switch", ("true",), 1, needs=("set-up", "up"))
     good, bad = Row("set-up", 1, "ok", True), Row("up", 1, "FAILED: no", False)
