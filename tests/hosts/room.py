@@ -37,6 +37,16 @@ _VARIABLES = (
 )  # fmt: skip
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FIRST = "trap '' CHLD; echo ready; exec sleep infinity"
+_MOUNTS = """
+mount --rbind "$0" "$0"
+cd "$0"
+mount -t proc proc proc
+mount --rbind /sys sys
+mount --rbind /dev dev
+mount -t tmpfs -o mode=0755 run run
+pivot_root . mnt
+umount --lazy /mnt
+"""
 _NAMESPACES = ("--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _GONE_SECONDS = 10.0
 
@@ -78,21 +88,19 @@ class Room:
         if code != 0:
             raise UserError(f"{system.name} cannot be made from packages: {last_line(said)}")
 
-    def _mount(self) -> None:
-        """Mount what programs expect. Raises UserError."""
-        for command in (
-            ["mount", "--bind", str(self.root), str(self.root)],  # for unshare(1) in a chroot
-            ["mount", "-t", "proc", "proc", str(self.root / "proc")],
-            *(["mount", "--rbind", f"/{n}", str(self.root / n)] for n in ("sys", "dev")),
-            ["mount", "-t", "tmpfs", "-o", "mode=0755", "run", str(self.root / "run")],
-        ):
-            code, said = self.enter(command, 60)
-            if code != 0:
-                raise UserError(f"{' '.join(command)}: {last_line(said)}")
+    def mount(self) -> None:
+        """Mount what programs expect, and make the system the namespace's root. Raises UserError.
+
+        A chroot would not do: `runc exec`, by which probes run, enters a container's mount
+        namespace, whose root would still be that of this machine.
+        """
+        code, said = self.enter(["sh", "-ec", _MOUNTS, str(self.root)], 60)
+        if code != 0:
+            raise UserError(f"The system in {self.root} cannot be entered: {last_line(said)}")
 
     def furnish(self) -> None:
         """Copy the checkout and the tools in, and make the ordinary user. Raises UserError."""
-        self._mount()
+        self.mount()
         for name in _TAKEN_ALONG:
             if Path(name).is_file():
                 target = self.outside(Path(name))
@@ -127,13 +135,11 @@ class Room:
         go = ["sh", "-c", 'cd "$0" && exec "$@"', str(folder or self.checkout(user)), *command]
         if user != "root":
             go = ["runuser", "-u", user, "--", *go]
-        code, said = self.enter(
-            ["chroot", str(self.root), "env", "-i", *variables, *go], scaled(seconds)
-        )
+        code, said = self.enter(["env", "-i", *variables, *go], scaled(seconds))
         return code, time.monotonic() - begin, said
 
     def enter(self, command: Sequence[str], seconds: float) -> tuple[int | None, str]:
-        """Run a command in the namespaces, but on this machine's files.
+        """Run a command in the namespaces; until `mount`, on this machine's files.
 
         Return its exit code, None where it took longer, and its output.
         """

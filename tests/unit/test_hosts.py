@@ -207,3 +207,24 @@ def test_a_command_that_takes_too_long_is_ended() -> None:
     with room() as made:
         assert made.enter(["sleep", "600"], 0.2) == (None, "")
         eventually(lambda: not list(made.processes()), "it has ended")
+
+
+@pytest.mark.usefixtures("_root")
+def test_who_enters_a_rooms_mount_namespace_is_in_its_system() -> None:
+    smallest = """
+        mkdir -p "$0/mnt" "$0/proc" "$0/sys" "$0/dev" "$0/run" "$0/usr" "$0/inside"
+        for name in bin lib lib64; do ln -s usr/$name "$0/$name"; done
+        mount --bind /usr "$0/usr"
+    """
+    with room() as made:
+        assert made.enter(["sh", "-ec", smallest, str(made.root)], 20) == (0, "")
+        made.mount()
+        code, said = made.enter(
+            ["sh", "-c", "ls -d / /inside; ls /mnt; echo $(ls /proc/1/comm)"], 20
+        )
+        assert (code, said.split()) == (0, ["/", "/inside", "/proc/1/comm"])
+        code, _, said = made.run(["sh", "-c", "cat /proc/1/comm; pwd"], 20, folder=Path("/inside"))
+        assert (code, said.split()) == (0, ["sleep", "/inside"])
+        assert list(made.processes()) == []
+    assert not made.root.exists()
+    assert Path("/usr/bin").exists()
