@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,7 +37,12 @@ _VARIABLES = (
     "DEMO_PATIENCE", "DEMO_TOOLS_MIRROR",
 )  # fmt: skip
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_FIRST = "trap '' CHLD; echo ready; exec sleep infinity"
+_FIRST = """
+import os, signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # in dash, a trap does not last through exec
+print("ready", flush=True)
+os.execvp("sleep", ["sleep", "infinity"])
+"""
 _MOUNTS = """
 mount --rbind "$0" "$0"
 cd "$0"
@@ -200,7 +206,7 @@ def room() -> Iterator[Room]:
     try:
         own(folder)  # should this process be killed, the next run of tests removes the folder
         outer = subprocess.Popen(
-            run.tied(["unshare", *_NAMESPACES, "sh", "-c", _FIRST]),
+            run.tied(["unshare", *_NAMESPACES, sys.executable, "-c", _FIRST]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             start_new_session=True,

@@ -203,6 +203,13 @@ def test_what_runs_in_a_room_ends_with_it(problem: type[BaseException] | None) -
 
 
 @pytest.mark.usefixtures("_root")
+def test_an_orphan_that_has_ended_is_reaped() -> None:
+    with room() as made:
+        assert made.enter(["sh", "-c", "sleep 0.1 & true"], 20) == (0, "")
+        eventually(lambda: not list(made.processes()), "it is reaped", 5)
+
+
+@pytest.mark.usefixtures("_root")
 def test_a_command_that_takes_too_long_is_ended() -> None:
     with room() as made:
         assert made.enter(["sleep", "600"], 0.2) == (None, "")
