@@ -13,8 +13,10 @@ import os
 import tarfile
 from pathlib import Path, PurePosixPath
 
+from foundation.errors import UserError
 
-class Unsafe(Exception):
+
+class Unsafe(UserError):
     """A member that is not unpacked; the text is its name and what is wrong with it."""
 
 
