@@ -12,7 +12,9 @@ pytestmark = pytest.mark.engine
 PROGRAM = """
 from pathlib import Path
 from components.private_file import PrivateFile
+from foundation import pulumi_process
 
+pulumi_process.prepare_program()  # as the demo's: the engine interrupts a slow program's end
 PrivateFile("a", Path(__file__).parent / "taken" / "a", "text")
 """
 
