@@ -158,7 +158,8 @@ def kubelet_config(node: Node) -> dict[str, Any]:
         "nodeStatusUpdateFrequency": "2s",
         # By default a kubelet that looks more often than usual also writes each time (SetDefaults
         # of its v1beta1), and all who watch nodes read that. A change is written at once anyway.
-        "nodeStatusReportFrequency": "5m",
+        # Not more rarely: with each write the node controller looks again at a node's taints.
+        "nodeStatusReportFrequency": "10s",
         # Renewed four times in its duration. Only another node's controllers act on a silence of
         # eight seconds; where there is none, `health.SILENCE_SECONDS` is all that has to hold.
         "nodeLeaseDurationSeconds": 4 if node.cluster.nodes > 1 else 12,
