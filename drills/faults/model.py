@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from drills.stack import Stack
 from drills.traffic import Objectives
@@ -70,6 +71,12 @@ class Strike:
     def kubectl(self, *arguments: str, seconds: float = 20) -> str:
         """Return what kubectl prints about this cluster. Raises UserError (see `Stack.kubectl`)."""
         return self.stack.kubectl(self.cluster, *arguments, seconds=seconds)
+
+    def running_pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
+        """Return `metadata` of each pod that runs, by its labels. Raises UserError."""
+        which = ("pods", "--namespace", namespace, "--selector", selector)
+        found = self.stack.get(self.cluster, *which, "--field-selector=status.phase=Running")
+        return [pod["metadata"] for pod in found["items"]]
 
     @property
     def spec(self) -> ClusterSpec:

@@ -67,9 +67,8 @@ def _of_each(strike: Strike, uids: Iterable[str]) -> list[list[int]]:
 
 def _running(strike: Strike) -> list[str]:
     known = strike.stack.application
-    which = ("pods", "--namespace", known.namespace, "--selector", known.label_selector)
-    running = strike.stack.get(strike.cluster, *which, "--field-selector=status.phase=Running")
-    return [pod["metadata"]["uid"] for pod in running["items"]]
+    pods = strike.running_pods(known.namespace, known.label_selector)
+    return [each["uid"] for each in pods]
 
 
 def of_other_pods(strike: Strike, proc: Path = Path("/proc")) -> list[int]:
@@ -149,7 +148,7 @@ def freeze(pids: Iterable[int], cluster: str) -> None:
 def thaw(pids: Callable[[], Iterable[int]], cluster: str) -> None:
     """Let processes go on. Raises UserError."""
     for pid in pids():
-        if processes.status(pid) == "stopped":
+        if processes.is_stopped(pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
     until(lambda: not is_frozen(pids()), f"the stopped processes of {cluster} go on", SECONDS)
@@ -157,7 +156,7 @@ def thaw(pids: Callable[[], Iterable[int]], cluster: str) -> None:
 
 def is_frozen(pids: Iterable[int]) -> bool:
     """Check whether any of the processes is stopped."""
-    return any(processes.status(pid) == "stopped" for pid in pids)
+    return any(processes.is_stopped(pid) for pid in pids)
 
 
 def _in_cgroup(strike: Strike, proc: Path) -> Iterator[tuple[int, list[str], str]]:

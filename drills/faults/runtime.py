@@ -66,10 +66,8 @@ def is_set(strike: Strike, key: str, value: int) -> bool:
 
 def _running(strike: Strike) -> list[str]:
     namespace, name = PORTAL
-    which = ("pods", "--namespace", namespace, "--selector", f"app={name}")
-    running = strike.stack.get(strike.cluster, *which, "--field-selector=status.phase=Running")
-    metadata = [pod["metadata"] for pod in running["items"]]
-    return [each["name"] for each in metadata if not each.get("deletionTimestamp")]
+    pods = strike.running_pods(namespace, f"app={name}")
+    return [each["name"] for each in pods if not each.get("deletionTimestamp")]
 
 
 def _ask(strike: Strike, method: str, path: str, pods: Sequence[str] = ()) -> dict[str, str]:
