@@ -69,9 +69,9 @@ def write_down(stack: Stack, fault: Fault, cluster: str) -> Strike:
 
 def make(fault: Fault, strike: Strike, tell: Callable[[Event], None]) -> None:
     """Make a fault that was written down. Raises UserError if it does not take effect."""
-    fault.means.prepare(strike)
-    tell(Event(time.time(), EventKind.FAULT, fault.name, strike.cluster, fault.what))
-    fault.means.break_(strike)
+    with fault.means.armed(strike) as trigger:
+        tell(Event(time.time(), EventKind.FAULT, fault.name, strike.cluster, fault.what))
+        trigger()
 
 
 def mend(stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]) -> None:

@@ -29,6 +29,9 @@ from topology.live import Live
 from topology.picture import expected_shares
 from topology.platform_pods import PlatformPods
 
+_NICENESS = 5
+"""Of the server of a drill: clients, proxies and what breaks them go first on a busy machine."""
+
 _HEARD_SECONDS = 10
 """How long a drill waits until every proxy is heard; its record begins then anyway."""
 
@@ -58,6 +61,8 @@ def _run(chosen: argparse.Namespace) -> int:
     if chosen.replay:
         _serve(server.replay(recording.text(chosen.replay), token), token, chosen)
         return 0
+    if chosen.for_drills:
+        os.nice(_NICENESS)
     stack = Stack.selected(chosen.stack)
     collector = telemetry.endpoint(chosen.otlp_endpoint, os.environ)
     live = Live(stack.name, _source(stack))

@@ -141,15 +141,15 @@ def _strike(
         """Say nothing: the record has one event for all clusters."""
 
     with contextlib.ExitStack() as mended:
-        strikes = []
+        triggers = []
         for each in clusters:
             mended.enter_context(guard.standing(stack, fault, each))
             mended.callback(action.mend, stack, fault, each, silent)
-            strikes.append(action.write_down(stack, fault, each))
-            fault.means.prepare(strikes[-1])
+            strike = action.write_down(stack, fault, each)
+            triggers.append(mended.enter_context(fault.means.armed(strike)))
         traffic.mark(Event(time.time(), EventKind.FAULT, name, cluster, fault.what))
-        for strike in strikes:
-            fault.means.break_(strike)
+        for trigger in triggers:
+            trigger()
         traffic.wait(pace.hold)
         traffic.mark(Event(time.time(), EventKind.FIX, name, cluster))
     traffic.wait(pace.recover)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from drills.faults import deployments, fields
 from drills.faults.fields import Field
-from drills.faults.model import Fault, Kind, Layer, Means, Moves, Strike
+from drills.faults.model import Fault, Kind, Layer, Means, Moves, Strike, Trigger
 from drills.stack import GATEWAY_WORKLOAD
 from drills.waiting import until
 from foundation.errors import UserError
@@ -109,6 +112,19 @@ def _cordon(strike: Strike) -> None:
         fields.put(strike, _closed(node), True)
 
 
+def _cordoned(
+    break_: Callable[[Strike], None],
+) -> Callable[[Strike], AbstractContextManager[Trigger]]:
+    """Return what cordons the nodes and leaves the rest to `break_`."""
+
+    @contextlib.contextmanager
+    def armed(strike: Strike) -> Iterator[Trigger]:
+        _cordon(strike)
+        yield functools.partial(break_, strike)
+
+    return armed
+
+
 def _drain(strike: Strike) -> None:
     """End every pod of the cordoned nodes, as `kubectl drain --disable-eviction` does.
 
@@ -195,7 +211,7 @@ FAULTS = (
             _drain,
             _undrain,
             seen=_is_drained,
-            prepare=_cordon,
+            arm=_cordoned(_drain),
             remember=_open_nodes,
         ),
     ),
@@ -208,7 +224,7 @@ FAULTS = (
             "the nodes are drained and shut down",
             _shut_down,
             _start_up,
-            prepare=_cordon,
+            arm=_cordoned(_shut_down),
             remember=_open_nodes,
             machine=True,
         ),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -108,6 +111,10 @@ class Load:
     """Good answers a second that are promised meanwhile."""
 
 
+Trigger = Callable[[], object]
+"""Breaks what was made ready for it."""
+
+
 @dataclass(frozen=True)
 class Means:
     """How a fault is made and mended. `break_` and `mend` may be called again at any time.
@@ -121,15 +128,21 @@ class Means:
     mend: Callable[[Strike], None]
     seen: Callable[[Strike], bool] = never
     """Whether the fault can be seen to be in force, without any record of it."""
-    prepare: Callable[[Strike], object] = nothing
-    """What costs no client anything and is done before the fault counts as begun."""
     remember: Callable[[Strike], dict[str, str]] = nothing
     """What `mend` has to know of the time before, and what `break_` then need not look for.
 
     It is recorded before `break_` is called.
     """
+    arm: Callable[[Strike], AbstractContextManager[Trigger]] | None = None
+    """What costs no client anything and is done before the fault counts as begun."""
     machine: bool = False
     """Whether they need the machine below the cluster; else Kubernetes' own are enough."""
+
+    def armed(self, strike: Strike) -> AbstractContextManager[Trigger]:
+        """Do what `arm` says, and hand out what then breaks it. Raises UserError."""
+        if self.arm:
+            return self.arm(strike)
+        return contextlib.nullcontext(functools.partial(self.break_, strike))
 
 
 def either(local: Means, elsewhere: Means) -> Means:
@@ -153,6 +166,7 @@ def either(local: Means, elsewhere: Means) -> Means:
         mend,
         seen=lambda strike: chosen(strike).seen(strike) or elsewhere.seen(strike),
         remember=lambda strike: chosen(strike).remember(strike),
+        arm=lambda strike: chosen(strike).armed(strike),
     )
 
 

@@ -5,12 +5,13 @@ The port is open inside the pod only, so that nobody but kubectl exec gets there
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from drills.application import PORTAL
-from drills.faults.model import Means, Strike
+from drills.faults import session
+from drills.faults.model import Means, Strike, Trigger
 from foundation import envoy_admin
 from foundation.errors import UserError
 
@@ -25,6 +26,8 @@ ABORT = "fault.http.abort.abort_percent"
 
 _ASK = f"""
 {envoy_admin.request()}
+echo {session.READY}
+read -r || exit
 request "$0" "$1"
 while read -r line <&3; do echo "$line"; done
 """
@@ -32,35 +35,62 @@ while read -r line <&3; do echo "$line"; done
 
 def percentage(key: str, value: int) -> Means:
     """Return the means that set one percentage in every pod, and take all settings back."""
+
+    def break_(strike: Strike) -> None:
+        with _armed(strike, {key: value}) as trigger:
+            trigger()
+
     return Means(
         f"{key} is set to {value} by the admin port of each pod",
-        lambda strike: set_all(strike, {key: value}, strike.memory.get(PODS, "").split()),
+        break_,
         lambda strike: set_all(strike, {DELAY: None, ABORT: None}),
         seen=lambda strike: is_set(strike, key, value),
         # a look takes a busy machine a second and more, in which nothing is broken yet
         remember=lambda strike: {PODS: " ".join(_running(strike))},
+        # and so does kubectl exec
+        arm=lambda strike: _armed(strike, {key: value}),
     )
 
 
-def set_all(strike: Strike, values: Mapping[str, int | None], pods: Sequence[str] = ()) -> None:
-    """Set percentages in these pods, or in all that run; None takes the setting back.
+def set_all(strike: Strike, values: Mapping[str, int | None]) -> None:
+    """Set percentages in all pods that run; None takes the setting back. Raises UserError."""
+    pods = _running(strike)
+    if pods:
+        with _setting(strike, values, pods) as trigger:
+            trigger()
 
-    Raises UserError.
-    """
-    query = "&".join(f"{key}={'' if value is None else value}" for key, value in values.items())
-    answers = _ask(strike, "POST", f"/runtime_modify?{query}", pods)
-    for pod, answer in answers.items():
-        if not answer.startswith("HTTP/1.1 200"):
-            said = (answer.splitlines() or ["nothing"])[0]
-            raise UserError(f"{strike.cluster}: {pod} does not take the setting: {said}")
-    if not answers and any(value is not None for value in values.values()):
+
+@contextlib.contextmanager
+def _armed(strike: Strike, values: Mapping[str, int]) -> Iterator[Trigger]:
+    """Make ready what sets percentages in each pod. Raises UserError if there is no pod."""
+    pods = strike.memory.get(PODS, "").split() or _running(strike)
+    if not pods:
         raise UserError(f"{strike.cluster}: web-portal has no running pod to strike")
+    with _setting(strike, values, pods) as trigger:
+        yield trigger
+
+
+@contextlib.contextmanager
+def _setting(
+    strike: Strike, values: Mapping[str, int | None], pods: Sequence[str]
+) -> Iterator[Trigger]:
+    query = "&".join(f"{key}={'' if value is None else value}" for key, value in values.items())
+
+    def go() -> None:
+        for pod, answer in answers().items():
+            if not answer.startswith("HTTP/1.1 200"):
+                said = (answer.splitlines() or ["nothing"])[0]
+                raise UserError(f"{strike.cluster}: {pod} does not take the setting: {said}")
+
+    with _asking(strike, "POST", f"/runtime_modify?{query}", pods) as answers:
+        yield go
 
 
 def is_set(strike: Strike, key: str, value: int) -> bool:
     """Check whether any pod has this percentage."""
     entry = re.compile(rf'"{re.escape(key)}":.*?"final_value": *"(\d+)"', re.DOTALL)
-    found = map(entry.search, _ask(strike, "GET", "/runtime").values())
+    with _asking(strike, "GET", "/runtime", _running(strike)) as answers:
+        found = map(entry.search, answers().values())
     return any(match and int(match[1]) == value for match in found)
 
 
@@ -70,14 +100,20 @@ def _running(strike: Strike) -> list[str]:
     return [each["name"] for each in pods if not each.get("deletionTimestamp")]
 
 
-def _ask(strike: Strike, method: str, path: str, pods: Sequence[str] = ()) -> dict[str, str]:
-    """Return what the admin port of each pod answers, asked all at the same time."""
+@contextlib.contextmanager
+def _asking(
+    strike: Strike, method: str, path: str, pods: Sequence[str]
+) -> Iterator[Callable[[], dict[str, str]]]:
+    """Open a session to each pod; what is handed out asks all their admin ports at once."""
     namespace, name = PORTAL
-    pods = pods or _running(strike)
-
-    def ask(pod: str) -> str:
-        where = (pod, "--namespace", namespace, "--container", name)
-        return strike.kubectl("exec", *where, "--", "/bin/bash", "-c", _ASK, method, path)
-
-    with ThreadPoolExecutor(max_workers=max(1, len(pods))) as pool:
-        return dict(zip(pods, pool.map(ask, pods), strict=True))
+    program = ("/bin/bash", "-c", _ASK, method, path)
+    commands = {
+        pod: strike.stack.kubectl_command(
+            strike.cluster,
+            *("exec", pod, "--stdin", "--namespace", namespace, "--container", name, "--"),
+            *program,
+        )
+        for pod in pods
+    }
+    with session.all_ready(commands, strike.cluster) as go:
+        yield go

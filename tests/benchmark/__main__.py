@@ -35,8 +35,8 @@ def main() -> int:
         nargs="*",
         choices=[fault.name for fault in FAULTS],
         metavar="NAME",
-        help="with --picture: drills (all) in each mode, without the picture and with it,"
-        " in one round unless --rounds is given",
+        help="with --picture: drills (all) in each mode, without the picture, with its"
+        " server alone and with a page open, in one round unless --rounds is given",
     )
     parser.add_argument("--tools", action="store_true", help="only the tools, from empty caches")
     parser.add_argument(
@@ -74,17 +74,17 @@ def main() -> int:
 
 
 def _drills(faults: Sequence[Fault], rounds: int) -> int:
-    pairs: list[drills_with_picture.Pair] = []
+    runs: list[drills_with_picture.Runs] = []
     try:
         with checkout() as demo:
-            for pair in drills_with_picture.every(demo, faults, rounds):
-                pairs.append(pair)
-                print(pair, file=sys.stderr)
+            for each in drills_with_picture.every(demo, faults, rounds):
+                runs.append(each)
+                print(each, file=sys.stderr)
     except AssertionError as failed:
         print(failed, file=sys.stderr)
         return 1
     finally:
-        drills_with_picture.show(pairs)
+        drills_with_picture.show(runs)
     return 0
 
 

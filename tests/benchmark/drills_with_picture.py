@@ -1,4 +1,4 @@
-"""What the live picture costs a drill: each drill without it and with it, one after the other."""
+"""What the live picture costs a drill: without it, with its server alone, and with a page open."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import itertools
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -27,6 +29,15 @@ _SECONDS = 240
 """How long a drill may take; the longest takes a third of it."""
 
 
+class Way(StrEnum):
+    """How much of the picture there is while a drill runs."""
+
+    WITHOUT = "without"
+    SERVER = "server"
+    PAGE = "page"
+    """The server, and its page open in a browser of 1280x720."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a drill's ledger says: of the requests that objectives speak of, and of streams."""
@@ -41,13 +52,12 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One drill in one mode, both ways; None where it did not come to an end."""
+class Runs:
+    """One drill in one mode, all ways; None where it did not come to an end."""
 
     mode: str
     drill: str
-    without: Cost | None
-    beside: Cost | None
+    costs: Mapping[Way, Cost | None]
 
 
 def cost_of(ledger: Ledger) -> Cost:
@@ -63,13 +73,13 @@ def cost_of(ledger: Ledger) -> Cost:
     )
 
 
-def every(demo: Checkout, faults: Sequence[Fault], rounds: int) -> Iterator[Pair]:
+def every(demo: Checkout, faults: Sequence[Fault], rounds: int) -> Iterator[Runs]:
     """Bring the demo up, yield each drill in each mode, and take the demo down.
 
-    In each mode all drills are run so many rounds. The page is open in a browser of 1280x720 while
-    there is a picture. Which way comes first changes from drill to drill and from round to round,
-    so that neither has the warmer stack.
+    In each mode all drills are run so many rounds. Which way comes first changes from drill to
+    drill and from round to round, so that none has the warmer stack.
     """
+    ways = list(Way)
     demo.demo("pulumi", "stack", "select", "--create", "west")
     try:
         with tempfile.TemporaryDirectory(prefix="demo-") as name, browser(Path(name) / "b") as page:
@@ -77,30 +87,28 @@ def every(demo: Checkout, faults: Sequence[Fault], rounds: int) -> Iterator[Pair
                 demo.demo("pulumi", "config", "set", "lbMode", mode)
                 demo.demo("up")
                 for number, fault in itertools.product(range(rounds), faults):
-                    begin = (number + faults.index(fault)) % 2 == 1
-                    ways = {
-                        way: _drill(demo, page, Path(name) / "log", fault.name, way)
-                        for way in (begin, not begin)
-                    }
-                    yield Pair(mode, fault.name, ways[False], ways[True])
+                    first = (number + faults.index(fault)) % len(ways)
+                    in_turn = [*ways[first:], *ways[:first]]
+                    log = Path(name) / "log"
+                    costs = {way: _drill(demo, page, log, fault.name, way) for way in in_turn}
+                    yield Runs(mode, fault.name, costs)
     finally:
         demo.demo("destroy")
 
 
-def _drill(demo: Checkout, page: Page, log: Path, name: str, has_picture: bool) -> Cost | None:
+def _drill(demo: Checkout, page: Page, log: Path, name: str, way: Way) -> Cost | None:
     """Run one drill; its exit code judges times, so only its ledger counts."""
-    options = ["--picture"] if has_picture else []
+    options = [] if way is Way.WITHOUT else ["--picture"]
     process = demo.start("./demo", "task", "drill", "--", name, *options, log=log)
     try:
-        if has_picture:
+        if way is Way.PAGE:
             eventually(lambda: bool(_ADDRESS.search(log.read_text())), "the address is printed", 60)
             if found := _ADDRESS.search(log.read_text()):
                 page.open(found[1])
         process.wait(_SECONDS)
     finally:
         kill_session(process)
-    if has_picture:
-        page.open("about:blank")
+    page.open("about:blank")
     written = _FOLDER.findall(log.read_text())
     if not written:
         print(log.read_text()[-500:], file=sys.stderr)
@@ -108,33 +116,41 @@ def _drill(demo: Checkout, page: Page, log: Path, name: str, has_picture: bool) 
     return cost_of(ledger_of(Path(written[-1])))
 
 
-def show(pairs: Sequence[Pair]) -> None:
-    """Print a line for each drill, and the sums."""
-    table = Table(title="Each drill without the live picture, and with it open in a browser")
-    for head in ("mode", "drill", "lost", "streams cut", "slowest, ms", "all moved, s"):
+_COLUMNS: Mapping[str, Callable[[Cost], str]] = {
+    "lost": lambda cost: f"{cost.lost:,}",
+    "streams cut": lambda cost: f"{cost.cut:,}",
+    "slowest, ms": lambda cost: f"{cost.slowest:.0f}",
+    "all moved, s": lambda cost: "" if cost.moved is None else f"{cost.moved:.2f}",
+}
+
+
+def show(runs: Sequence[Runs]) -> None:
+    """Print a line for each drill, and the sums and medians of those that ended all ways."""
+    table = Table(title=f"Each drill, by picture: {' / '.join(Way)}")
+    for head in ("mode", "drill", *_COLUMNS):
         table.add_column(head, justify="left" if head in ("mode", "drill") else "right")
-    for pair in pairs:
-        table.add_row(pair.mode, pair.drill, *_cells(pair))
-    Console(width=110).print(table)
-    both = [(p.without, p.beside) for p in pairs if p.without and p.beside]
-    for place, way in enumerate(("without", "with")):
-        runs = [pair[place] for pair in both]
-        print(
-            f"{way}: {len(runs)} drills, lost {sum(r.lost for r in runs):,}"
-            f" of {sum(r.sent for r in runs):,}, streams cut {sum(r.cut for r in runs):,}"
-        )
+    for each in runs:
+        cells = [_cell(each, text) for text in _COLUMNS.values()]
+        table.add_row(each.mode, each.drill, *cells)
+    Console(width=120).print(table)
+    whole = [each for each in runs if all(each.costs.values())]
+    for way in Way:
+        costs = [cost for each in whole if (cost := each.costs[way])]
+        if costs:
+            print(f"{way}: {_sums(costs)}")
 
 
-def _cells(pair: Pair) -> Iterator[str]:
-    if pair.without is None or pair.beside is None:
-        yield from (_way("-" if pair.without is None else "ran", "-"), "", "", "")
-        return
-    a, b = pair.without, pair.beside
-    yield _way(f"{a.lost:,}", f"{b.lost:,}")
-    yield _way(f"{a.cut:,}", f"{b.cut:,}")
-    yield _way(f"{a.slowest:.0f}", f"{b.slowest:.0f}")
-    yield _way(*("" if c.moved is None else f"{c.moved:.2f}" for c in (a, b)))
+def _cell(runs: Runs, text: Callable[[Cost], str]) -> str:
+    cells = [text(cost) if (cost := runs.costs.get(way)) else "-" for way in Way]
+    return " / ".join(cells) if any(cells) else ""
 
 
-def _way(without: str, beside: str) -> str:
-    return f"{without} / {beside}" if without or beside else ""
+def _sums(costs: Sequence[Cost]) -> str:
+    moved = [cost.moved for cost in costs if cost.moved is not None]
+    slowest = median(cost.slowest for cost in costs)
+    return (
+        f"{len(costs)} drills, lost {sum(cost.lost for cost in costs):,} of"
+        f" {sum(cost.sent for cost in costs):,}, streams cut {sum(cost.cut for cost in costs):,};"
+        f" median of the slowest answers {slowest:.0f} ms"
+        + (f", of the times until all had moved {median(moved):.2f} s" if moved else "")
+    )

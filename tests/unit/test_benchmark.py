@@ -111,21 +111,31 @@ def test_the_machine_s_processors_are_never_less_busy_than_before() -> None:
     assert 0 < before <= growth.processor_seconds()
 
 
-def test_drills_without_and_with_the_picture_are_told_side_by_side(
+def test_drills_with_and_without_the_picture_are_told_side_by_side(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    cost, worse = (
+    without, server, page = (
         drills_with_picture.Cost(sent, lost, 0, slowest, moved)
-        for sent, lost, slowest, moved in ((1000, 0, 75.4, 0.5), (1001, 2, 90.0, None))
+        for sent, lost, slowest, moved in (
+            (1000, 0, 75.4, 0.5),
+            (1002, 1, 76.0, 0.6),
+            (1001, 2, 90.0, None),
+        )
     )
-    pairs = [
-        drills_with_picture.Pair("active", "gateway-gone", cost, worse),
-        drills_with_picture.Pair("standby", "region-cut", cost, None),
+    way = drills_with_picture.Way
+    runs = [
+        drills_with_picture.Runs(
+            "active",
+            "gateway-gone",
+            {way.SERVER: server, way.PAGE: page, way.WITHOUT: without},
+        ),
+        drills_with_picture.Runs("standby", "region-cut", {way.WITHOUT: without, way.PAGE: None}),
     ]
-    drills_with_picture.show(pairs)
+    drills_with_picture.show(runs)
     told = capsys.readouterr().out
     row = next(line for line in told.splitlines() if "gateway-gone" in line)
-    assert all(cell in row for cell in ("0 / 2", "75 / 90", "0.50 /"))
-    assert "ran / -" in told
+    assert all(cell in row for cell in ("0 / 1 / 2", "75 / 76 / 90", "0.50 / 0.60 /"))
+    assert "75 / - / -" in told
     assert "without: 1 drills, lost 0 of 1,000" in told
-    assert "with: 1 drills, lost 2 of 1,001" in told
+    assert "server: 1 drills, lost 1 of 1,002" in told
+    assert "page: 1 drills, lost 2 of 1,001" in told

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import shutil
 import stat
 import xmlrpc.client
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -372,6 +374,27 @@ def test_of_two_means_the_nearer_one_breaks_and_both_mend(tmp_path: Path) -> Non
     both.mend(there)  # as if they were somebody else's: the machine's means mend all the same
     both.mend(strange)
     assert done == ["machine mends", "kubectl mends", "kubectl mends"]
+
+
+def test_what_takes_time_is_over_before_a_fault_counts_as_begun(tmp_path: Path) -> None:
+    done: list[str] = []
+
+    @contextlib.contextmanager
+    def arm(strike: Strike) -> Iterator[Callable[[], None]]:
+        done.append("armed")
+        yield lambda: done.append("broken")
+        done.append("over")
+
+    def never(strike: Strike) -> None:
+        raise AssertionError
+
+    armed = Means("", never, never, arm=arm)
+    strike = Strike(local_stack(tmp_path), EAST)
+    for means in (armed, either(local=armed, elsewhere=Means("", never, never))):
+        fault = dataclasses.replace(named("pods-errors"), means=means)
+        action.make(fault, strike, lambda event: done.append("told"))
+        assert done == ["armed", "told", "broken", "over"]
+        done.clear()
 
 
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f.means.machine], ids=lambda f: f.name)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from drills.faults import Strike, named, processes
+from drills.faults import Strike, named, processes, session
 from drills.stack import Stack
 
 PODS = {"uid-a": "web-portal-a", "uid-b": "web-portal-b"}
@@ -29,11 +29,12 @@ class Cluster:
         self.looks += 1
         return {"items": [{"metadata": {"uid": u, "name": n}} for u, n in PODS.items()]}
 
-    def kubectl(self, _: str, command: str, pod: str, *__: str, **___: object) -> str:
-        """Take a setting, as a pod's admin port does."""
+    def kubectl_command(self, _: str, command: str, pod: str, *__: str) -> list[str]:
+        """Return a program that takes a setting, as a pod's admin port does."""
         assert command == "exec"
         self.struck.append(pod)
-        return "HTTP/1.1 200 OK\n"
+        answer = f"echo {session.READY}; read -r; echo HTTP/1.1 200 OK"
+        return ["bash", "-c", answer]
 
 
 @pytest.fixture
