@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass
 
-_PATHS = ("regions", "patient", "app")
+_PATHS = ("regions", "patient", "local", "peers")
 """What the names of the clusters begin with that requests of the routes take.
 
 The edge's clusters for the steps of a failback have a number after it: `regions-0_…`.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,51 +37,65 @@ class GatewayConfig:
     dns_server: tuple[str, int] | None = None
 
 
-def app(route: Route, config: GatewayConfig) -> dict[str, Any]:
-    """Return the Envoy cluster of one Service as the edge sees it: own pods, then the peers."""
+def clusters(route: Route, config: GatewayConfig) -> list[dict[str, Any]]:
+    """Return the Envoy clusters of one Service: own pods, peers, and the one after the other."""
+    own = _local(route, config)
+    if not config.peers:
+        return [own]
+    peers = _peers(route, config)
+    return [own, peers, upstream.failing_over(cluster_name("app", route), [own, peers])]
+
+
+def for_edge(route: Route, config: GatewayConfig) -> str:
+    """Return the name of the Envoy cluster of one Service as the edge sees it."""
+    return cluster_name("app" if config.peers else "local", route)
+
+
+def for_peers(route: Route) -> str:
+    """Return the name of the Envoy cluster of one Service as the peers see it: own pods only."""
+    return cluster_name("local", route)
+
+
+def _local(route: Route, config: GatewayConfig) -> dict[str, Any]:
+    """Return the Envoy cluster of own pods, each checked by the path of its own readiness probe.
+
+    DNS holds ready pods only, but learns of a dead or frozen one when the kubelet does, seconds
+    later; and a connection alone would not show a frozen one, whose kernel still accepts.
+    """
     return upstream.cluster(
-        cluster_name("app", route),
-        [
-            _pods(route, config),
-            *upstream.target_endpoints(config.peers, health_host(route)),
-        ],
-        config.profile,
-        health_check=_pod_check(route),
-        # One of two pods may go without traffic leaving the region, or all peers there but one.
-        overprovisioning=100 * max(2, _most_of_one_priority(config.peers)),
-        protocol=protocols.to_pods(route.transport.protocol),
-        pods_tls=route.transport.protocol is Protocol.HTTPS,
-        targets=config.peers,
-        paths=config.paths,
-    )
-
-
-def _most_of_one_priority(peers: Sequence[Target]) -> int:
-    return max(Counter(peer.priority for peer in peers).values(), default=0)
-
-
-def local(route: Route, config: GatewayConfig) -> dict[str, Any]:
-    """Return the Envoy cluster of one Service as the peers see it: own pods only."""
-    return upstream.cluster(
-        cluster_name("local", route),
+        for_peers(route),
         [_pods(route, config)],
         config.profile,
-        health_check=_pod_check(route),
+        health_check=health.http_check(route.host, route, reuse_connection=True),
+        # One of two pods may go without traffic leaving the region.
         overprovisioning=200,
         protocol=protocols.to_pods(route.transport.protocol),
         pods_tls=route.transport.protocol is Protocol.HTTPS,
     )
 
 
+def _peers(route: Route, config: GatewayConfig) -> dict[str, Any]:
+    """Return the Envoy cluster of the peers' gateways: those of the own region first.
+
+    They are the last resort, so a check now and then does: the edge checks each gateway itself.
+    With checks as frequent as those of pods a gateway at rest did little else.
+    """
+    most_of_one_priority = max(Counter(peer.priority for peer in config.peers).values())
+    return upstream.cluster(
+        cluster_name("peers", route),
+        upstream.target_endpoints(config.peers),
+        config.profile,
+        health_check=health.http_check(
+            health_host(route), route, reuse_connection=True, through_gateway=True, is_rare=True
+        ),
+        # All peers of a region may go but one.
+        overprovisioning=100 * max(2, most_of_one_priority),
+        protocol=protocols.to_pods(route.transport.protocol),
+        targets=config.peers,
+        paths=config.paths,
+    )
+
+
 def _pods(route: Route, config: GatewayConfig) -> dict[str, Any]:
     name = f"{twin_name(route.service)}.{route.namespace}.svc.{config.cluster_domain}"
     return upstream.pod_endpoints(name, route.target_port, config.cluster, config.region)
-
-
-def _pod_check(route: Route) -> dict[str, Any]:
-    """Return the check of a pod, by the path of its own readiness probe if it has one.
-
-    DNS holds ready pods only, but learns of a dead or frozen one when the kubelet does, seconds
-    later; and a connection alone would not show a frozen one, whose kernel still accepts.
-    """
-    return health.http_check(route.host, route, reuse_connection=True)

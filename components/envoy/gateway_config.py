@@ -7,7 +7,6 @@ from typing import Any
 from components.envoy import forwarding, gateway_clusters, health, http, server, tls
 from components.envoy.common import (
     HEALTH_DOMAIN,
-    cluster_name,
     edge_san,
     gateway_san,
     health_host,
@@ -28,10 +27,11 @@ _ATTEMPTS = 1
 def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
     """Return the gateway's whole static bootstrap."""
     listeners = [_ingress_listener(config)]
-    clusters = [gateway_clusters.app(route, config) for route in config.routes]
     if config.peers:
         listeners.append(_peer_listener(config))
-        clusters += [gateway_clusters.local(route, config) for route in config.routes]
+    clusters = [
+        each for route in config.routes for each in gateway_clusters.clusters(route, config)
+    ]
     return server.bootstrap(
         listeners,
         clusters,
@@ -60,7 +60,6 @@ def _ingress_listener(config: GatewayConfig) -> dict[str, Any]:
         "ingress",
         config.listen.ingress,
         config,
-        role="app",
         share=_INGRESS_SHARE,
         clients=[edge_san(config.edge)],
         filters=[through],
@@ -74,7 +73,7 @@ def _peer_listener(config: GatewayConfig) -> dict[str, Any]:
         server.health_filter(
             [{"name": ":authority", "string_match": {"exact": health_host(route)}}],
             pass_through=False,
-            min_healthy={cluster_name("local", route): 1},
+            min_healthy={gateway_clusters.for_peers(route): 1},
         )
         for route in config.routes
     ]
@@ -82,12 +81,11 @@ def _peer_listener(config: GatewayConfig) -> dict[str, Any]:
         "peer",
         config.listen.peer,
         config,
-        role="local",
+        is_peer=True,
         share=_PEER_SHARE,
         clients=[gateway_san(peer.cluster) for peer in config.peers],
         filters=local,
         health_hosts=[],
-        degraded=True,
     )
 
 
@@ -96,15 +94,14 @@ def _mesh_listener(
     port: int,
     config: GatewayConfig,
     *,
-    role: str,
     share: float,
     clients: list[str],
     filters: list[dict[str, Any]],
     health_hosts: list[dict[str, Any]],
-    degraded: bool = False,
+    is_peer: bool = False,
 ) -> dict[str, Any]:
     headers = http.served_by(config.cluster, "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")
-    if degraded:
+    if is_peer:
         headers.append(
             {
                 "header": {"key": http.DEGRADED_HEADER, "value": "true"},
@@ -116,7 +113,7 @@ def _mesh_listener(
         "ignore_port_in_host_matching": True,
         "response_headers_to_add": headers,
         "virtual_hosts": [
-            *_service_hosts(config, role, share),
+            *_service_hosts(config, share, is_peer=is_peer),
             *health_hosts,
             forwarding.virtual_host("unknown", ["*"], [forwarding.not_found()]),
         ],
@@ -140,13 +137,13 @@ def _mesh_listener(
     )
 
 
-def _service_hosts(config: GatewayConfig, role: str, share: float) -> list[dict[str, Any]]:
+def _service_hosts(config: GatewayConfig, share: float, *, is_peer: bool) -> list[dict[str, Any]]:
     """Return a virtual host per external name."""
     hosts = []
     for host in dict.fromkeys(host for route in config.routes for host in route.hosts):
         served = [route for route in config.routes if host in route.hosts]
         served.sort(key=lambda route: len(route.path), reverse=True)
-        entries = [e for route in served for e in _forward(route, config, role, share)]
+        entries = [e for route in served for e in _forward(route, config, share, is_peer=is_peer)]
         hosts.append(_host(host, entries, config))
     return hosts
 
@@ -162,25 +159,29 @@ def _health_hosts(config: GatewayConfig) -> list[dict[str, Any]]:
     One answers for whatever this gateway can do, one for its own cluster's pods alone.
     """
     times = forwarding.HEALTH_ROUTE_TIMEOUT
-    asked = [(health_host(route), "app", route, times) for route in config.routes]
+    asked = [
+        (health_host(route), gateway_clusters.for_edge(route, config), route, times)
+        for route in config.routes
+    ]
     if config.peers:
         times = forwarding.OWN_HEALTH_TIMEOUT
-        asked += [(own_health_host(route), "local", route, times) for route in config.routes]
+        asked += [
+            (own_health_host(route), gateway_clusters.for_peers(route), route, times)
+            for route in config.routes
+        ]
     return [
         forwarding.virtual_host(
             host,
             [host],
-            [
-                forwarding.health_route(
-                    cluster_name(role, route), route.host, health.check_headers(route), times
-                )
-            ],
+            [forwarding.health_route(cluster, route.host, health.check_headers(route), times)],
         )
-        for host, role, route, times in asked
+        for host, cluster, route, times in asked
     ]
 
 
-def _forward(route: Route, config: GatewayConfig, role: str, share: float) -> list[dict[str, Any]]:
+def _forward(
+    route: Route, config: GatewayConfig, share: float, *, is_peer: bool
+) -> list[dict[str, Any]]:
     profile = config.profile
     timeout = profile.request_timeout * share
     tries = forwarding.Tries(
@@ -188,6 +189,9 @@ def _forward(route: Route, config: GatewayConfig, role: str, share: float) -> li
         min(_ATTEMPTS, profile.retries.attempts),
         timeout,
         # A peer's gateway is the second try of another one.
-        route.transport.hedge_after if role == "app" else 0.0,
+        0.0 if is_peer else route.transport.hedge_after,
     )
-    return forwarding.forwarding_routes(route, cluster_name(role, route), profile, tries)
+    cluster = (
+        gateway_clusters.for_peers(route) if is_peer else gateway_clusters.for_edge(route, config)
+    )
+    return forwarding.forwarding_routes(route, cluster, profile, tries)

@@ -12,6 +12,7 @@ INTERVAL_SECONDS = 0.5
 """Time between two checks of a host."""
 
 _INTERVAL = seconds(INTERVAL_SECONDS)
+_RARE = seconds(4 * INTERVAL_SECONDS)
 
 #: A gRPC server of any kind answers this, if only that it does not know the method.
 _GRPC_PATH = "/grpc.health.v1.Health/Check"
@@ -19,14 +20,20 @@ _GRPC_HEADERS = {"content-type": "application/grpc", "te": "trailers"}
 
 
 def http_check(
-    host: str, route: Route, *, reuse_connection: bool, through_gateway: bool = False
+    host: str,
+    route: Route,
+    *,
+    reuse_connection: bool,
+    through_gateway: bool = False,
+    is_rare: bool = False,
 ) -> dict[str, Any]:
     """Return an active health check: every answer below 500 in time is healthy.
 
     An application that wants a login (401, 302) or knows no such page (404) is there and answers;
     what it answers is its own affair. `reuse_connection` False meets what a new connection would
     meet, which tells about a Service address with several pods behind it. A check that goes
-    `through_gateway` gets there the headers that the pods need.
+    `through_gateway` gets there the headers that the pods need. `is_rare` has a healthy host
+    checked less often.
     """
     protocol = route.transport.protocol
     is_grpc = protocol is Protocol.GRPC
@@ -40,13 +47,14 @@ def http_check(
     if not through_gateway and protocol in (Protocol.HTTP2, Protocol.GRPC):
         check["codec_client_type"] = "HTTP2"
         check["request_headers_to_add"] = check_headers(route)
+    interval = _RARE if is_rare else _INTERVAL
     return {
-        "interval": _INTERVAL,
+        "interval": interval,
         # Requests have their own, shorter time-outs; a machine short of CPU is not a dead one.
         "timeout": "0.8s",
         "unhealthy_threshold": 2,  # counts time-outs; a bad answer fails at once
         "healthy_threshold": 2,
-        "no_traffic_interval": _INTERVAL,  # standbys see no traffic until they are needed
+        "no_traffic_interval": interval,  # standbys see no traffic until they are needed
         "unhealthy_interval": _INTERVAL,
         "interval_jitter_percent": 10,
         "reuse_connection": reuse_connection,

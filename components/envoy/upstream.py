@@ -6,7 +6,7 @@ reason beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.envoy import tls
@@ -22,10 +22,21 @@ from components.envoy.tls import mesh_client
 from components.profile.model import HttpProfile
 from components.routing.targets import Target
 
+_AGGREGATE = "envoy.extensions.clusters.aggregate.v3.ClusterConfig"
 _DNS = "envoy.extensions.clusters.dns.v3.DnsCluster"
 _SOCKET_MATCH = "envoy.transport_socket_match"
 
 _DNS_REFRESH = "0.5s"
+
+_BALANCING = {
+    # Panic only when no host is left. 0 would send everything to nowhere then.
+    "healthy_panic_threshold": {"value": 1},
+    # Changes of health and membership count at once, not after a second.
+    "update_merge_window": "0s",
+}
+
+#: Envoy's default of 3 retries at a time loses requests just when it matters.
+_RETRIES = {"retry_budget": {"budget_percent": {"value": 100}, "min_retry_concurrency": 256}}
 
 
 def cluster(
@@ -65,12 +76,7 @@ def cluster(
         "lb_policy": "ROUND_ROBIN",
         "connect_timeout": seconds(limits.connect_timeout),
         "per_connection_buffer_limit_bytes": 32768,
-        "common_lb_config": {
-            # Panic only when no host is left. 0 would send everything to nowhere then.
-            "healthy_panic_threshold": {"value": 1},
-            # Changes of health and membership count at once, not after a second.
-            "update_merge_window": "0s",
-        },
+        "common_lb_config": _BALANCING,
         # A host that DNS no longer names stays while it passes its checks: an empty answer by
         # mistake loses nothing, and a pod that ends fails its checks first.
         "ignore_health_on_host_removal": False,
@@ -82,11 +88,7 @@ def cluster(
                     "max_connections": limits.max_connections,
                     "max_pending_requests": limits.max_requests,
                     "max_requests": limits.max_requests,
-                    # Envoy's default of 3 retries at a time loses requests just when it matters.
-                    "retry_budget": {
-                        "budget_percent": {"value": 100},
-                        "min_retry_concurrency": 256,
-                    },
+                    **_RETRIES,
                 }
             ]
         },
@@ -120,15 +122,27 @@ def cluster(
     return result
 
 
-def target_endpoints(
-    targets: Sequence[Target], health_host: str | None = None
-) -> list[dict[str, Any]]:
-    """Return a group of endpoints per target, in the order of `targets`.
+def failing_over(name: str, clusters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return an Envoy cluster that takes the first of these with a healthy host.
 
-    `health_host` is the host name that health checks of these endpoints ask for, where it differs
-    from the cluster's.
+    Each keeps its own checks, limits and protocol; their priorities count one after the other.
     """
-    return [_group(target, health_host) for target in targets]
+    return {
+        "name": name,
+        "cluster_type": {
+            "name": "envoy.clusters.aggregate",
+            "typed_config": any_type(_AGGREGATE, clusters=[each["name"] for each in clusters]),
+        },
+        "lb_policy": "CLUSTER_PROVIDED",
+        "connect_timeout": clusters[0]["connect_timeout"],
+        "common_lb_config": _BALANCING,
+        "circuit_breakers": {"thresholds": [_RETRIES]},
+    }
+
+
+def target_endpoints(targets: Sequence[Target]) -> list[dict[str, Any]]:
+    """Return a group of endpoints per target, in the order of `targets`."""
+    return [_group(target) for target in targets]
 
 
 def pod_endpoints(address: str, port: int, cluster_name: str, region: str) -> dict[str, Any]:
@@ -167,16 +181,13 @@ def _outlier_detection(profile: HttpProfile) -> dict[str, Any]:
     }
 
 
-def _group(target: Target, health_host: str | None) -> dict[str, Any]:
-    endpoint: dict[str, Any] = {"address": _address(target.address, target.port)}
-    if health_host:
-        endpoint["health_check_config"] = {"hostname": health_host}
+def _group(target: Target) -> dict[str, Any]:
     return {
         "locality": {"region": target.region, "zone": target.cluster},
         "priority": target.priority,
         "lb_endpoints": [
             {
-                "endpoint": endpoint,
+                "endpoint": {"address": _address(target.address, target.port)},
                 "load_balancing_weight": target.weight,
                 "metadata": _metadata(target.cluster, target.region, mesh=True),
             }

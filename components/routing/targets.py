@@ -168,8 +168,8 @@ def gateway_targets(
 ) -> list[Target]:
     """Return the peers that the gateway of `cluster` sends to when it has no pods of its own.
 
-    Its own pods are priority 0 and not in the list; other clusters of its region are next, then
-    the other regions from near to far, without gaps. Clusters of one region share a priority.
+    Its own pods come before and are not in the list. Clusters of its region are priority 0, then
+    come the other regions from near to far, without gaps. Clusters of one region share a priority.
     Of more than PEERS it has the next one of each region in turn, from near to far: counted on
     from itself, so that each gateway is a peer of about as many others.
 
@@ -184,7 +184,7 @@ def gateway_targets(
     kept = _nearest(clusters, clusters.index(own), order)
     order = [region for region in order if any(peer.region == region for peer in kept)]
     return [
-        Target(p.name, addresses[p.name], port, 1 + order.index(p.region), 1, p.region)
+        Target(p.name, addresses[p.name], port, order.index(p.region), 1, p.region)
         for p in peers
         if p in kept
     ]

@@ -70,7 +70,7 @@ def test_load_balancers_are_waited_for_before_any_configuration(existing: Existi
         ("east-cluster.example.com", 15443),
         ("west-cluster.example.com", 15443),
     }
-    assert targets(demo, "east-cluster", "app_") == {("west-cluster.example.com", 15444)}
+    assert targets(demo, "east-cluster", "peers_") == {("west-cluster.example.com", 15444)}
     assert value(demo.outputs["url"]) == "https://corp-edge.example.com/web-portal"
 
 
@@ -96,7 +96,7 @@ def test_node_ports_are_in_the_services_and_in_every_configuration(existing: Exi
         assert service["spec"]["type"] == "NodePort"
         assert [port["nodePort"] for port in service["spec"]["ports"]] == [31000, 31001]
     assert targets(demo, "corp-edge", "regions_") == {("192.0.2.3", 31000), ("192.0.2.4", 31000)}
-    assert targets(demo, "east-cluster", "app_") == {("192.0.2.4", 31001)}
+    assert targets(demo, "east-cluster", "peers_") == {("192.0.2.4", 31001)}
     assert value(demo.outputs["url"]) == "https://192.0.2.2:31000/web-portal"
     data = demo.of_type("core/v1:ConfigMap")["corp-edge/tetrate-system/gateway-config"]["data"]
     assert "port_redirect: 31000" in data["rds-http.yaml"]

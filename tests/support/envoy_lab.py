@@ -223,7 +223,7 @@ class Lab:
         answer = ask(self.envoys[name].address, 9901, "/clusters?format=json")
         result: dict[str, set[str]] = {}
         for cluster in json.loads(answer.body)["cluster_statuses"]:
-            if not cluster["name"].startswith(("regions_", "app_")):
+            if not cluster["name"].startswith(("regions_", "local_", "peers_")):
                 continue
             for host in cluster.get("host_statuses", []):
                 health = dict(host["health_status"])

@@ -174,7 +174,7 @@ ZONE = "cluster.regions_shop_shop.zone.us-east1"
 def test_the_slowest_of_several_routes_is_the_latency_of_a_cluster() -> None:
     text = (
         f"{ZONE}.{EAST}.upstream_rq_time: P0(0,0) P99(3.05,9) P99.5(4,9)\n"
-        f"cluster.app_other_other.zone.us-east1.{EAST}.upstream_rq_time: P99(7.5,9)\n"
+        f"cluster.local_other_other.zone.us-east1.{EAST}.upstream_rq_time: P99(7.5,9)\n"
         f"cluster.other_shop_shop.zone.us-east1.{EAST}.upstream_rq_time: P99(900,9)\n"
         f"{ZONE}.{WEST}.upstream_rq_time: P0(nan,0) P99(nan,9)\n"
     )

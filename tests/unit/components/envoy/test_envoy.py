@@ -192,9 +192,9 @@ def test_a_gateways_traffic_stays_in_its_region_while_one_peer_there_is_healthy(
     clusters = [*CLUSTERS, *twins]
     peers = gateway_targets("east-cluster", clusters, {c.name: "10.0.0.1" for c in clusters})
     config = GatewayConfig("east-cluster", "us-east1", (PORTAL,), tuple(peers), PROFILE)
-    (cluster, _) = gateway_bootstrap(config)["static_resources"]["clusters"]
+    _, cluster, _ = gateway_bootstrap(config)["static_resources"]["clusters"]
     groups = cluster["load_assignment"]["endpoints"]
-    nearest = [group for group in groups if group["priority"] == 1]
+    nearest = [group for group in groups if group["priority"] == 0]
     assert {group["locality"]["zone"] for group in nearest} == {twin.name for twin in twins}
     assert cluster["load_assignment"]["policy"]["overprovisioning_factor"] / len(nearest) >= 100
 
@@ -313,10 +313,12 @@ def test_a_profile_without_retries_tries_once() -> None:
 def test_pods_are_spoken_to_as_their_port_says(protocol: Protocol, speaks: str) -> None:
     told = replace(PORTAL, transport=Transport(protocol))
     document = gateway_bootstrap(replace(gateway(), routes=(told,)))
-    for cluster in document["static_resources"]["clusters"]:
+    own, peers, both = document["static_resources"]["clusters"]
+    assert both["cluster_type"]["typed_config"]["clusters"] == [own["name"], peers["name"]]
+    for cluster in own, peers:
         (options,) = cluster["typed_extension_protocol_options"].values()
         assert list(options["explicit_http_config"]) == [speaks]
-        assert ("transport_socket" in cluster) is (protocol is Protocol.HTTPS)
+    assert ("transport_socket" in own) is (protocol is Protocol.HTTPS)
 
 
 def test_traps_are_rendered_as_they_are() -> None:
@@ -407,15 +409,14 @@ def test_pods_are_not_pinged_whatever_they_speak(protocol: Protocol) -> None:
     assert not list(nodes(document, "connection_keepalive"))
 
 
-@pytest.mark.parametrize("protocol", Protocol)
-def test_peers_requests_go_to_pods_as_the_edges_do(protocol: Protocol) -> None:
-    route = replace(PORTAL, transport=Transport(protocol))
-    document = gateway_bootstrap(gateway((route,)))
-    spoken = [
-        next(nodes(cluster, "explicit_http_config"))
-        for cluster in document["static_resources"]["clusters"]
-    ]
-    assert all(each == spoken[0] for each in spoken)
+def test_a_gateway_checks_each_pod_once_and_its_peers_now_and_then() -> None:
+    document = gateway_bootstrap(gateway())["static_resources"]
+    checks = {each["name"]: each.get("health_checks", []) for each in document["clusters"]}
+    (pods,), (peers,), none = checks.values()
+    assert not none, "what fails over from the one to the other has no hosts of its own"
+    for key in ("interval", "no_traffic_interval"):
+        assert float(peers[key].rstrip("s")) >= 4 * float(pods[key].rstrip("s"))
+    assert peers["unhealthy_interval"] == pods["unhealthy_interval"]
 
 
 def test_a_longer_path_is_looked_at_first() -> None:

@@ -118,9 +118,9 @@ def test_the_edge_knows_the_priority_and_the_share_of_each_of_five_clusters(
 @pytest.mark.parametrize(
     ("cluster", "expected"),
     [
-        ("east-cluster", {"east2": 1, "central": 2, "west": 3, "west2": 3}),
-        ("west2-cluster", {"west": 1, "central": 2, "east": 3, "east2": 3}),
-        ("central-cluster", {"east": 1, "east2": 1, "west": 2, "west2": 2}),
+        ("east-cluster", {"east2": 0, "central": 1, "west": 2, "west2": 2}),
+        ("west2-cluster", {"west": 0, "central": 1, "east": 2, "east2": 2}),
+        ("central-cluster", {"east": 0, "east2": 0, "west": 1, "west2": 1}),
     ],
 )
 def test_each_of_five_gateways_knows_its_own_region_then_the_next_ones(
@@ -186,7 +186,7 @@ def test_a_gateway_goes_to_its_own_region_first_and_has_no_gap_in_its_priorities
     ]
     addresses = {cluster.name: cluster.name for cluster in clusters}
     peers = gateway_targets("east-cluster", clusters, addresses)
-    assert priorities(peers) == {"east-two": 1, "central": 2, "west-cluster": 3, "mars": 4}
+    assert priorities(peers) == {"east-two": 0, "central": 1, "west-cluster": 2, "mars": 3}
     assert {peer.port for peer in peers} == {15444}
 
 
@@ -202,9 +202,9 @@ def test_a_gateway_has_a_few_peers_whose_number_does_not_grow(regions: list[str]
         others = {c.region for c in clusters if c is not own}
         assert {peer.region for peer in peers} == others  # a lost region leaves another one
         known = sorted({peer.priority for peer in peers})
-        assert known == list(range(1, 1 + len(known)))
+        assert known == list(range(len(known)))
         if own.region in others:
-            assert {p.region for p in peers if p.priority == 1} == {own.region}
+            assert {p.region for p in peers if p.priority == 0} == {own.region}
 
 
 def test_thirteen_gateways_are_each_peers_of_as_many() -> None:
@@ -221,7 +221,7 @@ def test_a_gateway_alone_in_the_world_has_no_peers() -> None:
 
 
 def test_a_peer_in_another_region_follows_the_own_pods_directly() -> None:
-    assert priorities(gateway_targets("east-cluster", BOTH, ADDRESSES)) == {"west-cluster": 1}
+    assert priorities(gateway_targets("east-cluster", BOTH, ADDRESSES)) == {"west-cluster": 0}
 
 
 def test_an_unknown_cluster_has_no_gateway() -> None:
