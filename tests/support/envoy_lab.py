@@ -219,7 +219,7 @@ class Lab:
             dns.server_close()
 
     def hosts(self, name: str) -> dict[str, set[str]]:
-        """Gives what an Envoy thinks is wrong with each of its upstream addresses."""
+        """Gives what any Envoy cluster of an Envoy finds wrong with each upstream address."""
         answer = ask(self.envoys[name].address, 9901, "/clusters?format=json")
         result: dict[str, set[str]] = {}
         for cluster in json.loads(answer.body)["cluster_statuses"]:
@@ -229,7 +229,8 @@ class Lab:
                 health = dict(host["health_status"])
                 health.pop("eds_health_status", None)
                 where = host["address"]["socket_address"]["address"]
-                result[where] = {flag for flag, value in health.items() if value}
+                wrong = result.setdefault(where, set())
+                wrong |= {flag for flag, value in health.items() if value}
         return result
 
 
