@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -78,9 +79,14 @@ class Record:
     def headline(self) -> str:
         """Return what came of it, in a few words."""
         met = sum(done.verdict is Verdict.MET for done in self.events)
-        sent, lost = (sum(getattr(done, key) for done in self.events) for key in ("sent", "lost"))
+        sent = sum(done.sent for done in self.events)
+        lost: Counter[str] = Counter()
+        for done in self.events:
+            lost[done.fault] += done.lost
+        where = [f"{count:,} in {fault}" for fault, count in lost.most_common() if count]
         words = (
-            f"{met} of {len(self.events)} events met their objectives; {lost:,} of {sent:,} lost"
+            f"{met} of {len(self.events)} events met their objectives; {lost.total():,} of"
+            f" {sent:,} lost" + (f": {', '.join(where)}" if where else "")
         )
         if not self.interrupted:
             return words

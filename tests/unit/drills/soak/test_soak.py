@@ -20,7 +20,7 @@ from drills.journal import Entry, Journal
 from drills.report.matrix_page import Row, Verdict
 from drills.soak import page, plan, resources
 from drills.soak.__main__ import main
-from drills.soak.page import Record
+from drills.soak.page import Done, Record
 from drills.soak.resources import TOLERANCES, Sample
 from drills.soak.run import LEAST, Means, run
 from drills.stack import EDGE, Stack
@@ -323,3 +323,16 @@ def test_the_exit_code_says_whether_all_was_well(
     assert words in said and healed
     (file,) = (tmp_path / "reports").glob("*-soak/soak.md")
     assert words in file.read_text() and str(file) in said
+
+
+def test_the_headline_says_under_which_faults_requests_were_lost() -> None:
+    def done(fault: str, sent: int, lost: int) -> Done:
+        return Done(0.0, 20.0, fault, "east-cluster", Verdict.MET, "", "", sent, lost)
+
+    record = Record("west", 7, "", 0.0)
+    record.events = [done("overload", 9000, 1200), done("edge-killed", 2000, 3)]
+    record.events += [done("overload", 9000, 98), done("gateway-gone", 2000, 0)]
+    assert record.headline == (
+        "4 of 4 events met their objectives; 1,301 of 22,000 lost: 1,298 in overload, 3 in"
+        " edge-killed"
+    )
