@@ -58,7 +58,7 @@ class Tolerance:
 TOLERANCES = (
     Tolerance(
         "memory",
-        0.25,
+        0.15,
         64 << 20,
         "control planes that a fault restarts fill their caches again, and Go returns memory late",
     ),
