@@ -65,7 +65,7 @@ def own_health_host(route: Route) -> str:
 
 
 def cluster_name(role: str, route: Route) -> str:
-    """Return the name of an Envoy cluster: `regions`, `app` or `local` for one Service."""
+    """Return the name of an Envoy cluster of one Service: its role, namespace and name."""
     return f"{role}_{route.namespace}_{route.service}"
 
 

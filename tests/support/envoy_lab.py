@@ -219,7 +219,7 @@ class Lab:
             dns.server_close()
 
     def hosts(self, name: str) -> dict[str, set[str]]:
-        """Gives what any Envoy cluster of an Envoy finds wrong with each upstream address."""
+        """Return what any Envoy cluster of an Envoy finds wrong with each upstream address."""
         answer = ask(self.envoys[name].address, 9901, "/clusters?format=json")
         result: dict[str, set[str]] = {}
         for cluster in json.loads(answer.body)["cluster_statuses"]:
