@@ -30,13 +30,20 @@ ROOM = 64 << 20
 """So much memory is left when the hoarding begins."""
 
 HOARD = """
-import sys
+import re, sys
+open("/proc/self/oom_score_adj", "w").write("-1000")
 open(sys.argv[1], "w").write("0")
 with open(sys.argv[2], "wb") as file:
     for _ in range(int(sys.argv[3])):
         file.write(bytes(1 << 20))
+        if not re.search(r"^oom_kill 0$", open(sys.argv[4]).read(), re.MULTILINE):
+            break
 """
-"""Fills a file in memory, which counts for the cgroup and for no process that could be ended."""
+"""Fills a file in memory, which counts for the cgroup and for no process, until one was ended.
+
+How much that takes is not known before: the kernel drops what it cached of files first. The process
+itself is not to be the one that is ended.
+"""
 
 
 BEGIN = """
@@ -68,8 +75,11 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def group() -> Iterator[Path]:
-    """A memory cgroup of the test's own, without a limit yet; this process is not in it."""
+def group(small_disk: Path) -> Iterator[Path]:
+    """A memory cgroup of the test's own, without a limit yet; this process is not in it.
+
+    What runs in it uses the disk, so all of that ends before the disk is unmounted.
+    """
     home = memory.group_of("self")
     if home is None:
         pytest.skip("no memory cgroup can be seen here")
@@ -136,14 +146,18 @@ def test_a_lab_that_lacks_nothing_has_no_findings(spec: ClusterSpec) -> None:
 def test_a_program_that_the_oom_killer_ends_is_named_and_started_again(
     spec: ClusterSpec, group: Path, small_disk: Path
 ) -> None:
-    limit = next(group / each for each in memory.COUNTERS.values() if (group / each).exists())
+    limit, counter = next(
+        (group / limit, group / counter)
+        for counter, limit in memory.COUNTERS.items()
+        if (group / limit).exists()
+    )
     usage = {"memory.limit_in_bytes": "memory.usage_in_bytes", "memory.max": "memory.current"}
     used = int((group / usage[limit.name]).read_text())
     no_limit = limit.read_text()
     hoard = small_disk / "hoard"
     try:
         limit.write_text(str(used + ROOM))
-        words = [str(group / "cgroup.procs"), str(hoard), str(2 * ROOM >> 20)]
+        words = [str(group / "cgroup.procs"), str(hoard), str(used + 2 * ROOM >> 20), str(counter)]
         subprocess.run([sys.executable, "-c", HOARD, *words], check=False, timeout=120)
         eventually(lambda: "got SIGKILL" in found(spec), "the killed program is named", 60)
         said = found(spec)
