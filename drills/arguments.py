@@ -86,7 +86,7 @@ INTERRUPTED = "Interrupted. What is broken still, if anything: ./demo task statu
 
 def parser(description: str | None) -> argparse.ArgumentParser:
     """Return the command line of `python -m drills`."""
-    top = argparse.ArgumentParser(prog="python -m drills", description=description)
+    top = argparse.ArgumentParser(prog="./demo task", description=description)
     top.set_defaults(stack=None, elsewhere=False)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("list", help="every fault, what it does, whether it can be done here")
@@ -95,7 +95,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     commands.add_parser("failback", help="bring back the clusters that are held back")
     making = commands.add_parser("break", help="make a fault, and leave it until it is mended")
     mending = commands.add_parser("fix", help="mend a fault")
-    running = commands.add_parser("run", help="faults with traffic, their fix, ledger and verdict")
+    running = commands.add_parser(
+        "run",
+        help="faults with traffic, their fix, ledger and verdict",
+        prog="./demo task drill --",
+    )
     walking = commands.add_parser("demo", help="the acts of a talk, and a recap with numbers")
     walking.add_argument("--no-pause", action="store_true", help="go on without being told to")
     for command in (making, mending):

@@ -5,6 +5,7 @@ psutil is imported when it is first needed: it takes 20 ms, and most commands as
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
 
@@ -87,3 +88,13 @@ def lineage(pid: int) -> list[list[str]]:
         return [each.cmdline() for each in (process, *process.parents())]
     except psutil.Error:
         return []
+
+
+def signal_children(pid: int, number: int) -> None:
+    """Send a signal to the children of a process, for one that passes none on itself."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(pid).children():
+            with contextlib.suppress(psutil.Error):
+                child.send_signal(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from foundation import packages
@@ -28,11 +28,17 @@ def tied(command: Sequence[str]) -> list[str]:
     return [setpriv, "--pdeathsig", "KILL", *command] if setpriv else list(command)
 
 
-def foreground(command: Sequence[str], env: Mapping[str, str], folder: Path) -> int:
+def foreground(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    folder: Path,
+    pass_on: Callable[[int, int], None] = os.kill,
+) -> int:
     """Run `command` in `folder` and return its exit code, 128 + n when signal n ended it.
 
     The command stays in the terminal's foreground group and gets what is typed there. A signal that
-    somebody sends to this process alone is passed on; this process itself waits for the end.
+    somebody sends to this process alone is passed on, by `pass_on(pid, signal)`; this process
+    itself waits for the end.
 
     For a process of one thread, as `./demo` is here: signals are waited for, and any other thread
     would take them, the one that tells of the command's end as well.
@@ -50,7 +56,7 @@ def foreground(command: Sequence[str], env: Mapping[str, str], folder: Path) -> 
                 continue
             _received.append(info.si_signo)
             if info.si_code != _SENT_BY_KERNEL:
-                os.kill(pid, info.si_signo)
+                pass_on(pid, info.si_signo)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

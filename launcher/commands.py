@@ -114,10 +114,11 @@ def _up(env: Mapping[str, str], stack: str) -> int:
 def _look_after(env: Mapping[str, str], stack: str, code: int) -> int:
     """End an update, whose exit code is given: look for each object, or say why pods are not ready.
 
-    Returns the exit code, 1 if a cluster lacks an object. After a Ctrl-C nothing is looked at.
+    Returns the exit code, 1 if a cluster lacks an object. After a Ctrl-C nothing is looked at, and
+    it is 130, whatever Pulumi's is.
     """
     if run.was_interrupted():
-        return code
+        return 130
     what = "drills.unready" if code else "drills.presence"
     return run.foreground(["python", "-m", what, "--stack", stack], env, PROJECT) or code
 
@@ -141,6 +142,9 @@ def _destroy(env: Mapping[str, str], stack: str) -> int:
         env = {**_OF_OWN_CLUSTERS, **env}
     with state.kept(pulumi_use.with_program(env, stack)) as env:
         exists = stacks.exists(env, stack)
+        if not exists and not project.stack_folder(stack).exists():
+            print(f"Nothing to destroy: stack {stack} is not there.")
+            return 0
         if exists and (code := _pulumi_itself(env, "destroy", *_YES, "--stack", stack)):
             if pulumi_use.RUN_PROGRAM in env:
                 print(
@@ -211,8 +215,10 @@ def _pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
 
 
 def _task(env: Mapping[str, str], arguments: list[str]) -> int:
+    from launcher import tasks  # not for a warm start
+
     with state.kept(env) as env:  # a task may start Pulumi
-        return run.foreground(["task", *arguments], env, PROJECT)
+        return tasks.run(env, arguments)
 
 
 def _test(env: Mapping[str, str], arguments: list[str]) -> int:

@@ -93,7 +93,7 @@ def _interruptible() -> Iterator[None]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m preview", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./demo task preview --", description=__doc__)
     parser.add_argument("--base", metavar="REF", help="commit (where the default branch was left)")
     parser.add_argument("--stack", action="append", metavar="NAME", help="only it; repeatable")
     parser.add_argument("--mode", action="append", choices=matrix.MODES, help="only it; repeatable")

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="task clients --", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./demo task clients --", description=__doc__)
     names = [client.name for client in CLIENTS]
     parser.add_argument("events", nargs="*", metavar="fault", help=f"({', '.join(EVENTS)})")
     parser.add_argument("--client", action="append", choices=names, help="only this one; repeat it")

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="task compare --", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./demo task compare --", description=__doc__)
     usual = ", ".join(run.FAULTS)
     parser.add_argument("faults", nargs="*", metavar="fault", help=f"which strike ({usual})")
     parser.add_argument("--list", action="store_true", help="only say what there is to compare")

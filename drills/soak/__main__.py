@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="task soak --", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./demo task soak --", description=__doc__)
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--hours", type=positive, metavar="N", help=f"how long ({HOURS:g})")
     length.add_argument("--minutes", type=positive, metavar="N", help="how long")

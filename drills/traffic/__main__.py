@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="task generate-traffic --",
+        prog="./demo task generate-traffic --",
         description="Requests at a constant rate, each sent once, live, with a ledger at the end.",
     )
     parser.add_argument("--url", help="where to (default: the selected stack)")

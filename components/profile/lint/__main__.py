@@ -41,7 +41,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m components.profile.lint", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./demo task lint:profile --", description=__doc__)
     parser.add_argument("file", nargs="?", type=Path, default=SHIPPED, help=f"{SHIPPED}")
     parser.add_argument("--clusters", type=_count, default=2, help="application clusters (2)")
     parser.add_argument("--platform", choices=("envoy", "tetrate"), default="envoy", help="envoy")

@@ -1,0 +1,64 @@
+"""What is typed after `./demo task`: the name of a task, and after `--` what is for the task."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import shlex
+import signal
+from collections.abc import Collection, Mapping, Sequence
+
+import yaml
+
+from foundation import processes, project
+from foundation import run as running
+from foundation.errors import UsageError
+
+
+def run(env: Mapping[str, str], arguments: Sequence[str]) -> int:
+    """Run a task and return its exit code, which go-task by itself would replace by one of its own.
+
+    Raises UsageError if there is no such task.
+    """
+    known = names((project.ROOT / "Taskfile.yml").read_text())
+    if text := refusal(arguments, known):
+        raise UsageError(text)
+    command = ["task", "--exit-code", *arguments]
+    return running.foreground(command, env, project.ROOT, pass_on=_to_task)
+
+
+def _to_task(pid: int, number: int) -> None:
+    """Pass SIGTERM on to what go-task has started, for go-task itself waits for that to end.
+
+    The other signals are sent to a whole group, and a second one would be taken for impatience.
+    """
+    if number == signal.SIGTERM:
+        processes.signal_children(pid, number)
+
+
+def names(taskfile: str) -> list[str]:
+    """Return the names of the tasks of a Taskfile, in its order. Pure."""
+    return list(yaml.safe_load(taskfile)["tasks"])
+
+
+def refusal(arguments: Sequence[str], known: Collection[str]) -> str:
+    """Return why these arguments name no task, and what was meant; empty if they do. Pure.
+
+    Source of the rule: https://taskfile.dev/docs/reference/cli. Every word before `--` that is
+    neither an option, nor may be the value of one, nor sets a variable is the name of a task. What
+    is for the task comes after.
+    """
+    before = list(itertools.takewhile(lambda word: word != "--", arguments))
+    for number, word in enumerate(before):
+        if word.startswith("-") or "=" in word or word in known:
+            continue
+        if number and before[number - 1].startswith("-"):
+            continue
+        if number and before[number - 1] in known:
+            meant = [*before[:number], "--", *(a for a in arguments[number:] if a != "--")]
+        elif near := difflib.get_close_matches(word, known, n=1):
+            meant = [*before[:number], *near, *arguments[number + 1 :]]
+        else:
+            return f"There is no task {word!r}. All tasks: ./demo task"
+        return f"There is no task {word!r}. Did you mean: ./demo task {shlex.join(meant)}"
+    return ""
