@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from drills import (
     action,
@@ -162,11 +162,13 @@ def _fix(stack: Stack, fault: Fault, cluster: str) -> int:
 
 
 def _list(stack: Stack) -> int:
-    table = Table("layer", "fault", "what it does", "by what means", box=None)
+    name = Column("fault", no_wrap=True)  # it is to be typed
+    means = Column("by what means", overflow="fold")
+    table = Table("layer", name, "what it does", means, box=None)
     for fault in FAULTS:
         reason = fault.unavailable(stack)
-        means = f"Not available here: it {reason}" if reason else fault.means.how
-        table.add_row(fault.layer, fault.name, fault.what, means)
+        how = f"Not available here: it {reason}" if reason else fault.means.how
+        table.add_row(fault.layer, fault.name, fault.what, how)
     view.console().print(table)
     return 0
 
@@ -178,14 +180,16 @@ def _status(stack: Stack) -> int:
         seen = pool.submit(action.unrecorded, stack)
         looked = pool.submit(preconditions.look, stack)
         compared = pool.submit(reconcile.look, stack)
-    for known in entries:
-        print(f"{known.cluster}: {known.fault}, for {time.time() - known.since:.0f} s")
+        for known in entries:
+            print(f"{known.cluster}: {known.fault}, for {time.time() - known.since:.0f} s")
+        problems = {name: text for name, text in looked.result().items() if text}
+        for name, text in problems.items():
+            print(f"{name}: {text}", flush=True)  # the other looks take longer then
+        if not stack.embedded.keys().isdisjoint(problems):
+            print("How the programs of these clusters are: ./demo local status", flush=True)
     others = [(f.name, c) for f, c in seen.result() if (f.name, c) not in recorded]
     for name, cluster in others:
         print(f"{cluster}: {name}, which nobody wrote down")
-    problems = {name: text for name, text in looked.result().items() if text}
-    for name, text in problems.items():
-        print(f"{name}: {text}")
     found = compared.result()
     for each in found.drifts:
         print(each.line)

@@ -102,5 +102,5 @@ class Observer:
         with process:
             for at, before, after in changes(process.stdout, time.time):
                 name = "ejected" if after < before else "healthy again"
-                text = f"{pod} knows {after} healthy gateways, {before} before"
+                text = f"healthy gateways, as {pod} sees them: {after}, {before} before"
                 self._tell(Event(at, EventKind.OBSERVED, name, self._cluster, text))

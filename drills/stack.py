@@ -186,9 +186,7 @@ def _outputs(stack: str, env: Mapping[str, str]) -> dict[str, Any]:
     try:
         said = pulumi_command.output(env, stack, "stack", "output", "--json", problem=problem)
     except UserError as error:
-        raise UserError(
-            f"{error}\nBring it up: ./demo up {stack}   or name a target: --url URL --ca FILE"
-        ) from None
+        raise UserError(f"{error}\nBring it up: ./demo up {stack}") from None
     return dict(json.loads(said))
 
 

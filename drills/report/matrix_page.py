@@ -47,7 +47,9 @@ class Row:
         part = self.ledger.promised
         moved = [i.seconds_to(i.all_moved) for i in self.ledger.incidents if i.should_move]
         known = [took for took in moved if took is not None]
-        words = [f"lost {part.lost:,}", f"slowest {milliseconds(part.latency.max)} ms"]
+        apart = self.ledger.total.lost - part.lost
+        note = f" ({apart:,} more that no objective covers)" if apart else ""
+        words = [f"lost {part.lost:,}{note}", f"slowest {milliseconds(part.latency.max)} ms"]
         if known:
             words.append(f"moved {max(known):.2f} s")
         words += [f"{s.cut} {kind} cut" for kind, s in self.ledger.streams.items() if s.cut]
@@ -82,11 +84,11 @@ def headline(rows: Sequence[Row]) -> tuple[str, bool]:
     done = [row for row in rows if row.verdict is not Verdict.UNAVAILABLE]
     met = sum(row.verdict is Verdict.MET for row in done)
     books = [row.ledger for row in done if row.ledger]
-    lost, sent = (
-        sum(book.promised.lost for book in books),
-        sum(book.promised.sent for book in books),
-    )
-    return f"{met} of {len(done)} met their objectives; {lost:,} of {sent:,} lost", met == len(done)
+    lost, sent = sum(book.total.lost for book in books), sum(book.total.sent for book in books)
+    apart = lost - sum(book.promised.lost for book in books)
+    note = f", {apart:,} of them POSTs that no objective covers" if apart else ""
+    words = f"{met} of {len(done)} met their objectives; {lost:,} of {sent:,} lost{note}"
+    return words, met == len(done)
 
 
 def _page(title: str, rows: Sequence[Row]) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -216,3 +217,24 @@ def test_a_full_disk_keeps_nothing_broken(stack: Stack) -> None:
     Journal(stack.folder).add(Entry(fault.name, EAST, 1.0))
     action.mend(stack, fault, EAST, full)
     assert done and Journal(stack.folder).entries() == []
+
+
+def test_what_nobody_wrote_down_is_looked_for_at_once_in_a_silent_cluster(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(4)
+
+    def seen(strike: Strike) -> bool:
+        together.wait(timeout=10)  # who looks for one after the other waits for ever
+        if strike.cluster == WEST:
+            raise UserError("no answer")
+        return True
+
+    means = dataclasses.replace(named("gateway-gone").means, seen=seen)
+    faults = [dataclasses.replace(named(n), means=means) for n in ("gateway-gone", "workload-gone")]
+    monkeypatch.setattr(action, "FAULTS", faults)
+    found = action.unrecorded(stack)
+    assert [(fault.name, cluster) for fault, cluster in found] == [
+        ("gateway-gone", EAST),
+        ("workload-gone", EAST),
+    ]

@@ -13,7 +13,7 @@ import pytest
 from drills import report
 from drills.report import __main__ as command
 from drills.report import compare
-from drills.report.matrix_page import Row, Verdict
+from drills.report.matrix_page import Row, Verdict, headline
 from drills.report.run import load
 from drills.report.series import LOST, series
 from drills.traffic import (
@@ -239,6 +239,15 @@ def test_the_matrix(tmp_path: Path) -> None:
     assert counts == ["4", "1", "1", "1"]
     markdown = (tmp_path / "matrix.md").read_text()
     assert "| workload | gone | met: lost 0" in markdown
+
+
+def test_the_matrix_counts_what_no_objective_covers_and_says_so(tmp_path: Path) -> None:
+    book = ledger_of(write(tmp_path / "a", lost=4, method="POST"))
+    row = Row("workload", "gone", "active", Verdict.MET, "", book, "a")
+    assert headline([row])[0] == (
+        "1 of 1 met their objectives; 4 of 2,000 lost, 4 of them POSTs that no objective covers"
+    )
+    assert row.figures.startswith("lost 0 (4 more that no objective covers), ")
 
 
 def test_a_lane_to_compare_with_does_not_decide(tmp_path: Path) -> None:
