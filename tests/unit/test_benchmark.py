@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import namedtuple
 
 import pytest
 from hypothesis import given
@@ -109,6 +110,16 @@ def test_growth_is_shown_by_its_ratio_and_what_broke_is_named(
 def test_the_machine_s_processors_are_never_less_busy_than_before() -> None:
     before = growth.processor_seconds()
     assert 0 < before <= growth.processor_seconds()
+
+
+def test_what_the_host_takes_away_is_no_work_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+    times = namedtuple("times", (*parts, "guest", "guest_nice"))  # as psutil has them
+    now = times(10, 1, 5, 1000, 100, 0.5, 0.5, 30, 0, 0)
+    monkeypatch.setattr("psutil.cpu_times", lambda: now)
+    assert growth.processor_seconds() == 17
 
 
 def test_drills_with_and_without_the_picture_are_told_side_by_side(
