@@ -20,8 +20,8 @@ from foundation.errors import UserError
 PEERS = 4
 """So many other gateways at most does a gateway pass on to.
 
-It checks the health of each twice a second, which takes 0.3 % of a core a pod and peer (measured).
-Were all gateways each other's peers, that would grow with the square of the clusters.
+It checks the health of each, and each of them answers. Were all gateways each other's peers, that
+would grow with the square of the clusters.
 """
 
 
