@@ -21,11 +21,17 @@ class ToolMissing(UserError):
     """A tool is not there (yet); the text says how it is got."""
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """Return `, did you mean …?` where a known word is near, else nothing."""
+def nearest(given: str, known: Iterable[str]) -> str:
+    """Return the known word that is near, whatever its case; empty if none is."""
     near = {str(word).lower(): str(word) for word in known}
     found = difflib.get_close_matches(given.lower(), near, n=1)
-    return f" (did you mean {near[found[0]]}?)" if found else ""
+    return near[found[0]] if found else ""
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean …?)` where a known word is near, else nothing."""
+    near = nearest(given, known)
+    return f" (did you mean {near}?)" if near else ""
 
 
 def first_line(said: str) -> str:

@@ -1,9 +1,9 @@
-"""What is typed after `./demo task`: the name of a task, and after `--` what is for the task."""
+"""Run `./demo task`: check the names of tasks, and let signals and exit codes through go-task."""
 
 from __future__ import annotations
 
-import difflib
 import itertools
+import os
 import shlex
 import signal
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +12,7 @@ import yaml
 
 from foundation import processes, project
 from foundation import run as running
-from foundation.errors import UsageError
+from foundation.errors import UsageError, nearest
 
 
 def run(env: Mapping[str, str], arguments: Sequence[str]) -> int:
@@ -28,10 +28,11 @@ def run(env: Mapping[str, str], arguments: Sequence[str]) -> int:
 
 
 def _to_task(pid: int, number: int) -> None:
-    """Pass SIGTERM on to what go-task has started, for go-task itself waits for that to end.
+    """Pass a signal on to go-task, and SIGTERM to what it has started: it tells that of none.
 
     The other signals are sent to a whole group, and a second one would be taken for impatience.
     """
+    os.kill(pid, number)
     if number == signal.SIGTERM:
         processes.signal_children(pid, number)
 
@@ -50,14 +51,13 @@ def refusal(arguments: Sequence[str], known: Collection[str]) -> str:
     """
     before = list(itertools.takewhile(lambda word: word != "--", arguments))
     for number, word in enumerate(before):
-        if word.startswith("-") or "=" in word or word in known:
+        last = before[number - 1] if number else ""
+        if word.startswith("-") or "=" in word or word in known or last.startswith("-"):
             continue
-        if number and before[number - 1].startswith("-"):
-            continue
-        if number and before[number - 1] in known:
+        if last in known:
             meant = [*before[:number], "--", *(a for a in arguments[number:] if a != "--")]
-        elif near := difflib.get_close_matches(word, known, n=1):
-            meant = [*before[:number], *near, *arguments[number + 1 :]]
+        elif near := nearest(word, known):
+            meant = [*before[:number], near, *arguments[number + 1 :]]
         else:
             return f"There is no task {word!r}. All tasks: ./demo task"
         return f"There is no task {word!r}. Did you mean: ./demo task {shlex.join(meant)}"

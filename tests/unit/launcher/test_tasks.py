@@ -1,4 +1,4 @@
-"""What is typed after `./demo task`, and the signals that reach the task."""
+"""Check what is typed after `./demo task`, and which signals reach the task."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,3 +79,17 @@ def test_a_process_that_has_ended_has_no_children() -> None:
     with subprocess.Popen([sys.executable, "-c", "pass"]) as ended:
         ended.wait()
     processes.signal_children(ended.pid, signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("number", "to_its_command"), [(signal.SIGTERM, 1), (signal.SIGINT, 0)])
+def test_go_task_gets_every_signal_and_its_command_sigterm(
+    number: int, to_its_command: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: dict[str, list[tuple[int, int]]] = {"go-task": [], "command": []}
+    passed_on: dict[str, Any] = {}
+    monkeypatch.setattr("os.kill", lambda *what: sent["go-task"].append(what))
+    monkeypatch.setattr(processes, "signal_children", lambda *what: sent["command"].append(what))
+    monkeypatch.setattr("foundation.run.foreground", lambda *_, **more: passed_on.update(more) or 0)
+    assert tasks.run({}, ["status"]) == 0
+    passed_on["pass_on"](7, number)
+    assert sent == {"go-task": [(7, number)], "command": [(7, number)] * to_its_command}
