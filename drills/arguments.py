@@ -84,6 +84,10 @@ INTERRUPTED = "Interrupted. What is broken still, if anything: ./demo task statu
 """What a command that breaks something says after Ctrl-C."""
 
 
+_TASKS = {"list": "drill:list", "run": "drill"}
+"""Tasks that are called otherwise than their command."""
+
+
 def parser(description: str | None) -> argparse.ArgumentParser:
     """Return the command line of `python -m drills`."""
     top = argparse.ArgumentParser(prog="./demo task", description=description)
@@ -95,11 +99,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     commands.add_parser("failback", help="bring back the clusters that are held back")
     making = commands.add_parser("break", help="make a fault, and leave it until it is mended")
     mending = commands.add_parser("fix", help="mend a fault")
-    running = commands.add_parser(
-        "run",
-        help="faults with traffic, their fix, ledger and verdict",
-        prog="./demo task drill --",
-    )
+    running = commands.add_parser("run", help="faults with traffic, their fix, ledger and verdict")
     walking = commands.add_parser("demo", help="the acts of a talk, and a recap with numbers")
     walking.add_argument("--no-pause", action="store_true", help="go on without being told to")
     for command in (making, mending):
@@ -132,6 +132,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
             default=default,
             help="serve the live picture, and record it for the report",
         )
-    for command in commands.choices.values():
+    for name, command in commands.choices.items():
+        command.prog = f"./demo task {_TASKS.get(name, name)} --"
         add_stack(command)
     return top

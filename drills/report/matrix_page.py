@@ -47,7 +47,7 @@ class Row:
         part = self.ledger.promised
         moved = [i.seconds_to(i.all_moved) for i in self.ledger.incidents if i.should_move]
         known = [took for took in moved if took is not None]
-        apart = self.ledger.total.lost - part.lost
+        apart = self.ledger.uncovered
         note = f" ({apart:,} more that no objective covers)" if apart else ""
         words = [f"lost {part.lost:,}{note}", f"slowest {milliseconds(part.latency.max)} ms"]
         if known:
@@ -85,7 +85,7 @@ def headline(rows: Sequence[Row]) -> tuple[str, bool]:
     met = sum(row.verdict is Verdict.MET for row in done)
     books = [row.ledger for row in done if row.ledger]
     lost, sent = sum(book.total.lost for book in books), sum(book.total.sent for book in books)
-    apart = lost - sum(book.promised.lost for book in books)
+    apart = sum(book.uncovered for book in books)
     note = f", {apart:,} of them POSTs that no objective covers" if apart else ""
     words = f"{met} of {len(done)} met their objectives; {lost:,} of {sent:,} lost{note}"
     return words, met == len(done)

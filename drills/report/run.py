@@ -50,14 +50,13 @@ class Run:
         if self.missed:
             return f"Missed: {'; '.join(self.missed)}."
         words = ["All objectives were met."]
-        total, promised = self.ledger.total, self.ledger.promised
-        if apart := total.lost - promised.lost:
+        if apart := self.ledger.uncovered:
             what = "requests are POSTs" if apart > 1 else "request is a POST"
             words.append(
                 f"{apart:,} lost {what} without an Idempotency-Key, which no objective covers: a "
                 "proxy that sent one again might execute an order twice."
             )
-        if promised.lost:
+        if self.ledger.promised.lost:
             allowed = self.ledger.objectives.lost
             many = "any number of" if allowed is None else f"{allowed:,}"
             words.append(f"The objective allows {many} lost requests.")

@@ -56,6 +56,11 @@ class Ledger:
     """By kind; empty where none were kept open."""
 
     @property
+    def uncovered(self) -> int:
+        """How many lost requests no objective covers."""
+        return self.total.lost - self.promised.lost
+
+    @property
     def met(self) -> bool:
         """Whether every objective was met."""
         return all(check.met for check in self.checks)
