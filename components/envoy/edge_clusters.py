@@ -57,7 +57,13 @@ def _regions(route: Route, config: EdgeConfig, *, is_patient: bool = False) -> d
         cluster_name("patient" if is_patient else "regions", route),
         upstream.target_endpoints(config.targets),
         config.profile,
-        health_check=health.http_check(health_host(route), route, through_gateway=True),
+        health_check=health.http_check(
+            # A handshake for each check is dear, so only one of the two makes it.
+            health_host(route),
+            route,
+            reuse_connection=is_patient,
+            through_gateway=True,
+        ),
         # One healthy gateway is enough for a priority to keep everything: a standby is used only
         # when nobody before it is left.
         overprovisioning=100 * max(2, len(config.targets)),

@@ -23,18 +23,17 @@ def http_check(
     host: str,
     route: Route,
     *,
+    reuse_connection: bool,
     through_gateway: bool = False,
     is_rare: bool = False,
 ) -> dict[str, Any]:
     """Return an active health check: every answer below 500 in time is healthy.
 
     An application that wants a login (401, 302) or knows no such page (404) is there and answers;
-    what it answers is its own affair. A check that goes `through_gateway` gets there the headers
-    that the pods need. `is_rare` has a healthy host checked less often.
-
-    Checks keep their connection. A handshake of mutual TLS for each check of a gateway took half of
-    what the edge needed at rest. Behind a Service address with several pods a new connection would
-    meet a pod that hangs by chance only; after a time-out Envoy makes a new one in any case.
+    what it answers is its own affair. `reuse_connection` False meets what a new connection would
+    meet: a Service that was closed, a certificate that expired, each of several pods behind an
+    address. A connection that stands tells of none of them. A check that goes `through_gateway`
+    gets there the headers that the pods need. `is_rare` has a healthy host checked less often.
     """
     protocol = route.transport.protocol
     is_grpc = protocol is Protocol.GRPC
@@ -58,6 +57,7 @@ def http_check(
         "no_traffic_interval": interval,  # standbys see no traffic until they are needed
         "unhealthy_interval": _INTERVAL,
         "interval_jitter_percent": 10,
+        "reuse_connection": reuse_connection,
         "http_health_check": {key: value for key, value in check.items() if value},
     }
 
