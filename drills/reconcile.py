@@ -97,6 +97,8 @@ def mend(stack: Stack, drifts: Iterable[Drift], say: Callable[[str], None]) -> l
 
 
 def _drifts(stack: Stack, cluster: str, wanted: Sequence[StackObject]) -> list[Drift]:
+    # One request that any user may make: kubectl repeats what it asks of a silent cluster else.
+    stack.kubectl(cluster, "get", "--raw=/version", "--request-timeout=5s")
     live = _live(stack, cluster, wanted)
     there = [each for each in wanted if each.identity in live]
     applied, problems = _applied(stack, cluster, there, live)

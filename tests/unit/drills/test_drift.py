@@ -207,8 +207,10 @@ def test_a_cluster_that_does_not_answer_is_named_and_the_others_are_looked_at(
 ) -> None:
     objects = [WANTED, StackObject(WEST, deployment(), STACK)]
     monkeypatch.setattr(stack_objects, "load", lambda _: objects)
+    asked: list[tuple[str, str]] = []
 
     def kubectl(_: Stack, cluster: str, *arguments: str, **more: Any) -> str:
+        asked.append((cluster, arguments[1]))
         if cluster == WEST:
             raise UserError(f"{WEST}: no answer")
         assert arguments[0] == "get"
@@ -218,6 +220,8 @@ def test_a_cluster_that_does_not_answer_is_named_and_the_others_are_looked_at(
     found = reconcile.look(stack())
     assert [each.line for each in found.drifts] == [f"{EAST}: Deployment shop/shop: is missing"]
     assert found.silent == {WEST: "no answer"}
+    # the one request that kubectl does not repeat
+    assert [what for cluster, what in asked if cluster == WEST] == ["--raw=/version"]
 
 
 def test_an_object_that_is_refused_is_named_and_the_others_are_compared(
@@ -227,7 +231,9 @@ def test_an_object_that_is_refused_is_named_and_the_others_are_compared(
     other["metadata"]["name"] = "other"
     monkeypatch.setattr(stack_objects, "load", lambda _: [WANTED, StackObject(EAST, other, STACK)])
 
-    def kubectl(_: Stack, cluster: str, *arguments: str, stdin: str, **more: Any) -> str:
+    def kubectl(_: Stack, cluster: str, *arguments: str, stdin: str = "", **more: Any) -> str:
+        if not stdin:  # whether the cluster answers
+            return ""
         items = json.loads(stdin)["items"]
         names = [item["metadata"]["name"] for item in items]
         if arguments[0] == "apply" and "other" in names:
