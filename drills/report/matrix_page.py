@@ -86,9 +86,15 @@ def headline(rows: Sequence[Row]) -> tuple[str, bool]:
     books = [row.ledger for row in done if row.ledger]
     lost, sent = sum(book.total.lost for book in books), sum(book.total.sent for book in books)
     apart = sum(book.uncovered for book in books)
-    note = f", {apart:,} of them POSTs that no objective covers" if apart else ""
-    words = f"{met} of {len(done)} met their objectives; {lost:,} of {sent:,} lost{note}"
-    return words, met == len(done)
+    return f"{met} of {len(done)} met their objectives; {of_lost(lost, sent, apart)}", met == len(
+        done
+    )
+
+
+def of_lost(lost: int, sent: int, uncovered: int) -> str:
+    """Return how many requests were lost, and how many of these no objective covers, in words."""
+    note = f", {uncovered:,} of them POSTs that no objective covers" if uncovered else ""
+    return f"{lost:,} of {sent:,} lost{note}"
 
 
 def _page(title: str, rows: Sequence[Row]) -> str:

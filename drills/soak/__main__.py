@@ -12,13 +12,15 @@ from collections.abc import Sequence
 
 from drills import action, matrix
 from drills.arguments import INTERRUPTED, add_pace, add_stack, positive
-from drills.faults import FAULTS
+from drills.faults import FAULTS, Fault
 from drills.journal import Journal
 from drills.pace import Pace
+from drills.report.matrix_page import Row, Verdict
 from drills.soak import plan, resources
 from drills.soak.page import Record
 from drills.soak.run import Means, run
 from drills.stack import Stack
+from drills.traffic import record
 from foundation.entry import entry
 from foundation.errors import UserError
 
@@ -42,6 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     length.add_argument("--minutes", type=positive, metavar="N", help="how long")
     parser.add_argument(
         "--seed", type=_seed, metavar="N", help="the same one gives the same events (a new one)"
+    )
+    parser.add_argument(
+        "--keep-records",
+        action="store_true",
+        help="keep each request of each event (only of events that missed their objectives)",
     )
     add_pace(parser)
     add_stack(parser)
@@ -69,31 +76,33 @@ def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
     seed = secrets.randbelow(SEEDS) if options.seed is None else options.seed
     again = list(words) if options.seed is not None else [*words, "--seed", str(seed)]
     command = shlex.join(["./demo", "task", "soak", "--", *again])
-    record = Record(stack.name, seed, command, time.time())
+    soak = Record(stack.name, seed, command, time.time())
     pace = Pace.chosen(options)
+
+    file = matrix.folder("soak") / "soak.md"
+
+    def drill(fault: Fault, cluster: str) -> Row:
+        # a copy each time: what it has read of the stack's state may be another one by now
+        row = matrix.row(dataclasses.replace(stack), fault, pace, _say, cluster)
+        if row.verdict is Verdict.MET and not options.keep_records:  # 2 to 6 MB an event
+            (file.parent / row.folder / record.FILE).unlink(missing_ok=True)
+        return row
 
     def heal() -> list[str]:
         left = Journal(stack.folder).entries()
         return action.heal_all(stack, _say) if left else []
 
-    means = Means(
-        # a copy each time: what it has read of the stack's state may be another one by now
-        lambda fault, cluster: matrix.row(dataclasses.replace(stack), fault, pace, _say, cluster),
-        heal,
-        resources.of(stack),
-        _say,
-    )
-    file = matrix.folder("soak") / "soak.md"
+    means = Means(drill, heal, resources.of(stack), _say)
     _say(f"Seed {seed}. Ctrl-C heals everything and writes the report: {file}")
     strikes = plan.sequence(plan.possible(faults, stack.clusters), seed)
     try:
-        run(record, strikes, _seconds(options), means, file)
+        run(soak, strikes, _seconds(options), means, file)
     finally:
-        _say(f"\n{record.headline}.")
-        for text in record.broken:
+        _say(f"\n{soak.headline}.")
+        for text in soak.broken:
             _say(text)
         _say(f"Report: {file}")
-    return 1 if record.broken else 0
+    return 1 if soak.broken else 0
 
 
 def _say(text: str) -> None:

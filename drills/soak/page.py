@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from drills.report.matrix_page import Row, Verdict
+from drills.report.matrix_page import Row, Verdict, of_lost
 from drills.report.text import table
 from drills.soak.resources import TOLERANCES, Sample, grown, shown
 
@@ -29,15 +29,17 @@ class Done:
     folder: str
     sent: int
     lost: int
+    uncovered: int
+    """How many of the lost requests no objective covers."""
 
     @staticmethod
     def of(row: Row, cluster: str, at: float, took: float) -> Done:
         """Return what is kept of a drill's row."""
-        part = row.ledger.promised if row.ledger else None
         # an error has no figures but its reason; a reason beside figures is what was missed
         text = f"{row.figures} ({row.reason})" if row.reason and row.ledger else row.figures
-        sent, lost = (part.sent, part.lost) if part else (0, 0)
-        return Done(at, took, row.drill, cluster, row.verdict, text, row.folder, sent, lost)
+        book = row.ledger
+        counts = (book.total.sent, book.total.lost, book.uncovered) if book else (0, 0, 0)
+        return Done(at, took, row.drill, cluster, row.verdict, text, row.folder, *counts)
 
 
 @dataclass
@@ -80,13 +82,14 @@ class Record:
         """Return what came of it, in a few words."""
         met = sum(done.verdict is Verdict.MET for done in self.events)
         sent = sum(done.sent for done in self.events)
+        apart = sum(done.uncovered for done in self.events)
         lost: Counter[str] = Counter()
         for done in self.events:
             lost[done.fault] += done.lost
         where = [f"{count:,} in {fault}" for fault, count in lost.most_common() if count]
         words = (
-            f"{met} of {len(self.events)} events met their objectives; {lost.total():,} of"
-            f" {sent:,} lost" + (f": {', '.join(where)}" if where else "")
+            f"{met} of {len(self.events)} events met their objectives; "
+            f"{of_lost(lost.total(), sent, apart)}" + (f": {', '.join(where)}" if where else "")
         )
         if not self.interrupted:
             return words

@@ -24,6 +24,7 @@ from drills.soak.page import Done, Record
 from drills.soak.resources import TOLERANCES, Sample
 from drills.soak.run import LEAST, Means, run
 from drills.stack import EDGE, Stack
+from drills.traffic import record as traffic_record
 
 CLUSTERS = ("east-cluster", "west-cluster", EDGE)
 SEEDS = st.integers(0, 2**64)
@@ -325,14 +326,43 @@ def test_the_exit_code_says_whether_all_was_well(
     assert words in file.read_text() and str(file) in said
 
 
+@pytest.mark.parametrize(
+    ("verdict", "options", "is_kept"),
+    [(Verdict.MET, [], False), (Verdict.MISSED, [], True), (Verdict.MET, ["--keep-records"], True)],
+)
+def test_the_record_of_an_event_that_met_its_objectives_is_kept_when_asked_for(
+    verdict: Verdict,
+    options: list[str],
+    is_kept: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weights = {name: 100 for name in CLUSTERS if name != EDGE}
+    stack = Stack("west", tmp_path / "west", tmp_path / "kubeconfig", weights, "active")
+    event = tmp_path / "reports" / "event"
+
+    def row(_: Stack, fault: Fault, *__: object) -> Row:
+        event.mkdir(parents=True, exist_ok=True)
+        for name in (traffic_record.FILE, "report.md"):
+            (event / name).touch()
+        return Row(str(fault.layer), fault.name, "active", verdict, folder="../event")
+
+    monkeypatch.setattr(Stack, "selected", staticmethod(lambda *_: stack))
+    monkeypatch.setattr(matrix, "row", row)
+    monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
+    main(["--minutes", "0.000000001", *options])
+    assert (event / traffic_record.FILE).exists() == is_kept
+    assert (event / "report.md").exists()
+
+
 def test_the_headline_says_under_which_faults_requests_were_lost() -> None:
-    def done(fault: str, sent: int, lost: int) -> Done:
-        return Done(0.0, 20.0, fault, "east-cluster", Verdict.MET, "", "", sent, lost)
+    def done(fault: str, sent: int, lost: int, uncovered: int = 0) -> Done:
+        return Done(0.0, 20.0, fault, "east-cluster", Verdict.MET, "", "", sent, lost, uncovered)
 
     record = Record("west", 7, "", 0.0)
-    record.events = [done("overload", 9000, 1200), done("edge-killed", 2000, 3)]
+    record.events = [done("overload", 9000, 1200), done("edge-killed", 2000, 3, 2)]
     record.events += [done("overload", 9000, 98), done("gateway-gone", 2000, 0)]
     assert record.headline == (
-        "4 of 4 events met their objectives; 1,301 of 22,000 lost: 1,298 in overload, 3 in"
-        " edge-killed"
+        "4 of 4 events met their objectives; 1,301 of 22,000 lost, 2 of them POSTs that no"
+        " objective covers: 1,298 in overload, 3 in edge-killed"
     )
