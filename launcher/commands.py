@@ -104,7 +104,9 @@ def _up(env: Mapping[str, str], stack: str) -> int:
     _check_owner(env, stack)
     with state.kept(env) as env:
         stacks.select(env, stack)
-        code = _pulumi_itself(env, "up", "--yes", "--skip-preview", "--stack", stack)
+        # outputs would come after the reason of what fails; `_say_url` says which matters else
+        how = ("--yes", "--skip-preview", "--suppress-outputs")
+        code = _pulumi_itself(env, "up", *how, "--stack", stack)
         code = _look_after(env, stack, code)
         if code == 0:
             _say_url(stacks.answer(env, "stack", "output", "--json", "--stack", stack), stack)
