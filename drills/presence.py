@@ -44,11 +44,11 @@ def look(ask: each_cluster.Ask, cluster: str, objects: Sequence[StackObject]) ->
 def missing(
     cluster: str, objects: Iterable[StackObject], live: Mapping[Identity, object]
 ) -> list[str]:
-    """Return a line for each of a cluster's objects that is not among the live ones."""
+    """Return a line for each object that its cluster should hold and does not."""
     return [
         f"{cluster}: {shown(each.identity)} is missing"
         for each in objects
-        if each.identity not in live
+        if each.identity not in live and not each.may_be_gone
     ]
 
 

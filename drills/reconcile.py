@@ -106,7 +106,7 @@ def _drifts(stack: Stack, cluster: str, wanted: Sequence[StackObject]) -> list[D
     for each in wanted:
         known = each.identity
         if known not in live:
-            found.append(drift.missing(each))
+            found.append(None if each.may_be_gone else drift.missing(each))
         elif known in problems:
             found.append(Drift(each, problem=f"cannot be compared: {problems[known]}"))
         else:

@@ -44,6 +44,12 @@ class StackObject:
         return identity_of(self.document)
 
     @property
+    def may_be_gone(self) -> bool:
+        """Whether its cluster removes it by itself: a Job with a time to live, when it is done."""
+        is_job = self.identity[:2] == ("batch", "Job")
+        return is_job and self.document["spec"].get("ttlSecondsAfterFinished") is not None
+
+    @property
     def is_secret(self) -> bool:
         """Whether its values must not be shown."""
         return bool(self.document["kind"] == "Secret")

@@ -147,6 +147,8 @@ def _destroy(env: Mapping[str, str], stack: str) -> int:
         if not exists and not project.stack_folder(stack).exists():
             print(f"Nothing to destroy: stack {stack} is not there.")
             return 0
+        if not exists:
+            _check_known(env, stack)
         if exists and (code := _pulumi_itself(env, "destroy", *_YES, "--stack", stack)):
             if pulumi_use.RUN_PROGRAM in env:
                 print(
@@ -194,6 +196,23 @@ def _check_owner(env: Mapping[str, str], stack: str) -> None:
     lab = project.stack_folder(stack) / "lab"
     if text := owner.refusal(lab, env):
         raise UserError(text)
+
+
+def _check_known(env: Mapping[str, str], stack: str) -> None:
+    """Refuse to forget a stack in clusters of others that the state does not know.
+
+    Embedded clusters end without a state. Raises UserError.
+    """
+    kubeconfig = project.stack_folder(stack) / "kubeconfig"
+    if selection.setting(stack, "backend") != "local" and kubeconfig.exists():
+        shown = shlex.quote(str(kubeconfig))
+        raise UserError(
+            f"Stack {stack} is in clusters of others, and its state is not in"
+            f" {owner.state_url(env) or 'the backend of `pulumi login`'}. Name the backend that has"
+            f" it: {owner.VARIABLE}=URL ./demo destroy {stack}; if that state is lost, delete its"
+            f" namespaces by hand (kubectl --kubeconfig {shown}), then the folder"
+            f" {shlex.quote(str(kubeconfig.parent))}"
+        )
 
 
 def _check_space(stack: str) -> None:

@@ -90,8 +90,9 @@ def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, st
         )
     if what is Need.RESOURCES and not known:
         raise UserError(f"Stack {stack} is not up. Bring it up: ./demo up {stack}")
-    if line.words[0] in _UPDATES and line.values("plan"):
-        _refuse_first_plan(env, stack, known)
+    plans = line.words[0] in _UPDATES and line.values("plan")
+    if (plans or line.values("save-plan")) and not (known and stacks.holds_resources(env, stack)):
+        raise _first_plan(stack)
     if line.words[:2] == ("stack", "rename"):
         _refuse_rename(env, stack, "".join(line.words[2:3]) or "NEW")
     defaults = _missing_defaults(env, line, stack)
@@ -126,16 +127,15 @@ def with_program(env: Mapping[str, str], stack: str) -> Mapping[str, str]:
     return {RUN_PROGRAM: "true", **env}
 
 
-def _refuse_first_plan(env: Mapping[str, str], stack: str, known: bool) -> None:
-    """Refuse a saved plan of a first update, which Pulumi would leave in the middle.
+def _first_plan(stack: str) -> UserError:
+    """Return the refusal of a plan of a first update, which Pulumi would leave in the middle.
 
     A Secret's values are not known in the plan, so that the provider hides them otherwise.
     """
-    if not known or not stacks.holds_resources(env, stack):
-        raise UserError(
-            f"Stack {stack} is not up, and a plan of the first update cannot be followed: values of"
-            f" Secrets are not in it.\nBring it up without: ./demo up {stack}"
-        )
+    return UserError(
+        f"Stack {stack} is not up, and a plan of the first update cannot be followed: values of"
+        f" Secrets are not in it.\nBring it up without: ./demo up {stack}"
+    )
 
 
 def _refuse_rename(env: Mapping[str, str], stack: str, new: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
+import json
 import os
 import shlex
 import shutil
@@ -63,9 +65,24 @@ def _named_by_settings(project: Path) -> Iterator[str]:
             continue  # its preview says what is wrong with it
         values = settings.values() if isinstance(settings, dict) else ()
         for value in values:
-            for text in value if isinstance(value, list) else (value,):
-                if isinstance(text, str) and text:
-                    yield from _files(project, project / text)
+            for text in _texts(value):
+                leads_out = os.path.normpath(text).startswith(os.pardir)
+                if leads_out and (project / text).exists():
+                    raise UserError(
+                        f"{file.name} names {text}, which is not in the checkout; a preview is made"
+                        f" in copies of it. Name it by its path: {(project / text).resolve()}"
+                    )
+                yield from _files(project, project / text)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts of a setting: itself, or those of a list, which may be written in JSON."""
+    if isinstance(value, str) and value.strip().startswith("["):
+        with contextlib.suppress(ValueError):
+            value = json.loads(value)
+    for text in value if isinstance(value, list) else (value,):
+        if isinstance(text, str) and text:
+            yield text
 
 
 def _files(project: Path, named: Path) -> Iterator[str]:

@@ -22,8 +22,8 @@ def exposed_application(route: Route, documents: Sequence[Mapping[str, Any]]) ->
         and (identity_of(document).namespace, document["metadata"]["name"])
         == (route.namespace, route.service)
     )
-    behind = (d for d in documents if workload.pod_spec(service, [d]) is not None)
-    found = next(behind, None)
+    behind = workload.serving(service, {"targetPort": route.target_port}, documents)
+    found = behind and behind[0]
     return {
         "namespace": route.namespace,
         "workload": found and {"kind": found["kind"], "name": found["metadata"]["name"]},

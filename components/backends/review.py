@@ -122,7 +122,8 @@ def _unfit(seen: Seen, mark: str) -> str:
         if holder:
             return (
                 f"{what} and belongs to another stack or checkout ({holder}); destroy that one "
-                f"first, or remove what it left: {delete}"
+                "first, or remove what it left, or give a stack that was renamed its name back: "
+                f"{delete}"
             )
         return f"{what} and is not this stack's; use another cluster, or remove it: {delete}"
     return ""

@@ -55,8 +55,7 @@ def lines(cluster: str, live: Iterable[Document]) -> Iterator[str]:
 
 
 def _look(kubeconfig: Path, cluster: str, documents: Sequence[Document]) -> list[str]:
-    # the values of Secrets stay where they are
-    text = as_list(reference(each) for each in documents if each["kind"] != "Secret")
+    text = as_list(reference(each) for each in documents)
     how = ("--ignore-not-found", "--show-managed-fields", "--output=json", "--filename=-")
     where = (f"--kubeconfig={kubeconfig}", f"--context={cluster}")
     limit = f"--request-timeout={kubectl.CONNECT_SECONDS}s"

@@ -34,8 +34,25 @@ def templates(document: Document) -> Iterator[tuple[str, Document]]:
         yield f"{path}template.", template
 
 
-def pod_spec(service: Document, documents: Sequence[Document]) -> Document | None:
-    """Return the pod of the first workload that the Service selects, if the manifest has one."""
+def serving(
+    service: Document, port: Mapping[str, Any], documents: Sequence[Document]
+) -> tuple[Document, Document] | None:
+    """Return the workload behind a Service's port, and its pod; None if the manifest has none.
+
+    Of several that the Service selects it is the first one that declares the port; a Job may carry
+    the labels of the workload that it migrates, and comes last.
+    """
+
+    def rank(found: tuple[Document, Document]) -> tuple[bool, bool]:
+        document, pod = found
+        return _declares(pod, port), document.get("kind") not in ("Job", "CronJob")
+
+    return max(_selected(service, documents), key=rank, default=None)  # the first of equals
+
+
+def _selected(
+    service: Document, documents: Sequence[Document]
+) -> Iterator[tuple[Document, Document]]:
     selector = _mapping(_mapping(service.get("spec")).get("selector"))
     for document in documents:
         if _namespace(document) != _namespace(service):
@@ -43,8 +60,17 @@ def pod_spec(service: Document, documents: Sequence[Document]) -> Document | Non
         for _, template in templates(document):
             labels = _mapping(_mapping(template.get("metadata")).get("labels"))
             if all(labels.get(key) == value for key, value in selector.items()):
-                return _mapping(template.get("spec"))
-    return None
+                yield document, _mapping(template.get("spec"))
+
+
+def _declares(pod: Document, port: Mapping[str, Any]) -> bool:
+    number = target_port(port, pod)
+    declared = (
+        candidate.get("containerPort")
+        for container in containers(pod)
+        for candidate in _mappings(container.get("ports"))
+    )
+    return number is not None and number in declared
 
 
 def target_port(port: Mapping[str, Any], pod: Document | None) -> int | None:

@@ -162,7 +162,9 @@ class Edge(pulumi.ComponentResource):
             edge_priorities(args.weights, mesh.clusters, args.region)[0],
             DEADLINE_OF_OTHERS if args.entrance.is_waited_for else DEADLINE,
             pulumi.ResourceOptions(
-                parent=self, depends_on=[registered.deployment, loaded, *args.gateways]
+                parent=self,
+                # who is slow to be ready has time-outs of its own
+                depends_on=[registered.deployment, loaded, *args.gateways, *args.applications],
             ),
         )
         self.register_outputs({"url": self.url, "host": self.host})

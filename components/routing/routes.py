@@ -125,7 +125,8 @@ def _route(
         raise notes.wrong("port", f"is '{notes.get('port')}'; the edge serves 443 and 80 only")
     check_edge(notes, edge_cluster)
     port = _service_port(service, notes)
-    pod = workload.pod_spec(service, documents)
+    found = workload.serving(service, port, documents)
+    pod = found[1] if found else None
     target = workload.target_port(port, pod)
     if target is None:
         raise RouteError(

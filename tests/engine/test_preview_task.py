@@ -135,13 +135,30 @@ def test_a_head_that_fails_says_why(clone: Clone) -> None:
     assert "Traceback" not in markdown
 
 
-def test_a_manifest_that_git_ignores_is_previewed(clone: Clone) -> None:
+@pytest.mark.parametrize("named", ["own", "'[\"own/app.yaml\"]'"], ids=["folder", "list"])
+def test_a_manifest_that_git_ignores_is_previewed(clone: Clone, named: str) -> None:
     own = clone.folder / "own" / "app.yaml"
     own.parent.mkdir()
     own.write_text((clone.folder / "manifests" / "app.yaml").read_text())
     (clone.folder / ".git" / "info" / "exclude").write_text("own/\n")
     stack = clone.folder / "Pulumi.west.yaml"
-    stack.write_text(f"{stack.read_text()}  {PROJECT}:manifest: own\n")
+    stack.write_text(f"{stack.read_text()}  {PROJECT}:manifest: {named}\n")
+    _, result = clone.preview(*ONE)
+    assert not result.diffs[0].head_problem
+    assert result.diffs[0].resources > 50
+
+
+def test_a_manifest_beside_the_checkout_is_to_be_named_by_its_path(clone: Clone) -> None:
+    own = clone.folder.parent / "beside.yaml"
+    own.write_text((clone.folder / "manifests" / "app.yaml").read_text())
+    stack = clone.folder / "Pulumi.west.yaml"
+    settings = stack.read_text()
+    stack.write_text(f"{settings}  {PROJECT}:manifest: ../beside.yaml\n")
+    done = clone.run(sys.executable, "-m", "preview", *ONE)
+    assert done.returncode == 2
+    assert "../beside.yaml, which is not in the checkout; a preview is made in" in done.stdout
+    assert f"Name it by its path: {own}" in done.stdout and "Traceback" not in done.stdout
+    stack.write_text(f"{settings}  {PROJECT}:manifest: {own}\n")
     _, result = clone.preview(*ONE)
     assert not result.diffs[0].head_problem
     assert result.diffs[0].resources > 50

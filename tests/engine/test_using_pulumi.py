@@ -92,8 +92,9 @@ def test_a_preview_works_before_the_first_up(copy: Checkout) -> None:
 
 
 def test_a_plan_of_the_first_update_is_refused(copy: Checkout) -> None:
-    done = copy.demo("pulumi", "up", "--yes", "--plan", "plan.json", check=False)
-    refused(done, "a plan of the first update cannot be followed", "./demo up west")
+    for command in (("up", "--yes", "--plan"), ("preview", "--save-plan")):
+        done = copy.demo("pulumi", *command, "plan.json", check=False)
+        refused(done, "a plan of the first update cannot be followed", "./demo up west")
     assert stacks(copy) == {}
 
 

@@ -16,6 +16,7 @@ from components.backends.local import LocalBackend
 from components.errors import one_line
 from components.profile.lint import traps
 from components.profile.lint.model import Context
+from components.routing.exposed_services import twin_name
 from components.routing.targets import ApplicationCluster, LbMode
 from components.settings.model import Platform, Settings, read
 from foundation.errors import UserError
@@ -107,6 +108,10 @@ def test_routes_with_tls_come_first(tmp_path: Path) -> None:
                 {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "tetrate-system"}},
             ],
             "Namespace tetrate-system is in tetrate-system",
+        ),
+        (
+            [service("shop", OWN), service(twin_name("shop"), {})],
+            r"own\.yaml: Service shop-pods-\w+ in namespace shops has the name of the headless",
         ),
     ],
 )

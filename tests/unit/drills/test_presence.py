@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from drills import presence, stack_objects
+from drills import presence, reconcile, stack_objects
+from drills.stack import Stack
 from drills.stack_objects import StackObject
 from foundation import project
 
@@ -44,6 +45,22 @@ def test_another_version_of_the_api_is_the_same_object() -> None:
     wanted = thing("a", "HorizontalPodAutoscaler", "autoscaling/v2")
     live = thing("a", "HorizontalPodAutoscaler", "autoscaling/v1")
     assert not presence.missing(EAST, [wanted], {live.identity: {}})
+
+
+@pytest.mark.parametrize(
+    ("spec", "is_missed"), [({"ttlSecondsAfterFinished": 0}, False), ({}, True)]
+)
+def test_a_job_that_its_cluster_collects_is_not_missed(
+    spec: dict[str, int], is_missed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = thing("migration", "Job", "batch/v1", spec=spec)
+    assert bool(presence.missing(EAST, [job], {})) == is_missed
+    monkeypatch.setattr(stack_objects, "load", lambda _: [job])
+    monkeypatch.setattr(Stack, "kubectl", lambda *_, **__: "")
+    stack = Stack("west", Path(), Path(), {EAST: 100}, "active")
+    assert [each.line for each in reconcile.look(stack).drifts] == (
+        ["east-cluster: Job shop/migration: is missing"] if is_missed else []
+    )
 
 
 @pytest.fixture

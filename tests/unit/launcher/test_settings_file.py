@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from foundation import project, run, selection, stack_file
+from foundation.errors import UserError
 from launcher import commands, leftovers, salt, stacks
 
 PROJECT = 'name: "demo"  # quoted\nconfig:\n  backend: {type: string, default: local}\n'
@@ -144,3 +145,28 @@ def test_changed_settings_can_be_read_back() -> None:
     text = stack_file.changed("config:\n  demo:lbMode: active\n", "demo", {"lbMode": "standby"})
     assert stack_file.value(text, "demo", "lbMode") == "standby"
     assert stack_file.value(text, "demo", "backend") is None
+
+
+@pytest.mark.parametrize(("text", "backend"), WRITTEN)
+def test_a_stack_in_clusters_of_others_is_not_forgotten_without_its_state(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, backend: str | None
+) -> None:
+    private = folder / "private"
+    private.mkdir()
+    (private / "kubeconfig").touch()
+    (folder / "Pulumi.west.yaml").write_text(text)
+    monkeypatch.setattr(run, "foreground", lambda *_: 0)
+    monkeypatch.setattr(stacks, "exists", lambda env, stack: False)
+    monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: False)
+    monkeypatch.setattr(project, "stack_folder", lambda stack: private)
+    monkeypatch.setattr(leftovers, "forget_torn_states", lambda *_: None)
+    env = {"PATH": "/nowhere", "PULUMI_BACKEND_URL": "file:///other"}
+    if backend == "local":
+        assert commands._destroy(env, "west") == 0
+        assert not private.exists()
+        return
+    with pytest.raises(
+        UserError, match=r"not in file:///other\. .* destroy west; if that state is"
+    ):
+        commands._destroy(env, "west")
+    assert (private / "kubeconfig").exists()

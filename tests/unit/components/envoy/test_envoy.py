@@ -279,6 +279,20 @@ def test_only_the_edge_repeats_what_may_have_been_executed() -> None:
     assert set(at_gateway[1]["route"]["retry_policy"]["retry_on"].split(",")) == NOT_EXECUTED
 
 
+def test_a_longer_time_to_the_first_byte_is_not_cut_by_an_idle_time_out() -> None:
+    profile = replace(PROFILE, request_timeout=120.0)
+    plain = replace(PORTAL, transport=Transport())
+    for document, first_byte in (
+        (edge_bootstrap(replace(edge(routes=(plain,)), profile=profile)), "120s"),
+        (gateway_bootstrap(replace(gateway(routes=(plain,)), profile=profile)), "108s"),
+    ):
+        entry = next(nodes(document, "routes"))[0]
+        assert entry["route"]["retry_policy"]["per_try_timeout"] == first_byte
+        waits = [float(each.removesuffix("s")) for each in nodes(document, "stream_idle_timeout")]
+        assert waits
+        assert min(waits) > 120
+
+
 def test_a_gateway_hedges_where_the_service_asks_for_it_and_the_edge_never() -> None:
     hedged = replace(PORTAL, transport=Transport(hedge_after=0.25, repeatable=("PUT",)))
     for document, hedges in (

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from components.application.exposed_application import exposed_application
 from components.routing.annotations import PREFIX, RouteError
 from components.routing.exposed_services import headless, twin_name, with_weight
 from components.routing.routes import Route, is_exposed, routes
@@ -107,6 +108,28 @@ WEB = {"name": "c", "ports": [{"name": "web", "containerPort": 8080}]}
 )
 def test_the_named_port_of_any_pod_is_found(spec: dict[str, Any]) -> None:
     assert [route.target_port for route in routes([service(), bare_pod(**spec)])] == [8080]
+
+
+@pytest.mark.parametrize("target", ["web", 8080, 9090])
+def test_a_job_with_the_labels_of_the_workload_is_not_behind_the_service(target: str | int) -> None:
+    job = {**workload(), "kind": "Job", "metadata": {"name": "migration", "namespace": "retail"}}
+    job["spec"] = {"template": {**workload()["spec"]["template"], "spec": {"containers": [{}]}}}
+    exposed = service()
+    exposed["spec"]["ports"][0]["targetPort"] = target
+    documents = [job, exposed, workload(probe={"path": "/ready", "port": target})]
+    (route,) = routes(documents)
+    assert (route.target_port, route.health_path) == (
+        target if isinstance(target, int) else 8080,
+        "/ready",
+    )
+    found = exposed_application(route, documents)["workload"]
+    assert found == {"kind": "Deployment", "name": workload()["metadata"]["name"]}
+
+
+def test_a_service_without_a_namespace_is_the_one_in_default() -> None:
+    plain, behind = service(), workload()
+    del plain["metadata"]["namespace"], behind["metadata"]["namespace"]
+    assert [route.namespace for route in routes([plain, behind])] == ["default"]
 
 
 def test_an_init_container_that_ends_serves_no_port() -> None:
