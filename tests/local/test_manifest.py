@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from localkube import images
 from tests.support.checkout import APPLICATION, Checkout, eventually
 from tests.support.shop import scaler, shop, text
 
@@ -133,6 +134,74 @@ def test_what_kubectl_added_is_named_by_the_preview(manifest: Manifest) -> None:
     assert "restartedAt] by kubectl-rollout" in said
     demo.demo("task", "heal-all")
     assert "restartedAt" not in demo.demo("pulumi", "preview", "--stack", "west").output
+
+
+def restarted(demo: Checkout) -> str:
+    template = "jsonpath={.spec.template.metadata.annotations}"
+    return demo.kubectl(EAST, *IN_SHOP, "get", "deployment", "shop", f"--output={template}")
+
+
+def test_what_kubectl_added_stays_until_the_object_itself_changes(manifest: Manifest) -> None:
+    demo = manifest.demo
+    manifest.up(*shop())
+    demo.kubectl(EAST, *IN_SHOP, "rollout", "restart", "deployment/shop")
+    documents = shop()
+    documents[1]["data"]["more"] = "of another object"
+    manifest.up(*documents)
+    assert "restartedAt" in restarted(demo)
+    documents[3]["spec"]["template"]["metadata"]["annotations"] = {"changed": "yes"}
+    manifest.up(*documents)
+    assert "restartedAt" not in restarted(demo)
+    manifest.up(*shop())
+
+
+def job(name: str, **spec: Any) -> dict[str, Any]:
+    """Return a Job with the labels of the Deployment shop, as one that prepares its data has."""
+    container = {"name": "only", "image": images.envoy(), "command": ["envoy", "--version"]}
+    pod = {"restartPolicy": "Never", "containers": [container]}
+    template = {"metadata": {"labels": {"app": "shop", "batch": name}}, "spec": pod}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"template": template, **spec},
+    }
+
+
+def test_what_kubectl_apply_does_not_wait_for_holds_nothing_up(manifest: Manifest) -> None:
+    demo = manifest.demo
+    backend = {"service": {"name": "shop", "port": {"number": 80}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": backend}
+    own = {"name": "shop", "namespace": "shop"}
+    storage = {"requests": {"storage": "1Mi"}}
+    documents = [
+        *shop(),
+        job("collected", ttlSecondsAfterFinished=0),
+        job("suspended", suspend=True),
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": own,
+            "spec": {"rules": [{"host": "other.example.com", "http": {"paths": [path]}}]},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": own,
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": storage},
+        },
+    ]
+    documents.insert(1, documents.pop(4))  # before the workload that it looks like
+    manifest.up(*documents)
+    jobs = ("get", "jobs", "--output=name")
+    eventually(
+        lambda: demo.kubectl(EAST, *IN_SHOP, *jobs).split() == ["job.batch/suspended"],
+        "the finished Job is collected",
+        90,
+    )
+    manifest.up(*documents)
+    assert "all is well" in demo.demo("task", "status").output
+    manifest.up(*shop())
 
 
 def test_an_update_fails_when_an_object_is_not_there(manifest: Manifest) -> None:
