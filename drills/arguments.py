@@ -40,7 +40,7 @@ def add_traffic(command: argparse.ArgumentParser) -> None:
         "--streams",
         type=_streams,
         metavar="NUMBER",
-        help="WebSockets, and as many streams of events and of gRPC, to the portal"
+        help="WebSockets, as many streams of events, and twice as many of gRPC, to the portal"
         f" ({STREAMS}; 0 for your own application)",
     )
 

@@ -46,8 +46,8 @@ ACTS = (
     Act(
         "A whole cluster loses its power",
         "cluster-power",
-        "Nobody says goodbye: connections just hang. The slowest request is the time-out of one"
-        " try, and no request is lost.",
+        "Nobody says goodbye: connections just hang. The slowest request takes as long as pings"
+        " need to find that out, and no request is lost.",
     ),
     Act(
         "A region is cut off",
@@ -58,8 +58,8 @@ ACTS = (
     Act(
         "The mode is switched",
         "mode-switch",
-        "One setting and one update. The edge is replaced while requests run, and when the update"
-        " returns the new mode is in force.",
+        "One setting and one update. The edge loads its new routes while requests run, and when the"
+        " update returns the new mode is in force.",
     ),
 )
 """What a talk shows, from the inside out."""

@@ -15,7 +15,7 @@ USAGE = """\
 usage: ./demo COMMAND
 
   up [STACK]        bring the demo up (default west); ends with its URL
-  destroy [STACK]   take it down again; leaves nothing behind
+  destroy [STACK]   take it down again, with all that is the stack's
   test [ARG...]     run every test that this machine can run (arguments: pytest's)
 
   pulumi ARG...     Pulumi, with the demo's state, passphrase and tools

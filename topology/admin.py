@@ -25,8 +25,10 @@ _P99 = re.compile(
 
 HOSTS = f"/clusters?filter=%5E({'%7C'.join(_PATHS)})_"
 LATENCIES = "/stats?filter=%5C.zone%5C..*upstream_rq_time$"
-RULES = "/config_dump?resource=static_clusters&mask=cluster.name,cluster.outlier_detection"
-"""What a proxy is asked for."""
+_RULES = "/config_dump?mask=cluster.name,cluster.outlier_detection&resource="
+RULES = f"{_RULES}static_clusters"
+LOADED_RULES = f"{_RULES}dynamic_active_clusters"
+"""What a proxy is asked for. The edge has loaded its clusters from files, and gateways have not."""
 
 
 @dataclass

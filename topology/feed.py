@@ -25,6 +25,9 @@ EDGE_PERIOD = 0.15
 GATEWAY_PERIOD = 0.25
 """Seconds between two questions to a gateway."""
 
+_RULES_EACH = 60
+"""After how many questions for hosts the rules are asked for again: an update may load others."""
+
 _END = b"\x1e\n"
 _LOOP = f"""
 {envoy_admin.request()}
@@ -40,6 +43,7 @@ ask '{admin.RULES}'
 count=0
 while :; do
   ask '{admin.HOSTS}'
+  [ $((count % {_RULES_EACH})) -gt 0 ] || ask '{admin.LOADED_RULES}'
   [ $((count++ % 6)) -gt 0 ] || ask '{admin.LATENCIES}'
   IFS= read -rt "$period" _
   [ $? -gt 128 ] || exit 0

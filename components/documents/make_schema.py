@@ -104,7 +104,10 @@ _INSISTED = {
     "rbac.v1.Subject",
     "storage.v1.StorageClass",
 }
-"""Types whose required fields a server insists on, as `tests/engine/test_schema.py` shows."""
+"""Types whose required fields a server insists on.
+
+`tests/unit/components/documents/test_schema.py` shows that.
+"""
 
 _NOT_INSISTED = {
     ("core.v1.PreferredSchedulingTerm", "preference"),

@@ -7,7 +7,10 @@ from itertools import combinations
 from pathlib import Path
 
 from localkube import spec
-from localkube.spec import MAX_CLUSTERS, MAX_NODES, ClusterSpec
+from localkube.spec import MAX_CLUSTERS, ClusterSpec
+
+MAX_NODES = 14
+"""As many as the addresses of a cluster allow: sixteen, less the outer two."""
 
 
 def cluster(index: int = 0, nodes: int = 1, lab: str = "/demo/lab") -> ClusterSpec:

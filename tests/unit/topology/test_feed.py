@@ -18,6 +18,7 @@ from tests.support.checkout import eventually
 from tests.support.envoy_lab import CLUSTERS, Lab, lab
 from tests.support.envoy_process import ask
 from tests.support.pictures import EAST, WEST
+from topology.admin import Rules
 from topology.feed import Feed
 from topology.live import Live
 
@@ -62,6 +63,19 @@ def loops() -> list[str]:
 
 def states(live: Live) -> dict[str, str]:
     return {each["name"]: each["state"] for each in live.latest["clusters"]}
+
+
+def test_ejections_are_counted_by_the_rules_of_edge_and_gateways(live: Live, envoys: Lab) -> None:
+    live.start()
+    rules = envoys.profile.outlier_detection
+    wanted = Rules(rules.interval, rules.base_ejection_time, rules.max_ejection_time)
+    assert wanted != Rules()
+
+    def heard() -> dict[str, Rules]:
+        return {proxy.name: proxy.rules for proxy in live.source.proxies() if proxy.hosts}
+
+    names = ("edge-1", *(f"gateway-{each.name}" for each in CLUSTERS))
+    eventually(lambda: heard() == dict.fromkeys(names, wanted), "rules are heard", 20)
 
 
 def test_who_answers_and_who_is_away_is_in_the_picture_at_once(live: Live, envoys: Lab) -> None:

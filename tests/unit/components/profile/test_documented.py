@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import yaml
+
 from components.profile.defaults import DEFAULTS
 from components.profile.model import FAILBACK_RAMP, IDLE_TIMEOUT
 from components.profile.requests import PREFIX, RequestRules
@@ -48,6 +50,21 @@ def test_the_page_says_what_a_missing_key_means() -> None:
             assert len(str(default.value).split(",")) == 7 and left_out == "seven"
             continue
         assert left_out in said(default.value), key
+
+
+def test_the_page_says_what_the_delivered_file_has() -> None:
+    file = yaml.safe_load((project.ROOT / "manifests" / "http-profile.yaml").read_text())
+    traffic = file["spec"]["defaults"]["traffic"]["outbound"]["upstreamTrafficSettings"]
+    for key, cells in rows().items():
+        value = traffic[0]["settings"]["resilience"]
+        for part in key.split("."):
+            value = value[part]
+        if key.endswith("retryOn"):
+            assert len(value.split(",")) == 5 and cells[1] == "five conditions"
+        elif isinstance(value, bool):
+            assert cells[1] == f"`{str(value).lower()}`"
+        else:
+            assert cells[1].strip("`") == str(value), key
 
 
 def test_every_annotation_is_on_the_page() -> None:
