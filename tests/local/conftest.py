@@ -51,7 +51,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         pytest.skip(reason)
     # ended by a signal, the session still takes down what it brought up
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with checkout(name="my 100% copy%20") as made:  # what paths of users hold
+    with checkout() as made:
         yield made
 
 
