@@ -111,6 +111,8 @@ def start(spec: ClusterSpec) -> None:
             f"see `./demo local logs {spec.name}`, or give a slow machine more time: "
             f"{patience.VARIABLE}=5 ./demo up"
         )
+    if patience.factor() > 1:
+        wait_for(lambda: Api(pki.user_kubeconfig(spec), limit).has_schema(), limit)
 
 
 def retry(supervisor: Supervisor) -> None:

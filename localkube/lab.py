@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from foundation import files
 from foundation.pulumi_process import GO_SETTINGS
-from localkube import LocalKubeError, cgroups, folders, network
+from localkube import LocalKubeError, cgroups, delegation, folders, network
 from localkube.diagnosis import memory
 from localkube.inside.node import needed
 from localkube.mounts import USUAL_UMASK, cover, mount
 from localkube.preflight import INOTIFY_INSTANCES, INOTIFY_LIMIT
-from localkube.spec import lab_cgroup
+from localkube.spec import lab_cgroup, lab_id
 from localkube.supervisord_config import (
     PROJECT,
     Program,
@@ -85,6 +85,8 @@ def ensure(lab: Path) -> Supervisor:
         INOTIFY_LIMIT.write_text(str(INOTIFY_INSTANCES))
     for name in ("groups", "log"):
         (lab / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    if problem := delegation.start(lab_id(lab), f"Pods of {lab}"):
+        print(f"systemd delegates no cgroup, so the lab's is at the root: {problem}", flush=True)
     egress = Program("egress", python("localkube.inside.egress"))
     text = configuration(lab / "log", [egress], include="groups/*.conf")
     config_file(lab).write_text(text)
@@ -128,7 +130,9 @@ def kill(lab: Path, deadline: float = 10.0) -> None:
 def destroy(lab: Path) -> None:
     """End the lab and remove all that is left of it, whatever state it is in."""
     kill(lab)
-    cgroups.remove(lab_cgroup(lab))
+    cgroup = lab_cgroup(lab)
+    delegation.stop(lab_id(lab))
+    cgroups.remove(cgroup)
     folders.remove(lab)
 
 

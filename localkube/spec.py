@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
+from localkube import cgroups, delegation
+
 LAB_RANGES = ("10.89.0.0/16", "10.96.0.0/16")
 """All nodes, pods and Services of a lab."""
 
@@ -26,8 +28,7 @@ API_PORT = 6443
 """Port of the API server on the address of a cluster's first node."""
 
 MAX_CLUSTERS = 14
-MAX_NODES = 14
-"""Both follow from the address plan: sixteen ranges of sixteen addresses, less the outer two."""
+"""Follows from the address plan: sixteen ranges of sixteen addresses, less the outer two."""
 
 
 def node_range(index: int) -> str:
@@ -172,5 +173,14 @@ def relay_cgroup(lab: Path) -> str:
 
 
 def lab_cgroup(lab: Path) -> str:
-    """Return the path of a lab's cgroup: unique for the folder, so that two clones do not meet."""
-    return f"/localkube/{hashlib.sha256(str(lab).encode()).hexdigest()[:12]}"
+    """Return the path of a lab's cgroup: unique for the folder, so that two clones do not meet.
+
+    It is that of the lab's unit where there is one.
+    """
+    unit = delegation.cgroup(lab_id(lab))
+    return unit if cgroups.exists(unit) else f"/{cgroups.TOP}/{lab_id(lab)}"
+
+
+def lab_id(lab: Path) -> str:
+    """Return a short name of a lab that no other folder's has."""
+    return hashlib.sha256(str(lab).encode()).hexdigest()[:12]

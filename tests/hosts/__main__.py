@@ -39,7 +39,7 @@ def main() -> int:
         help=f"of packages (or {systems.MIRROR}; default: that of this machine's apt)",
     )
     parser.add_argument(
-        "--boot", action="store_true", help="boot it under QEMU instead, up to the login"
+        "--boot", action="store_true", help="try it in a machine of its own under QEMU instead"
     )
     parser.add_argument(
         "--without-tests", action="store_true", help="leave the unit tests out, which take longest"
@@ -72,9 +72,14 @@ def _check_programs(programs: Mapping[str, str]) -> None:
 
 
 def _boot(room: Room, system: systems.System, mirror: str) -> list[Row]:
-    kernel = (boot.KERNELS[system.distribution], *boot.INIT)
-    made = _done("the system, from packages", lambda: room.make(system, mirror, kernel))
-    return [made, _shown(boot.boot(room))]
+    further = (boot.KERNELS[system.distribution], *boot.INIT)
+    set_up = [step for step in steps.STEPS if step.title == "set-up"]
+    rows = [
+        _done("the system, from packages", lambda: room.make(system, mirror, further)),
+        _done("copies of checkout and tools", room.furnish),
+        *_walked(room, tuple(set_up)),
+    ]
+    return rows + boot.boot(room, _shown) if all(row.is_good for row in rows) else rows
 
 
 def _try(room: Room, system: systems.System, mirror: str, tests: bool) -> list[Row]:

@@ -1,30 +1,51 @@
-"""A system with a kernel and an init of its own, booted under QEMU up to the console's login.
+"""A system with a kernel and an init of its own, booted under QEMU, and what is tried in it.
 
-Where the processor helps, that takes half a minute; emulated on two cores, from two to eight.
+The system is made ready as a room. Its disk is a copy of the room's folder. A unit of systemd runs
+`tests/hosts/guest.py` there, which tells of each step by the second serial line.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from foundation import run
 from foundation.errors import UserError, last_line
-from tests.hosts.room import Room
-from tests.hosts.steps import Row
-from toolchain.patience import scaled
+from tests.hosts import guest
+from tests.hosts.room import Room, environment
+from tests.hosts.steps import BOOTED, Row, judged
+from toolchain.patience import VARIABLE, factor, scaled
 
 PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86", "mke2fs": "e2fsprogs"}
 KERNELS = {"debian": "linux-image-amd64", "ubuntu": "linux-image-virtual"}
 """Package of the kernel, by distribution."""
-INIT = ("initramfs-tools", "systemd-sysv", "udev")
+INIT = ("initramfs-tools", "systemd-sysv", "udev", "dbus", "procps")
 SECONDS = {True: 120.0, False: 900.0}
 """How long a boot may take with the processor's help and without."""
+SLOWER = {True: 1.0, False: 20.0}
+"""How much slower programs are than on a common machine, with the processor's help and without."""
 
-_DISK = "8G"  # a file with holes
+_DISK = "24G"  # a file with holes
+_MEMORY = "8G"
 _LOOK_SECONDS = 0.5
-_KERNEL_LINE = "root=/dev/vda rw console=ttyS0 systemd.default_timeout_start_sec=600"
+_KERNEL_LINE = (
+    "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off"
+    " systemd.default_timeout_start_sec=600"
+)
+_UNITS = "/etc/systemd/system"
+_UNIT = """\
+[Service]
+ExecStart=/usr/bin/python3 {program} {steps} /dev/ttyS1
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 def is_accelerated(cpuinfo: str, has_device: bool) -> bool:
@@ -32,44 +53,107 @@ def is_accelerated(cpuinfo: str, has_device: bool) -> bool:
     return has_device and any(flag in cpuinfo.split() for flag in ("svm", "vmx"))
 
 
-def machine(root: Path, disk: Path, console: Path, accelerated: bool) -> list[str]:
-    """Return the command that boots the kernel of a system from its disk. No network."""
+def machine(root: Path, disk: Path, serials: tuple[Path, Path], accelerated: bool) -> list[str]:
+    """Return the command that boots the kernel of a system from its disk. No network.
+
+    `serials` are the files of its two serial lines: the console, and what `guest.py` tells.
+    """
     kernel, initrd = (
         str(max((root / "boot").glob(f"{name}-*"))) for name in ("vmlinuz", "initrd.img")
     )
-    means = ["-accel", "kvm", "-cpu", "host"] if accelerated else ["-accel", "tcg", "-cpu", "max"]
+    means = (
+        ["-accel", "kvm", "-cpu", "host"]
+        if accelerated
+        else ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "max"]
+    )
+    lines = [word for file in serials for word in ("-serial", f"file:{file}")]
     return [
-        "qemu-system-x86_64", *means, "-smp", "2", "-m", "2G", "-nic", "none", "-display", "none",
-        "-drive", f"file={disk},if=virtio,format=raw,cache=unsafe", "-serial", f"file:{console}",
+        "qemu-system-x86_64", *means, "-smp", "2", "-m", _MEMORY, "-nic", "none",
+        "-display", "none", "-drive", f"file={disk},if=virtio,format=raw,cache=unsafe", *lines,
         "-kernel", kernel, "-initrd", initrd, "-append", _KERNEL_LINE,
     ]  # fmt: skip
 
 
-def boot(room: Room) -> Row:
-    """Boot the system of a room, and end it when its console asks for a login."""
-    disk, console = (room.root.parent / name for name in ("disk.img", "console.log"))
-    code, said = room.enter(
-        ["mke2fs", "-q", "-t", "ext4", "-d", str(room.root), str(disk), _DISK], 600
-    )
-    if code != 0:
-        raise UserError(f"The disk cannot be made: {last_line(said)}")
+def boot(room: Room, show: Callable[[Row], Row]) -> list[Row]:
+    """Boot a copy of a furnished room, and return the rows of what is tried in it."""
     cpuinfo = Path("/proc/cpuinfo").read_text()
     accelerated = is_accelerated(cpuinfo, Path("/dev/kvm").exists())
+    slower = max(SLOWER[accelerated], factor())
+    disk, console, line = (room.root.parent / name for name in ("disk.img", "console", "told"))
+    _prepare(room, slower)
+    _make_disk(room.root, disk)
+    limit = scaled(SECONDS[accelerated]) + slower * sum(step.seconds for step in BOOTED)
+    command = run.tied(machine(room.root, disk, (console, line), accelerated))
+    rows: list[Row] = []
     begin = time.monotonic()
-    until = begin + scaled(SECONDS[accelerated])
-    command = run.tied(machine(room.root, disk, console, accelerated))
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) as qemu:
         try:
-            while not (shown := _said(console)).endswith("login: "):
-                if qemu.poll() is not None or time.monotonic() > until:
-                    last = (shown.strip().splitlines() or ["nothing"])[-1]
-                    return Row("boot", time.monotonic() - begin, f"FAILED after: {last}", False)
-                time.sleep(_LOOK_SECONDS)
+            for said in told(
+                line, lambda: qemu.poll() is None and time.monotonic() < begin + limit
+            ):
+                rows.append(show(_row(said, time.monotonic() - begin, accelerated)))
         finally:
             qemu.kill()
-    how = "with KVM" if accelerated else "emulated"
-    return Row("boot", time.monotonic() - begin, f"asks for a login, {how}", True)
+    if len(rows) <= len(BOOTED):
+        last = last_line(_text(console)) or "nothing"
+        failed = f"FAILED: it told of no more; its console ends with: {last}"
+        rows.append(show(Row("the machine", time.monotonic() - begin, failed, False)))
+    return rows
 
 
-def _said(console: Path) -> str:
-    return console.read_text(errors="replace") if console.exists() else ""
+def _row(said: Mapping[str, Any], seconds: float, accelerated: bool) -> Row:
+    if said["title"] == guest.BOOTED:
+        how = "with KVM" if accelerated else "emulated"
+        return Row(f"boot, {how}", seconds, said["output"], True)
+    step = next(step for step in BOOTED if step.title == said["title"])
+    if missing := said.get("missing"):
+        return Row(step.title, 0, f"FAILED: not run without {missing}", False)
+    row = judged(step, said["code"], said["output"], said["seconds"])
+    if not row.is_good:
+        print(said["output"], file=sys.stderr, flush=True)
+    return row
+
+
+def _prepare(room: Room, slower: float) -> None:
+    """Have the system run the steps when it is up."""
+    program, steps, unit = (
+        Path(name)
+        for name in ("/root/guest.py", "/root/steps.json", f"{_UNITS}/demo-trial.service")
+    )
+    shutil.copyfile(guest.__file__, room.outside(program))
+    variables = {**environment(os.environ, "root"), VARIABLE: str(slower)}
+    work = [
+        {"title": s.title, "command": s.command, "seconds": s.seconds * slower, "needs": s.needs}
+        for s in BOOTED
+    ]
+    everything = {"folder": str(room.checkout()), "environment": variables, "steps": work}
+    room.outside(steps).write_text(json.dumps(everything))
+    room.outside(unit).write_text(_UNIT.format(program=program, steps=steps))
+    wanted = room.outside(Path(_UNITS)) / "multi-user.target.wants"
+    wanted.mkdir(exist_ok=True)
+    (wanted / unit.name).symlink_to(unit)
+
+
+def _make_disk(root: Path, disk: Path) -> None:
+    """Make a file system of the folder as it is outside of the room, without what is mounted."""
+    making = ["mke2fs", "-q", "-t", "ext4", "-d", str(root), str(disk), _DISK]
+    done = subprocess.run(run.tied(making), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"The disk cannot be made: {last_line(done.stderr)}")
+
+
+def told(file: Path, goes_on: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """Yield what `guest.py` writes to a file, until its end or for as long as it goes on."""
+    seen = 0
+    while goes_on():
+        whole = _text(file).rpartition("\n")[0].splitlines()
+        for line in whole[seen:]:
+            if (said := json.loads(line))["title"] == guest.END:
+                return
+            yield said
+        seen = len(whole)
+        time.sleep(_LOOK_SECONDS)
+
+
+def _text(file: Path) -> str:
+    return file.read_text(errors="replace") if file.exists() else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -79,6 +80,47 @@ USER_STEPS = (
         refused="needs root",
     ),
 )
+
+
+_LEFT = """{
+pgrep --list-name 'kube|containerd|etcd|envoy|runc'
+find /sys/fs/cgroup -name 'localkube*'
+grep localkube /proc/self/mountinfo
+ls -d .demo/west 2>/dev/null
+git status --porcelain
+} | { ! grep .; }"""
+
+_DELEGATED = """
+cd /sys/fs/cgroup/localkube-*.service
+test "$(cat cpu.weight)" = 10000
+unit=$(basename "$PWD")
+test "$(systemctl show "$unit" --property=Delegate,ActiveState --value | xargs)" = "yes active"
+nodes=$(ls -d */kubepods | wc -l)
+limits=$(cat */kubepods/*/pod*/memory.max */kubepods/pod*/memory.max | grep -c -v max)
+test "$nodes" -gt 0
+test "$limits" -gt 0
+echo "$nodes nodes, $limits pods with a limit of memory in $unit"
+"""
+
+_IN_MACHINE = tuple(step for step in STEPS if step.title not in ("set-up", "unit tests"))
+
+BOOTED = (
+    *(
+        dataclasses.replace(step, needs=() if step.title == "up" else ("up",))
+        for step in _IN_MACHINE[:-1]
+    ),
+    # an update that failed has made it too
+    Step(
+        "cgroups are delegated",
+        ("sh", "-ec", _DELEGATED),
+        30,
+        shows=r"\d+ nodes, .*(?= in localkube)",
+    ),
+    dataclasses.replace(_IN_MACHINE[-1], needs=()),
+    Step("what is left", ("sh", "-c", _LEFT), 60, ("destroy",)),
+    Step("systemd", ("systemctl", "is-system-running"), 30),
+)
+"""What root does in a system that was booted, in which everything is set up already."""
 
 
 def chosen(walk: tuple[Step, ...], tests: bool) -> tuple[Step, ...]:

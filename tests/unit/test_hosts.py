@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -11,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import UserError
-from tests.hosts import boot, steps, systems
+from tests.hosts import boot, guest, steps, systems
 from tests.hosts.room import environment, room
-from tests.hosts.steps import STEPS, USER_STEPS, Row, Step, judged, lacking, left_over
+from tests.hosts.steps import BOOTED, STEPS, USER_STEPS, Row, Step, judged, lacking, left_over
 from tests.support.checkout import eventually
 
 FIELDS = """\
@@ -102,15 +103,17 @@ def test_the_kernel_of_the_system_is_booted(tmp_path: Path) -> None:
     (tmp_path / "boot").mkdir()
     for name in ("vmlinuz-6.12.2", "initrd.img-6.12.2", "config-6.12.2"):
         (tmp_path / "boot" / name).touch()
-    command = boot.machine(tmp_path, Path("/disk"), Path("/console"), False)
+    command = boot.machine(tmp_path, Path("/disk"), (Path("/console"), Path("/told")), False)
     words = dict(pairwise(command))
     assert words["-kernel"].endswith("/boot/vmlinuz-6.12.2")
     assert words["-initrd"].endswith("/boot/initrd.img-6.12.2")
-    assert (words["-accel"], words["-serial"]) == ("tcg", "file:/console")
+    assert words["-accel"].startswith("tcg")
+    lines = [word for word in command if word.startswith("file:")]
+    assert lines == ["file:/console", "file:/told"]
 
 
 def test_every_step_needs_steps_before_it() -> None:
-    for walk in (STEPS, USER_STEPS):
+    for walk in (STEPS, USER_STEPS, BOOTED):
         titles = [step.title for step in walk]
         assert len(set(titles)) == len(titles)
         for number, step in enumerate(walk):
@@ -157,6 +160,48 @@ def test_a_row_says_how_a_step_ended(
     row = judged(step, code, output, 61.7)
     assert str(row) == f"| {step.title} | 62 s | {verdict} |"
     assert row.is_good == (not verdict.startswith("FAILED"))
+
+
+def test_a_booted_system_tells_of_each_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guest, "OUTPUT", tmp_path / "output")
+    monkeypatch.setattr(guest, "SHOWING", "exec sleep 60")
+    monkeypatch.setattr(guest, "system", lambda: "a system")
+    work, told = tmp_path / "steps.json", tmp_path / "told"
+    told.touch()
+
+    def step(title: str, script: str, *needs: str) -> dict[str, object]:
+        command = ["sh", "-c", script]
+        return {"title": title, "command": command, "seconds": 0.5, "needs": needs}
+
+    all_steps = [
+        step("good", 'echo "$WORD"; pwd; echo wrong >&2', "up"),
+        step("up", 'echo "$WORD"; pwd; echo wrong >&2'),
+        step("bad", "exit 3"),
+        step("slow", "sleep 60", "up"),
+        step("after", "true", "up", "bad"),
+    ]
+    made = {"folder": str(tmp_path), "environment": {"WORD": "word"}, "steps": all_steps}
+    work.write_text(json.dumps(made))
+    guest.main(str(work), str(told))
+    first, *found = boot.told(told, lambda: True)
+    assert (first["title"], first["output"]) == (guest.BOOTED, "a system")
+    assert [(each["title"], each.get("code"), each.get("missing")) for each in found] == [
+        ("good", None, "up"),
+        ("up", 0, None),
+        ("bad", 3, None),
+        ("slow", None, None),
+        ("after", None, "bad"),
+    ]
+    assert found[1]["output"] == f"word\n{tmp_path}\nwrong"
+
+
+def test_a_line_that_is_not_whole_is_waited_for_and_a_dead_machine_is_not(tmp_path: Path) -> None:
+    said = tmp_path / "told"
+    said.write_text('{"title": "up"}\n{"title": "tr')
+    turns = iter((True, False))
+    assert list(boot.told(said, lambda: next(turns))) == [{"title": "up"}]
 
 
 def test_what_is_left_is_named_and_no_good() -> None:

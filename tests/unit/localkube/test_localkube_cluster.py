@@ -138,3 +138,34 @@ def test_what_has_come_true_of_a_starting_cluster_is_progress() -> None:
     assert len(cluster.milestones(some)) == 3
     all_is_well = cluster.Status(name, True, True, {"n1": True}, running)
     assert cluster.milestones(all_is_well) > cluster.milestones(some)
+
+
+class SlowServer:
+    """An API server whose schema takes longer than its own time-out at first."""
+
+    def __init__(self) -> None:
+        self.statuses = [504, 200]
+        self.asked: list[tuple[str, str]] = []
+        self.status = 0
+
+    def request(self, method: str, path: str, headers: dict[str, str]) -> None:
+        self.asked.append((method, path))
+        assert "protobuf" in headers["Accept"], "clients in Go ask for another form than JSON"
+        self.status = self.statuses.pop(0)
+
+    def getresponse(self) -> SlowServer:
+        return self
+
+    def read(self) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_schema_that_takes_too_long_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = SlowServer()
+    known = Api.__new__(Api)
+    monkeypatch.setattr(known, "connect", lambda: server)
+    assert wait_for(known.has_schema, 5)
+    assert server.asked == [("GET", "/openapi/v2")] * 2
