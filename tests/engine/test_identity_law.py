@@ -31,7 +31,7 @@ from tests.support.object_store import ObjectStore, key_of, serving
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 
 CLUSTERS = 25
-UPDATES = 5
+UPDATES = 4
 EXAMPLES = 2
 EDGE = "corp-edge"
 
