@@ -208,7 +208,7 @@ def _check_known(env: Mapping[str, str], stack: str) -> None:
         shown = shlex.quote(str(kubeconfig))
         raise UserError(
             f"Stack {stack} is in clusters of others, and its state is not in"
-            f" {owner.state_url(env) or 'the backend of `pulumi login`'}. Name the backend that has"
+            f" {owner.state_url(env) or owner.UNKNOWN}. Name the backend that has"
             f" it: {owner.VARIABLE}=URL ./demo destroy {stack}; if that state is lost, delete its"
             f" namespaces by hand (kubectl --kubeconfig {shown}), then the folder"
             f" {shlex.quote(str(kubeconfig.parent))}"

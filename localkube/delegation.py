@@ -9,11 +9,10 @@ lab's cgroups are at its root.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from pathlib import Path
 
-from foundation.errors import last_line
+from foundation import commands
 from localkube import cgroups
 from toolchain.patience import scaled
 
@@ -59,7 +58,7 @@ def start(name: str, what: str) -> str:
         # systemd puts variables of its own in the place of what follows a single dollar
         "--slice=-.slice", *properties, "/bin/sh", "-ec", _KEEPER.replace("$", "$$"),
     ]  # fmt: skip
-    if problem := _run(command):
+    if problem := _tell(*command):
         return problem
     until = time.monotonic() + scaled(SECONDS)
     while not cgroups.processes(here / "keeper"):
@@ -73,7 +72,7 @@ def start(name: str, what: str) -> str:
 def stop(name: str) -> None:
     """Stop the unit of a lab, if it runs, with all that is in it."""
     if (cgroups.ROOT / _unit(name)).exists():
-        _run(["systemctl", "stop", _unit(name)])
+        _tell("systemctl", "stop", _unit(name))
 
 
 def is_wanted() -> bool:
@@ -86,12 +85,10 @@ def _unit(name: str) -> str:
     return f"localkube-{name}.service"
 
 
-def _run(command: list[str]) -> str:
+def _tell(*command: str) -> str:
     """Run a command of systemd; return why it failed, or ""."""
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=scaled(SECONDS)
-        )
-    except subprocess.TimeoutExpired:
-        return f"`{command[0]}` took longer than {scaled(SECONDS):.0f} s"
-    return "" if done.returncode == 0 else f"`{command[0]}`: {last_line(done.stderr)}"
+        commands.output(command, seconds=scaled(SECONDS))
+    except commands.Failed as error:
+        return f"`{command[0]}`: {error}"
+    return ""

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 VARIABLE = "PULUMI_BACKEND_URL"
-_UNKNOWN = "the backend of `pulumi login`"
+UNKNOWN = "the backend of `pulumi login`"
 _FILE = "backend"
 
 
@@ -52,11 +52,11 @@ def refusal(lab: Path, env: Mapping[str, str]) -> str:
     if known == state_url(env):
         return ""
     stack = lab.parent.name
-    where = known or _UNKNOWN
+    where = known or UNKNOWN
     there = f"{VARIABLE}='{known}'" if known else f"env -u {VARIABLE}"
     return (
         f"The clusters of stack {stack} run, and their state is in {where}, not in"
-        f" {state_url(env) or _UNKNOWN}. Use that: {there} ./demo destroy"
+        f" {state_url(env) or UNKNOWN}. Use that: {there} ./demo destroy"
         f" {stack}; if that state is lost, end them without it:"
         f" ./demo local sweep {shlex.quote(str(lab))}"
     )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from foundation import run
+from foundation import commands, run
 from foundation.errors import UserError, last_line
 from tests.hosts import guest
 from tests.hosts.room import Room, environment
@@ -102,7 +102,7 @@ def boot(room: Room, show: Callable[[Row], Row]) -> list[Row]:
 
 
 def _row(said: Mapping[str, Any], seconds: float, accelerated: bool) -> Row:
-    if said["title"] == guest.BOOTED:
+    if said["title"] == guest.BEGIN:
         how = "with KVM" if accelerated else "emulated"
         return Row(f"boot, {how}", seconds, said["output"], True)
     step = next(step for step in BOOTED if step.title == said["title"])
@@ -137,9 +137,10 @@ def _prepare(room: Room, slower: float) -> None:
 def _make_disk(root: Path, disk: Path) -> None:
     """Make a file system of the folder as it is outside of the room, without what is mounted."""
     making = ["mke2fs", "-q", "-t", "ext4", "-d", str(root), str(disk), _DISK]
-    done = subprocess.run(run.tied(making), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise UserError(f"The disk cannot be made: {last_line(done.stderr)}")
+    try:
+        commands.output(run.tied(making))
+    except commands.Failed as error:
+        raise UserError(f"The disk cannot be made: {error}") from None
 
 
 def told(file: Path, goes_on: Callable[[], bool]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Runs in a booted system: each step of a file, one after the other, told of by a serial line.
+"""Run each step of a file in a booted system, and tell of them by a serial line.
 
 Copied there alone, so it needs nothing but Python. A line of JSON tells of each step.
 """
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-BOOTED = "booted"
+BEGIN = "booted"
 """Title of what is told first."""
 END = "end"
 """Title of what is told last."""
@@ -36,7 +36,7 @@ def main(steps: str, line: str) -> None:
         def tell(**what: Any) -> None:
             print(json.dumps(what), file=serial, flush=True)
 
-        tell(title=BOOTED, output=system())
+        tell(title=BEGIN, output=system())
         good: set[str] = set()
         for step in work["steps"]:
             if missing := [title for title in step["needs"] if title not in good]:

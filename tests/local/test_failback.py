@@ -86,7 +86,7 @@ def test_a_drill_tells_how_the_cluster_returned(demo: Checkout, failback: str, w
     done = demo.demo("task", "drill", "--", "gateway-gone", "--cluster", WEST, check=False)
     print(done.output)  # its exit code also judges times
     assert "Prediction: right" in done.output
-    (report,) = re.findall(r"Report: (.+)", done.output)
+    (report,) = re.findall(r"Report: (\S+)", done.output)
     text = (Path(report).parent / "report.md").read_text()
     assert words in text
     ledger = json.loads((Path(report).parent / "ledger.json").read_text())["ledger"]

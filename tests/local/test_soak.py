@@ -16,7 +16,7 @@ SECONDS = 120
 
 def report(output: str) -> str:
     """The report that a soak wrote."""
-    (file,) = re.findall(r"^Report: (.+)/soak\.md$", output, re.MULTILINE)
+    (file,) = re.findall(r"^Report: (\S+)/soak\.md$", output, re.MULTILINE)
     return Path(file, "soak.md").read_text()
 
 
