@@ -72,7 +72,7 @@ def test_destroy_leaves_nothing(demo: Checkout) -> None:
     demo.demo("destroy")
     assert left(demo, before) == []
     assert network() <= links
-    assert demo.run("git", "status", "--porcelain").output == ""
+    assert demo.run("git", "status", "--porcelain").output == demo.run("git", "diff").output == ""
 
 
 def test_destroy_again_has_nothing_to_do_and_succeeds(demo: Checkout) -> None:

@@ -113,7 +113,7 @@ def test_a_switch_shows_who_stands_by_as_soon_as_it_is_in_force(
         assert opened.shows("The edge is configured anew")
         eventually(lambda: opened.shows("mode: standby"), "the mode is said", 30)
     finally:
-        demo.demo("pulumi", "config", "set", "lbMode", "active")
+        demo.demo("pulumi", "config", "rm", "lbMode")
         demo.demo("up")
     eventually(lambda: not has(opened, " of 0 % due"), "both are due a share again", 30)
 
