@@ -10,6 +10,10 @@ answers by way of its peers, has failed for the step.
 
 Behind each step stands the Envoy cluster that knows no failback, joined by an aggregate cluster.
 If all gateways are held back or gone, requests go by what is well at the moment.
+
+The aggregates are there whatever the failback. Envoy loads clusters and routes from two files, one
+a moment before the other, and which is first is chance. A route that names a cluster that is not
+there yet, or not any more, loses what comes in that moment (seen: up to three of 50 a second).
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from typing import Any
 from components.envoy.common import ENDPOINT_METADATA, any_type, seconds
 from components.envoy.health import INTERVAL_SECONDS
 from components.profile.model import OutlierDetection
-from components.routing.failback import Step
+from components.routing.failback import MOST_STEPS, Step
 
 _AGGREGATE = "envoy.extensions.clusters.aggregate.v3.ClusterConfig"
 
@@ -47,21 +51,23 @@ def step_name(role: str, step: int, *, joined: bool = False) -> str:
 def clusters(
     plain: Mapping[str, Any], steps: Sequence[Step], host: str, rules: OutlierDetection, told: str
 ) -> Iterator[dict[str, Any]]:
-    """Yield the Envoy clusters of all steps, and the aggregate of each.
+    """Yield the Envoy clusters of all steps, and an aggregate for each step that there may be.
 
     `plain` is the Envoy cluster without failback, called `ROLE_…`. `host` is the name at which a
     gateway answers for its own pods alone. A new text of `told` makes Envoy replace the clusters of
-    steps that wait to be told, and new ones hold nothing against any gateway.
+    steps that wait to be told, and new ones hold nothing against any gateway. An aggregate passes
+    over a cluster that is not there.
     """
     role, _, rest = plain["name"].partition("_")
     for number, step in enumerate(steps):
-        name = f"{step_name(role, number)}_{rest}"
-        yield _step(plain, name, step, host, rules, told)
+        yield _step(plain, f"{step_name(role, number)}_{rest}", step, host, rules, told)
+    for number in range(MOST_STEPS):
+        names = [f"{step_name(role, number)}_{rest}", plain["name"]]
         yield {
             "name": f"{step_name(role, number, joined=True)}_{rest}",
             "cluster_type": {
                 "name": "envoy.clusters.aggregate",
-                "typed_config": any_type(_AGGREGATE, clusters=[name, plain["name"]]),
+                "typed_config": any_type(_AGGREGATE, clusters=names),
             },
             "lb_policy": "CLUSTER_PROVIDED",
             **{key: plain[key] for key in _OF_AGGREGATE},

@@ -12,6 +12,9 @@ from enum import StrEnum
 RAMP_SHARES = (10, 15, 20, 25, 30)
 """Percent of the requests that each step of a ramp adds: small at first, for caches are cold."""
 
+MOST_STEPS = len(RAMP_SHARES)
+"""In how many steps requests return at most."""
+
 
 class Failback(StrEnum):
     """When requests return to a cluster that is well again (config key `failback`)."""

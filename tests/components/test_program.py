@@ -466,7 +466,9 @@ def test_by_default_failback_leaves_no_trace(run: Run) -> None:
     demo = run()
     assert not [name for name in demo.outputs if name.startswith("failback")]
     assert "failback" not in demo.of_type("demo:edge:Edge")["corp-edge"]
-    assert "joined" not in edge_files(demo)["cds.yaml"]
+    files = edge_files(demo)
+    assert "-joined_" not in "".join(files[name] for name in files if name.startswith("rds-"))
+    assert "name: regions-0_" not in files["cds.yaml"]
 
 
 @pytest.mark.parametrize("way", ["ramped", "manual"])

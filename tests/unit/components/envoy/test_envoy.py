@@ -173,7 +173,7 @@ def test_only_priorities_and_weights_differ_between_the_modes() -> None:
     def without_endpoints(mode: LbMode) -> str:
         document = edge_bootstrap(edge(mode))
         for cluster in document["static_resources"]["clusters"]:
-            for group in cluster["load_assignment"]["endpoints"]:
+            for group in cluster.get("load_assignment", {"endpoints": []})["endpoints"]:
                 del group["priority"], group["lb_endpoints"][0]["load_balancing_weight"]
         return json.dumps(document)
 
@@ -408,7 +408,8 @@ def test_what_waits_longer_for_a_gateway_goes_the_same_ways_as_all_else() -> Non
         return {**cluster["load_assignment"], "cluster_name": None}
 
     for mode in LbMode:
-        again, once = edge_bootstrap(edge(mode))["static_resources"]["clusters"]
+        known = edge_bootstrap(edge(mode))["static_resources"]["clusters"]
+        again, once = (each for each in known if "load_assignment" in each)
         assert ways(again) == ways(once)
         assert again["transport_socket_matches"] == once["transport_socket_matches"]
         quick, patient = (next(nodes(each, "connection_keepalive")) for each in (again, once))
