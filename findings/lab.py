@@ -106,9 +106,14 @@ def manager(route: Mapping[str, Any], **more: Any) -> dict[str, Any]:
 
 
 class Envoy:
-    """A running Envoy with one listener; ``port`` and ``admin`` are what it bound."""
+    """A running Envoy with one listener; ``port`` and ``admin`` are what it bound.
 
-    def __init__(self, cluster: Mapping[str, Any], filter: Mapping[str, Any], *flags: str) -> None:
+    ``more`` are further parts of its configuration.
+    """
+
+    def __init__(
+        self, cluster: Mapping[str, Any], filter: Mapping[str, Any], *flags: str, **more: Any
+    ) -> None:
         self._folder = pathlib.Path(os.environ["WORK"], f"envoy-{time.monotonic_ns()}")
         self._folder.mkdir()
         listener = {
@@ -119,6 +124,7 @@ class Envoy:
         config = {
             "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
             "static_resources": {"listeners": [listener], "clusters": [cluster]},
+            **more,
         }
         path = self._folder / "envoy.json"
         path.write_text(json.dumps(config))
