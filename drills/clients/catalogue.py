@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,13 @@ def _node_socket() -> Found:
     return _version_of("node", ["--version"], r"v(\S+)", (20, 10), "WebSocket is built in since")
 
 
+def _chromium() -> Found:
+    for name in _BROWSERS:
+        if shutil.which(name):
+            return _version_of(name, ["--version"], r"(\d+[\d.]+)", (112, 0), "--headless=new")
+    return Found(missing=f"there is no {', '.join(_BROWSERS[:-1])} or {_BROWSERS[-1]} on PATH")
+
+
 def _go() -> Found:
     return _version_of("go", ["version"], r"go(\d\S+)", (1, 22), "the program is written for it")
 
@@ -105,6 +113,12 @@ def _python(plan: ClientPlan, _: Path) -> list[str]:
     return [str(client_packages.PYTHON), "-m", name, json.dumps({**plan, "program": program})]
 
 
+def _browser(plan: ClientPlan, _: Path) -> list[str]:
+    program = next(path for name in _BROWSERS if (path := shutil.which(name)))
+    name = "drills.clients.programs.browser_client"
+    return [sys.executable, "-m", name, json.dumps({**plan, "program": program})]
+
+
 def _node_program(plan: ClientPlan, _: Path) -> list[str]:
     major = int((_node().version or "0").split(".")[0])
     # built in, but hidden, between 20.10 and 22
@@ -137,6 +151,7 @@ def _compile(command: Sequence[str]) -> None:
         raise UserError(f"{' '.join(command[:2])} failed: {first_line(error.said)}") from None
 
 
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _NONE = ""
 
 CLIENTS: tuple[Client, ...] = (
@@ -160,6 +175,7 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client("aiohttp", "aiohttp", _package("aiohttp"), _python, _NONE),
     Client("Node fetch", "fetch", _node, _node_program, _NONE),
+    Client("Node http2", "http2", _node, _node_program, _NONE),
     Client(
         "Java HttpClient",
         "java",
@@ -186,5 +202,6 @@ CLIENTS: tuple[Client, ...] = (
         messages=True,
     ),
     Client("Node WebSocket", "websocket", _node_socket, _node_program, _NONE, messages=True),
+    Client("Chromium WebSocket", "browser", _chromium, _browser, _NONE, messages=True),
 )
 """All that are measured, in the order of the table."""
