@@ -86,7 +86,7 @@ def _carry_out(
         case "run":
             return _drill(stack, faults, chosen, _pace(chosen, picture))
         case "demo":
-            return _walk(stack, chosen, _pace(chosen, picture))
+            return _guide(stack, chosen, _pace(chosen, picture))
     fault = faults[0]
     cluster = chosen.cluster or (_where(stack, fault) if chosen.command == "fix" else "")
     cluster = cluster or prediction.struck_by_default(fault, stack.order, EDGE)
@@ -215,8 +215,8 @@ def _heal(stack: Stack) -> int:
     return 1 if failed else _status(stack)
 
 
-def _walk(stack: Stack, chosen: argparse.Namespace, pace: Pace) -> int:
-    """Walk through the talk; without a terminal nobody can be waited for."""
+def _guide(stack: Stack, chosen: argparse.Namespace, pace: Pace) -> int:
+    """Guide through the talk; without a terminal nobody can be waited for."""
 
     def pause(text: str) -> None:
         if sys.stdin.isatty() and not chosen.no_pause:

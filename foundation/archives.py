@@ -30,7 +30,7 @@ def unpack(tar: tarfile.TarFile, folder: Path, *, links: bool = False) -> None:
     tar.extraction_filter = getattr(tarfile, "data_filter", lambda entry, folder: entry)
     for entry in tar:
         check(entry, links=links)
-        _take_a_new_place(entry, folder)
+        _check_is_new(entry, folder)
         mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
         entry.mode = mode
         entry.uid, entry.gid, entry.uname, entry.gname = os.getuid(), os.getgid(), "", ""
@@ -60,11 +60,11 @@ def check(entry: tarfile.TarInfo, *, links: bool) -> None:
         raise Unsafe(f"{entry.name}, which is no file{', folder or link' if links else ''}")
 
 
-def _take_a_new_place(entry: tarfile.TarInfo, folder: Path) -> None:
+def _check_is_new(entry: tarfile.TarInfo, folder: Path) -> None:
     """Raise Unsafe for a member that would be written through a link, or twice."""
-    place = folder / entry.name
-    inside = [place, *place.parents][: len(PurePosixPath(entry.name).parts)]
+    target = folder / entry.name
+    inside = [target, *target.parents][: len(PurePosixPath(entry.name).parts)]
     if any(path.is_symlink() for path in inside):
         raise Unsafe(f"{entry.name}, which is behind a link")
-    if place.exists() and not (entry.isdir() and place.is_dir()):
+    if target.exists() and not (entry.isdir() and target.is_dir()):
         raise Unsafe(f"{entry.name} twice")

@@ -24,7 +24,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _item(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_item(value, place) for place in range(len(value))]
+        return [_item(value, index) for index in range(len(value))]
     return value
 
 

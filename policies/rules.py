@@ -78,8 +78,8 @@ def _load_balancer(resource: Resource) -> Iterator[str]:
     if _kind(resource) != "Service" or _get(resource.inputs, "spec", "type") != "LoadBalancer":
         return
     metadata = _map(resource.inputs.get("metadata"))
-    place = (metadata.get("namespace"), metadata.get("name"))
-    if place != GATEWAY_SERVICE:
+    named = (metadata.get("namespace"), metadata.get("name"))
+    if named != GATEWAY_SERVICE:
         yield (
             "is of type LoadBalancer, which is for Service gateway in tetrate-system alone;"
             " make it a ClusterIP and expose it by its gateway.tetrate.io annotations"

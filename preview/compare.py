@@ -103,10 +103,12 @@ def _property(path: str, old: Any, new: Any) -> Property:
 def _essence(resource: Resource) -> tuple[Property, ...]:
     """Return where an added resource goes; what it says is read in the change itself."""
     values = _values(resource)
-    return tuple(Property(path, new=shown(values[path])) for path in _PLACE if path in values)
+    return tuple(
+        Property(path, new=shown(values[path])) for path in _SHOWN_OF_ADDED if path in values
+    )
 
 
 _ABSENT = object()
 _PLAIN = re.compile(r"[\w-]+")
 _PROVIDER = "(provider)"
-_PLACE = (_PROVIDER, "metadata.namespace")
+_SHOWN_OF_ADDED = (_PROVIDER, "metadata.namespace")

@@ -77,8 +77,8 @@ class Screen:
         """Tell that the build of `module` begins."""
         with self._guard:
             self._rows[module.name].began = time.monotonic()
-        place = published.of(module) if self._doing == "fetching" else None
-        version = place.version if place else module.version
+        release = published.of(module) if self._doing == "fetching" else None
+        version = release.version if release else module.version
         products = self._rows[module.name].products
         self._say(f"{module.name} {version}: {self._doing} {products}")
 

@@ -102,26 +102,26 @@ def sources(
     None of them are there for a module that is not published, or not for such machines. With
     `mirror`, a base address, each address becomes `<mirror>/<host>/<path>`.
     """
-    place = of(module)
-    if place is None or machine not in ARCHITECTURES:
+    release = of(module)
+    if release is None or machine not in ARCHITECTURES:
         return []
-    arch = place.arch.get(machine, ARCHITECTURES[machine])
+    arch = release.arch.get(machine, ARCHITECTURES[machine])
 
     def fill(template: str, name: str = "") -> str:
-        parts = {"version": place.version, "bare": place.version.removeprefix("v")}
+        parts = {"version": release.version, "bare": release.version.removeprefix("v")}
         return template.format(arch=arch, name=name, **parts)
 
     def source(name: str, products: tuple[tuple[str, str], ...]) -> Source:
-        url = fill(place.url, name)
-        known = [s for end, s in place.sha256.items() if url.endswith(f"/{end}")]
-        checksums = fill(place.checksums, name)
+        url = fill(release.url, name)
+        known = [s for end, s in release.sha256.items() if url.endswith(f"/{end}")]
+        checksums = fill(release.checksums, name)
         return Source(
             through(url, mirror), through(checksums, mirror), "".join(known[:1]), products
         )
 
-    if not place.inside:
+    if not release.inside:
         return [source(name, ((name, ""),)) for name in products]
-    return [source("", tuple((name, fill(place.inside, name)) for name in products))]
+    return [source("", tuple((name, fill(release.inside, name)) for name in products))]
 
 
 def through(url: str, mirror: str) -> str:
@@ -133,9 +133,9 @@ def through(url: str, mirror: str) -> str:
 
 def question(module: pins.Module, name: str) -> tuple[str, ...] | None:
     """Return the arguments at which the published program `name` tells its version, or None."""
-    place = of(module)
-    if place and name in place.ask:
-        return place.ask[name]
+    release = of(module)
+    if release and name in release.ask:
+        return release.ask[name]
     return next((b.ask for b in module.binaries if b.name == name and b.ask), None)
 
 
@@ -144,6 +144,6 @@ def key(module: pins.Module) -> str:
 
     Raises KeyError for a module that is not published.
     """
-    place = _tables()[module.name]
-    digest = hashlib.sha256(f"{place!r} {os.uname().machine}".encode())
-    return f"{module.name}-{place.version}-fetched-{digest.hexdigest()[:12]}"
+    release = _tables()[module.name]
+    digest = hashlib.sha256(f"{release!r} {os.uname().machine}".encode())
+    return f"{module.name}-{release.version}-fetched-{digest.hexdigest()[:12]}"

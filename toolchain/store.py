@@ -27,8 +27,8 @@ def folders(module: pins.Module) -> list[tuple[Path, str, str]]:
     What was built comes first, so that `./demo setup --build` has an effect.
     """
     found = [(tools.store_dir(module), module.version, BUILT)]
-    if place := published.of(module):
-        found.append((fetched_dir(module), place.version, FETCHED))
+    if release := published.of(module):
+        found.append((fetched_dir(module), release.version, FETCHED))
     return [(f, v, BUNDLED if (f / MARK).exists() else o) for f, v, o in found]
 
 

@@ -48,7 +48,7 @@ def check(document: Mapping[str, Any], refuse: fields.Refuse, later: Later) -> b
 
 
 class _Check:
-    """A walk through one document."""
+    """The check of one document."""
 
     def __init__(self, refuse: fields.Refuse, later: Later) -> None:
         self._refuse, self._later = refuse, later

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 #: Latitude and longitude, in degrees, of cloud regions; only their order by distance matters.
 #: Source: the providers' public lists of locations (Google Cloud, AWS), rounded to the city.
-_PLACES: dict[str, tuple[float, float]] = {
+_COORDINATES: dict[str, tuple[float, float]] = {
     "us-east1": (33.2, -80.0),
     "us-east4": (39.0, -77.5),
     "us-east5": (40.0, -83.0),
@@ -64,15 +64,15 @@ def _distance(origin: str, region: str) -> tuple[int, float]:
     """Return a sort key: same region, then known places by distance, then same name prefix."""
     if region == origin:
         return (0, 0.0)
-    if origin in _PLACES and region in _PLACES:
-        return (1, _angle(_PLACES[origin], _PLACES[region]))
+    if origin in _COORDINATES and region in _COORDINATES:
+        return (1, _angle(_COORDINATES[origin], _COORDINATES[region]))
     same_prefix = region.partition("-")[0] == origin.partition("-")[0]
     return (2 if same_prefix else 3, 0.0)
 
 
 def _angle(a: tuple[float, float], b: tuple[float, float]) -> float:
     """Return the angle between two places as seen from the Earth's centre, in radians."""
-    (lat_a, lon_a), (lat_b, lon_b) = ([math.radians(v) for v in place] for place in (a, b))
+    (lat_a, lon_a), (lat_b, lon_b) = ([math.radians(v) for v in point] for point in (a, b))
     cosine = math.sin(lat_a) * math.sin(lat_b) + math.cos(lat_a) * math.cos(lat_b) * math.cos(
         lon_a - lon_b
     )

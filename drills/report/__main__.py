@@ -35,20 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(names: Sequence[str]) -> int:
     """Compare two runs, or write the report of the one."""
-    places = [_place(name) for name in names]
-    if len(places) > 1:
-        report.print_comparison(*places)
+    paths = [_path(name) for name in names]
+    if len(paths) > 1:
+        report.print_comparison(*paths)
     else:
-        (folder,) = places
+        (folder,) = paths
         print(report.write(folder if folder.is_dir() else folder.parent))
     return 0
 
 
-def _place(name: str) -> Path:
+def _path(name: str) -> Path:
     """Return the record that is meant: a path, or a run's name. Raises record.RecordError."""
-    for strike in (Path(name), REPORTS / name):
-        if strike.exists():
-            return strike
+    for found in (Path(name), REPORTS / name):
+        if found.exists():
+            return found
     known = sorted(file.parent.name for file in REPORTS.glob(f"*/{record.FILE}"))[-5:]
     shown = f" The latest runs: {', '.join(known)}" if known else ""
     raise record.RecordError(f"There is no run {name!r}.{shown}")

@@ -18,19 +18,19 @@ def figures(one: Run, other: Run) -> Comparison:
     """Return the figures of both ledgers."""
     a, b = one.ledger, other.ledger
     counts: list[tuple[str, Callable[[Ledger], int]]] = [
-        ("sent", lambda book: book.total.sent),
-        ("lost", lambda book: book.total.lost),
-        ("lost, covered by objectives", lambda book: book.promised.lost),
-        ("slow", lambda book: book.total.slow),
-        ("wrong side", lambda book: book.total.wrong_side),
+        ("sent", lambda ledger: ledger.total.sent),
+        ("lost", lambda ledger: ledger.total.lost),
+        ("lost, covered by objectives", lambda ledger: ledger.promised.lost),
+        ("slow", lambda ledger: ledger.total.slow),
+        ("wrong side", lambda ledger: ledger.total.wrong_side),
     ]
     times: list[tuple[str, Callable[[Ledger], float]]] = [
-        ("p50 ms", lambda book: book.total.latency.p50),
-        ("p99 ms", lambda book: book.total.latency.p99),
-        ("slowest ms", lambda book: book.total.latency.max),
+        ("p50 ms", lambda ledger: ledger.total.latency.p50),
+        ("p99 ms", lambda ledger: ledger.total.latency.p99),
+        ("slowest ms", lambda ledger: ledger.total.latency.max),
         (
             "longest gap ms",
-            lambda book: book.total.longest_gap.seconds if book.total.longest_gap else 0.0,
+            lambda ledger: ledger.total.longest_gap.seconds if ledger.total.longest_gap else 0.0,
         ),
     ]
     result: Comparison = []

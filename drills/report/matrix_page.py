@@ -74,18 +74,18 @@ def _modes(rows: Sequence[Row]) -> list[str]:
 def _lines(rows: Sequence[Row]) -> list[tuple[str, str, list[Row | None]]]:
     """Return layer, drill and the row of each mode."""
     drills = dict.fromkeys((row.layer, row.drill) for row in rows)
-    by_place = {(row.layer, row.drill, row.mode): row for row in rows}
+    by_key = {(row.layer, row.drill, row.mode): row for row in rows}
     modes = _modes(rows)
-    return [(a, b, [by_place.get((a, b, mode)) for mode in modes]) for a, b in drills]
+    return [(a, b, [by_key.get((a, b, mode)) for mode in modes]) for a, b in drills]
 
 
 def headline(rows: Sequence[Row]) -> tuple[str, bool]:
     """Return what came of all drills in a few words, and whether all is well."""
     done = [row for row in rows if row.verdict is not Verdict.UNAVAILABLE]
     met = sum(row.verdict is Verdict.MET for row in done)
-    books = [row.ledger for row in done if row.ledger]
-    lost, sent = sum(book.total.lost for book in books), sum(book.total.sent for book in books)
-    apart = sum(book.uncovered for book in books)
+    ledgers = [row.ledger for row in done if row.ledger]
+    lost, sent = sum(each.total.lost for each in ledgers), sum(each.total.sent for each in ledgers)
+    apart = sum(each.uncovered for each in ledgers)
     return f"{met} of {len(done)} met their objectives; {of_lost(lost, sent, apart)}", met == len(
         done
     )
@@ -148,8 +148,8 @@ def _junit(title: str, rows: Sequence[Row]) -> str:
     suite = SubElement(root, "testsuite", {"name": title, **counts})
     tags = {Verdict.MISSED: "failure", Verdict.FAILED: "error", Verdict.UNAVAILABLE: "skipped"}
     for row in rows:
-        book = row.ledger
-        took = f"{book.ended - book.started:.3f}" if book else "0"
+        ledger = row.ledger
+        took = f"{ledger.ended - ledger.started:.3f}" if ledger else "0"
         names = {"classname": f"{row.layer}.{row.mode}", "name": row.drill, "time": took}
         case = SubElement(suite, "testcase", names)
         if tag := tags.get(row.verdict):

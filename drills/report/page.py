@@ -87,14 +87,14 @@ def local_time(moment: float) -> str:
 
 
 def _head(run: Run) -> Element:
-    header, book = run.header, run.ledger
+    header, ledger = run.header, run.ledger
     where = f" · stack {header.stack}" if header.stack else ""
     return e(
         "header",
         e("p", f"{header.title or header.run}{where} · {local_time(header.started)}"),
-        e("h1", run.headline, class_="bad" if book.total.lost else "good"),
+        e("h1", run.headline, class_="bad" if ledger.total.lost else "good"),
         e("p", run.verdict, class_="bad" if run.missed else "good"),
-        [e("p", text) for text in comparisons(book)],
+        [e("p", text) for text in comparisons(ledger)],
         [e("p", f"Expected: {text}") for text in expectations(run)],
         e("ul", [e("li", e("span", name), e("b", value)) for name, value in _cards(run)],
           class_="cards"),
@@ -202,20 +202,20 @@ def _moments(incidents: Sequence[Incident]) -> list[Child]:
 
 
 def _ledger(run: Run) -> list[Child]:
-    book = run.ledger
+    ledger = run.ledger
     lines: list[list[Child]] = []
-    for name, part in rows(book).items():
-        values: list[Child] = [*cells(part, book.started)]
+    for name, part in rows(ledger).items():
+        values: list[Child] = [*cells(part, ledger.started)]
         if part.lost:
             values[HEADS.index("lost")] = e("span", f"{part.lost:,}", class_="bad")
         lines.append([name, *values])
-    late = book.lateness
+    late = ledger.lateness
     note = (
-        f"Slow: over {book.objectives.slowest * 1000:.0f} ms. Objectives cover GET, and POST with"
+        f"Slow: over {ledger.objectives.slowest * 1000:.0f} ms. Objectives cover GET, and POST with"
         " an Idempotency-Key. Failures are given in seconds from the first request. The generator"
         f" itself was at most {milliseconds(late.max)} ms late (p99 {milliseconds(late.p99)} ms)."
     )
-    notes = [note, of_duplicates(book)]
+    notes = [note, of_duplicates(ledger)]
     return [table(["", *HEADS], lines), [e("p", text, class_="note") for text in notes if text]]
 
 

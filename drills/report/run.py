@@ -76,15 +76,15 @@ def load(path: Path) -> Run:
     """Read the record at `path`, or in that folder. Raises record.RecordError."""
     header, entries = record.entries(path, samples=False)
     events = sorted((x for x in entries if isinstance(x, Event)), key=lambda event: event.at)
-    book = ledger_of(path)
+    ledger = ledger_of(path)
     _, entries = record.entries(path)
     over_time = series(
         (entry for entry in entries if isinstance(entry, Sample)),
-        book.started or header.started,
-        book.ended or header.started,
+        ledger.started or header.started,
+        ledger.ended or header.started,
         header.plan.uncounted if header.plan else (),
     )
-    return Run(header, book, events, over_time)
+    return Run(header, ledger, events, over_time)
 
 
 def expectations(run: Run) -> list[str]:

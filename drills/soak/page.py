@@ -37,8 +37,8 @@ class Done:
         """Return what is kept of a drill's row."""
         # an error has no figures but its reason; a reason beside figures is what was missed
         text = f"{row.figures} ({row.reason})" if row.reason and row.ledger else row.figures
-        book = row.ledger
-        counts = (book.total.sent, book.total.lost, book.uncovered) if book else (0, 0, 0)
+        ledger = row.ledger
+        counts = (ledger.total.sent, ledger.total.lost, ledger.uncovered) if ledger else (0, 0, 0)
         return Done(at, took, row.drill, cluster, row.verdict, text, row.folder, *counts)
 
 

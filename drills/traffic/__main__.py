@@ -245,11 +245,11 @@ def _look(
 
 
 def _finish(traffic: Traffic, as_json: bool, with_report: bool) -> int:
-    book = ledger_of(traffic.path)
+    ledger = ledger_of(traffic.path)
     if as_json:
-        print(json.dumps({"type": "ledger", **summary.as_json(book)}))
+        print(json.dumps({"type": "ledger", **summary.as_json(ledger)}))
     else:
-        view.console().print(summary.table(book))
+        view.console().print(summary.table(ledger))
     if with_report:
         page = report.write(traffic.path.parent)
         if not as_json:

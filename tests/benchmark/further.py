@@ -14,8 +14,8 @@ REGIONS = ("us-east1", "us-west1")
 def names(further: int) -> list[tuple[str, str, int]]:
     """The two clusters of the default and so many more, in turn in the same two regions."""
     found = []
-    for place in range(2 + further):
-        region, number = REGIONS[place % 2], 1 + place // 2
+    for index in range(2 + further):
+        region, number = REGIONS[index % 2], 1 + index // 2
         side = region.removeprefix("us-").rstrip("1")
         found.append((f"{side}{number if number > 1 else ''}-cluster", region, 100))
     return found

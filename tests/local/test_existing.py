@@ -43,7 +43,7 @@ USERS = [
 ]
 
 
-class Site:
+class UsersStack:
     """A checkout whose stack west is to run on three clusters of a user."""
 
     def __init__(self, copy: Checkout, specs: dict[str, ClusterSpec], config: Path) -> None:
@@ -103,7 +103,7 @@ def path_of(document: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UsersStack]:
     folder = tmp_path_factory.mktemp("users")
     if reason := unable(folder):
         pytest.skip(reason)
@@ -122,29 +122,29 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         with checkout(["existing"]) as copy:
             copy.ports["west"] = first + 3  # type: ignore[index]
             copy.environment["KUBECONFIG"] = f"{edge}:{others}:{folder / 'none.json'}"
-            yield Site(copy, specs, folder)
+            yield UsersStack(copy, specs, folder)
 
 
 @pytest.fixture(scope="module")
-def before(stack: Site) -> dict[str, tuple[str, str]]:
+def before(stack: UsersStack) -> dict[str, tuple[str, str]]:
     """The user's objects as they were before anything was done."""
     return stack.users()
 
 
 def test_a_context_that_is_not_there_is_named_with_the_nearest(
-    stack: Site, before: dict[str, tuple[str, str]]
+    stack: UsersStack, before: dict[str, tuple[str, str]]
 ) -> None:
     stack.configure(edgeContext="my-egde")
     said = stack.refused("the kubeconfig has no context 'my-egde'", "did you mean my-edge?")
     assert "edgeContext" in said and "kind-east" in said
 
 
-def test_two_roles_on_one_cluster_are_refused(stack: Site) -> None:
+def test_two_roles_on_one_cluster_are_refused(stack: UsersStack) -> None:
     stack.configure(edgeContext="kind-east")
     stack.refused("corp-edge (context kind-east) and east-cluster (context kind-east) are one")
 
 
-def test_a_cluster_that_does_not_answer_is_named(stack: Site) -> None:
+def test_a_cluster_that_does_not_answer_is_named(stack: UsersStack) -> None:
     config = json.loads((stack.config / "edge.json").read_text())
     config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
     away = stack.config / "away.json"
@@ -154,7 +154,7 @@ def test_a_cluster_that_does_not_answer_is_named(stack: Site) -> None:
     stack.refused("corp-edge (context my-edge): ", "refused", KUBECONFIG=paths)
 
 
-def test_rights_that_are_missing_are_named(stack: Site) -> None:
+def test_rights_that_are_missing_are_named(stack: UsersStack) -> None:
     account = {"name": "reader", "namespace": "shop"}
     server = stack.specs["corp-edge"]
     apply(server, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
@@ -174,7 +174,7 @@ def test_rights_that_are_missing_are_named(stack: Site) -> None:
         call(server, "DELETE", path)
 
 
-def test_a_namespace_of_the_users_is_not_taken_over(stack: Site) -> None:
+def test_a_namespace_of_the_users_is_not_taken_over(stack: UsersStack) -> None:
     path = "/api/v1/namespaces/transaction-service"
     server = stack.specs["east-cluster"]
     name = {"name": "transaction-service"}
@@ -192,7 +192,7 @@ def test_a_namespace_of_the_users_is_not_taken_over(stack: Site) -> None:
     eventually(lambda: "transaction-service" not in stack.there()["east-cluster"], "it goes")
 
 
-def test_an_update_that_is_killed_can_be_repeated(stack: Site) -> None:
+def test_an_update_that_is_killed_can_be_repeated(stack: UsersStack) -> None:
     stack.configure()
     log = stack.config / "up.log"
     process = stack.copy.start("./demo", "up", log=log)
@@ -203,7 +203,7 @@ def test_an_update_that_is_killed_can_be_repeated(stack: Site) -> None:
     assert stack.copy.preview() == []
 
 
-def test_both_clusters_answer(stack: Site) -> None:
+def test_both_clusters_answer(stack: UsersStack) -> None:
     outputs = stack.copy.outputs()
     assert outputs["url"] == f"https://127.0.0.1:{stack.copy.ports['west']}/web-portal"
     answers = ask(outputs, 40)
@@ -211,19 +211,19 @@ def test_both_clusters_answer(stack: Site) -> None:
     assert set(served(answers)) == set(APPLICATION)
 
 
-def test_the_live_picture_is_whole(stack: Site, tmp_path: Path) -> None:
+def test_the_live_picture_is_whole(stack: UsersStack, tmp_path: Path) -> None:
     outputs = stack.copy.outputs()
     with live_page.served(stack.copy, tmp_path) as page:
         serving = dict.fromkeys(APPLICATION, "serving")
         eventually(lambda: not ask(outputs, 20)[0].lost and page.states() == serving, "both serve")
 
 
-def test_the_stacks_kubeconfig_calls_the_contexts_as_the_clusters(stack: Site) -> None:
+def test_the_stacks_kubeconfig_calls_the_contexts_as_the_clusters(stack: UsersStack) -> None:
     nodes = [stack.copy.kubectl(name, "get", "nodes", "--output=name").strip() for name in CLUSTERS]
     assert nodes == ["node/edge-1", "node/east-1", "node/west-1"]
 
 
-def test_a_switch_is_in_force_when_up_returns(stack: Site) -> None:
+def test_a_switch_is_in_force_when_up_returns(stack: UsersStack) -> None:
     outputs = stack.copy.outputs()
     stack.configure(lbMode="standby")
     with Traffic(outputs, 50) as traffic:
@@ -234,14 +234,14 @@ def test_a_switch_is_in_force_when_up_returns(stack: Site) -> None:
     assert set(served(traffic.since(returned))) == {"west-cluster"}
 
 
-def test_a_gateway_that_is_gone_costs_no_request(stack: Site) -> None:
+def test_a_gateway_that_is_gone_costs_no_request(stack: UsersStack) -> None:
     """What else is promised is a matter of time, and of the machine's load."""
     options = ("--rate", "50", "--baseline", "2", "--hold", "4")
     said = stack.copy.demo("task", "drill", "--", "gateway-gone", *options, check=False).output
     assert "lost: 0 (promised 0)" in said and "Prediction: right" in said, said
 
 
-def test_node_ports_do_as_well(stack: Site) -> None:
+def test_node_ports_do_as_well(stack: UsersStack) -> None:
     port = stack.copy.ports["west"] + 1
     east, west = (node_address(stack.specs[name].index) for name in APPLICATION)
     stack.configure(
@@ -261,7 +261,7 @@ def test_node_ports_do_as_well(stack: Site) -> None:
 
 
 def test_destroy_removes_ours_and_touches_nothing_of_the_users(
-    stack: Site, before: dict[str, tuple[str, str]]
+    stack: UsersStack, before: dict[str, tuple[str, str]]
 ) -> None:
     stack.copy.demo("destroy")
     assert not [names for names in stack.there().values() if names & set(OURS)]

@@ -28,7 +28,7 @@ ALL = ("corp-edge", *APPLICATION)
 
 
 @dataclass
-class Site:
+class UsersStack:
     """A checkout whose stack west is to be on Google Cloud, and the folder that is Google Cloud."""
 
     copy: Checkout
@@ -63,7 +63,7 @@ class Site:
 def stack(
     tmp_path_factory: pytest.TempPathFactory,
     pulumi_gcp: None,  # noqa: F811
-) -> Iterator[Site]:
+) -> Iterator[UsersStack]:
     folder = tmp_path_factory.mktemp("google")
     if reason := unable(folder):
         pytest.skip(reason)
@@ -74,7 +74,7 @@ def stack(
         with checkout(["gke"]) as copy:
             path = copy.environment["PATH"]
             copy.environment |= setup.environment(folder, copy.folder, path)
-            made = Site(copy, folder, edge)
+            made = UsersStack(copy, folder, edge)
             made.configure()
             yield made
     finally:
@@ -82,13 +82,15 @@ def stack(
 
 
 @pytest.fixture(scope="module")
-def outputs(stack: Site) -> dict[str, Any]:
+def outputs(stack: UsersStack) -> dict[str, Any]:
     """Outputs of the stack, which is up."""
     stack.copy.demo("up")
     return stack.copy.outputs()
 
 
-def test_up_makes_all_of_it_and_both_clusters_answer(stack: Site, outputs: dict[str, Any]) -> None:
+def test_up_makes_all_of_it_and_both_clusters_answer(
+    stack: UsersStack, outputs: dict[str, Any]
+) -> None:
     assert outputs["url"] == f"https://127.0.0.1:{stack.edge}/web-portal"
     assert stack.left() == Counter(
         Service=4, Network=1, Account=1, IAMMember=5, Subnetwork=3, Router=3, RouterNat=3,
@@ -100,7 +102,7 @@ def test_up_makes_all_of_it_and_both_clusters_answer(stack: Site, outputs: dict[
 
 
 def test_the_stacks_kubeconfig_gets_in_by_googles_plugin(
-    stack: Site, outputs: dict[str, Any]
+    stack: UsersStack, outputs: dict[str, Any]
 ) -> None:
     config = yaml.safe_load(Path(outputs["kubeconfig"]).read_text())
     assert {c["name"] for c in config["contexts"]} == set(ALL)
@@ -110,13 +112,15 @@ def test_the_stacks_kubeconfig_gets_in_by_googles_plugin(
         assert "gateway" in stack.copy.kubectl(name, "-n", "tetrate-system", "get", "pods")
 
 
-def test_the_live_picture_is_whole(stack: Site, outputs: dict[str, Any], tmp_path: Path) -> None:
+def test_the_live_picture_is_whole(
+    stack: UsersStack, outputs: dict[str, Any], tmp_path: Path
+) -> None:
     with live_page.served(stack.copy, tmp_path) as page:
         serving = dict.fromkeys(APPLICATION, "serving")
         eventually(lambda: not ask(outputs, 20)[0].lost and page.states() == serving, "both serve")
 
 
-def test_nothing_has_drifted(stack: Site, outputs: dict[str, Any]) -> None:
+def test_nothing_has_drifted(stack: UsersStack, outputs: dict[str, Any]) -> None:
     before = stack.journal()
     stack.copy.demo("pulumi", "refresh", "--yes", "--skip-preview", "--expect-no-changes")
     stack.copy.demo("pulumi", "preview", "--expect-no-changes")
@@ -124,7 +128,7 @@ def test_nothing_has_drifted(stack: Site, outputs: dict[str, Any]) -> None:
 
 
 def test_a_switch_leaves_google_alone_and_loses_nothing(
-    stack: Site, outputs: dict[str, Any]
+    stack: UsersStack, outputs: dict[str, Any]
 ) -> None:
     before = stack.journal()
     stack.configure(lbMode="standby")
@@ -135,7 +139,9 @@ def test_a_switch_leaves_google_alone_and_loses_nothing(
     assert stack.journal() == before
 
 
-def test_protected_clusters_are_freed_in_their_place(stack: Site, outputs: dict[str, Any]) -> None:
+def test_protected_clusters_are_freed_in_their_place(
+    stack: UsersStack, outputs: dict[str, Any]
+) -> None:
     before = len(stack.journal())
     stack.configure(lbMode="standby", gkeDeletionProtection=False)
     stack.copy.demo("up")
@@ -143,7 +149,9 @@ def test_protected_clusters_are_freed_in_their_place(stack: Site, outputs: dict[
     assert changes == [["update", "Cluster"]] * 3
 
 
-def test_destroy_leaves_nothing_that_costs_money(stack: Site, outputs: dict[str, Any]) -> None:
+def test_destroy_leaves_nothing_that_costs_money(
+    stack: UsersStack, outputs: dict[str, Any]
+) -> None:
     before = len(stack.journal())
     # the stand-in refuses to delete nodes and clusters while a load balancer is left
     stack.copy.demo("destroy")

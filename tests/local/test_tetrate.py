@@ -37,7 +37,7 @@ NAMES = {"tenants.tsb.tetrate.io", "profiles.profile.tsb.tetrate.io"}
 NOTES = "gateway.tetrate.io/"
 
 
-class Site:
+class UsersStack:
     """A checkout whose stack west is to run on three clusters where the platform would be."""
 
     def __init__(self, copy: Checkout, specs: dict[str, ClusterSpec]) -> None:
@@ -81,7 +81,7 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UsersStack]:
     folder = tmp_path_factory.mktemp("tetrate")
     if reason := unable(folder):
         pytest.skip(reason)
@@ -90,14 +90,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         config = kubeconfig(folder / "config.json", specs)
         with checkout(["existing"]) as copy:
             copy.environment["KUBECONFIG"] = str(config)
-            yield Site(copy, specs)
+            yield UsersStack(copy, specs)
 
 
 def create(spec: ClusterSpec, document: dict[str, Any]) -> None:
     call(spec, "POST", DEFINITIONS, document)
 
 
-def refused(stack: Site, *words: str) -> None:
+def refused(stack: UsersStack, *words: str) -> None:
     """`up` is refused with these words, before anything is made."""
     done = stack.copy.demo("up", check=False)
     assert done.code, done.output
@@ -107,7 +107,7 @@ def refused(stack: Site, *words: str) -> None:
         assert "transaction-service" not in stack.namespaces(cluster)
 
 
-def test_without_the_platform_nothing_is_applied(stack: Site) -> None:
+def test_without_the_platform_nothing_is_applied(stack: UsersStack) -> None:
     stack.configure()
     refused(
         stack,
@@ -124,7 +124,7 @@ def test_without_the_platform_nothing_is_applied(stack: Site) -> None:
 
 @pytest.mark.parametrize("file", ["http-profile.yaml", "tenant-settings.yaml"])
 def test_every_field_of_the_manifests_is_one_of_the_kind(
-    stack: Site, file: str, tmp_path: Path
+    stack: UsersStack, file: str, tmp_path: Path
 ) -> None:
     own = stack.copy.folder / "manifests" / file
     wrong = tmp_path / "wrong.yaml"
@@ -135,7 +135,7 @@ def test_every_field_of_the_manifests_is_one_of_the_kind(
     assert done.code and "displayNmae" in done.output
 
 
-def test_somebody_elses_tenant_is_not_changed_before_they_agree(stack: Site) -> None:
+def test_somebody_elses_tenant_is_not_changed_before_they_agree(stack: UsersStack) -> None:
     own = stack.copy.folder / "manifests" / "tenant-settings.yaml"
     given = yaml.safe_load(own.read_text())
     theirs = {**given, "spec": {"profiles": ["organizations/tetrate/profiles/other"]}}
@@ -145,7 +145,7 @@ def test_somebody_elses_tenant_is_not_changed_before_they_agree(stack: Site) -> 
     stack.kubectl("apply", "--filename", str(own))
 
 
-def test_the_objects_are_there_as_the_manifests_say(stack: Site) -> None:
+def test_the_objects_are_there_as_the_manifests_say(stack: UsersStack) -> None:
     done = stack.copy.demo("up")
     assert "Tetrate splits a weighted list strictly" in done.output
     for path, file in ((PROFILE, "http-profile.yaml"), (TENANT, "tenant-settings.yaml")):
@@ -179,7 +179,7 @@ def test_the_objects_are_there_as_the_manifests_say(stack: Site) -> None:
     assert stack.copy.preview() == []
 
 
-def test_a_switch_changes_the_annotations_only(stack: Site) -> None:
+def test_a_switch_changes_the_annotations_only(stack: UsersStack) -> None:
     before = stack.versions()
     stack.configure(lbMode="standby")
     kinds = {what.rpartition("::")[0] for _, what in stack.copy.preview()}
@@ -190,13 +190,13 @@ def test_a_switch_changes_the_annotations_only(stack: Site) -> None:
     assert stack.versions() == before
 
 
-def test_a_drill_is_refused_for_what_it_promises_is_about_our_own_envoys(stack: Site) -> None:
+def test_a_drill_is_refused_for_what_it_promises_is_about_our_own_envoys(stack: UsersStack) -> None:
     done = stack.copy.demo("task", "drill", "--", "gateway-gone", check=False)
     assert done.code and "platform tetrate" in done.output
 
 
 def test_the_live_picture_shows_the_pods_and_says_what_is_not_known(
-    stack: Site, tmp_path: Path
+    stack: UsersStack, tmp_path: Path
 ) -> None:
     with served(stack.copy, tmp_path, whole=False) as page:
         ready = dict.fromkeys(APPLICATION, "ready")
@@ -213,7 +213,9 @@ def test_the_live_picture_shows_the_pods_and_says_what_is_not_known(
         eventually(lambda: page.states() == ready, "they are back", 60)
 
 
-def test_destroy_leaves_what_is_the_platforms_and_what_is_shared_with_others(stack: Site) -> None:
+def test_destroy_leaves_what_is_the_platforms_and_what_is_shared_with_others(
+    stack: UsersStack,
+) -> None:
     kept = {path: stack.get("corp-edge", path)["metadata"]["uid"] for path in (TENANT, PROFILE)}
     stack.copy.demo("destroy")
     for cluster in CLUSTERS:

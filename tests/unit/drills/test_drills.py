@@ -1,4 +1,4 @@
-"""Drills without clusters: catalogue, prediction, rails, the book of faults, arguments."""
+"""Drills without clusters: catalogue, prediction, refusals, the journal of faults, arguments."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ OUTPUTS: dict[str, Any] = {
 }
 
 
-def test_a_site_is_what_the_outputs_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_is_what_its_outputs_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack_module, "_outputs", lambda *_: OUTPUTS)
     monkeypatch.setattr(project, "stack_folder", lambda _: tmp_path)
     found = Stack.selected("west")
@@ -295,7 +295,7 @@ def test_a_daemon_set_is_well_when_each_node_has_its_pod() -> None:
     assert preconditions.complaint(items, [wanted._replace(kind="Deployment")]) == "shop is missing"
 
 
-def test_the_book_is_private_and_keeps_the_first_memory(tmp_path: Path) -> None:
+def test_the_journal_is_private_and_keeps_the_first_memory(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "west")
     first = Entry("workload-gone", EAST, 1.0, {"replicas": "2"})
     assert journal.entries() == []
@@ -309,7 +309,7 @@ def test_the_book_is_private_and_keeps_the_first_memory(tmp_path: Path) -> None:
     assert [path.name for path in journal.file.parent.iterdir()] == ["faults.json"]
 
 
-def test_a_damaged_book_says_what_to_do(tmp_path: Path) -> None:
+def test_a_damaged_journal_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "faults.json").write_text("[{")
     with pytest.raises(UserError, match="heal-all"):
         Journal(tmp_path).entries()

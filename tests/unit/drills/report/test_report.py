@@ -242,8 +242,8 @@ def test_the_matrix(tmp_path: Path) -> None:
 
 
 def test_the_matrix_counts_what_no_objective_covers_and_says_so(tmp_path: Path) -> None:
-    book = ledger_of(write(tmp_path / "a", lost=4, method="POST"))
-    row = Row("workload", "gone", "active", Verdict.MET, "", book, "a")
+    ledger = ledger_of(write(tmp_path / "a", lost=4, method="POST"))
+    row = Row("workload", "gone", "active", Verdict.MET, "", ledger, "a")
     assert headline([row])[0] == (
         "1 of 1 met their objectives; 4 of 2,000 lost, 4 of them POSTs that no objective covers"
     )
