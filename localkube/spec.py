@@ -7,8 +7,11 @@ Services, each cluster taking the range that its index gives.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import itertools
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -165,6 +168,33 @@ class ClusterSpec:
     def load(folder: Path) -> ClusterSpec:
         """Read the specification of the cluster with this state folder."""
         return ClusterSpec(**json.loads((folder / "spec.json").read_text()))
+
+
+def indexes(lab: Path) -> dict[str, int]:
+    """Return the index of each cluster that a lab has; one that is not whole yet has none."""
+    found = {}
+    for file in sorted(lab.glob("clusters/*/spec.json")):
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            spec = ClusterSpec.load(file.parent)
+            found[spec.name] = spec.index
+    return found
+
+
+def numbered(names: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:
+    """Return the index of each cluster: the one that it has, else the first free one.
+
+    `known` are the clusters of the lab. Those that `names` lacks hold their addresses until the
+    update that removes them ends, so a new cluster takes one of theirs only where no other is left.
+    """
+    kept: dict[int, str] = {}
+    for name in names:
+        if name in known:
+            kept.setdefault(known[name], name)
+    going = set(known.values()) - kept.keys()
+    unused = (index for index in range(MAX_CLUSTERS) if index not in kept and index not in going)
+    free = itertools.chain(unused, sorted(going))
+    own = {name: index for index, name in kept.items()}
+    return {name: own[name] if name in own else next(free) for name in names}
 
 
 def relay_cgroup(lab: Path) -> str:

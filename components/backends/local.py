@@ -15,14 +15,15 @@ from localkube import LocalKubeError, dynamic, owner, preflight, spec
 
 
 class LocalBackend:
-    """One lab a stack; a cluster's place in the settings is its place in the address plan."""
+    """One lab a stack; a cluster keeps its index in the address plan as long as it is there."""
 
     exposure = Exposure()
     edge_names = ("127.0.0.1", "localhost")
 
     def __init__(self, settings: Settings, own: LocalSettings) -> None:
-        self._settings, self._own = settings, own
+        self._own = own
         self._lab = settings.state / "lab"
+        self._indexes = spec.numbered(settings.cluster_names, spec.indexes(self._lab))
 
     @property
     def https_port(self) -> int:
@@ -33,13 +34,14 @@ class LocalBackend:
         """Raise LocalKubeError when this machine cannot run the clusters."""
         if text := owner.refusal(self._lab, os.environ):
             raise LocalKubeError(text)
-        preflight.check(self._own.ports.all, self._lab)
+        ports = self._own.ports
+        servers = [ports.api(index) for index in self._indexes.values()]
+        preflight.check([ports.https, ports.http, *servers], self._lab)
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
         """Register the cluster."""
-        settings = self._settings
         ports = self._own.ports
-        index = settings.cluster_names.index(name)
+        index = self._indexes[name]
         edge_ports = {str(ports.https): 443, str(ports.http): 80}
         cluster = dynamic.Cluster(
             name,
@@ -48,7 +50,7 @@ class LocalBackend:
                 name=name,
                 index=index,
                 nodes=self._own.nodes,
-                api_port=ports.api(name),
+                api_port=ports.api(index),
                 ports=edge_ports if name == EDGE_CLUSTER else {},
             ),
             pulumi.ResourceOptions(parent=parent),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.settings.values import Values
+from localkube.spec import MAX_CLUSTERS
 
 KEYS = ("localPort", "localNodes")
 """Keys that mean nothing to other backends."""
@@ -16,8 +16,6 @@ class LocalPorts:
     """The run of ports on 127.0.0.1 that a stack of backend local takes, from its first."""
 
     first: int
-    clusters: tuple[str, ...]
-    """All clusters, the edge's first."""
 
     @property
     def https(self) -> int:
@@ -29,14 +27,9 @@ class LocalPorts:
         """Port of the edge for http, where requests are redirected to https."""
         return self.first + 1
 
-    def api(self, cluster: str) -> int:
-        """Return the port of a cluster's API server."""
-        return self.first + 2 + self.clusters.index(cluster)
-
-    @property
-    def all(self) -> range:
-        """Every port of the run."""
-        return range(self.first, self.first + 2 + len(self.clusters))
+    def api(self, index: int) -> int:
+        """Return the port of the API server of the cluster with this index, from 0."""
+        return self.first + 2 + index
 
 
 @dataclass(frozen=True)
@@ -48,7 +41,7 @@ class LocalSettings:
     """Nodes of each cluster."""
 
 
-def read(values: Values, clusters: Sequence[str]) -> LocalSettings:
-    """Read the keys; `clusters` are all names, the edge's first. Raises SettingsError."""
-    first = values.whole("localPort", 1024, 65535 - 1 - len(clusters))
-    return LocalSettings(LocalPorts(first, tuple(clusters)), values.whole("localNodes", 1, 5))
+def read(values: Values) -> LocalSettings:
+    """Read the keys. Raises SettingsError."""
+    first = values.whole("localPort", 1024, 65535 - 1 - MAX_CLUSTERS)
+    return LocalSettings(LocalPorts(first), values.whole("localNodes", 1, 5))

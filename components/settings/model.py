@@ -149,7 +149,7 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
     own: BackendSettings
     match backend:
         case Backend.LOCAL:
-            own = local.read(values, (EDGE_CLUSTER, *regions))
+            own = local.read(values)
         case Backend.EXISTING:
             own = existing.read(values, root, entries)
         case Backend.GKE:

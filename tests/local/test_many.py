@@ -20,14 +20,9 @@ STACK = "east"
 EAST, EAST2, WEST, WEST2, CENTRAL = (
     f"{name}-cluster" for name in ("east", "east2", "west", "west2", "central")
 )
-FIVE = (
-    (EAST, "us-east1", 50),
-    (EAST2, "us-east1", 30),
-    (WEST, "us-west1", 20),
-    (WEST2, "us-west1", 60),
-    (CENTRAL, "us-central1", 40),
-)
-THREE = FIVE[:3]
+THREE = ((EAST, "us-east1", 50), (EAST2, "us-east1", 30), (WEST, "us-west1", 20))
+FIVE = ((WEST2, "us-west1", 60), *THREE, (CENTRAL, "us-central1", 40))
+"""The two that come and go are the first and the last: those between them have to stay."""
 RATE = 50
 SIGMAS = 5
 
@@ -57,7 +52,7 @@ def answering(outputs: dict[str, Any], expected: set[str]) -> bool:
 
 
 def by_gateway(demo: Checkout, outputs: dict[str, Any], index: int) -> set[str]:
-    """Who answers what the edge sends to one gateway, by the cluster's place in the settings."""
+    """Who answers what the edge sends to one gateway, by its cluster's index."""
     return set(answers_of_gateway(demo, node_address(index), outputs, 10, STACK))
 
 

@@ -6,6 +6,9 @@ from ipaddress import ip_address, ip_network
 from itertools import combinations
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from localkube import spec
 from localkube.spec import MAX_CLUSTERS, ClusterSpec
 
@@ -74,3 +77,34 @@ def test_the_name_of_a_link_fits_the_kernel() -> None:
 
     last = cluster(MAX_CLUSTERS - 1, MAX_NODES).members[-1]
     assert len(port_name(last)) <= 15
+
+
+NAMES = st.lists(st.sampled_from("abcdefghijklmnopqrst"), unique=True, max_size=MAX_CLUSTERS - 1)
+
+
+def test_a_new_lab_numbers_its_clusters_in_order() -> None:
+    assert spec.numbered(["edge", "a", "b"], {}) == {"edge": 0, "a": 1, "b": 2}
+
+
+@given(NAMES, NAMES)
+def test_a_cluster_that_stays_keeps_its_addresses_wherever_others_come_and_go(
+    before: list[str], after: list[str]
+) -> None:
+    known = spec.numbered(["edge", *before], {})
+    found = spec.numbered(["edge", *after], known)
+    stay = [name for name in after if name in before]
+    assert {name: found[name] for name in stay} == {name: known[name] for name in stay}
+    assert len(set(found.values())) == len(found)
+    assert set(found.values()) <= set(range(MAX_CLUSTERS))
+    new = {found[name] for name in after if name not in before}
+    if len({*before, *after}) < MAX_CLUSTERS:
+        assert not new & set(known.values()), "those that go hold theirs until the end"
+
+
+def test_a_cluster_that_is_not_whole_has_no_index_yet(tmp_path: Path) -> None:
+    for index, text in enumerate((None, "", "{}", "[1]")):
+        made = cluster(index, lab=str(tmp_path))
+        made.folder.mkdir(parents=True)
+        made.save() if text is None else (made.folder / "spec.json").write_text(text)
+    assert spec.indexes(tmp_path) == {"cluster-0": 0}
+    assert spec.indexes(tmp_path / "none") == {}
