@@ -41,6 +41,9 @@ SECRET_KEYS = {"data", "stringData"}
 class Document(pulumi.CustomResource):
     """One Kubernetes object, registered as its document says."""
 
+    metadata: pulumi.Output[Mapping[str, Any]]
+    """As its cluster answers, `resourceVersion` included."""
+
     def __init__(
         self, name: str, document: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None
     ) -> None:

@@ -18,7 +18,7 @@ def namespace() -> dict[str, Any]:
 def gateway_objects(
     pods: EnvoyPods, files: Any, secrets: Sequence[Mapping[str, Any]], started_with: Any
 ) -> list[dict[str, Any]]:
-    """Return what runs behind the gateway's Service, the Deployment last.
+    """Return what runs behind the gateway's Service, the ConfigMap first, the Deployment last.
 
     `files` is the ConfigMap's data, `secrets` are whole documents, `started_with` is the digest of
     what pods are started with. All may be Outputs, or hold some.

@@ -146,6 +146,7 @@ class Edge(pulumi.ComponentResource):
             GATEWAY_NAMESPACE,
             SELECTOR,
             version,
+            registered.files_version,
             registered.certificates,
             pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
         )

@@ -43,6 +43,8 @@ class Envoys:
     """What was registered."""
 
     deployment: manifest.Document
+    files_version: pulumi.Output[str]
+    """What its cluster calls this version of the ConfigMap; another one for each change."""
     started_with: pulumi.Output[str]
     """Digest of the bootstrap and the authority: all that takes new pods to change."""
     certificates: Mapping[str, pulumi.Output[str]]
@@ -75,7 +77,9 @@ def register(
     documents = gateway_objects(pods, files, list(loaded.values()), started_with)
     registered = entrance.cluster.register(documents, parent, [entrance.namespace, *first])
     certificates = {name: _version(secret) for name, secret in named.items()}
-    return Envoys(registered[-1], started_with, certificates)
+    config_map, deployment = registered[0], registered[-1]
+    files_version = config_map.metadata.apply(lambda known: known.get("resourceVersion") or "")
+    return Envoys(deployment, files_version, started_with, certificates)
 
 
 def _loadable(name: str, secret: Mapping[str, Any]) -> dict[str, Any]:

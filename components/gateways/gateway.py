@@ -65,6 +65,7 @@ class Gateway(pulumi.ComponentResource):
             GATEWAY_NAMESPACE,
             SELECTOR,
             "",
+            "",
             registered.certificates,
             pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
         )

@@ -45,7 +45,7 @@ class _LoadedProvider(BaseProvider):
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         # A new kubeconfig is no reason: what is asked next has it anyway.
-        inputs = ("cluster", "namespace", "selector", "version", "certificates")
+        inputs = ("cluster", "namespace", "selector", "version", "files_version", "certificates")
         return DiffResult(changes=any(olds.get(key) != news.get(key) for key in inputs))
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
@@ -210,13 +210,16 @@ class Loaded(Resource, module="loaded", name="Loaded"):
         namespace: str,
         selector: str,
         version: pulumi.Input[str],
+        files_version: pulumi.Input[str],
         certificates: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Register the wait for the pods in `namespace` that the label `selector` selects.
 
-        An empty `version` is for pods that load certificates alone. `certificates` are their
-        versions, by name.
+        An empty `version` is for pods that load certificates alone. `files_version` is what the
+        cluster calls the ConfigMap's version: after an update that was interrupted, or taken back,
+        `version` is the old one, and pods may have loaded another meanwhile. `certificates` are
+        their versions, by name.
         """
         props = {
             "cluster": cluster,
@@ -224,6 +227,7 @@ class Loaded(Resource, module="loaded", name="Loaded"):
             "namespace": namespace,
             "selector": selector,
             "version": version,
+            "files_version": files_version,
             "certificates": dict(certificates),
         }
         secret = pulumi.ResourceOptions(additional_secret_outputs=["kubeconfig"])

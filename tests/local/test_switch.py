@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.checkout import APPLICATION, Checkout
+from tests.support.checkout import APPLICATION, Checkout, eventually
 from tests.support.traffic import Traffic, ask, served
 
 RATE = 50
@@ -84,6 +84,22 @@ def test_the_weight_is_on_the_service(demo: Checkout) -> None:
     command = ("--namespace", "transaction-service", "get", "service", "web-portal")
     assert demo.kubectl("east-cluster", *command, "--output", path) == "corp-edge:0"
     assert demo.kubectl("west-cluster", *command, "--output", path) == "corp-edge:100"
+
+
+def test_a_switch_that_ended_early_and_was_taken_back_is_waited_for(
+    demo: Checkout, outputs: dict[str, Any]
+) -> None:
+    """As after Ctrl-C: the edge goes by files that no update has seen in force."""
+    urns = demo.demo("pulumi", "stack", "--show-urns").output.split()
+    (files,) = (u for u in urns if u.endswith("::corp-edge/tetrate-system/gateway-config"))
+    set_mode(demo, "standby")
+    demo.demo("pulumi", "up", "--yes", "--skip-preview", "--target", files)
+    pods = ("--namespace", "tetrate-system", "annotate", "pods", "--all")
+    demo.kubectl("corp-edge", *pods, "test/read-files=now")
+    eventually(lambda: served(ask(outputs, 20)) == {"west-cluster": 20}, "it goes by them", 30)
+    set_mode(demo, "active")
+    demo.demo("up")
+    assert set(served(ask(outputs, 20))) == {"east-cluster", "west-cluster"}
 
 
 def test_the_other_cluster_can_be_the_active_one(demo: Checkout, outputs: dict[str, Any]) -> None:

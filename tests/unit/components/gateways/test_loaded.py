@@ -6,7 +6,15 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from components.gateways.loaded import NOT_TAKEN, REFUSED_AFTER, SECONDS, refusal, state, wait
+from components.gateways.loaded import (
+    NOT_TAKEN,
+    REFUSED_AFTER,
+    SECONDS,
+    _LoadedProvider,
+    refusal,
+    state,
+    wait,
+)
 from foundation.errors import UserError
 
 PROPS = {
@@ -143,3 +151,12 @@ def test_the_reason_comes_after_the_text_of_what_is_refused() -> None:
 def test_a_reason_without_end_is_cut() -> None:
     assert refusal(REFUSAL + " x" * 1000).startswith("no such field: 'prority' x")
     assert len(refusal(REFUSAL + " x" * 1000)) <= 500
+
+
+@pytest.mark.parametrize("files_version", ["7", "9"])
+def test_files_that_changed_meanwhile_are_waited_for_though_the_version_is_the_old_one(
+    files_version: str,
+) -> None:
+    noted = {**PROPS, "files_version": "7"}
+    now = {**PROPS, "files_version": files_version, "kubeconfig": "another"}
+    assert _LoadedProvider().diff("", noted, now).changes == (files_version != "7")
