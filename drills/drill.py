@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drills import action, failback, guard, prediction, report, update
+from drills import action, failback, guard, preconditions, prediction, report, update
 from drills.compare import stack_access
 from drills.compare.beside import beside
 from drills.cpu_steal import CpuSteal
@@ -67,17 +67,28 @@ class Outcome:
         return found + list(self.wrong)
 
 
-def run(stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say) -> Outcome:
-    """Run a drill. Raises UserError or TrafficError; whatever happens, the fault is mended."""
+def run(
+    stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say, force: bool = False
+) -> Outcome:
+    """Run a drill. Raises UserError or TrafficError; whatever happens, the fault is mended.
+
+    Without `force` nothing is broken where somebody else has broken something meanwhile.
+    """
     if not pace.beside:
-        return _run(stack, fault, cluster, pace, say, ())
+        return _run(stack, fault, cluster, pace, say, (), force)
     stack_access.check(stack)
     with beside(stack, pace.beside, say) as others:
-        return _run(stack, fault, cluster, pace, say, others.lanes)
+        return _run(stack, fault, cluster, pace, say, others.lanes, force)
 
 
 def _run(
-    stack: Stack, fault: Fault, cluster: str, pace: Pace, say: Say, lanes: Sequence[LanePlan]
+    stack: Stack,
+    fault: Fault,
+    cluster: str,
+    pace: Pace,
+    say: Say,
+    lanes: Sequence[LanePlan],
+    force: bool,
 ) -> Outcome:
     during = fault.during(stack, cluster) if fault.during else None
     predicted = prediction.predict(fault, cluster, stack.order, during)
@@ -112,6 +123,9 @@ def _run(
         if not traffic.running:
             traffic.stop()  # says why it has ended
             raise UserError("The traffic has ended before its time; nothing was broken")
+        known = [] if force else preconditions.in_force(stack)
+        if refused := preconditions.refusal(fault, cluster, stack.clusters, {}, known):
+            raise UserError(refused)
         with _mended(stack, fault, cluster, tell) as make:
             make(predicted)
             if load:

@@ -156,7 +156,7 @@ def one(
         what = "The stack is well"
         until(lambda: not any(preconditions.look(stack).values()), what, patience, pause=1.0)
     check(stack, fault, struck, force)
-    return drill.run(stack, fault, struck, pace, say)
+    return drill.run(stack, fault, struck, pace, say, force)
 
 
 def check_platform(stack: Stack) -> None:
@@ -172,10 +172,7 @@ def check(stack: Stack, fault: Fault, cluster: str, force: bool) -> None:
     """Raise UserError if a fault must not, or cannot, be made now."""
     if reason := fault.unavailable(stack):
         raise UserError(f"{fault.name} is not available on stack {stack.name}: it {reason}")
-    entries = Journal(stack.folder).entries()
-    if stack.changes:  # they are in force on purpose
-        entries = [entry for entry in entries if entry.fault != OTHER_SETTINGS.name]
     known = {} if force else preconditions.look(stack)
-    in_force = [] if force else entries
+    in_force = [] if force else preconditions.in_force(stack)
     if refused := preconditions.refusal(fault, cluster, stack.clusters, known, in_force):
         raise UserError(refused)

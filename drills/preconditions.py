@@ -8,7 +8,8 @@ from typing import Any
 
 from drills.application import ROLLED_OUT, Workload
 from drills.faults import Fault, Moves
-from drills.journal import Entry
+from drills.faults.operation import OTHER_SETTINGS
+from drills.journal import Entry, Journal
 from drills.stack import EDGE, GATEWAY_WORKLOAD, Stack
 from foundation.errors import UserError
 
@@ -55,6 +56,14 @@ def complaint(items: Iterable[Mapping[str, Any]], wanted: Iterable[Workload]) ->
         if not count or ready < count:
             found.append(f"{workload.name} has {ready} of {count} pods ready")
     return ", ".join(found)
+
+
+def in_force(stack: Stack) -> list[Entry]:
+    """Return what is broken; other settings that the stack has on purpose are not."""
+    entries = Journal(stack.folder).entries()
+    return [
+        entry for entry in entries if not (stack.changes and entry.fault == OTHER_SETTINGS.name)
+    ]
 
 
 def refusal(

@@ -111,6 +111,20 @@ def test_a_killed_drill_is_mended_by_its_guard(demo: Checkout, tmp_path: Path) -
     eventually(lambda: broken(demo) == "", "the guard has mended", 60)
 
 
+def test_a_drill_breaks_nothing_where_somebody_else_has_done_so_meanwhile(
+    demo: Checkout, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    arguments = ("task", "drill", "--", "gateway-gone", "--baseline", "6", "--hold", "2")
+    process = demo.start("./demo", *arguments, log=log)
+    eventually(lambda: "Predicted" in log.read_text(), "the baseline has begun", 60)
+    demo.demo("task", "break", "--", "gateway-gone", "--cluster", WEST)
+    assert process.wait(DRILL_SECONDS) == 1
+    assert f"{EAST} is the last healthy path ({WEST}: gateway-gone is in force)" in log.read_text()
+    assert f"{EAST}: gateway-gone" not in broken(demo)
+    demo.demo("task", "fix", "--", "gateway-gone", "--cluster", WEST)
+
+
 def test_by_hand_status_tells_and_heal_all_mends_without_any_record(
     demo: Checkout, outputs: dict[str, Any]
 ) -> None:
