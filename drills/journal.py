@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from foundation import files
+from foundation import contract, files
 from foundation.errors import UserError
 
 
@@ -29,7 +29,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         """`folder` is the stack's private folder."""
-        self.file = folder / "faults.json"
+        self.file = folder / contract.FAULTS_FILE
 
     def entries(self) -> list[Entry]:
         """Return what is in force, the oldest first. Raises UserError if the file is damaged."""

@@ -14,6 +14,9 @@ GATEWAY_NAME = "gateway"
 USER_KUBECONFIG = "DEMO_USER_KUBECONFIG"
 """Environment variable: the user's own KUBECONFIG, for a backend that uses clusters named in it."""
 
+FAULTS_FILE = "faults.json"
+"""File in a stack's private folder: the faults that are in force, as JSON."""
+
 PROVIDER_RELEASE = "DEMO_KUBERNETES_PROVIDER"
 """Environment variable: the Kubernetes provider's release to ask for; unset, that of the SDK."""
 

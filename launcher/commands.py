@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from foundation import disk, project, run, selection
+from foundation import contract, disk, project, run, selection
 from foundation.errors import UsageError, UserError
 from foundation.pulumi_process import GO_SETTINGS
 from launcher import environment, leftovers, pulumi_use, stacks, state
@@ -138,7 +138,10 @@ def _say_url(outputs: dict[str, object], stack: str) -> None:
 
 def _destroy(env: Mapping[str, str], stack: str) -> int:
     _check_owner(env, stack)
-    if selection.setting(stack, "backend") == "local":
+    backend = selection.setting(stack, "backend")
+    if backend == "existing":
+        _check_mended(stack)
+    if backend == "local":
         # a cluster that is gone already must not keep its objects in the state; in one of others
         # they would stay for ever
         env = {**_OF_OWN_CLUSTERS, **env}
@@ -189,6 +192,19 @@ _OF_OWN_CLUSTERS = {
     "PULUMI_SKIP_CHECKPOINTS": "true",
 }
 """Environment of a destroy of embedded clusters, with which all that is in them goes."""
+
+
+def _check_mended(stack: str) -> None:
+    """Refuse while a fault is in force, which only the stack knows how to mend. Raises UserError.
+
+    In clusters of others it may have been made to what is not the stack's: nodes are cordoned.
+    """
+    journal = project.stack_folder(stack) / contract.FAULTS_FILE
+    if journal.exists() and journal.read_text().strip() not in ("", "[]"):
+        raise UserError(
+            f"A drill's fault is in force in clusters of stack {stack}: mend it first, with"
+            f" ./demo task heal-all. If that is not possible any more, delete {journal}"
+        )
 
 
 def _check_owner(env: Mapping[str, str], stack: str) -> None:

@@ -129,9 +129,16 @@ def _drain(strike: Strike) -> None:
     """End every pod of the cordoned nodes, as `kubectl drain --disable-eviction` does.
 
     Eviction would wait for ever: a disruption budget keeps one gateway pod, and with every node
-    drained there is no place for another.
+    drained there is no place for another. In a cluster of others, pods of the application and of
+    the gateways alone.
     """
-    pods = strike.stack.objects.ask(strike.cluster, "GET", "/api/v1/pods")["items"]
+    stack = strike.stack
+    own = {stack.application.workload.namespace, GATEWAY_WORKLOAD.namespace}
+    pods = [
+        pod
+        for pod in stack.objects.ask(strike.cluster, "GET", "/api/v1/pods")["items"]
+        if stack.is_local or pod["metadata"]["namespace"] in own
+    ]
     ending = [pod["metadata"] for pod in pods if _comes_back(pod)]
     for pod in ending:
         path = f"/api/v1/namespaces/{pod['namespace']}/pods/{pod['name']}"

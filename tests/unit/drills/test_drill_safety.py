@@ -238,3 +238,31 @@ def test_what_nobody_wrote_down_is_looked_for_at_once_in_a_silent_cluster(
         ("gateway-gone", EAST),
         ("workload-gone", EAST),
     ]
+
+
+class Pods:
+    """The pods of a cluster, by namespace; a deleted one is gone at once."""
+
+    def __init__(self, *namespaces: str) -> None:
+        owners = [{"kind": "ReplicaSet"}]
+        self.items = [
+            {"metadata": {"namespace": n, "name": "p", "uid": n, "ownerReferences": owners}}
+            for n in namespaces
+        ]
+
+    def ask(self, _: str, method: str, path: str) -> Any:
+        if method == "DELETE":
+            self.items = [i for i in self.items if i["metadata"]["namespace"] not in path]
+        return {"items": list(self.items)}
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_drain_of_a_cluster_of_others_leaves_their_pods(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, is_local: bool
+) -> None:
+    pods = Pods("transaction-service", "tetrate-system", "kube-system", "theirs")
+    monkeypatch.setitem(stack.__dict__, "objects", pods)
+    monkeypatch.setitem(stack.__dict__, "embedded", {EAST: None} if is_local else {})
+    named("node-drain").means.break_(Strike(stack, EAST))
+    left = {item["metadata"]["namespace"] for item in pods.items}
+    assert left == (set() if is_local else {"kube-system", "theirs"})

@@ -91,6 +91,31 @@ def test_destroy_forgets_objects_of_embedded_clusters_only(
             assert (name in each) == (backend == "local")
 
 
+@pytest.mark.parametrize(
+    ("backend", "faults"), [("existing", "[{}]"), ("existing", "[]"), ("local", "[{}]")]
+)
+def test_in_clusters_of_others_a_fault_is_mended_before_a_destroy(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, backend: str, faults: str
+) -> None:
+    ran: list[list[str]] = []
+    private = folder / "private"
+    private.mkdir()
+    (private / "faults.json").write_text(faults)
+    (folder / "Pulumi.west.yaml").write_text(f"config:\n  demo:backend: {backend}\n")
+    monkeypatch.setattr(run, "foreground", lambda command, *_: ran.append(command) or 0)
+    monkeypatch.setattr(stacks, "exists", lambda env, stack: True)
+    monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: True)
+    monkeypatch.setattr(project, "stack_folder", lambda stack: private)
+    monkeypatch.setattr(leftovers, "forget_torn_states", lambda *_: None)
+    env = {"PATH": "/nowhere", "PULUMI_BACKEND_URL": "none://"}
+    if backend == "existing" and faults != "[]":
+        with pytest.raises(UserError, match="task heal-all"):
+            commands._destroy(env, "west")
+        assert not ran
+    else:
+        assert commands._destroy(env, "west") == 0
+
+
 def test_an_interrupted_destroy_ends_nothing_more(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
