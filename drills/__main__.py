@@ -34,8 +34,10 @@ from drills.pace import Pace
 from drills.report.matrix_page import Row, headline
 from drills.stack import EDGE, Stack
 from drills.traffic import summary, view
+from foundation import project
 from foundation.entry import entry
 from foundation.errors import UserError
+from launcher import leftovers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -209,7 +211,14 @@ def _status(stack: Stack) -> int:
 
 def _heal(stack: Stack) -> int:
     failed = action.heal_all(stack, print)
-    failed += reconcile.mend(stack, reconcile.look(stack).drifts, print)
+    if updating := leftovers.updating(project.state_folder(), stack.name):
+        # the state says what was before the update, and applied again it would undo the update
+        failed.append(
+            f"An update of stack {stack.name} is under way (process {updating[0]}), so objects are"
+            " not compared with it. When it has ended: ./demo task heal-all"
+        )
+    else:
+        failed += reconcile.mend(stack, reconcile.look(stack).drifts, print)
     for line in failed:
         print(f"error: {line}", file=sys.stderr)
     return 1 if failed else _status(stack)

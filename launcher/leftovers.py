@@ -50,6 +50,16 @@ def is_stale(lock: Lock, host: str, started: Callable[[int], float | None]) -> b
     return began is None or began > lock.since + _SLACK
 
 
+def updating(state: Path, stack: str) -> list[int]:
+    """Return the processes that change a stack now, by its locks in a folder of state."""
+    return [
+        lock.pid
+        for lock in locks(state)
+        if lock.file.parent.name == stack
+        and not is_stale(lock, socket.gethostname(), processes.started)
+    ]
+
+
 def remove_stale_locks(state: Path) -> None:
     """Remove the locks of this host whose owners are gone, and say so."""
     for lock in locks(state):

@@ -102,6 +102,16 @@ SETTINGS = "# why\nconfig:\n  p:lbMode: active  # default\n\n  p:port: 1\n"
 SALT = "encryptionsalt: v1:abc=:v1:def:ghi==\n"
 
 
+def test_an_update_that_goes_on_is_known_by_its_lock(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    write_lock(tmp_path, "gone", ended.pid, socket.gethostname())
+    assert leftovers.updating(tmp_path, "west") == []
+    write_lock(tmp_path, "mine", os.getpid(), socket.gethostname())
+    assert leftovers.updating(tmp_path, "west") == [os.getpid()]
+    assert leftovers.updating(tmp_path, "east") == []
+
+
 @pytest.mark.parametrize("text", [SALT + SETTINGS, SETTINGS + SALT, SETTINGS + SALT.rstrip()])
 def test_the_salt_is_taken_out_and_all_else_stays(text: str) -> None:
     assert salt.without(text) == SETTINGS
