@@ -125,12 +125,13 @@ def get(url: str, host: str, authority: str) -> tuple[int, str, str]:
     """
     import http.client
     import socket
-    import ssl
     from urllib.parse import urlsplit
+
+    from foundation.trust import trusting
 
     parts = urlsplit(url)
     address = (parts.hostname or "", parts.port or 443)
-    context = ssl.create_default_context(cadata=authority)
+    context = trusting(pem=authority)
     plain = socket.create_connection(address, timeout=_TRY_TIMEOUT)
     with plain, context.wrap_socket(plain, server_hostname=host) as encrypted:
         # Otherwise the request, a second small piece after the handshake's last, waits for an

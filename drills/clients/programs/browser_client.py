@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from foundation.run import tied
+from foundation.trust import trusting
 
 _PAGE = """<!doctype html><meta charset="utf-8"><title>client</title><script type="module">
 import { byWebSocket, flow } from "/flow.mjs";
@@ -99,7 +99,7 @@ def trusted_key(plan: Mapping[str, Any]) -> str:
     against the plan's authority. Raises OSError where it is not good.
     """
     url = urllib.parse.urlsplit(plan["url"])
-    context = ssl.create_default_context(cafile=plan["ca"])
+    context = trusting(file=plan["ca"])
     with (
         socket.create_connection((url.hostname or "", url.port or 443), 10) as plain,
         context.wrap_socket(plain, server_hostname=url.hostname) as secure,

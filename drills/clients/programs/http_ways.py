@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from foundation import trust
+
 BODY = b'{"from":"checking","to":"savings","amount":"25.00"}'
 
 ClientPlan = dict[str, Any]
@@ -37,7 +39,7 @@ def body_of(number: int) -> bytes | None:
 
 def trusting(plan: ClientPlan) -> ssl.SSLContext:
     """Return what trusts the plan's authority."""
-    return ssl.create_default_context(cafile=plan["ca"])
+    return trust.trusting(file=plan["ca"])
 
 
 @contextlib.asynccontextmanager
