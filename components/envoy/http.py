@@ -59,6 +59,9 @@ _UNDERSCORES = {
 #: Room at a gateway for the headers that the edge adds to a request: number and KiB.
 _OWN_HEADERS, _OWN_KIB = 20, 8
 
+#: Envoy does not start with more room than that (max_request_headers_kb).
+_MOST_KIB = 8192
+
 REQUEST_NUMBER = "x-demo-request"
 """Header by which the traffic generator numbers its requests."""
 
@@ -122,7 +125,9 @@ def connection_manager(
                 rules.underscores if edge else Underscores.ALLOW
             ],
         },
-        max_request_headers_kb=rules.headers_size // 1024 + (0 if edge else _OWN_KIB),
+        max_request_headers_kb=min(
+            rules.headers_size // 1024 + (0 if edge else _OWN_KIB), _MOST_KIB
+        ),
         request_headers_timeout="10s",
         stream_idle_timeout=seconds(options.idle_timeout),
         upgrade_configs=[{"upgrade_type": "websocket"}],

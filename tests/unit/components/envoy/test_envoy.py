@@ -18,6 +18,7 @@ from components.envoy.edge_config import edge_bootstrap, edge_files
 from components.envoy.gateway_clusters import GatewayConfig
 from components.envoy.gateway_config import gateway_bootstrap, gateway_files
 from components.envoy.tls import MESH, SDS_FILE, sds_file
+from components.profile.requests import RequestRules
 from components.routing.routes import Route
 from components.routing.targets import (
     ApplicationCluster,
@@ -43,6 +44,7 @@ PROFILE = shipped_profile()
 NOT_EXECUTED = {"connect-failure", "refused-stream", "reset-before-request"}
 EARLIER = read_profile(ROOT / "tests" / "support" / "profiles" / "earlier-demo.yaml")
 SILENT = read_profile(ROOT / "tests" / "support" / "profiles" / "nothing-written.yaml")
+LARGEST = replace(PROFILE, requests=RequestRules(headers_size=8 * 1024 * 1024))
 
 
 def edge(
@@ -98,6 +100,8 @@ EVERY_BOOTSTRAP = {
     "gateway of the earlier demo": replace(gateway(), profile=EARLIER),
     "edge of an empty profile": replace(edge(), profile=SILENT),
     "gateway of an empty profile": replace(gateway(), profile=SILENT),
+    "edge with the largest headers": replace(edge(), profile=LARGEST),
+    "gateway with the largest headers": replace(gateway(), profile=LARGEST),
 }
 
 
