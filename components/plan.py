@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from components.profile import lint
 from components.profile.lint.model import Context
 from components.profile.model import HttpProfile, http_profile
 from components.profile.section import ProfileError
-from components.routing.annotations import RouteError
+from components.routing.annotations import PREFIX, RouteError
 from components.routing.routes import Route, routes
 from components.settings.local import LocalSettings
 from components.settings.model import Platform, Settings, load
@@ -123,13 +123,44 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
         documents=documents,
         routes=sorted(found, key=lambda route: route.tls_secret is None),
         profile=parsed,
-        secrets=[
-            secrets.checked(document, sources.named(settings.online_banking_secret))
-            for document in sources.load(settings.online_banking_secret, None, later)
-        ],
+        secrets=_secrets(settings, found, later),
         backend=backend,
         platform_documents=_platform_documents(settings, profile),
     )
+
+
+def _secrets(
+    settings: Settings,
+    found: Sequence[Route],
+    later: Callable[[ManifestError], None] | None,
+) -> list[Mapping[str, Any]]:
+    """Return the Secrets for clients' TLS that routes name, in their namespace.
+
+    Raises UserError for a certificate that would not be used.
+    """
+    source = sources.named(settings.online_banking_secret)
+    wanted = list(dict.fromkeys(route.tls_secret for route in found if route.tls_secret))
+    result: list[Mapping[str, Any]] = []
+    for document in sources.load(settings.online_banking_secret, None, later):
+        secret = secrets.checked(document, source)
+        # kubectl create secret tls --dry-run=client writes no namespace
+        metadata = {"namespace": GATEWAY_NAMESPACE, **secret["metadata"]}
+        name, namespace = metadata["name"], metadata["namespace"]
+        if name not in wanted:
+            if secrets.is_filled(secret):
+                raise UserError(
+                    f"{source}: Secret {name} is named by no annotation {PREFIX}tls-secret; name "
+                    f"it there, or call it {' or '.join(wanted)}"
+                )
+            continue
+        # Tetrate's gateways may read another one: tls-secret-namespace
+        if namespace != GATEWAY_NAMESPACE and settings.platform is Platform.ENVOY:
+            raise UserError(
+                f"{source}: Secret {name} is in namespace {namespace}, and the edge reads Secrets "
+                f"of {GATEWAY_NAMESPACE}; correct its metadata.namespace"
+            )
+        result.append({**secret, "metadata": metadata})
+    return result
 
 
 def _warn_of_version(error: ManifestError) -> None:

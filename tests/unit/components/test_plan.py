@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from components.routing.targets import ApplicationCluster, LbMode
 from components.settings.model import Platform, Settings, read
 from foundation.errors import UserError
 from foundation.project import ROOT
+from tests.support.tls_pairs import certificate, key_pem
 
 EARLIER = ROOT / "tests" / "support" / "profiles" / "earlier-demo.yaml"
 OWN = {"host": "shop.example.com", "protocol": "HTTPS", "tls-secret": "shop-certs"}
@@ -121,6 +123,56 @@ def test_a_manifest_that_cannot_be_exposed_is_refused(
     with pytest.raises(UserError, match=message) as refusal:
         made(chosen(tmp_path, *documents))
     assert "\n" not in str(refusal.value)
+
+
+def own_secret(folder: Path, name: str, namespace: str = "", filled: bool = True) -> Path:
+    """Write a Secret as `kubectl create secret tls --dry-run=client -o yaml` does."""
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    texts = {"tls.crt": certificate(), "tls.key": key_pem()}
+    texts = texts if filled else dict.fromkeys(texts, "")
+    data = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
+    document = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
+    file = folder / "secret.yaml"
+    file.write_text(yaml.safe_dump({**document, "type": "kubernetes.io/tls"}))
+    return file
+
+
+@pytest.mark.parametrize("namespace", ["", "tetrate-system"])
+@pytest.mark.parametrize("filled", [True, False], ids=["filled", "empty"])
+def test_a_secret_is_for_the_namespace_of_the_edge(
+    tmp_path: Path, namespace: str, filled: bool
+) -> None:
+    file = own_secret(tmp_path, "shop-certs", namespace, filled)
+    (found,) = made(chosen(tmp_path, service("shop", OWN), online_banking_secret=file)).secrets
+    assert found["metadata"] == {"name": "shop-certs", "namespace": "tetrate-system"}
+
+
+def test_a_secret_for_another_namespace_is_refused_where_the_gateways_are_ours(
+    tmp_path: Path,
+) -> None:
+    file = own_secret(tmp_path, "shop-certs", "default")
+    settings = chosen(tmp_path, service("shop", OWN), online_banking_secret=file)
+    message = r"secret\.yaml: Secret shop-certs is in namespace default, .* tetrate-system; correct"
+    with pytest.raises(UserError, match=message):
+        made(settings)
+    theirs = dataclasses.replace(settings, platform=Platform.TETRATE)
+    assert made(theirs).secrets[0]["metadata"]["namespace"] == "default"
+
+
+@pytest.mark.parametrize("platform", Platform)
+def test_a_certificate_that_no_service_names_is_refused(tmp_path: Path, platform: Platform) -> None:
+    more = {"online_banking_secret": own_secret(tmp_path, "shop-crt"), "platform": platform}
+    message = (
+        r"secret\.yaml: Secret shop-crt is named by no annotation gateway\.tetrate\.io/tls-secret; "
+        "name it there, or call it shop-certs$"
+    )
+    with pytest.raises(UserError, match=message):
+        made(chosen(tmp_path, service("shop", OWN), service("plain", PLAIN), **more))
+
+
+def test_an_empty_secret_that_no_service_names_is_no_harm(tmp_path: Path) -> None:
+    file = own_secret(tmp_path, "other", "elsewhere", filled=False)
+    assert made(chosen(tmp_path, service("shop", OWN), online_banking_secret=file)).routes
 
 
 def test_two_profiles_in_one_file_are_refused(tmp_path: Path) -> None:
