@@ -29,6 +29,7 @@ from components.tls import secrets
 from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 from foundation.errors import UserError
 from foundation.identity import KUBERNETES_NAMESPACES
+from toolchain import patience
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def make(root: Path) -> Plan:
     warns of what this machine lacks, for it may be that of a reviewer or of a pull request. Traps
     in the profile are only warned of: somebody may want to see what they cost.
     """
+    patience.factor()  # refused here, in one line, and not in the middle of an update
     settings = load(root)
     plan = read(settings, choice.of(settings))
     for line in settings.without_effect:

@@ -23,6 +23,7 @@ from components.settings.model import Platform, Settings, read
 from foundation.errors import UserError
 from foundation.project import ROOT
 from tests.support.tls_pairs import certificate, key_pem
+from toolchain import patience
 
 EARLIER = ROOT / "tests" / "support" / "profiles" / "earlier-demo.yaml"
 OWN = {"host": "shop.example.com", "protocol": "HTTPS", "tls-secret": "shop-certs"}
@@ -222,6 +223,17 @@ def test_a_preview_goes_on_with_a_warning(
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
     assert plan.make(ROOT).routes
     assert incapable == ["pulumi up would stop here: no room"]
+
+
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
+def test_a_wrong_patience_is_refused_before_anything_is_registered(
+    incapable: list[str], monkeypatch: pytest.MonkeyPatch, preview: bool
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
+    monkeypatch.setenv(patience.VARIABLE, "five")
+    with pytest.raises(UserError, match=r"^DEMO_PATIENCE is 'five', which is no number from 1 to"):
+        plan.make(ROOT)
+    assert incapable == []
 
 
 @pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
