@@ -11,6 +11,9 @@ GATEWAY_NAMESPACE = "tetrate-system"
 GATEWAY_NAME = "gateway"
 """Name of the gateways' Deployment and Service, in every cluster."""
 
+MESH_SECRET = "gateway-mesh"  # noqa: S105  a name, no secret
+"""Name of the gateways' Secret for mutual TLS, in every cluster."""
+
 USER_KUBECONFIG = "DEMO_USER_KUBECONFIG"
 """Environment variable: the user's own KUBECONFIG, for a backend that uses clusters named in it."""
 

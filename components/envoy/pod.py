@@ -10,7 +10,7 @@ from components.envoy.common import MEMORY_MIB, Listen, Paths
 from components.envoy.drain import DRAIN_SECONDS, drain_command
 from components.envoy.server import READY_PATH
 from components.envoy.version import version_command
-from foundation.contract import EDGE_CLUSTER, GATEWAY_NAME, GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER, GATEWAY_NAME, GATEWAY_NAMESPACE, MESH_SECRET
 
 IMAGE = "docker.io/envoyproxy/envoy:v1.40.0"
 
@@ -40,7 +40,7 @@ class EnvoyPods:
     certificates: tuple[str, ...] = ()
     replicas: int = 2
     config_map: str = "gateway-config"
-    mesh_secret: str = "gateway-mesh"  # noqa: S105  a name, no secret
+    mesh_secret: str = MESH_SECRET
     concurrency: int = 2
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)

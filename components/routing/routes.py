@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.documents import workload
+from components.documents import fields, workload
 from components.routing.annotations import (
     EXPOSE,
     PREFIX,
@@ -23,7 +23,7 @@ from components.routing.annotations import (
     name_of,
 )
 from components.routing.transport import Transport, is_told, transport
-from foundation.contract import EDGE_CLUSTER
+from foundation.contract import EDGE_CLUSTER, MESH_SECRET
 from foundation.errors import UserError
 from foundation.identity import DEFAULT_NAMESPACE
 
@@ -119,6 +119,8 @@ def _route(
         raise notes.wrong(
             "tls-secret", "is missing; name the Secret with the certificate for HTTPS"
         )
+    if protocol == "HTTPS" and secret:
+        _check_secret(secret, notes, own_gateways)
     if notes.get("expose", "global") not in EXPOSE:
         raise notes.wrong("expose", f"is '{notes.get('expose')}'; use one of {', '.join(EXPOSE)}")
     if notes.get("port", "443" if protocol == "HTTPS" else "80") not in ("80", "443"):
@@ -146,6 +148,16 @@ def _route(
         health_path=workload.readiness_path(pod, target) or path,
         transport=_transport(port, service, notes),
     )
+
+
+def _check_secret(name: str, notes: Notes, own_gateways: bool) -> None:
+    """Check the name of a Secret for clients' TLS. Raises RouteError."""
+    fields.subdomain(name, "its value", lambda what: notes.wrong("tls-secret", what))
+    # "mesh" is what Pulumi calls the certificate in the first one: two of one name are refused late
+    if own_gateways and name in (MESH_SECRET, "mesh"):
+        raise notes.wrong(
+            "tls-secret", f"is '{name}', which is a name of the gateways' own; use another"
+        )
 
 
 def _transport(port: Mapping[str, Any], service: Document, notes: Notes) -> Transport:

@@ -162,6 +162,16 @@ def test_services_without_the_annotation_or_kept_inside_are_not_exposed() -> Non
         ({"path": "/shop?x=1"}, "a path such as"),
         ({"protocol": "TCP"}, "'gateway.tetrate.io/protocol' is 'TCP'; HTTPS or HTTP"),
         ({"protocol": "HTTPS"}, "'gateway.tetrate.io/tls-secret' is missing"),
+        (
+            {"protocol": "HTTPS", "tls_secret": "tetrate-system/My_Certs"},
+            "tls-secret' has in its value 'tetrate-system/My_Certs'; use small letters, digits",
+        ),
+        ({"protocol": "HTTPS", "tls_secret": "a..b"}, "has in its value 'a..b'; use small"),
+        (
+            {"protocol": "HTTPS", "tls_secret": "gateway-mesh"},
+            "tls-secret' is 'gateway-mesh', which is a name of the gateways' own; use another",
+        ),
+        ({"protocol": "HTTPS", "tls_secret": "mesh"}, "is 'mesh', which is a name of the gateways"),
         ({"edge_clusters": "other-edge"}, "is 'other-edge'; it must name 'corp-edge'"),
         ({"edge_clusters": "corp-edge:-5"}, "has the weight '-5'; a whole number"),
         ({"edge_cluster": "corp-edge:many"}, "has the weight 'many'"),
@@ -177,6 +187,12 @@ def test_an_annotation_that_cannot_be_followed_is_refused_with_its_place(
     with pytest.raises(RouteError, match=text) as caught:
         routes([service(**annotations), workload()], source="my-app.yaml")
     assert str(caught.value).startswith("my-app.yaml: Service shop: annotation ")
+
+
+@pytest.mark.parametrize("name", ["gateway-mesh", "mesh"])
+def test_where_the_gateways_are_the_platforms_their_names_are_free(name: str) -> None:
+    named = [service(protocol="HTTPS", tls_secret=name), workload()]
+    assert routes(named, own_gateways=False)[0].tls_secret == name
 
 
 def test_a_manifest_that_exposes_nothing_is_refused_and_the_services_named() -> None:
