@@ -14,6 +14,9 @@ from foundation.errors import UserError, did_you_mean
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
+_SHOWN = 160
+"""Characters of a wrong path that are shown."""
+
 
 class SettingsError(UserError):
     """A setting that cannot be used; the text names key, stack file and remedy, for people."""
@@ -113,18 +116,28 @@ class Values:
         if not names:
             raise self.refusal(key, given, "name a file, a folder, or a list of them")
         for name in names:
-            if not name or not (root / name).exists():
-                raise self.refusal(
-                    key, name, f"there is no such file or folder in {root}; name one that is there"
-                )
+            if not name or not _is_there(root / name):
+                what = f"there is no such file or folder in {root}; name one that is there"
+                raise self.refusal(key, _short(name), what)
         return tuple(root / name for name in names)
 
     def file_path(self, key: str, root: Path) -> Path:
         """Return the path of a file that is there."""
         given = self.text(key)
         path = root / given
-        if not path.is_file():
-            raise self.refusal(
-                key, given, f"there is no such file in {root}; name one that is there"
-            )
+        if not _is_there(path) or not path.is_file():
+            what = f"there is no such file in {root}; name one that is there"
+            raise self.refusal(key, _short(given), what)
         return path
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # longer than a name may be, as a file's contents are
+        return False
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]} …"

@@ -191,6 +191,18 @@ def test_a_key_that_is_meant_for_the_demo_is_not_ignored(key: str) -> None:
         read({key: "standby"}, "west", ROOT)
 
 
+@pytest.mark.parametrize("key", ["manifest", "httpProfile"])
+@pytest.mark.parametrize("lines", [1, 200], ids=["short", "longer than a name may be"])
+def test_contents_in_place_of_a_path_are_refused_in_one_short_line(key: str, lines: int) -> None:
+    text = "apiVersion: v1\nkind: Secret\n" * lines
+    with pytest.raises(
+        SettingsError, match=rf"^{key} .* is 'apiVersion: v1.*': there is no such"
+    ) as refusal:
+        settings(**{key: text})
+    assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 300 + len(str(ROOT))
+
+
 def test_a_manifest_may_be_several_files_and_folders() -> None:
     names = ["manifests/app.yaml", "manifests"]
     chosen = read({"manifest": json.dumps(names)}, "west", ROOT)
