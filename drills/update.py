@@ -17,9 +17,9 @@ import yaml
 
 from drills import pulumi_command
 from drills.stack import Stack
-from foundation import project, run
+from foundation import project, run, stack_file
 from foundation.errors import UserError
-from foundation.stack_file import Changes, changed
+from foundation.stack_file import Changes
 from launcher import environment, state
 
 SECONDS = 300
@@ -66,11 +66,12 @@ def setting(stack: str, key: str) -> Any:
     """Return a setting of the stack, or else its default. Raises UserError."""
     files = [project.ROOT / f"Pulumi.{stack}.yaml", project.ROOT / "Pulumi.yaml"]
     try:
-        own, declared = (yaml.safe_load(file.read_text()) or {} for file in files)
-    except (OSError, yaml.YAMLError) as error:
+        own, text = (file.read_text() for file in files)
+        declared = stack_file.mapping(text)
+        found = stack_file.value(own, declared["name"], key)
+    except (OSError, stack_file.Unreadable) as error:
         raise UserError(f"The settings of stack {stack} cannot be read: {error}") from None
-    default = declared["config"][key]["default"]
-    return (own.get("config") or {}).get(f"{declared['name']}:{key}", default)
+    return declared["config"][key]["default"] if found is None else found
 
 
 @contextlib.contextmanager
@@ -84,7 +85,7 @@ def _settings(stack: Stack, changes: Changes) -> Iterator[list[str]]:
     file = stack.folder / "drill.yaml"
     try:
         file.touch(mode=0o600)
-        file.write_text(changed(own, name, changes))
+        file.write_text(stack_file.changed(own, name, changes))
         yield ["--config-file", str(file)]
     finally:
         file.unlink(missing_ok=True)

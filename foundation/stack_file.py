@@ -26,7 +26,10 @@ def changed(text: str, project: str, changes: Changes) -> str:
     import yaml
 
     content = mapping(text)
-    config = dict(content.get("config") or {})
+    # of two forms of one key in a file, either may win with Pulumi
+    former = {form for key in changes for form in _forms(project, key)}
+    known = content.get("config") or {}
+    config = {key: given for key, given in known.items() if key not in former}
     config.update({f"{project}:{key}": value for key, value in changes.items()})
     return yaml.safe_dump({**content, "config": config}, sort_keys=False)
 
@@ -41,8 +44,11 @@ def value(text: str, project: str, key: str) -> Any:
         return None
     if not isinstance(config, Mapping):
         raise Unreadable("the settings under config are not a mapping")
-    names = (f"{project}:{key}", f"{project}:config:{key}", key)
-    return next((config[name] for name in names if name in config), None)
+    return next((config[name] for name in _forms(project, key) if name in config), None)
+
+
+def _forms(project: str, key: str) -> tuple[str, ...]:
+    return f"{project}:{key}", f"{project}:config:{key}", key
 
 
 def mapping(text: str) -> Mapping[str, Any]:

@@ -479,6 +479,23 @@ def test_a_setting_is_the_stacks_own_or_the_default() -> None:
         update.setting("north", "clusters")
 
 
+@pytest.mark.parametrize("key", ["demo:lbMode", "demo:config:lbMode", "lbMode"])
+def test_a_setting_is_found_in_each_form_that_pulumi_takes(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project, "ROOT", tmp_path)
+    declared = "name: demo\nconfig:\n  lbMode: {default: active}\n"
+    (tmp_path / "Pulumi.yaml").write_text(declared)
+    own = tmp_path / "Pulumi.west.yaml"
+    own.write_text(f"config:\n  {key}: standby\n")
+    assert update.setting("west", "lbMode") == "standby"
+    own.write_text("config:\n  other:lbMode: standby\n")
+    assert update.setting("west", "lbMode") == "active"
+    own.write_text("config: none\n")
+    with pytest.raises(UserError, match="stack west cannot be read: the settings under config"):
+        update.setting("west", "lbMode")
+
+
 def test_updates_are_mended_last_and_power_before_pods() -> None:
     order = sorted(KNOWN, key=action._turn)
     names = [fault.name for fault in order]

@@ -172,6 +172,14 @@ def test_changed_settings_can_be_read_back() -> None:
     assert stack_file.value(text, "demo", "backend") is None
 
 
+@pytest.mark.parametrize("key", ["demo:lbMode", "demo:config:lbMode", "lbMode"])
+def test_a_changed_setting_is_there_once_whatever_its_form_was(key: str) -> None:
+    text = f"config:\n  {key}: active\n  other:lbMode: theirs\n  demo:backend: local\n"
+    changed = stack_file.mapping(stack_file.changed(text, "demo", {"lbMode": "standby"}))
+    own = {"demo:backend": "local", "demo:lbMode": "standby"}
+    assert changed["config"] == {"other:lbMode": "theirs", **own}
+
+
 @pytest.mark.parametrize(("text", "backend"), WRITTEN)
 def test_a_stack_in_clusters_of_others_is_not_forgotten_without_its_state(
     folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, backend: str | None
