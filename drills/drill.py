@@ -180,6 +180,9 @@ def _brought_back(
     changes = {**stack.changes, **failback.trigger()}
     tell(Event(time.time(), EventKind.NOTE, "failback", cluster, "brought back by an update"))
     update.up(stack, changes)
+    # else the next update would take the trigger back, and bring back clusters unasked
+    say("An update puts the stack's own settings in force again.")
+    update.up(stack, stack.changes)
     return wrong
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from drills import failback, promises, update
+from drills import drill, failback, promises, update
 from drills.faults import FAULTS, Moves
 from drills.stack import Stack
 from foundation.errors import UserError
@@ -78,6 +80,22 @@ def test_it_writes_the_trigger_and_then_updates(
     assert (key, up) == ("failbackTrigger", "up")
     assert value.endswith("Z")
     assert said[0] == "west-cluster: well, and held back by 2 pods of the edge"
+
+
+def test_a_drill_brings_back_and_leaves_the_stacks_own_settings_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[Any] = []
+    monkeypatch.setattr(failback, "look", lambda _: Counter({WEST: 2}))
+    monkeypatch.setattr(update, "up", lambda _, changes: done.append(dict(changes)))
+    traffic: Any = SimpleNamespace(wait=lambda _: None, recent=lambda _: [])
+    changed = dataclasses.replace(stack(tmp_path), changes={"lbMode": "standby"})
+    gone = next(f for f in FAULTS if f.moves is Moves.ALL and not f.edge and not f.update)
+    assert drill._brought_back(changed, gone, WEST, traffic, done.append, lambda _: None) == []
+    told, first, last = done
+    assert told.text == "brought back by an update"  # the moment of the return, not of the end
+    assert first.pop("failbackTrigger")
+    assert first == last == changed.changes
 
 
 def test_a_gentle_return_is_promised_of_a_ramp_alone(tmp_path: Path) -> None:
