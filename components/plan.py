@@ -150,9 +150,10 @@ def _secrets(
         name, namespace = metadata["name"], metadata["namespace"]
         if name not in wanted:
             if secrets.is_filled(secret):
+                other = f", or call it {' or '.join(wanted)}" if wanted else ""
                 raise UserError(
                     f"{source}: Secret {name} is named by no annotation {PREFIX}tls-secret; name "
-                    f"it there, or call it {' or '.join(wanted)}"
+                    f"it there{other}"
                 )
             continue
         # Tetrate's gateways may read another one: tls-secret-namespace
