@@ -28,18 +28,9 @@ corp_edge = Cluster(EDGE_CLUSTER, settings.edge_region, demo.backend)
 clusters = {c.name: Cluster(c.name, c.region, demo.backend) for c in settings.clusters}
 applications = []
 for member in settings.clusters:
-    cluster, weight = (
-        clusters[member.name],
-        settings.edge_weights[member.name],
-    )
+    cluster, weight = (clusters[member.name], settings.edge_weights[member.name])
     application = Application(
-        member.name,
-        cluster,
-        member,
-        demo.documents,
-        EDGE_CLUSTER,
-        weight,
-        settings.platform,
+        member.name, cluster, member, demo.documents, EDGE_CLUSTER, weight, settings.platform
     )
     applications.append(application)
 authority = CertificateAuthority("authority", f"multi-cluster-resiliency {settings.stack}")

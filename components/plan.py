@@ -132,9 +132,7 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
 
 
 def _secrets(
-    settings: Settings,
-    found: Sequence[Route],
-    later: Callable[[ManifestError], None] | None,
+    settings: Settings, found: Sequence[Route], later: Callable[[ManifestError], None] | None
 ) -> list[Mapping[str, Any]]:
     """Return the Secrets for clients' TLS that routes name, in their namespace.
 

@@ -43,10 +43,7 @@ from launcher import leftovers
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     chosen = parser(__doc__).parse_args(arguments)
-    return entry(
-        lambda: _run(chosen),
-        interrupted=INTERRUPTED,
-    )
+    return entry(lambda: _run(chosen), interrupted=INTERRUPTED)
 
 
 def _run(chosen: argparse.Namespace) -> int:

@@ -107,15 +107,7 @@ def _run(
     wrong: list[str] = []
     observer = Observer(stack, fault, cluster, tell)
     recorded = pace.picture.recorded(folder, say) if pace.picture else contextlib.nullcontext()
-    with (
-        action.interruptible(),
-        recorded,
-        traffic,
-        logs,
-        watch,
-        observer,
-        CpuSteal(tell),
-    ):
+    with action.interruptible(), recorded, traffic, logs, watch, observer, CpuSteal(tell):
         tell(Event(time.time(), EventKind.NOTE, "expected", text=predicted.text))
         tell(Event(time.time(), EventKind.PHASE, "baseline"))
         traffic.wait(pace.baseline)

@@ -131,13 +131,7 @@ class Stack:
         except KeyError:
             raise UserError(f"{cluster} does not run on this machine (backend local)") from None
 
-    def kubectl(
-        self,
-        cluster: str,
-        *arguments: str,
-        seconds: float = 20,
-        stdin: str = "",
-    ) -> str:
+    def kubectl(self, cluster: str, *arguments: str, seconds: float = 20, stdin: str = "") -> str:
         """Return what kubectl prints about a cluster, always named by its context.
 
         Raises UserError when it fails or takes longer than `seconds`. A signal typed on the

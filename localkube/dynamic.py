@@ -10,14 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import (
-    CheckResult,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    Resource,
-    UpdateResult,
-)
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
 from foundation.dynamic_provider import BaseProvider
 from localkube.spec import ClusterSpec

@@ -13,14 +13,7 @@ from localkube import control_plane
 from localkube.addons import addons
 from localkube.images import PAUSE
 from localkube.network import POD_BRIDGE
-from localkube.spec import (
-    BRIDGE_ADDRESS,
-    EGRESS_PORT,
-    LAB_RANGES,
-    Node,
-    dns_address,
-    pod_range,
-)
+from localkube.spec import BRIDGE_ADDRESS, EGRESS_PORT, LAB_RANGES, Node, dns_address, pod_range
 from localkube.supervisord_config import Program, configuration, python
 from toolchain import tools
 

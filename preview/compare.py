@@ -94,9 +94,7 @@ def _property(path: str, old: Any, new: Any) -> Property:
         kept = (f"{line[:_LONG]}…" if len(line) > _LONG else line for line in differing[:_LINES])
         return Property(path, lines=(*kept, *note))
     return Property(
-        path,
-        None if old is _ABSENT else shown(old),
-        None if new is _ABSENT else shown(new),
+        path, None if old is _ABSENT else shown(old), None if new is _ABSENT else shown(new)
     )
 
 

@@ -85,9 +85,7 @@ def to_build(found: set[str], anew: bool = False) -> list[tuple[pins.Module, lis
     return work
 
 
-def _fetch(
-    work: list[tuple[pins.Module, list[str]]],
-) -> list[tuple[pins.Module, list[str]]]:
+def _fetch(work: list[tuple[pins.Module, list[str]]]) -> list[tuple[pins.Module, list[str]]]:
     """Fetch what is published; return what is left to be built."""
     from toolchain import fetch, progress, published
 

@@ -118,10 +118,7 @@ def _autopilot(shared: Foundation) -> dict[str, Any]:
     are refused beside `enable_autopilot`.
     """
     nodes = {"service_account": shared.account.email, "oauth_scopes": list(NODE_SCOPES)}
-    return {
-        "enable_autopilot": True,
-        "cluster_autoscaling": {"auto_provisioning_defaults": nodes},
-    }
+    return {"enable_autopilot": True, "cluster_autoscaling": {"auto_provisioning_defaults": nodes}}
 
 
 def _standard(gke: GkeSettings) -> dict[str, Any]:

@@ -31,9 +31,7 @@ class Item:
 
 
 def inventory(
-    settings: Settings,
-    documents: Sequence[Mapping[str, Any]],
-    secrets: Sequence[str],
+    settings: Settings, documents: Sequence[Mapping[str, Any]], secrets: Sequence[str]
 ) -> dict[str, list[Item]]:
     """Return the objects of each cluster.
 
@@ -48,13 +46,7 @@ def inventory(
     else:
         result = {EDGE_CLUSTER: _gateway(EDGE_CLUSTER, for_clients)}
     for member in settings.clusters:
-        own = objects(
-            documents,
-            member,
-            EDGE_CLUSTER,
-            settings.edge_weights[member.name],
-            platform,
-        )
+        own = objects(documents, member, EDGE_CLUSTER, settings.edge_weights[member.name], platform)
         gateway = [] if platform is Platform.TETRATE else _gateway(member.name, [])
         result[member.name] = [*map(_of, own), *gateway]
     return result

@@ -11,13 +11,7 @@ from typing import Any
 
 from components.documents import fields, pods, schema, selectors, workload
 from components.documents.origin import ManifestError, Read
-from foundation.identity import (
-    Identity,
-    custom_scopes,
-    group_of,
-    identity_of,
-    is_namespaced,
-)
+from foundation.identity import Identity, custom_scopes, group_of, identity_of, is_namespaced
 
 _NAME_GROUPS = {"", "apps", "batch", "autoscaling", "networking.k8s.io", "policy"}
 """API groups whose objects have names as DNS has them; roles, for one, may have others."""

@@ -75,12 +75,7 @@ def clusters(
 
 
 def _step(
-    plain: Mapping[str, Any],
-    name: str,
-    step: Step,
-    host: str,
-    rules: OutlierDetection,
-    told: str,
+    plain: Mapping[str, Any], name: str, step: Step, host: str, rules: OutlierDetection, told: str
 ) -> dict[str, Any]:
     made = copy.deepcopy(dict(plain))
     made["name"] = made["load_assignment"]["cluster_name"] = name

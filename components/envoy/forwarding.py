@@ -205,10 +205,7 @@ def refused(methods: Sequence[str]) -> list[dict[str, Any]]:
         {
             "match": {"prefix": "/", "headers": [other]},
             "response_headers_to_add": [allowed],
-            "direct_response": {
-                "status": 405,
-                "body": {"inline_string": "Method not allowed.\n"},
-            },
+            "direct_response": {"status": 405, "body": {"inline_string": "Method not allowed.\n"}},
         }
     ]
 

@@ -32,12 +32,7 @@ def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
     clusters = [
         each for route in config.routes for each in gateway_clusters.clusters(route, config)
     ]
-    return server.bootstrap(
-        listeners,
-        clusters,
-        listen=config.listen,
-        dns_server=config.dns_server,
-    )
+    return server.bootstrap(listeners, clusters, listen=config.listen, dns_server=config.dns_server)
 
 
 def gateway_files(config: GatewayConfig) -> dict[str, str]:
@@ -53,8 +48,7 @@ def _ingress_listener(config: GatewayConfig) -> dict[str, Any]:
     a last resort.
     """
     through = server.health_filter(
-        [{"name": ":authority", "string_match": {"suffix": f".{HEALTH_DOMAIN}"}}],
-        pass_through=True,
+        [{"name": ":authority", "string_match": {"suffix": f".{HEALTH_DOMAIN}"}}], pass_through=True
     )
     return _mesh_listener(
         "ingress",

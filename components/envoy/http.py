@@ -173,7 +173,7 @@ def _local_replies(cluster: str) -> dict[str, Any]:
         "filter": {"and_filter": {"filters": [unavailable["filter"], _GRPC]}},
         "headers_to_add": headers,
         "body_format_override": {
-            "text_format_source": {"inline_string": "temporarily unavailable"},
+            "text_format_source": {"inline_string": "temporarily unavailable"}
         },
     }
     others = {"filter": _status_filter("GE", 100, "any_from"), "headers_to_add": headers}

@@ -62,11 +62,7 @@ def envoy_deployment(pods: EnvoyPods, started_with: Any) -> dict[str, Any]:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {
-            "name": GATEWAY_NAME,
-            "namespace": GATEWAY_NAMESPACE,
-            "labels": dict(_LABELS),
-        },
+        "metadata": {"name": GATEWAY_NAME, "namespace": GATEWAY_NAMESPACE, "labels": dict(_LABELS)},
         "spec": {
             "replicas": pods.replicas,
             "minReadySeconds": 1,
@@ -140,11 +136,7 @@ def _pod_spec(pods: EnvoyPods) -> dict[str, Any]:
         volume = f"certificate-{index}"
         volumes.append({"name": volume, "secret": {"secretName": secret, "defaultMode": 0o440}})
         mounts.append(
-            {
-                "name": volume,
-                "mountPath": f"{pods.paths.certificates}/{secret}",
-                "readOnly": True,
-            }
+            {"name": volume, "mountPath": f"{pods.paths.certificates}/{secret}", "readOnly": True}
         )
     return {
         "automountServiceAccountToken": False,

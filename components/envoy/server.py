@@ -149,10 +149,7 @@ def _overload_manager() -> dict[str, Any]:
 
 
 def _action(name: str, monitor: str, *, threshold: float) -> dict[str, Any]:
-    return {
-        "name": name,
-        "triggers": [{"name": monitor, "threshold": {"value": threshold}}],
-    }
+    return {"name": name, "triggers": [{"name": monitor, "threshold": {"value": threshold}}]}
 
 
 def _address(address: str, port: int) -> dict[str, Any]:

@@ -10,13 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.envoy import tls
-from components.envoy.common import (
-    ENDPOINT_METADATA,
-    Paths,
-    any_type,
-    gateway_san,
-    seconds,
-)
+from components.envoy.common import ENDPOINT_METADATA, Paths, any_type, gateway_san, seconds
 from components.envoy.protocols import HTTP_OPTIONS
 from components.envoy.tls import mesh_client
 from components.profile.model import HttpProfile

@@ -10,12 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import (
-    CreateResult,
-    DiffResult,
-    Resource,
-    UpdateResult,
-)
+from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
 
 from foundation.dynamic_provider import BaseProvider
 from toolchain import patience

@@ -28,11 +28,7 @@ class Gateway(pulumi.ComponentResource):
         replicas: int,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        props = {
-            "cluster": member.name,
-            "region": member.region,
-            "replicas": replicas,
-        }
+        props = {"cluster": member.name, "region": member.region, "replicas": replicas}
         super().__init__("demo:gateway:Gateway", name, props, opts)
 
         def files(addresses: dict[str, str]) -> dict[str, str]:

@@ -43,13 +43,7 @@ def edge(
         plan.profile,
     )
     gateways = [
-        Gateway(
-            member.name,
-            entrances[member.name],
-            member,
-            mesh,
-            settings.gateway_replicas,
-        )
+        Gateway(member.name, entrances[member.name], member, mesh, settings.gateway_replicas)
         for member in settings.clusters
     ]
     args = EdgeArgs.of(plan, entrances[EDGE_CLUSTER], mesh, gateways, applications)

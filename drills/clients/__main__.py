@@ -39,10 +39,7 @@ REFERENCE = "drills' generator"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
-    return entry(
-        lambda: _run(options),
-        interrupted=INTERRUPTED,
-    )
+    return entry(lambda: _run(options), interrupted=INTERRUPTED)
 
 
 def _parser() -> argparse.ArgumentParser:

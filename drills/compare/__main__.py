@@ -23,10 +23,7 @@ from foundation.errors import UserError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
-    return entry(
-        lambda: _run(options),
-        interrupted=INTERRUPTED,
-    )
+    return entry(lambda: _run(options), interrupted=INTERRUPTED)
 
 
 def _parser() -> argparse.ArgumentParser:

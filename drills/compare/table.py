@@ -9,15 +9,7 @@ from drills.compare.balancers import DIRECT, OURS
 from drills.compare.figures import PATIENCE, Calm, UnderFault
 from drills.traffic.view import milliseconds
 
-FAULT_HEADS = (
-    "lane",
-    "sent",
-    "lost",
-    "slowest ms",
-    "moved s",
-    "back s",
-    "executions per request",
-)
+FAULT_HEADS = ("lane", "sent", "lost", "slowest ms", "moved s", "back s", "executions per request")
 CALM_HEADS = (
     "lane",
     "answered",

@@ -105,11 +105,7 @@ def _strips(
 
 
 def _strip(
-    run: Series,
-    axis: Axis,
-    counts: Sequence[Mapping[str, int]],
-    y: float,
-    hues: Mapping[str, str],
+    run: Series, axis: Axis, counts: Sequence[Mapping[str, int]], y: float, hues: Mapping[str, str]
 ) -> list[Element]:
     made = []
     for index, bin_counts in enumerate(counts):

@@ -34,11 +34,7 @@ class Means:
 
 
 def run(
-    record: Record,
-    strikes: Iterator[tuple[Fault, str]],
-    seconds: float,
-    means: Means,
-    file: Path,
+    record: Record, strikes: Iterator[tuple[Fault, str]], seconds: float, means: Means, file: Path
 ) -> Record:
     """Make events until the time is over; return the record, of which `file` holds the report.
 

@@ -129,10 +129,7 @@ def _send(options: argparse.Namespace, stack: Stack | None, plan: TrafficPlan, u
     announced = Announcements(stack.folder) if stack else None
     logs = (
         PortalLogs(
-            stack.kubeconfig,
-            stack.weights,
-            traffic.add,
-            source_for(stack.application.is_portal),
+            stack.kubeconfig, stack.weights, traffic.add, source_for(stack.application.is_portal)
         )
         if stack and header.portal_logs
         else None
@@ -227,11 +224,7 @@ def _watch(
 
 
 def _look(
-    traffic: Traffic,
-    state: Live,
-    seen: int,
-    announced: Announcements | None,
-    output: _Output,
+    traffic: Traffic, state: Live, seen: int, announced: Announcements | None, output: _Output
 ) -> int:
     events = announced.new() if announced and traffic.running else []
     for event in events:

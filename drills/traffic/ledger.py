@@ -133,14 +133,7 @@ def ledger(
         wrong = sides.wrong(sample)
         # a status that the request itself calls good is that of an execution
         executed = (answers if sample.good else times)[sample.id]
-        key = (
-            sample.lane,
-            cluster,
-            sample.kind,
-            sample.protocol,
-            sample.reused,
-            sample.repeatable,
-        )
+        key = (sample.lane, cluster, sample.kind, sample.protocol, sample.reused, sample.repeatable)
         tallies[key].add(sample, objectives.slowest, wrong, executed > 1)
         logged += sample.lane not in left_out and not sample.failure and executed > 0
         lateness.append(sample.started - sample.due)

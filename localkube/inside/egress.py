@@ -118,12 +118,7 @@ async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         refuse(writer, peer, wanted, refusal.status, str(refusal))
     except TimeoutError:
         refuse(writer, peer, wanted, 504, f"{wanted}: no answer within {CONNECT_SECONDS} s")
-    except (
-        OSError,
-        EOFError,
-        asyncio.LimitOverrunError,
-        subprocess.CalledProcessError,
-    ) as error:
+    except (OSError, EOFError, asyncio.LimitOverrunError, subprocess.CalledProcessError) as error:
         refuse(writer, peer, wanted, 502, f"{wanted}: {error}")
     else:
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")

@@ -16,11 +16,7 @@ def warning(document: dict[str, Any], reason: str, message: str, component: str)
     about = {key: metadata[key] for key in ("name", "namespace", "uid") if key in metadata}
     return {
         "metadata": {"generateName": f"{metadata['name']}-", "namespace": namespace_of(document)},
-        "involvedObject": {
-            "apiVersion": document["apiVersion"],
-            "kind": document["kind"],
-            **about,
-        },
+        "involvedObject": {"apiVersion": document["apiVersion"], "kind": document["kind"], **about},
         "type": "Warning",
         "reason": reason,
         "message": message,
