@@ -18,8 +18,7 @@ from components.documents.origin import ManifestError
 from components.profile import lint
 from components.profile.lint.model import Context
 from components.profile.model import HttpProfile, http_profile
-from components.profile.section import ProfileError
-from components.routing.annotations import PREFIX, RouteError
+from components.routing.annotations import PREFIX
 from components.routing.routes import Route, routes
 from components.settings.local import LocalSettings
 from components.settings.model import Platform, Settings, load
@@ -92,16 +91,13 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
         raise UserError(
             f"{sources.named(settings.http_profile)} holds {1 + len(more)} documents; keep one"
         )
-    try:
-        found = routes(
-            documents,
-            EDGE_CLUSTER,
-            source=sources.named(settings.manifest),
-            own_gateways=settings.platform is Platform.ENVOY,
-        )
-        parsed = http_profile(profile, source=sources.named(settings.http_profile))
-    except (RouteError, ProfileError) as error:
-        raise UserError(str(error)) from None
+    found = routes(
+        documents,
+        EDGE_CLUSTER,
+        source=sources.named(settings.manifest),
+        own_gateways=settings.platform is Platform.ENVOY,
+    )
+    parsed = http_profile(profile, source=sources.named(settings.http_profile))
     for document in documents:
         metadata = document["metadata"]
         if GATEWAY_NAMESPACE in (metadata["name"], metadata.get("namespace")):

@@ -52,7 +52,6 @@ class Outcome:
     cluster: str
     ledger: Ledger
     folder: Path
-    predicted: Prediction
     wrong: tuple[str, ...]
     """What did not come as predicted, each in a few words."""
 
@@ -145,7 +144,7 @@ def _run(
             tell(Event(time.time(), EventKind.NOTE, UNEXPECTED, cluster, text))
         traffic.halt()
         logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
-    outcome = Outcome(fault, cluster, ledger_of(traffic.path), folder, predicted, tuple(wrong))
+    outcome = Outcome(fault, cluster, ledger_of(traffic.path), folder, tuple(wrong))
     report.write(folder)
     return outcome
 

@@ -77,14 +77,14 @@ def row(
     """
     found = Row(str(fault.layer), fault.name, stack.mode, Verdict.UNAVAILABLE)
     if reason := fault.unavailable(stack):
-        return _with(found, Verdict.UNAVAILABLE, reason)
+        return dataclasses.replace(found, reason=reason)
     try:
         struck = None if fault.edge else cluster
         outcome = one(stack, fault, struck, pace, say, force, patience=WELL_SECONDS)
     except UserError as error:
         if Journal(stack.folder).entries() and not stack.changes:
             action.heal_all(stack, say)  # else the next ones wait in vain
-        return _with(found, Verdict.FAILED, str(error))
+        return dataclasses.replace(found, verdict=Verdict.FAILED, reason=str(error))
     return of(outcome, stack.mode)
 
 
@@ -132,10 +132,6 @@ def _text(row: Row) -> Text:
     return Text(
         words, {Verdict.MET: "green", Verdict.UNAVAILABLE: "dim"}.get(row.verdict, "bold red")
     )
-
-
-def _with(row: Row, verdict: Verdict, reason: str) -> Row:
-    return dataclasses.replace(row, verdict=verdict, reason=reason)
 
 
 def one(

@@ -12,7 +12,6 @@ from foundation import files, packages, project, selection
 from foundation.contract import PROVIDER_RELEASE, USER_KUBECONFIG
 from toolchain import pins, tools
 
-PROJECT = project.ROOT
 _PROVIDER = "pulumi-resource-kubernetes"
 _RELEASE = "github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version"
 

@@ -75,7 +75,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]  # it would leave a folder 
   # elsewhere this changes nothing.
   restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".cni]
-  bin_dirs = [{quoted(str(tools.cni_dir()))}]
+  bin_dirs = [{quoted(str(tools.path("bridge").parent))}]
   conf_dir = {quoted(str(node.folder / "cni"))}
 """
 

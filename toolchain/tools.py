@@ -98,11 +98,6 @@ def is_ours(name: str) -> bool:
     return entry is not None and not entry["from"].startswith("/")
 
 
-def cni_dir() -> Path:
-    """Return the folder of the CNI plugins: bridge, loopback, host-local and portmap."""
-    return path("bridge").parent
-
-
 def version(name: str) -> str:
     """Return the version in use of a module (`kubernetes`) or a tool (`kubectl`), as "v1.2.3"."""
     if name == ENVOY:

@@ -7,7 +7,6 @@ v2.4 (resolve.go) and sigs.k8s.io/yaml v1.6 (yaml.go), which kubectl 1.37 is bui
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime
 import decimal
 import math
@@ -138,7 +137,7 @@ def _float(text: str) -> tuple[str, Scalar]:
 def _decoded(value: str) -> str:
     try:
         data = base64.b64decode(re.sub("[\r\n]", "", value), validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise ValueError("a !!binary value is not base64") from None
     return data.decode(errors="replace")
 

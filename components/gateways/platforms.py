@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from components.clusters.cluster import Cluster
-from components.gateways.edge import Edge, EdgeArgs
+from components.gateways.edge import Edge
 from components.gateways.entrance import Entrance
 from components.gateways.envoys import Mesh
 from components.gateways.gateway import Gateway
@@ -46,5 +46,4 @@ def edge(
         Gateway(member.name, entrances[member.name], member, mesh, settings.gateway_replicas)
         for member in settings.clusters
     ]
-    args = EdgeArgs.of(plan, entrances[EDGE_CLUSTER], mesh, gateways, applications)
-    return Edge(EDGE_CLUSTER, args)
+    return Edge(EDGE_CLUSTER, plan, entrances[EDGE_CLUSTER], mesh, gateways, applications)

@@ -7,7 +7,6 @@ in lines, `stringData`, a chain, and no `ca.crt` (`kubectl create secret tls`).
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -83,7 +82,7 @@ def _values(document: Mapping[str, Any], name: str) -> dict[str, bytes]:
         try:
             # An API server ignores line ends in base64; base64(1) makes them, with a space in YAML.
             values[key] = base64.b64decode(re.sub(r"\s", "", text or ""), validate=True)
-        except (binascii.Error, TypeError, ValueError):
+        except (TypeError, ValueError):
             raise UserError(
                 f"{name} has a {key} that is not base64 of PEM; encode the file anew"
             ) from None

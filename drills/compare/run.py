@@ -38,6 +38,7 @@ FAULTS = ("gateway-gone", "gateway-hangs", "region-cut")
 """What strikes unless other faults are named: what refuses, hangs and vanishes before an edge."""
 
 _IDLE_SECONDS = 5.0
+_TIMEOUT = 5.0  # seconds after which a client gives a request up
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,6 @@ class Pace:
     """Between a fault's effect and its fix."""
     recover: float = 12.0
     """Between a fix and the next fault."""
-    timeout: float = 5.0
-    """After which a client gives a request up."""
 
 
 def run(
@@ -125,7 +124,7 @@ def plan(stack: Stack, others: Beside, pace: Pace) -> TrafficPlan:
     return TrafficPlan(
         lanes=(*lanes, direct),
         rate=pace.rate * (len(lanes) + 0.5),  # of two protocols the last lane has one
-        timeout=pace.timeout,
+        timeout=_TIMEOUT,
         host=stack.application.host,
         ca_file=str(others.ca),
     )
