@@ -50,20 +50,21 @@ def is_stale(lock: Lock, host: str, started: Callable[[int], float | None]) -> b
     return began is None or began > lock.since + _SLACK
 
 
+def _is_left(lock: Lock) -> bool:
+    return is_stale(lock, socket.gethostname(), processes.started)
+
+
 def updating(state: Path, stack: str) -> list[int]:
     """Return the processes that change a stack now, by its locks in a folder of state."""
     return [
-        lock.pid
-        for lock in locks(state)
-        if lock.file.parent.name == stack
-        and not is_stale(lock, socket.gethostname(), processes.started)
+        lock.pid for lock in locks(state) if lock.file.parent.name == stack and not _is_left(lock)
     ]
 
 
 def remove_stale_locks(state: Path) -> None:
     """Remove the locks of this host whose owners are gone, and say so."""
     for lock in locks(state):
-        if is_stale(lock, socket.gethostname(), processes.started):
+        if _is_left(lock):
             lock.file.unlink(missing_ok=True)
             print(
                 f"Removed the lock of stack {lock.file.parent.name}: process {lock.pid},"

@@ -13,7 +13,7 @@ If all gateways are held back or gone, requests go by what is well at the moment
 
 The aggregates are there whatever the failback. Envoy loads clusters and routes from two files, one
 a moment before the other, and which is first is chance. A route that names a cluster that is not
-there yet, or not any more, loses what comes in that moment (seen: up to three of 50 a second).
+there yet, or not any more, loses what comes in that moment (seen: up to three of 100 a second).
 """
 
 from __future__ import annotations

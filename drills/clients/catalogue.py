@@ -66,10 +66,10 @@ def _node_socket() -> Found:
 
 
 def _chromium() -> Found:
-    for name in _BROWSERS:
+    for name in BROWSERS:
         if shutil.which(name):
             return _version_of(name, ["--version"], r"(\d+[\d.]+)", (112, 0), "--headless=new")
-    return Found(missing=f"there is no {', '.join(_BROWSERS[:-1])} or {_BROWSERS[-1]} on PATH")
+    return Found(missing=f"there is no {', '.join(BROWSERS[:-1])} or {BROWSERS[-1]} on PATH")
 
 
 def _go() -> Found:
@@ -114,7 +114,7 @@ def _python(plan: ClientPlan, _: Path) -> list[str]:
 
 
 def _browser(plan: ClientPlan, _: Path) -> list[str]:
-    program = next(path for name in _BROWSERS if (path := shutil.which(name)))
+    program = next(path for name in BROWSERS if (path := shutil.which(name)))
     name = "drills.clients.programs.browser_client"
     return [sys.executable, "-m", name, json.dumps({**plan, "program": program})]
 
@@ -151,7 +151,7 @@ def _compile(command: Sequence[str]) -> None:
         raise UserError(f"{' '.join(command[:2])} failed: {first_line(error.said)}") from None
 
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _NONE = ""
 
 CLIENTS: tuple[Client, ...] = (

@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 
+from drills.clients.catalogue import BROWSERS
 from foundation import project
 from tests.support.checkout import eventually
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
 _AXE = "axe-core@4.11.0"
 _AXE_SHA512 = (
     "ilYanEU8vxxBexpJd8cWM4ElSQq4QctCLKih0TSfjIfCQTeyH/6zVrmIJfLPrKTKJRbiG+cfnZbQIjAlJmF1jQ=="
@@ -179,9 +179,9 @@ def _axe() -> str:
 @contextlib.contextmanager
 def browser(folder: Path) -> Iterator[Page]:
     """Give a page of a browser of its own; skips the test where there is none."""
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not found:
-        pytest.skip(f"no browser: none of {', '.join(_NAMES)} is installed")
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
     to_browser, sending = os.pipe()
     receiving, from_browser = os.pipe()
     options = ["--headless=new", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe"]

@@ -50,7 +50,7 @@ _OPTIONS = ("--headless=new", "--disable-gpu", "--no-first-run", "--disable-back
 
 
 class _Server(ThreadingHTTPServer):
-    """Gives the page its code and its plan, and writes the lines that it posts."""
+    """Give the page its code and its plan, and write the lines that it posts."""
 
     daemon_threads = True
 
