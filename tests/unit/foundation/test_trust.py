@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ssl
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
@@ -17,6 +15,7 @@ from components.gateways.answer import get
 from components.tls.certificates import KeyPair, authority, leaf
 from drills.clients.programs.browser_client import trusted_key
 from drills.clients.programs.http_ways import trusting
+from tests.support.tls_server import https_server
 
 HOST = "127.0.0.1"
 
@@ -65,18 +64,8 @@ def chain() -> list[str]:
 
 @pytest.fixture(scope="module")
 def url(chain: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    file = tmp_path_factory.mktemp("tls") / "chain.pem"
-    file.write_text("".join(chain))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    listening = HTTPServer((HOST, 0), Portal)
-    listening.socket = context.wrap_socket(listening.socket, server_side=True)
-    thread = threading.Thread(target=listening.serve_forever)
-    thread.start()
-    yield f"https://{HOST}:{listening.server_port}/"
-    listening.shutdown()
-    thread.join()
-    listening.server_close()
+    with https_server("".join(chain), Portal, tmp_path_factory.mktemp("tls")) as port:
+        yield f"https://{HOST}:{port}/"
 
 
 def by_update(url: str, file: Path) -> None:

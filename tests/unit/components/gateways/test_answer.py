@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import socket
-import ssl
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -23,6 +20,7 @@ from components.gateways.answer import (
 )
 from components.tls.certificates import KeyPair, authority, leaf
 from foundation.errors import UserError
+from tests.support.tls_server import https_server
 
 HOST = "bank.example.com"
 EAST, WEST, CENTRAL = "east", "west", "central"
@@ -50,18 +48,9 @@ def issuer() -> KeyPair:
 @pytest.fixture(scope="module")
 def server(issuer: KeyPair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     pair = leaf(issuer, HOST, [HOST])
-    chain = tmp_path_factory.mktemp("tls") / "chain.pem"
-    Path(chain).write_text(pair.certificate + pair.key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain)
-    listening = HTTPServer(("127.0.0.1", 0), Portal)
-    listening.socket = context.wrap_socket(listening.socket, server_side=True)
-    thread = threading.Thread(target=listening.serve_forever)
-    thread.start()
-    yield f"https://127.0.0.1:{listening.server_port}"
-    listening.shutdown()
-    thread.join()
-    listening.server_close()
+    chain = pair.certificate + pair.key
+    with https_server(chain, Portal, tmp_path_factory.mktemp("tls")) as port:
+        yield f"https://127.0.0.1:{port}"
 
 
 def test_the_portals_status_is_what_its_host_answers(server: str, issuer: KeyPair) -> None:
