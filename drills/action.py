@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from drills.answers import Answers
 from drills.faults import FAULTS, KNOWN, Fault, Layer, Strike, named
 from drills.journal import Entry, Journal
 from drills.stack import EDGE, Stack
@@ -103,11 +105,12 @@ def unrecorded(stack: Stack) -> list[tuple[Fault, str]]:
 
     Several are looked for at once, for each look at an API server that is silent takes seconds.
     """
+    looked_at = dataclasses.replace(stack, answers=Answers())
 
     def is_seen(each: tuple[Fault, str]) -> bool:
         fault, cluster = each
         try:
-            return fault.means.seen(Strike(stack, cluster))
+            return fault.means.seen(Strike(looked_at, cluster))
         except (UserError, *_UNANSWERED):
             return False  # who is silent shows nothing
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from drills import live_objects, pulumi_command, stack_objects
+from drills.answers import Answer, Answers
 from drills.application import Application, Workload
 from drills.live_objects import LiveObjects
 from drills.stack_objects import StackObject
@@ -61,6 +62,8 @@ class Stack:
     """Seconds that a ramped failback takes."""
     application: Application = field(default_factory=Application)
     """What runs in the application clusters behind the first exposed Service."""
+    answers: Answers | None = None
+    """What was answered before, where that is to count."""
 
     @staticmethod
     def selected(name: str | None = None, elsewhere: bool = False) -> Stack:
@@ -151,8 +154,16 @@ class Stack:
 
     def get(self, cluster: str, *arguments: str) -> dict[str, Any]:
         """Return what `kubectl get ... --output json` gives. Raises UserError."""
-        limit = "--request-timeout=5s"
-        return dict(json.loads(self.kubectl(cluster, "get", *arguments, "--output=json", limit)))
+        how = ("--output=json", "--request-timeout=5s")
+
+        def ask() -> dict[str, Any]:
+            return dict(json.loads(self.kubectl(cluster, "get", *arguments, *how)))
+
+        return self.once((cluster, *arguments), ask)
+
+    def once(self, question: Hashable, ask: Callable[[], Answer]) -> Answer:
+        """Return what `ask` gives, or what it gave to others of the same look."""
+        return self.answers.once(question, ask) if self.answers else ask()
 
     def stack_object(
         self, cluster: str, kind: str, namespace: str, name: str

@@ -89,8 +89,12 @@ def _setting(
 def is_set(strike: Strike, key: str, value: int) -> bool:
     """Check whether any pod has this percentage."""
     entry = re.compile(rf'"{re.escape(key)}":.*?"final_value": *"(\d+)"', re.DOTALL)
-    with _asking(strike, "GET", "/runtime", _running(strike)) as answers:
-        found = map(entry.search, answers().values())
+
+    def ask() -> dict[str, str]:
+        with _asking(strike, "GET", "/runtime", _running(strike)) as answers:
+            return answers()
+
+    found = map(entry.search, strike.stack.once((strike.cluster, "/runtime"), ask).values())
     return any(match and int(match[1]) == value for match in found)
 
 
