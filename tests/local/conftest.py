@@ -1,8 +1,8 @@
 """One set of clusters for all tests of this layer, in a copy of the checkout.
 
 The modules run in the order of ORDER: first what only looks, then what damages, then destroy. Each
-test leaves the demo as `up` leaves it, or says that the next one has to. `many` comes last, with a
-stack of its own.
+test leaves the demo as `up` leaves it, or says that the next one has to. Behind destroy come those
+with clusters of their own, which then have the machine to themselves.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ ORDER = (
     "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "failback",
     "changed_by_hand",
     "topology_page", "failover", "damage", "stopped", "short_of", "breaking", "soak",
-    "pulumi_ways", "two_stacks", "existing",
-    "tetrate", "gke", "destroy", "oldest_provider", "many",
+    "pulumi_ways", "two_stacks", "destroy",
+    "existing", "tetrate", "gke", "oldest_provider", "many",
 )  # fmt: skip
 
 FAILED = pytest.StashKey[bool]()

@@ -21,17 +21,13 @@ EAST, WEST, EDGE = CLUSTERS = "east-cluster", "west-cluster", "corp-edge"
 QUICK = ("--baseline", "2", "--hold", "4")
 DRILL_SECONDS = 120
 EACH_KIND = {
-    "active": (
-        "workload-gone",
-        "pods-hang",
-        "pods-errors",
-        "edge-restart",
-        "region-cut",
-        "edge-control-cut",
-    ),
-    "standby": ("gateway-gone", "cluster-power", "mode-switch"),
+    "active": ("pods-hang", "pods-errors", "edge-restart", "region-cut", "edge-control-cut"),
+    "standby": ("cluster-power", "mode-switch"),
 }
-"""The faster ones: each layer, each way to fail. All in each mode: `./demo task drill:all`."""
+"""The faster ones that no other test drills: each layer, each way to fail.
+
+All in each mode: `./demo task drill:all`.
+"""
 
 MATRIX_SECONDS = 600
 """Longest time of these drills in one mode."""
@@ -39,6 +35,7 @@ MATRIX_SECONDS = 600
 
 @pytest.fixture(autouse=True)
 def _nothing_stays_broken(demo: Checkout) -> Iterator[None]:
+    """What every test asserts at its end."""
     yield
     done = demo.demo("task", "status", check=False)
     if done.code:
@@ -95,14 +92,12 @@ def test_ctrl_c_mends(demo: Checkout, tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(DRILL_SECONDS) != 0
     assert "Traceback" not in (tmp_path / "log").read_text()
-    assert broken(demo) == ""
 
 
 def test_a_closed_terminal_mends(demo: Checkout, tmp_path: Path) -> None:
     process = start(demo, tmp_path / "log", "region-cut")
     os.killpg(process.pid, signal.SIGHUP)
     process.wait(DRILL_SECONDS)
-    assert broken(demo) == ""
 
 
 def test_a_killed_drill_is_mended_by_its_guard(demo: Checkout, tmp_path: Path) -> None:
@@ -186,16 +181,12 @@ def copied(demo: Checkout) -> str:
 WRITING = (
     ("workload-gone",),
     ("version-bad",),
-    ("version-good",),
-    ("gateway-gone",),
     ("edge-restart",),
     ("node-drain",),
     ("region-cut", "--elsewhere"),
-    ("workload-gone", "--elsewhere"),
-    ("version-bad", "--elsewhere"),
     ("node-drain", "--elsewhere"),
 )
-"""Faults that write to objects, by the API and by kubectl. (gateway-restart is as edge-restart.)"""
+"""Faults that write to objects, one for each means to do so."""
 
 
 def test_a_healed_drill_leaves_no_field_manager_and_no_annotation(demo: Checkout) -> None:

@@ -40,9 +40,9 @@ def summary(done: Done) -> dict[str, int]:
     return {word: int(n) for n, word in re.findall(r"(\d+) (\w+)$", account, re.MULTILINE)}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def nothing_to_do_afterwards(demo: Checkout) -> Iterator[None]:
-    """After each way the stack is as `up` leaves it: the next one has nothing to do."""
+    """After a way that changes something the stack is as `up` leaves it."""
     yield
     assert summary(demo.demo(*UP)).keys() == {"unchanged"}
     assert not ask(demo.outputs())[0].lost
@@ -59,6 +59,10 @@ def gateway_replicas(demo: Checkout, number: int) -> Iterator[None]:
         demo.demo(*UP)
 
 
+changes_something = pytest.mark.usefixtures("nothing_to_do_afterwards")
+
+
+@changes_something
 def test_a_saved_plan_is_followed(demo: Checkout, tmp_path: Path) -> None:
     plan = str(tmp_path / "plan.json")
     with gateway_replicas(demo, 3):
@@ -68,6 +72,7 @@ def test_a_saved_plan_is_followed(demo: Checkout, tmp_path: Path) -> None:
         assert resources(demo)[gateway]["inputs"]["spec"]["replicas"] == 3
 
 
+@changes_something
 def test_a_target_and_an_exclusion(demo: Checkout) -> None:
     edge = urn(demo, ":ConfigMap", "corp-edge/tetrate-system/gateway-config")
     with gateway_replicas(demo, 1):
@@ -79,6 +84,7 @@ def test_a_target_and_an_exclusion(demo: Checkout) -> None:
         assert resources(demo)[gateway]["inputs"]["spec"]["replicas"] == 2
 
 
+@changes_something
 def test_an_object_is_made_anew_on_demand(demo: Checkout) -> None:
     target = urn(demo, ":PodDisruptionBudget", "east-cluster/tetrate-system/gateway")
     done = demo.demo(*UP, "--replace", target, check=False)
@@ -95,6 +101,7 @@ def test_a_refresh_finds_nothing_where_nothing_was_changed(demo: Checkout) -> No
     assert summary(demo.demo(*UP, "--continue-on-error")).keys() == {"unchanged"}
 
 
+@changes_something
 def test_what_the_state_forgets_is_taken_up_again(demo: Checkout) -> None:
     target = urn(demo, ":PodDisruptionBudget", "west-cluster/tetrate-system/gateway")
     demo.demo("pulumi", "state", "delete", target, "--target-dependents", "--yes")
@@ -103,6 +110,7 @@ def test_what_the_state_forgets_is_taken_up_again(demo: Checkout) -> None:
     assert target in resources(demo)
 
 
+@changes_something
 def test_an_exported_state_is_imported_again(demo: Checkout, tmp_path: Path) -> None:
     file = str(tmp_path / "state.json")
     demo.demo("pulumi", "stack", "export", "--file", file)
@@ -123,6 +131,7 @@ def test_a_stack_that_is_up_is_neither_removed_nor_renamed(demo: Checkout) -> No
     refused(demo.demo("pulumi", "stack", "rename", "north", check=False), "Stack west is up")
 
 
+@changes_something
 def test_a_rename_behind_the_launchers_back_is_refused_by_the_next_up(demo: Checkout) -> None:
     before = resources(demo)
     plain(demo, "pulumi stack rename north")
@@ -155,6 +164,7 @@ def engine_and_plugins(demo: Checkout) -> dict[int, str]:
     return found
 
 
+@changes_something
 def test_what_a_killed_pulumi_leaves_goes_with_the_next_command(
     demo: Checkout, tmp_path: Path
 ) -> None:

@@ -19,6 +19,9 @@ NEEDED = ("kube-apiserver", "etcd", "kubelet", "relay")
 """Without one of them the cluster does not answer, or is not Ready."""
 
 ALONE = {name: PROGRAMS[name] for name in NEEDED} | SUPERVISORD
+GROUPS = (("kube-apiserver", "kubelet"), ("etcd", "supervisord"), ("relay",))
+"""All of ALONE; those together of which neither hides the other."""
+
 TOGETHER = {name: words for name, words in PROGRAMS.items() if name not in NEEDED} | {
     "unshare": ("unshare", "localkube.inside.node", EAST)
 }
@@ -53,15 +56,13 @@ def mended(demo: Checkout, outputs: dict[str, Any], stopped: dict[str, int]) -> 
         assert processes.status(process) == "sleeping", "the same process goes on"
     eventually(lambda: demo.demo("local", "status", check=False).code == 0, "all is well", 60)
     serves(outputs, EAST)
-    assert demo.preview() == []
 
 
-@pytest.mark.parametrize("program", ALONE)
-def test_a_stopped_program_that_its_cluster_needs(
-    demo: Checkout, outputs: dict[str, Any], program: str
+@pytest.mark.parametrize("programs", GROUPS)
+def test_stopped_programs_that_their_cluster_needs(
+    demo: Checkout, outputs: dict[str, Any], programs: tuple[str, ...]
 ) -> None:
-    process = stop(demo, *ALONE[program])
-    mended(demo, outputs, {f"{program} of {EAST}": process})
+    mended(demo, outputs, {f"{each} of {EAST}": stop(demo, *ALONE[each]) for each in programs})
 
 
 def test_the_stopped_first_processes_of_the_lab(demo: Checkout, outputs: dict[str, Any]) -> None:
@@ -77,6 +78,7 @@ def test_stopped_programs_without_which_the_cluster_looks_well(
 ) -> None:
     stopped = {f"{name} of {EAST}": stop(demo, *words) for name, words in TOGETHER.items()}
     mended(demo, outputs, stopped)
+    assert demo.preview() == []
 
 
 def test_a_stopped_lab_is_taken_down(demo: Checkout) -> None:

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,8 @@ from tests.support.checkout import Checkout, eventually
 from tests.support.live_page import Page, served
 from tests.support.traffic import ask
 
+UnderTraffic = Callable[[Callable[[], bool], str], None]
+
 
 @pytest.fixture
 def page(demo: Checkout, tmp_path: Path) -> Iterator[Page]:
@@ -24,29 +27,34 @@ def page(demo: Checkout, tmp_path: Path) -> Iterator[Page]:
         yield made
 
 
-def under_traffic(demo: Checkout, condition: Callable[[], bool], what: str) -> None:
+@pytest.fixture
+def under_traffic(outputs: dict[str, Any]) -> UnderTraffic:
     """Wait until a condition holds while requests are sent."""
-    outputs, until = demo.outputs(), time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < until, what
-        ask(outputs, 20)
+
+    def wait(condition: Callable[[], bool], what: str) -> None:
+        until = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < until, what
+            ask(outputs, 20)
+
+    return wait
 
 
-def test_the_picture_shows_who_serves_and_who_takes_over(demo: Checkout, page: Page) -> None:
+def test_the_picture_shows_who_serves_and_who_takes_over(
+    demo: Checkout, page: Page, under_traffic: UnderTraffic
+) -> None:
     both = {"east-cluster": "serving", "west-cluster": "serving"}
-    under_traffic(demo, lambda: page.states() == both, "both serve")
+    under_traffic(lambda: page.states() == both, "both serve")
     assert {cluster["due"] for cluster in page.read()["clusters"]} == {0.5}
     demo.demo("task", "cluster-outage", "--", "--cluster", "east-cluster")
     try:
-        under_traffic(
-            demo, lambda: page.states()["east-cluster"] == "unreachable", "east is unreachable"
-        )
-        under_traffic(demo, lambda: page.states()["west-cluster"] == "serving", "west serves")
+        under_traffic(lambda: page.states()["east-cluster"] == "unreachable", "east is unreachable")
+        under_traffic(lambda: page.states()["west-cluster"] == "serving", "west serves")
         east = next(each for each in page.read()["clusters"] if each["name"] == "east-cluster")
         assert len(east["gateways"]) == 2, "nothing disappears"
         (broken,) = page.read()["broken"]
         assert (broken["fault"], broken["cluster"]) == ("gateway-gone", "east-cluster")
-        under_traffic(demo, lambda: "moved" in page.events(), "all moved")
+        under_traffic(lambda: "moved" in page.events(), "all moved")
         assert page.events()[0] == "struck"
         state = (
             'topology_cluster_state{cluster="east-cluster",topology_cluster_state="unreachable"}'
@@ -54,8 +62,8 @@ def test_the_picture_shows_who_serves_and_who_takes_over(demo: Checkout, page: P
         assert f"{state} 1.0" in page.metrics()
     finally:
         demo.demo("task", "heal-all")
-    under_traffic(demo, lambda: page.states() == both, "both serve again")
-    under_traffic(demo, lambda: "back" in page.events(), "east has its share again")
+    under_traffic(lambda: page.states() == both, "both serve again")
+    under_traffic(lambda: "back" in page.events(), "east has its share again")
     assert "mended" in page.events() and page.read()["broken"] == []
 
 
@@ -83,14 +91,18 @@ def has(opened: Browser, *words: str) -> bool:
     ],
 )
 def test_a_browser_shows_each_state_that_a_fault_leads_to(
-    demo: Checkout, opened: Browser, fault: str, states: list[tuple[str, ...]]
+    demo: Checkout,
+    opened: Browser,
+    under_traffic: UnderTraffic,
+    fault: str,
+    states: list[tuple[str, ...]],
 ) -> None:
     where = ("--cluster", "east-cluster")
-    under_traffic(demo, lambda: has(opened, "east-cluster", "serving"), "east serves")
+    under_traffic(lambda: has(opened, "east-cluster", "serving"), "east serves")
     demo.demo("task", "break", "--", fault, *where)
     try:
         for words in states:
-            under_traffic(demo, lambda w=words: has(opened, *w), f"{words} is in the picture")
+            under_traffic(lambda w=words: has(opened, *w), f"{words} is in the picture")
         assert opened.shows(f"{fault} in east-cluster for")
         if fault == "cluster-power":
             assert opened.shows("No news from east-cluster for")
@@ -99,17 +111,17 @@ def test_a_browser_shows_each_state_that_a_fault_leads_to(
             assert opened.shows(draining), "as an event: it passes by"
     finally:
         demo.demo("task", "heal-all")
-    under_traffic(demo, lambda: has(opened, "east-cluster", "serving"), "east serves again")
+    under_traffic(lambda: has(opened, "east-cluster", "serving"), "east serves again")
     assert opened.errors == []
 
 
 def test_a_switch_shows_who_stands_by_as_soon_as_it_is_in_force(
-    demo: Checkout, opened: Browser
+    demo: Checkout, opened: Browser, under_traffic: UnderTraffic
 ) -> None:
     demo.demo("pulumi", "config", "set", "lbMode", "standby")
     try:
         demo.demo("up")
-        under_traffic(demo, lambda: has(opened, "standby", " of 0 % due"), "one stands by")
+        under_traffic(lambda: has(opened, "standby", " of 0 % due"), "one stands by")
         assert opened.shows("The edge is configured anew")
         eventually(lambda: opened.shows("mode: standby"), "the mode is said", 30)
     finally:

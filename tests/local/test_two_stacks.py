@@ -83,7 +83,7 @@ def test_pods_on_both_nodes_reach_each_other_and_names(
 def test_rollouts_leave_pods_on_both_nodes(demo: Checkout, east: dict[str, Any]) -> None:
     rollout = ("--namespace", NAMESPACE, "rollout")
     before = pods(demo)
-    for _ in range(6):  # begun while pods of the one before still end: what is to be seen
+    for _ in range(3):  # begun while pods of the one before still end: what is to be seen
         demo.kubectl(EAST, *rollout, "restart", "deployment/web-portal")
         demo.kubectl(EAST, *rollout, "status", "deployment/web-portal", "--timeout=90s")
         assert sorted(pods(demo).values()) == [f"{EAST}-1", f"{EAST}-2"]

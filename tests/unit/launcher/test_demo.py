@@ -284,3 +284,23 @@ def test_an_update_of_other_clusters_needs_disk_for_the_state_alone(
     monkeypatch.setattr(commands.preflight, "STATE_BYTES", 10**18)
     with pytest.raises(UserError, match="needed: free some"):
         commands._check_space("west")
+
+
+@pytest.mark.parametrize(
+    ("codes", "runs", "code"),
+    [([0, 0], 2, 0), ([1, 0], 2, 1), ([0, 1], 2, 1), ([2], 1, 2), ([143], 1, 143)],
+)
+def test_all_tests_are_run_unless_somebody_ends_them(
+    monkeypatch: pytest.MonkeyPatch, codes: list[int], runs: int, code: int
+) -> None:
+    left = list(codes)
+    monkeypatch.setattr(commands.run, "foreground", lambda *_: left.pop(0))
+    assert commands._test({}, []) == code
+    assert len(codes) - len(left) == runs
+
+
+def test_arguments_of_pytest_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(commands.run, "foreground", lambda line, *_: bool(seen.append(line)))
+    commands._test({}, ["tests/unit", "-x"])
+    assert [line[3:] for line in seen] == [["tests/unit", "-x"]]
