@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from foundation import commands
-from toolchain import tools
+from toolchain import patience, tools
 
 CONNECT_SECONDS = 4
 """How long an API server may take to answer a question."""
@@ -18,10 +18,15 @@ PLUGIN_SECONDS = 6
 """How much longer a plugin of the kubeconfig may take to find credentials."""
 
 
-def ask(kubeconfig: str, *arguments: str, given: str = "") -> str:
+REQUEST_SECONDS = 0.5
+"""How much longer each further request of one command may take: kubectl sends them in turn."""
+
+
+def ask(kubeconfig: str, *arguments: str, given: str = "", requests: int = 1) -> str:
     """Return what kubectl prints about the cluster of a kubeconfig of one context.
 
-    `given` is its standard input. Raises Failed, within CONNECT_SECONDS and PLUGIN_SECONDS.
+    `given` is its standard input, `requests` how many it takes to answer. Raises Failed, within
+    CONNECT_SECONDS and PLUGIN_SECONDS and REQUEST_SECONDS for each, on slow machines more.
     """
     # Never on disk, and unlike a pipe it can be read twice, which kubectl does.
     descriptor = os.memfd_create("kubeconfig")
@@ -29,7 +34,7 @@ def ask(kubeconfig: str, *arguments: str, given: str = "") -> str:
         os.write(descriptor, kubeconfig.encode())
         limit = f"--request-timeout={CONNECT_SECONDS}s"
         command = (f"--kubeconfig=/dev/fd/{descriptor}", limit, *arguments)
-        return run(command, given=given, pass_fds=(descriptor,))
+        return run(command, given=given, pass_fds=(descriptor,), requests=requests)
     finally:
         os.close(descriptor)
 
@@ -39,11 +44,12 @@ def run(
     env: Mapping[str, str] | None = None,
     given: str = "",
     pass_fds: Sequence[int] = (),
+    requests: int = 1,
 ) -> str:
     """Return what kubectl prints; `env` is added to the environment. Raises Failed."""
     return commands.output(
         [str(tools.path("kubectl")), *arguments],
-        seconds=CONNECT_SECONDS + PLUGIN_SECONDS,
+        seconds=patience.scaled(CONNECT_SECONDS + PLUGIN_SECONDS + requests * REQUEST_SECONDS),
         stdin=given,
         env={**os.environ, **(env or {})},
         pass_fds=pass_fds,

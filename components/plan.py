@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from components.application.exposed_application import exposed_application
 from components.application.objects import taken
 from components.backends import choice
 from components.backends.protocol import ClusterBackend, Standing
+from components.clusters import replacements
 from components.documents import schema, sources, waiting
 from components.documents.origin import ManifestError
 from components.profile import lint
@@ -25,6 +27,7 @@ from components.settings.model import Platform, Settings, load
 from components.tetrate import served
 from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
 from components.tls import secrets
+from foundation import project
 from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 from foundation.errors import UserError
 from foundation.identity import KUBERNETES_NAMESPACES
@@ -69,6 +72,10 @@ def make(root: Path) -> Plan:
         pulumi.log.warn(trap.line)
     try:
         plan.backend.check()
+        if project.uses_own_state(os.environ):
+            name = Path(pulumi.get_project(), f"{settings.stack}.json")
+            state = project.state_folder() / ".pulumi" / "stacks" / name
+            replacements.check(state, plan.documents)
         if settings.platform is Platform.TETRATE:
             _check_platform(plan)
     except UserError as error:

@@ -131,19 +131,19 @@ def _where(stack: Stack, fault: Fault) -> str:
 
 def _break(stack: Stack, fault: Fault, cluster: str) -> int:
     print(f"{fault.name} strikes {cluster}. {fault.what}", flush=True)
+    during = fault.during(stack, cluster) if fault.during else None
+    predicted = prediction.predict(fault, cluster, stack.order, during)
     strike = action.write_down(stack, fault, cluster)
     tell = action.announcer(stack)
     try:
         with action.interruptible():
-            action.make(fault, strike, tell)
-    except KeyboardInterrupt:
+            action.make_predicted(fault, strike, predicted, tell)
+    except BaseException:
         action.mend(stack, fault, cluster, tell)
         raise
     way = " --elsewhere" if stack.elsewhere else ""
-    print(
-        f"In force. Its fix: ./demo task fix -- {fault.name} --cluster {cluster}"
-        f" --stack {stack.name}{way}"
-    )
+    fix = project.task("fix", stack.name, fault.name, "--cluster", cluster)
+    print(f"In force. Its fix: {fix}{way}")
     return 0
 
 
@@ -156,7 +156,7 @@ def _fix(stack: Stack, fault: Fault, cluster: str) -> int:
     action.mend(stack, fault, cluster, action.announcer(stack))
     print(f"{fault.name} in {cluster} is mended.")
     if stack.failback == failback.MANUAL:
-        print("What it has put out stays out until: ./demo task failback")
+        print(f"What it has put out stays out until: {project.task('failback', stack.name)}")
     return 0
 
 
@@ -196,9 +196,9 @@ def _status(stack: Stack) -> int:
         if name not in problems:
             print(f"{name}: its objects cannot be compared: {text}")
     if entries or others or problems or found.drifts or found.silent:
-        print("Mend everything: ./demo task heal-all")
+        print(f"Mend everything: {project.task('heal-all', stack.name)}")
         return 1
-    waiting = failback.lines(failback.look(stack))
+    waiting = failback.lines(stack, failback.look(stack))
     for line in waiting:
         print(line)
     well = "" if waiting else "; all is well"
@@ -212,7 +212,7 @@ def _heal(stack: Stack) -> int:
         # the state says what was before the update, and applied again it would undo the update
         failed.append(
             f"An update of stack {stack.name} is under way (process {updating[0]}), so objects are"
-            " not compared with it. When it has ended: ./demo task heal-all"
+            f" not compared with it. When it has ended: {project.task('heal-all', stack.name)}"
         )
     else:
         failed += reconcile.mend(stack, reconcile.look(stack).drifts, print)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import signal
 import sys
@@ -15,13 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from drills.answers import Answers
-from drills.faults import FAULTS, KNOWN, Fault, Layer, Strike, named
+from drills.faults import FAULTS, KNOWN, Fault, Layer, Moves, Strike, named
 from drills.journal import Entry, Journal
+from drills.prediction import Prediction
 from drills.stack import EDGE, Stack
 from drills.traffic import Event, EventKind, events
+from foundation import project
 from foundation.errors import UserError
 
 _UNANSWERED = (OSError, xmlrpc.client.Error)
+
+LAST_ANSWERS = 1.0
+"""Seconds after an update in which a kept-alive connection may get its last answer from before."""
 
 _LOOKS = 6
 """How many faults are looked for at once, for each cluster."""
@@ -74,9 +80,30 @@ def write_down(stack: Stack, fault: Fault, cluster: str) -> Strike:
 
 def make(fault: Fault, strike: Strike, tell: Callable[[Event], None]) -> None:
     """Make a fault that was written down. Raises UserError if it does not take effect."""
-    with fault.means.armed(strike) as trigger:
-        tell(Event(time.time(), EventKind.FAULT, fault.name, strike.cluster, fault.what))
-        trigger()
+    try:
+        with fault.means.armed(strike) as trigger:
+            tell(Event(time.time(), EventKind.FAULT, fault.name, strike.cluster, fault.what))
+            trigger()
+    except _UNANSWERED as error:  # what runs the node's programs does not answer, say
+        raise UserError(f"{fault.name} in {strike.cluster} is not made: {error}") from None
+
+
+def make_predicted(
+    fault: Fault, strike: Strike, predicted: Prediction, tell: Callable[[Event], None]
+) -> None:
+    """Make a fault, and tell who may answer from then on. Raises UserError (see `make`)."""
+    stack = strike.stack
+    gone = fault.moves is Moves.ALL and not fault.edge and not fault.update
+    # while an update goes on, or where nobody can say, all may answer
+    open_ = fault.update or predicted.during is None
+    everyone = tuple(itertools.chain(*stack.order))
+    serving = predicted.during if gone else everyone if open_ else None
+    within = fault.grace_at(stack)
+    make(fault, strike, lambda e: tell(dataclasses.replace(e, serving=serving, within=within)))
+    if fault.update:
+        text, at = "The update has returned.", time.time()
+        who = (fault.name, strike.cluster, text, predicted.during, LAST_ANSWERS)
+        tell(Event(at, EventKind.SWITCH, *who))
 
 
 def mend(stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]) -> None:
@@ -90,7 +117,8 @@ def mend(stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]
             fault.means.mend(Strike(stack, cluster, known[0].memory if known else {}))
         except _UNANSWERED as error:  # what runs the node's programs does not answer, say
             raise UserError(
-                f"{fault.name} in {cluster} is not mended: {error}. Again: ./demo task heal-all"
+                f"{fault.name} in {cluster} is not mended: {error}."
+                f" Again: {project.task('heal-all', stack.name)}"
             ) from None
         journal.remove(fault.name, cluster)
 

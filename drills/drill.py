@@ -38,9 +38,6 @@ HELD_SECONDS = 8.0
 """How long a drill looks whether a cluster stays out that is to be brought back by hand. By then
 nothing else keeps it out: what was ejected returns after 5 s (`manifests/http-profile.yaml`)."""
 
-LAST_ANSWERS = 1.0
-"""Seconds after an update in which a kept-alive connection may get its last answer from before."""
-
 Say = Callable[[str], None]
 
 
@@ -165,7 +162,7 @@ def _brought_back(
     answered = {sample.cluster for sample in traffic.recent(HELD_SECONDS / 2)}
     if fault.moves is Moves.ALL and not fault.edge and cluster in answered:
         wrong.append(f"{cluster} answered again before anybody brought it back")
-    for line in failback.lines(failback.look(stack)):
+    for line in failback.lines(stack, failback.look(stack)):
         say(line)
     say("An update brings it back.")
     changes = {**stack.changes, **failback.trigger()}
@@ -183,26 +180,11 @@ def _mended(
 ) -> Iterator[Callable[[Prediction], None]]:
     """Write the fault down, hand out what makes it, and mend it however the block ends."""
 
-    everyone = tuple(itertools.chain(*stack.order))
-
     def make(predicted: Prediction) -> None:
-        gone = fault.moves is Moves.ALL and not fault.edge and not fault.update
-        # while an update goes on, or where nobody can say, all may answer
-        open_ = fault.update or predicted.during is None
-        serving = predicted.during if gone else everyone if open_ else None
-        within = fault.grace_at(stack)
-
-        def told(event: Event) -> None:
-            tell(dataclasses.replace(event, serving=serving, within=within))
-
-        action.make(fault, strike, told)
-        if fault.update:
-            text = "The update has returned."
-            at, kind = time.time(), EventKind.SWITCH
-            tell(Event(at, kind, fault.name, cluster, text, predicted.during, LAST_ANSWERS))
+        action.make_predicted(fault, strike, predicted, tell)
 
     def fixed(event: Event) -> None:
-        tell(dataclasses.replace(event, serving=everyone))
+        tell(dataclasses.replace(event, serving=tuple(itertools.chain(*stack.order))))
 
     with guard.standing(stack, fault, cluster):
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from drills import update
 from drills.stack import EDGE, GATEWAY_SELECTOR, Stack
-from foundation import envoy_admin
+from foundation import envoy_admin, project
 from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import UserError
 from foundation.stack_file import Changes
@@ -69,11 +69,11 @@ def look(stack: Stack) -> Counter[str]:
     return found
 
 
-def lines(found: Counter[str]) -> list[str]:
+def lines(stack: Stack, found: Counter[str]) -> list[str]:
     """Return what people are told of the clusters that are held back."""
     return [
         f"{cluster}: well, and held back by {count} {'pod' if count == 1 else 'pods'} of the edge;"
-        " bring it back: ./demo task failback"
+        f" bring it back: {project.task('failback', stack.name)}"
         for cluster, count in sorted(found.items())
     ]
 
@@ -90,7 +90,7 @@ def bring_back(stack: Stack, say: Callable[[str], None]) -> None:
             f"Stack {stack.name} has failback {stack.failback}: its clusters return by themselves. "
             f"To bring them back by hand: ./demo pulumi config set failback {MANUAL} && ./demo up"
         )
-    for line in lines(look(stack)) or ["No cluster is held back."]:
+    for line in lines(stack, look(stack)) or ["No cluster is held back."]:
         say(line.partition(";")[0])
     changes = trigger()
     for key, value in changes.items():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from foundation import contract, files
+from foundation import contract, files, project
 from foundation.errors import UserError
 
 
@@ -40,7 +40,8 @@ class Journal:
         except (ValueError, TypeError):
             raise UserError(
                 f"{self.file} is damaged."
-                " Delete it, then mend what can be seen: ./demo task heal-all"
+                " Delete it, then mend what can be seen:"
+                f" {project.task('heal-all', self.file.parent.name)}"
             ) from None
 
     def add(self, entry: Entry) -> Entry:

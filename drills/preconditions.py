@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from drills import rollout
 from drills.application import ROLLED_OUT, Workload
 from drills.faults import Fault, Moves
 from drills.faults.operation import OTHER_SETTINGS
@@ -47,12 +48,7 @@ def complaint(items: Iterable[Mapping[str, Any]], wanted: Iterable[Workload]) ->
         if workload not in known:
             found.append(f"{workload.name} is missing")
             continue
-        status = known[workload].get("status", {})
-        if workload.kind == "DaemonSet":
-            count, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
-        else:
-            count = known[workload]["spec"].get("replicas", 1)
-            ready = status.get("readyReplicas", 0)
+        ready, count = rollout.ready(known[workload])
         if not count or ready < count:
             found.append(f"{workload.name} has {ready} of {count} pods ready")
     return ", ".join(found)
@@ -86,11 +82,14 @@ def refusal(
     bad = {name: text for name, text in problems.items() if text}
     for name, known in broken.items():
         bad.setdefault(name, f"{known} is in force")
+    mend = "Mend it: ./demo task heal-all   or add --force"
+    others = [name for name in there if name not in (cluster, edge)]
+    moves = fault.moves is not Moves.NONE and not fault.edge
+    if moves and not others:
+        return f"{cluster} is the only application cluster, so nobody could answer. Add --force"
     if not bad:
         return ""
-    mend = "Mend it: ./demo task heal-all   or add --force"
-    others = [name for name in clusters if name not in (cluster, edge)]
-    if fault.moves is not Moves.NONE and not fault.edge and all(name in bad for name in others):
+    if moves and all(name in bad for name in others):
         left = ", ".join(f"{name}: {bad[name]}" for name in others)
         return f"{cluster} is the last healthy path ({left}). {mend}"
     listed = "; ".join(f"{name}: {text}" for name, text in bad.items())

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from drills import each_cluster
 from drills.stack_objects import StackObject, by_identity, shown
+from foundation import project
 from foundation.commands import Failed
 from foundation.errors import UserError
 from foundation.identity import Identity
@@ -57,7 +58,7 @@ def _end(stack: str, problems: list[str]) -> None:
         raise UserError(
             f"the update went through, but clusters of stack {stack} do not hold what it made:\n  "
             + "\n  ".join(problems)
-            + f"\nMake it again: ./demo task heal-all -- --stack {stack}"
+            + f"\nMake it again: {project.task('heal-all', stack)}"
         )
 
 

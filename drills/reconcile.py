@@ -8,22 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from drills import drift, stack_objects
-from drills.application import ROLLED_OUT
+from drills import drift, rollout, stack_objects
+from drills.application import ROLLED_OUT, Workload
 from drills.drift import Drift
 from drills.live_objects import Conflict
 from drills.stack import Stack
 from drills.stack_objects import StackObject, by_identity, shown
-from foundation import managed_fields
+from foundation import managed_fields, project
 from foundation.errors import UserError
 from foundation.identity import Identity
 from foundation.lists import as_list
 
 SECONDS = 60
 """How long a look at all objects of a cluster, or their application, may take."""
-
-READY_SECONDS = 120
-"""How long pods of what was applied again may take to get ready."""
 
 TRIES = 5
 """How often an owner is written back if others change the object at the same time."""
@@ -194,7 +191,8 @@ def _mend(stack: Stack, found: Drift) -> None:
             continue
         _apply(stack, [wanted], live)
         return
-    raise UserError("it is changed all the time by others. Again: ./demo task heal-all")
+    again = project.task("heal-all", stack.name)
+    raise UserError(f"it is changed all the time by others. Again: {again}")
 
 
 def _set_owners(
@@ -208,7 +206,4 @@ def _wait(stack: Stack, wanted: StackObject) -> None:
     """Wait until the pods of a workload are ready. Raises UserError."""
     group, kind, namespace, name = wanted.identity
     if group == "apps" and kind in ROLLED_OUT:
-        which = (f"{kind.lower()}/{name}", "--namespace", namespace)
-        limit = f"--timeout={READY_SECONDS}s"
-        seconds = READY_SECONDS + 10
-        stack.kubectl(wanted.cluster, "rollout", "status", *which, limit, seconds=seconds)
+        rollout.wait_ready(stack, wanted.cluster, Workload(kind, namespace, name))

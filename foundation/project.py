@@ -20,6 +20,15 @@ def private_folder() -> Path:
     return PRIVATE
 
 
+_OTHERS = ("identity", "passphrase", "preview", "pulumi", "pulumi-home", "tmp")
+"""What is in the private folder beside the folders of stacks."""
+
+
+def is_taken(stack: str) -> bool:
+    """Check whether a stack's folder would be one that is there for something else."""
+    return stack in _OTHERS or stack.endswith(".lock")
+
+
 def stack_folder(stack: str) -> Path:
     """Return the folder of the private files of one stack."""
     return PRIVATE / stack
@@ -28,6 +37,11 @@ def stack_folder(stack: str) -> Path:
 def kubeconfig(stack: str) -> Path:
     """Return where the kubeconfig of one stack is, or will be."""
     return stack_folder(stack) / "kubeconfig"
+
+
+def task(name: str, stack: str, *arguments: str) -> str:
+    """Return what is typed to run a task for a stack, whichever one is selected."""
+    return " ".join(["./demo task", name, "--", *arguments, "--stack", stack])
 
 
 def state_folder() -> Path:

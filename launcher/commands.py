@@ -49,6 +49,10 @@ def stack_named(command: str, arguments: list[str], known: list[str]) -> str:
     stack = arguments[0] if arguments else selection.DEFAULT_STACK
     if stack not in known:
         raise selection.unknown(stack, known)
+    if project.is_taken(stack):
+        raise UserError(
+            f"No stack can be called {stack}: .demo/{stack} is there for something else"
+        )
     return stack
 
 
@@ -106,8 +110,12 @@ def _up(env: Mapping[str, str], stack: str) -> int:
         stacks.select(env, stack)
         # outputs would come after the reason of what fails; `_say_url` says which matters else
         how = ("--yes", "--skip-preview", "--suppress-outputs")
+        killed = leftovers.was_killed(project.state_folder(), stack)
         code = _pulumi_itself(env, "up", *how, "--stack", stack)
         code = _look_after(env, stack, code)
+        if code == 0 and killed:
+            compare = ["python", "-m", "drills.compared", "--stack", stack]
+            code = run.foreground(compare, env, PROJECT)
         if code == 0:
             _say_url(stacks.answer(env, "stack", "output", "--json", "--stack", stack), stack)
         return code
@@ -203,7 +211,8 @@ def _check_mended(stack: str) -> None:
     if journal.exists() and journal.read_text().strip() not in ("", "[]"):
         raise UserError(
             f"A drill's fault is in force in clusters of stack {stack}: mend it first, with"
-            f" ./demo task heal-all. If that is not possible any more, delete {journal}"
+            f" {project.task('heal-all', stack)}. If that is not possible any more,"
+            f" delete {journal}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import shutil
@@ -92,6 +93,18 @@ def mend_states(state: Path) -> None:
             + ("took the copy before it." if good else "there is no copy, it begins anew."),
             flush=True,
         )
+
+
+def was_killed(state: Path, stack: str) -> bool:
+    """Check whether the last update of a stack ended while it changed an object.
+
+    `state` is a folder of state. What was made or deleted then, the next update makes or deletes.
+    """
+    for file in (state / ".pulumi" / "stacks").glob(f"*/{stack}.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            latest = json.loads(file.read_text())["checkpoint"]["latest"] or {}
+            return any(each["type"] == "updating" for each in latest.get("pending_operations", ()))
+    return False
 
 
 def remove_torn_attributes(state: Path) -> None:

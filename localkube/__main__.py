@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from foundation import project
 from foundation.entry import entry
 from localkube import LocalKubeError, cluster, lab
 from localkube.diagnosis import Finding, look
@@ -58,6 +59,11 @@ def run(chosen: argparse.Namespace) -> int:
                 print(f"ended the clusters of {ended}, which is gone")
             return 0
         folder = chosen.folder.resolve()
+        if folder.name != "lab" or folder.parent.parent.name != project.PRIVATE.name:
+            raise LocalKubeError(
+                f"{folder} is no lab's state folder, and nothing was removed."
+                " Such a folder is called .demo/STACK/lab, from / on or from the checkout on"
+            )
         with lab.locked(folder):
             lab.destroy(folder)
         return 0

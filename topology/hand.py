@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import signal
@@ -124,9 +123,7 @@ class Hand:
 
     def end(self) -> None:
         """Stop the traffic, wait for the command that runs, and mend what the page has broken."""
-        with contextlib.suppress(Refused):
-            if self.state()["traffic"]:
-                self._turn_traffic()
+        traffic = self._stop_traffic()
         if self._thread:
             self._thread.join()
         entries = Journal(self._stack.folder).entries()
@@ -137,6 +134,8 @@ class Hand:
                 print(f"Mending {name} in {cluster}, which the page has broken.", flush=True)
                 for line in self.commands(wanted):
                     subprocess.run([_DEMO, *line], check=False)
+        if traffic:
+            traffic.wait()  # hours of requests take their time to count
 
     def _run(self, running: _Running) -> None:
         code = 0
@@ -158,13 +157,19 @@ class Hand:
         with self._lock:
             running.code = code
 
-    def _turn_traffic(self) -> None:
+    def _stop_traffic(self) -> subprocess.Popen[bytes] | None:
+        """Tell the traffic to end, which it does with its ledger; return what still runs of it."""
         with self._lock:
-            if self._traffic is not None and self._traffic.poll() is None:
-                os.killpg(self._traffic.pid, signal.SIGINT)  # it ends with its ledger
-                self._traffic.wait(20)
-                self._traffic = None
-                return
+            running, self._traffic = self._traffic, None
+        if running is None or running.poll() is not None:
+            return None
+        os.killpg(running.pid, signal.SIGINT)
+        return running
+
+    def _turn_traffic(self) -> None:
+        if self._stop_traffic():
+            return
+        with self._lock:
             line = ["task", "generate-traffic", "--", "--stack", self._stack.name, "--json"]
             self._traffic = subprocess.Popen(
                 [_DEMO, *line],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,12 +19,13 @@ from components.backends.protocol import MadeCluster
 from components.backends.review import Seen, refusal
 from components.documents import sources
 from components.documents.origin import ManifestError
+from components.routing.routes import routes
 from components.settings.existing import ExistingSettings
 from components.settings.exposure import Exposure
-from components.settings.model import Settings
+from components.settings.model import Platform, Settings
 from foundation import lists
 from foundation.commands import Failed
-from foundation.contract import EDGE_CLUSTER
+from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 from foundation.errors import UserError
 
 
@@ -63,9 +64,11 @@ class ExistingBackend:
         for cluster, context in contexts.items():
             if context not in known:
                 raise missing(context, known, cluster, self._key(cluster))
-        objects = self._objects()
+        documents = sources.load(self._settings.manifest, later=_said_before)
+        objects = self._objects(documents)
+        own = defined(documents)
         with ThreadPoolExecutor(max_workers=len(contexts)) as pool:
-            seen = list(pool.map(lambda name: self._look(name, objects[name]), contexts))
+            seen = list(pool.map(lambda name: self._look(name, objects[name], own), contexts))
         self._seen = {each.cluster: each for each in seen if each.uid}
         if text := refusal(seen, self.mark, self._own.may_share):
             raise UserError(text)
@@ -94,29 +97,48 @@ class ExistingBackend:
             return "edgeContext"
         return f"clusters[{self._settings.cluster_names.index(cluster) - 1}].context"
 
-    def _objects(self) -> Mapping[str, list[Item]]:
+    def _objects(self, documents: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Item]]:
         settings = self._settings
         found = sources.load(settings.online_banking_secret, later=_said_before)
-        secrets = [document["metadata"]["name"] for document in found]
-        documents = sources.load(settings.manifest, later=_said_before)
+        given = {each["metadata"]["name"]: each["metadata"].get("namespace") for each in found}
+        wanted = routes(documents, own_gateways=settings.platform is Platform.ENVOY)
+        names = dict.fromkeys(route.tls_secret for route in wanted if route.tls_secret)
+        secrets = [(name, given.get(name) or GATEWAY_NAMESPACE) for name in names]
         return inventory.inventory(settings, documents, secrets)
 
-    def _look(self, cluster: str, items: list[Item]) -> Seen:
+    def _look(self, cluster: str, items: list[Item], own: Collection[Kind]) -> Seen:
         """Ask one cluster for all that the decision needs; never fails."""
         context = self._own.contexts[cluster]
         try:
             kubeconfig = self._kubeconfig.standalone(context)
             version = json.loads(kubectl.ask(kubeconfig, "get", "--raw", "/version"))
             lacking = rights.denied(kubeconfig, items)
-            there = [] if lacking else _there(kubeconfig, items)
+            there = [] if lacking else _there(kubeconfig, items, own)
         except (Failed, ValueError) as error:
             return Seen(cluster, context, problem=str(error))
         return Seen.of(cluster, context, kubeconfig, version, lacking, there, items)
 
 
-def _there(kubeconfig: str, items: Iterable[Item]) -> list[dict[str, Any]]:
-    """Return the objects of the list that the cluster has, and its own namespace kube-system."""
+Kind = tuple[str, str]
+"""API group and kind."""
+
+
+def defined(documents: Iterable[Mapping[str, Any]]) -> set[Kind]:
+    """Return the kinds that documents define by a CustomResourceDefinition."""
+    specs = [d["spec"] for d in documents if d["kind"] == "CustomResourceDefinition"]
+    return {(spec["group"], spec["names"]["kind"]) for spec in specs}
+
+
+def _there(kubeconfig: str, items: Iterable[Item], own: Collection[Kind]) -> list[dict[str, Any]]:
+    """Return the objects of the list that the cluster has, and its own namespace kube-system.
+
+    Of kinds in `own` it may know nothing yet: then it has none of them. Raises Failed.
+    """
     wanted = [Item("v1", "Namespace", "", "kube-system"), *items]
+    custom = [item for item in wanted if (item.group, item.kind) in own]
+    if custom:
+        served = {v: _served(kubeconfig, v) for v in {item.version for item in custom}}
+        wanted = [i for i in wanted if i not in custom or i.kind in served[i.version]]
     documents = [
         {
             "apiVersion": item.version,
@@ -126,7 +148,19 @@ def _there(kubeconfig: str, items: Iterable[Item]) -> list[dict[str, Any]]:
         for item in wanted
     ]
     command = ("get", "--filename=-", "--ignore-not-found", "--output=json")
-    return lists.items(kubectl.ask(kubeconfig, *command, given=lists.as_list(documents)))
+    given, requests = lists.as_list(documents), len(documents)
+    return lists.items(kubectl.ask(kubeconfig, *command, given=given, requests=requests))
+
+
+def _served(kubeconfig: str, version: str) -> set[str]:
+    """Return the kinds of a custom API version that a cluster serves. Raises Failed."""
+    try:
+        found = json.loads(kubectl.ask(kubeconfig, "get", "--raw", f"/apis/{version}"))
+    except Failed as error:
+        if "(NotFound)" in error.said:
+            return set()
+        raise
+    return {resource["kind"] for resource in found["resources"]}
 
 
 def _said_before(error: ManifestError) -> None:

@@ -31,16 +31,18 @@ class Item:
 
 
 def inventory(
-    settings: Settings, documents: Sequence[Mapping[str, Any]], secrets: Sequence[str]
+    settings: Settings,
+    documents: Sequence[Mapping[str, Any]],
+    secrets: Sequence[tuple[str, str]],
 ) -> dict[str, list[Item]]:
     """Return the objects of each cluster.
 
-    `documents` are those of the application's manifest, `secrets` the names of the Secrets for
-    clients' TLS. On platform tetrate the gateways are not ours, and Profile and Tenant are shared:
-    see components.tetrate.served.
+    `documents` are those of the application's manifest, `secrets` the names and namespaces of the
+    Secrets for clients' TLS. On platform tetrate the gateways are not ours, and Profile and Tenant
+    are shared: see components.tetrate.served.
     """
     platform = settings.platform
-    for_clients = [tls_secret(name, GATEWAY_NAMESPACE, {}) for name in secrets]
+    for_clients = [tls_secret(name, namespace, {}) for name, namespace in secrets]
     if platform is Platform.TETRATE:
         result = {EDGE_CLUSTER: [*map(_of, for_clients)]}
     else:

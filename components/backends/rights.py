@@ -61,7 +61,7 @@ def _denied(kubeconfig: str, asked: Sequence[Right]) -> list[Right]:
     """Ask for all in one go: each is a review by itself, and kubectl takes its time to start."""
     given = lists.as_list(map(review, asked))
     command = ("create", "--filename=-", "--output=json", "--validate=false")
-    answers = lists.items(kubectl.ask(kubeconfig, *command, given=given))
+    answers = lists.items(kubectl.ask(kubeconfig, *command, given=given, requests=len(asked)))
     allowed = [bool(answer.get("status", {}).get("allowed")) for answer in answers]
     if len(allowed) != len(asked):
         raise Failed(f"{len(allowed)} answers to {len(asked)} questions about rights")

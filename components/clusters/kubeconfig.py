@@ -26,7 +26,8 @@ def merge(kubeconfigs: Mapping[str, str], current: str) -> str:
         source = quick_yaml.load(text)
         context = _named(source["contexts"], source["current-context"])["context"]
         cluster = _named(source["clusters"], context["cluster"])["cluster"]
-        user = _named(source["users"], context["user"])["user"]
+        # none for an API server behind a proxy that says who asks
+        user = _named(source["users"], context["user"])["user"] if context.get("user") else {}
         merged["clusters"].append({"name": name, "cluster": cluster})
         merged["users"].append({"name": name, "user": user})
         renamed = {**context, "cluster": name, "user": name}

@@ -44,12 +44,21 @@ may wait for its first pod. A Service's pods are waited for by themselves.
 """
 
 
+_ONCE = ("Never", "OnFailure")
+
+
 def await_annotations(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the annotations by which the provider waits as it should; the user's own count."""
     own = document["metadata"].get("annotations") or {}
-    if document["kind"] not in _UNAWAITED or SKIP_AWAIT in own or WAIT_FOR in own:
+    unawaited = document["kind"] in _UNAWAITED or _ends(document)
+    if not unawaited or SKIP_AWAIT in own or WAIT_FOR in own:
         return {}
     return {SKIP_AWAIT: "true"}
+
+
+def _ends(document: Mapping[str, Any]) -> bool:
+    """Say whether it is a pod that does its work and ends, well or not: a chart's test, say."""
+    return document["kind"] == "Pod" and (document.get("spec") or {}).get("restartPolicy") in _ONCE
 
 
 def timeouts(document: Mapping[str, Any]) -> pulumi.CustomTimeouts:

@@ -80,6 +80,7 @@ def routes(
             f"add it to {' or '.join(names) if names else 'a Service'}"
         )
     taken: dict[tuple[str, str], Route] = {}
+    secured: dict[str, Route] = {}
     for route in found:
         for host in route.hosts:
             other = taken.setdefault((host, route.path), route)
@@ -87,6 +88,13 @@ def routes(
                 raise RouteError(
                     f"{source}: Services {other.service} and {route.service} both claim "
                     f"{host}{route.path}; give one of them another '{PREFIX}host' or '{PREFIX}path'"
+                )
+            first = secured.setdefault(host, route) if route.tls_secret else route
+            if first.tls_secret != route.tls_secret:
+                raise RouteError(
+                    f"{source}: Services {first.service} and {route.service} name two Secrets for "
+                    f"{host}, {first.tls_secret} and {route.tls_secret}; a host has one "
+                    f"certificate, so give both the same '{PREFIX}tls-secret'"
                 )
     return found
 

@@ -29,6 +29,7 @@ from components.settings.local import LocalSettings
 from components.settings.values import SettingsError, Values
 from foundation import quick_yaml
 from foundation.contract import EDGE_CLUSTER
+from foundation.project import is_taken
 
 
 class Backend(StrEnum):
@@ -116,6 +117,11 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
     Numbers are decimal text, lists JSON. Keys that are absent have their default of Pulumi.yaml.
     Raises SettingsError with one line that names the key, the stack's file and the remedy.
     """
+    if is_taken(stack):
+        raise SettingsError(
+            f"no stack can be called {stack}: .demo/{stack} is there for something else. Take"
+            f" another name: ./demo pulumi stack rename NAME --stack {stack}"
+        )
     project = quick_yaml.load((root / "Pulumi.yaml").read_text())
     values = Values(project, given, f"Pulumi.{stack}.yaml")
     backend = values.choice("backend", Backend)

@@ -21,6 +21,9 @@ LEAF_DAYS = 365
 RENEW_AT = 2 / 3
 """Share of a certificate's life after which it is renewed, as is usual (cert-manager, ACME)."""
 
+_COMMON_NAME = 64
+"""Longest common name, in characters (RFC 5280, ub-common-name)."""
+
 CLOCK_SKEW = timedelta(minutes=5)
 """Certificates begin this much earlier, for peers whose clock is behind."""
 
@@ -101,7 +104,8 @@ def _builder(
 
 
 def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    # clients go by the alternative names, which may be longer
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:_COMMON_NAME])])
 
 
 def _alternative(name: str) -> x509.GeneralName:

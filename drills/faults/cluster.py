@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
+from drills import rollout
+from drills.application import ROLLED_OUT, Workload
 from drills.faults import deployments, fields
 from drills.faults.fields import Field
 from drills.faults.model import Fault, Kind, Layer, Means, Moves, Strike, Trigger
@@ -26,8 +28,8 @@ READY_SECONDS = 120
 
 def _ready(strike: Strike) -> None:
     """Wait until the application and the gateway have all their pods."""
-    deployments.wait_ready(strike, strike.stack.application.workload)
-    deployments.wait_ready(strike, GATEWAY_WORKLOAD)
+    for workload in (strike.stack.application.workload, GATEWAY_WORKLOAD):
+        rollout.wait_ready(strike.stack, strike.cluster, workload)
 
 
 def _power_off(strike: Strike) -> None:
@@ -119,6 +121,8 @@ def _cordoned(
 
     @contextlib.contextmanager
     def armed(strike: Strike) -> Iterator[Trigger]:
+        if not strike.stack.is_local:
+            _workloads(strike)  # to read the state takes a second, in which nothing is broken yet
         _cordon(strike)
         yield functools.partial(break_, strike)
 
@@ -129,15 +133,15 @@ def _drain(strike: Strike) -> None:
     """End every pod of the cordoned nodes, as `kubectl drain --disable-eviction` does.
 
     Eviction would wait for ever: a disruption budget keeps one gateway pod, and with every node
-    drained there is no place for another. In a cluster of others, pods of the application and of
-    the gateways alone.
+    drained there is no place for another. In a cluster of others, pods of the stack's own workloads
+    alone.
     """
     stack = strike.stack
-    own = {stack.application.workload.namespace, GATEWAY_WORKLOAD.namespace}
+    own = [] if stack.is_local else _workloads(strike)
     pods = [
         pod
         for pod in stack.objects.ask(strike.cluster, "GET", "/api/v1/pods")["items"]
-        if stack.is_local or pod["metadata"]["namespace"] in own
+        if stack.is_local or any(rollout.is_of(pod, workload) for workload in own)
     ]
     ending = [pod["metadata"] for pod in pods if _comes_back(pod)]
     for pod in ending:
@@ -152,6 +156,12 @@ def _drain(strike: Strike) -> None:
 
     what = f"the pods of {strike.cluster} have ended"
     until(are_gone, what, deployments.GONE_SECONDS, pause=0.5)
+
+
+def _workloads(strike: Strike) -> list[Workload]:
+    """Return the workloads that the stack has made in the struck cluster. Raises UserError."""
+    here = [each.identity for each in strike.stack.stack_objects if each.cluster == strike.cluster]
+    return [Workload(one.kind, one.namespace, one.name) for one in here if one.kind in ROLLED_OUT]
 
 
 def _comes_back(pod: dict[str, Any]) -> bool:
@@ -172,12 +182,15 @@ def _undrain(strike: Strike) -> None:
     ours = [node for node in nodes if fields.is_put(strike, _closed(node))]
     for node in ours:
         fields.give_back(strike, _closed(node))
-    if not ours and not strike.memory and _is_drained(strike):  # by hand
+    if strike.stack.is_local and not ours and not strike.memory and _is_drained(strike):  # by hand
         strike.kubectl("uncordon", *nodes)
     _ready(strike)
 
 
 def _is_drained(strike: Strike) -> bool:
+    """Check whether no node takes pods; in a cluster of others, by what a drill has set alone."""
+    if not strike.stack.is_local:
+        return any(fields.is_put(strike, _closed(node)) for node in _nodes(strike))
     items = strike.stack.get(strike.cluster, "nodes")["items"]
     return all(item["spec"].get("unschedulable") for item in items)
 

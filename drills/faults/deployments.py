@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from drills.application import ROLLED_OUT, Workload
+from drills import rollout
+from drills.application import Workload
 from drills.faults import fields
 from drills.faults.fields import Field
 from drills.faults.model import Means, Strike
 from drills.stack import GATEWAY_SELECTOR, GATEWAY_WORKLOAD
 from drills.waiting import until
 from foundation import managed_fields
+from foundation.errors import UserError
 
 BAD_TAG = "broken-on-purpose"
 """Tag of an image that is nowhere."""
@@ -23,9 +26,6 @@ RESTARTED = "resiliency.demo/restarted-at"
 
 `kubectl rollout restart` sets one that may be there already, and belongs to whoever set it.
 """
-
-READY_SECONDS = 120
-"""How long pods may take to get ready, on a loaded machine."""
 
 GONE_SECONDS = 60
 """How long pods may take to end: they drain for up to 30 s."""
@@ -80,10 +80,10 @@ def scaled_to_zero(target: PodsOf) -> Means:
 
     def scale(strike: Strike, field: Field) -> None:
         fields.put(strike, field, 0)
-        limit = f"--timeout={GONE_SECONDS}s"
         workload, selector = target(strike)
-        which = ("pod", "--namespace", workload.namespace, "--selector", selector)
-        strike.kubectl("wait", "--for=delete", *which, limit, seconds=GONE_SECONDS + 10)
+        what = f"{strike.cluster}: the pods of {workload.kind} {workload.name} have ended"
+        pods = functools.partial(rollout.own_pods, strike.stack, strike.cluster)
+        until(lambda: not pods(workload, selector), what, GONE_SECONDS)
 
     return fields.means(
         "spec.replicas is set to 0",
@@ -98,6 +98,7 @@ def rolled(target: PodsOf) -> Means:
     wait = ready(target)
 
     def roll(strike: Strike, field: Field) -> None:
+        _check_replaces(strike, target(strike).workload)
         fields.put(strike, field, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
         wait(strike)
 
@@ -114,6 +115,7 @@ def without_image(target: PodsOf) -> Means:
 
     def spoil(strike: Strike, field: Field) -> None:
         workload, selector = target(strike)
+        _check_replaces(strike, workload)
         good = str(managed_fields.value_at(read(strike, workload), field.path))
         bad = spoilt(good)
         if good != bad:
@@ -153,16 +155,16 @@ def pod_deleted(target: PodsOf) -> Means:
 
 def ready(target: PodsOf) -> Callable[[Strike], None]:
     """Return a function that waits until the workload's pods are ready."""
-    return lambda strike: wait_ready(strike, target(strike).workload)
+    return lambda strike: rollout.wait_ready(strike.stack, strike.cluster, target(strike).workload)
 
 
-def wait_ready(strike: Strike, workload: Workload) -> None:
-    """Wait until all pods that are wanted are there and ready. Raises UserError."""
-    if workload.kind not in ROLLED_OUT:
-        return
-    which = (f"{workload.kind.lower()}/{workload.name}", "--namespace", workload.namespace)
-    limit = f"--timeout={READY_SECONDS}s"
-    strike.kubectl("rollout", "status", *which, limit, seconds=READY_SECONDS + 10)
+def _check_replaces(strike: Strike, workload: Workload) -> None:
+    """Raise UserError where a new version of a workload reaches no pod."""
+    if rollout.replaces_no_pod(read(strike, workload)):
+        raise UserError(
+            f"{strike.cluster}: {workload.kind} {workload.name} has updateStrategy OnDelete, so a"
+            " new version replaces no pod. Another fault: ./demo task drill:list"
+        )
 
 
 def spoilt(image: str) -> str:

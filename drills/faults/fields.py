@@ -14,7 +14,7 @@ from typing import Any
 from drills.application import Workload
 from drills.faults.model import Means, Strike
 from drills.live_objects import Conflict
-from foundation import managed_fields
+from foundation import managed_fields, project
 from foundation.errors import UserError
 from foundation.managed_fields import Path, value_at
 
@@ -126,7 +126,7 @@ def give_back(strike: Strike, field: Field) -> None:
         return
     raise UserError(
         f"{strike.cluster}: {field.kind} {field.name} is changed all the time by others."
-        " Again: ./demo task heal-all"
+        f" Again: {project.task('heal-all', strike.stack.name)}"
     )
 
 

@@ -21,6 +21,7 @@ from drills.soak.page import Record
 from drills.soak.run import Means, run
 from drills.stack import Stack
 from drills.traffic import record
+from foundation import project
 from foundation.entry import entry
 from foundation.errors import UserError
 
@@ -71,7 +72,8 @@ def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
     matrix.check_platform(stack)
     if entries := Journal(stack.folder).entries():
         known = ", ".join(f"{e.fault} in {e.cluster}" for e in entries)
-        raise UserError(f"Not well before it begins ({known}). Mend it: ./demo task heal-all")
+        mend = project.task("heal-all", stack.name)
+        raise UserError(f"Not well before it begins ({known}). Mend it: {mend}")
     faults = [fault for fault in FAULTS if not fault.unavailable(stack)]
     seed = secrets.randbelow(SEEDS) if options.seed is None else options.seed
     again = list(words) if options.seed is not None else [*words, "--seed", str(seed)]

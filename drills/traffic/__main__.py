@@ -30,6 +30,7 @@ from drills.traffic.plan import Lane, LanePlan, TrafficPlan
 from drills.traffic.portal import PortalLogs, source_for
 from drills.traffic.requests import load
 from drills.traffic.window import Live, Second
+from drills.updates import Updates
 from foundation import project
 from foundation.entry import entry
 from foundation.errors import UserError
@@ -127,6 +128,7 @@ def _send(options: argparse.Namespace, stack: Stack | None, plan: TrafficPlan, u
     file = options.record or project.ROOT / "reports" / run / record.FILE
     traffic = Traffic(plan, header, file.parent, name=file.name, keep=_KEEP)
     announced = Announcements(stack.folder) if stack else None
+    updates = Updates(stack) if stack else None
     logs = (
         PortalLogs(
             stack.kubeconfig, stack.weights, traffic.add, source_for(stack.application.is_portal)
@@ -136,7 +138,9 @@ def _send(options: argparse.Namespace, stack: Stack | None, plan: TrafficPlan, u
     )
     state = Live(uncounted=plan.uncounted)
     try:
-        _watch(traffic, logs, announced, _output(options.json, header, plan), state)
+        with updates.followed() if updates else contextlib.nullcontext():
+            sources = [each for each in (announced, updates) if each]
+            _watch(traffic, logs, sources, _output(options.json, header, plan), state)
     except FileExistsError as error:
         raise UserError(f"{error.filename} exists already. Name another: --record FILE") from None
     return _finish(traffic, options.json, with_report=not options.record)
@@ -200,7 +204,7 @@ def _json_line(entry: Second | Event) -> str:
 def _watch(
     traffic: Traffic,
     logs: PortalLogs | None,
-    announced: Announcements | None,
+    told: Sequence[Announcements | Updates],
     output: _Output,
     state: Live,
 ) -> None:
@@ -212,9 +216,9 @@ def _watch(
     try:
         with output, traffic, logs or contextlib.nullcontext():
             while not over.wait(_TICK) and traffic.running:
-                seen = _look(traffic, state, seen, announced, output)
+                seen = _look(traffic, state, seen, told, output)
             traffic.halt()
-            _look(traffic, state, seen, announced, output)
+            _look(traffic, state, seen, told, output)
             if logs:
                 answered = {s.pod: s.id for s in traffic.recent(_KEEP) if not s.lost}
                 logs.settle(answered.values())
@@ -224,9 +228,13 @@ def _watch(
 
 
 def _look(
-    traffic: Traffic, state: Live, seen: int, announced: Announcements | None, output: _Output
+    traffic: Traffic,
+    state: Live,
+    seen: int,
+    told: Sequence[Announcements | Updates],
+    output: _Output,
 ) -> int:
-    events = announced.new() if announced and traffic.running else []
+    events = [event for each in told for event in each.new()] if traffic.running else []
     for event in events:
         traffic.mark(event)
         state.events.append(event)

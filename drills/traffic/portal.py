@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import datetime
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -50,6 +51,13 @@ _PODS = (
     "{.type} {.object.metadata.name}"
     ' {.object.status.containerStatuses[0].state.running.startedAt}{"\\n"}'
 )
+
+
+def _instant(stamp: str) -> tuple[int, int]:
+    """Return seconds since the epoch and nanoseconds of a line's time: its zone is its node's."""
+    whole = datetime.datetime.fromisoformat(stamp)
+    fraction = re.search(r"\.(\d+)", stamp)
+    return int(whole.timestamp()), int(fraction[1].ljust(9, "0") if fraction else 0)
 
 
 def execution(line: str, cluster: str, pod: str) -> Execution | None:
@@ -177,18 +185,18 @@ class PortalLogs:
         log is asked for again, from the last line on, as long as there is a pod.
         """
         since, pause = self._since, _AGAIN
+        last = _instant(since)
         while not self._over.is_set():
             command = ["logs", pod, "--follow", "--timestamps", "--since-time", since]
             pause = min(2 * pause, _LONGEST)
             for line in _Kubectl(self, cluster, command).lines():
                 if line.startswith("Error") and "NotFound" in line:
                     self._gone.add(pod)
-                # stamps have a fixed width and grow from line to line
                 stamp, _, text = line.partition(" ")
                 entry = self.entry(text, cluster, pod)
-                if entry is None or stamp <= since:
+                if entry is None or (now := _instant(stamp)) <= last:
                     continue
-                since, pause = stamp, _AGAIN
+                since, last, pause = stamp, now, _AGAIN
                 self._latest.append(entry.id)
                 self._found(entry)
             if pod in self._gone:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from localkube import images
-from tests.support.checkout import APPLICATION, Checkout, eventually
+from tests.support.checkout import APPLICATION, Checkout, eventually, kill_session
 from tests.support.shop import scaler, shop, text
 
 EAST = "east-cluster"
@@ -100,6 +101,17 @@ def test_a_second_application_leaves_the_first_alone(manifest: Manifest) -> None
     assert "all is well" in demo.demo("task", "status").output
 
 
+def test_a_workload_that_would_be_deleted_first_is_refused(manifest: Manifest) -> None:
+    documents = shop()
+    spec = documents[3]["spec"]
+    for labels in (spec["selector"]["matchLabels"], spec["template"]["metadata"]["labels"]):
+        labels["more"] = "yes"
+    before = found(manifest.demo, EAST, "deployment")
+    said = manifest.up(*documents, check=False)
+    assert "Deployment shop in namespace shop: spec.selector is " in said
+    assert found(manifest.demo, EAST, "deployment") == before
+
+
 def test_a_third_one_of_the_same_names_leaves_the_second_alone(manifest: Manifest) -> None:
     demo = manifest.demo
     kept(demo, lambda: manifest.up(*shop(), *shop("shop-b", exposed=False)))
@@ -176,6 +188,26 @@ def job(name: str, **spec: Any) -> dict[str, Any]:
         "metadata": {"name": name, "namespace": "shop"},
         "spec": {"template": template, **spec},
     }
+
+
+def volume(demo: Checkout) -> str:
+    path = "jsonpath={.spec.template.spec.volumes[0].configMap.name}"
+    return demo.kubectl(EAST, *IN_SHOP, "get", "deployment", "shop", f"--output={path}")
+
+
+def test_what_an_update_that_was_killed_has_made_is_applied_again(
+    manifest: Manifest, tmp_path: Path
+) -> None:
+    demo, documents = manifest.demo, shop()
+    manifest.has(*shop())
+    documents[3]["spec"]["template"]["spec"]["volumes"][0]["configMap"]["name"] = "not-there"
+    manifest.write(*documents)
+    process = demo.start("./demo", "up", log=tmp_path / "up.log")
+    eventually(lambda: volume(demo) == "not-there", "the Deployment has changed", 60)
+    kill_session(process)
+    said = manifest.up(*shop())
+    assert "east-cluster: Deployment shop in namespace shop is applied again" in said
+    assert volume(demo) == "cluster-info"
 
 
 def test_what_kubectl_apply_does_not_wait_for_holds_nothing_up(manifest: Manifest) -> None:

@@ -13,13 +13,15 @@ from typing import Any
 
 import pytest
 
-from drills import action, drill, guard, matrix, temporary_settings
+from drills import __main__ as commands
+from drills import action, drill, guard, matrix, prediction, temporary_settings
 from drills.faults import Means, Strike, named
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
 from drills.pace import Pace
 from drills.report.matrix_page import Row, Verdict
 from drills.stack import EDGE, Stack
+from drills.stack_objects import StackObject
 from foundation.errors import UserError
 
 EAST, WEST = "east-cluster", "west-cluster"
@@ -240,19 +242,24 @@ def test_what_nobody_wrote_down_is_looked_for_at_once_in_a_silent_cluster(
     ]
 
 
+def pod(namespace: str, kind: str, owner: str) -> dict[str, Any]:
+    owners = [{"kind": kind, "name": owner}]
+    metadata = {"namespace": namespace, "name": f"{owner}-x", "uid": f"{namespace}/{owner}"}
+    return {"metadata": {**metadata, "ownerReferences": owners}}
+
+
 class Pods:
     """The pods of a cluster, by namespace; a deleted one is gone at once."""
 
     def __init__(self, *namespaces: str) -> None:
-        owners = [{"kind": "ReplicaSet"}]
-        self.items = [
-            {"metadata": {"namespace": n, "name": "p", "uid": n, "ownerReferences": owners}}
-            for n in namespaces
-        ]
+        self.items = [pod(n, "ReplicaSet", "shop-5f7c") for n in namespaces]
 
     def ask(self, _: str, method: str, path: str) -> Any:
         if method == "DELETE":
-            self.items = [i for i in self.items if i["metadata"]["namespace"] not in path]
+            paths = [
+                f"/{i['metadata']['namespace']}/pods/{i['metadata']['name']}" for i in self.items
+            ]
+            self.items = [i for i, p in zip(self.items, paths, strict=True) if not path.endswith(p)]
         return {"items": list(self.items)}
 
 
@@ -260,9 +267,76 @@ class Pods:
 def test_a_drain_of_a_cluster_of_others_leaves_their_pods(
     stack: Stack, monkeypatch: pytest.MonkeyPatch, is_local: bool
 ) -> None:
-    pods = Pods("transaction-service", "tetrate-system", "kube-system", "theirs")
+    pods = Pods("retail", "tetrate-system", "kube-system", "theirs")
+    pods.items.append(pod("retail", "ReplicaSet", "theirs-77"))
     monkeypatch.setitem(stack.__dict__, "objects", pods)
+    own = [StackObject(EAST, deployment(n, "shop"), "pulumi") for n in ("retail", "tetrate-system")]
+    monkeypatch.setitem(stack.__dict__, "stack_objects", own)
     monkeypatch.setitem(stack.__dict__, "embedded", {EAST: None} if is_local else {})
     named("node-drain").means.break_(Strike(stack, EAST))
-    left = {item["metadata"]["namespace"] for item in pods.items}
-    assert left == (set() if is_local else {"kube-system", "theirs"})
+    left = {item["metadata"]["uid"] for item in pods.items}
+    others = {"kube-system/shop-5f7c", "theirs/shop-5f7c", "retail/theirs-77"}
+    assert left == (set() if is_local else others)
+
+
+def deployment(namespace: str, name: str, **spec: Any) -> dict[str, Any]:
+    metadata = {"namespace": namespace, "name": name}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+class Nodes:
+    """Nodes that their owner has cordoned."""
+
+    def read(self, *_: str) -> dict[str, Any]:
+        return {"metadata": {"managedFields": []}, "spec": {"unschedulable": True}}
+
+
+def test_nodes_that_others_have_cordoned_stay_so(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = {"metadata": {"name": "n"}, "spec": {"unschedulable": True}}
+    monkeypatch.setattr(Stack, "get", lambda *_: {"items": [node]})
+    monkeypatch.setitem(stack.__dict__, "objects", Nodes())
+    monkeypatch.setitem(stack.__dict__, "embedded", {})
+    assert not named("node-drain").means.seen(Strike(stack, EAST))
+    monkeypatch.setitem(stack.__dict__, "embedded", {EAST: None})
+    assert named("node-drain").means.seen(Strike(stack, EAST)), "by hand, and the node is ours"
+
+
+def test_a_break_that_fails_is_mended_and_says_why(
+    stack: Stack, mended: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise UserError("its pods do not end")
+
+    means = Means("", fail, lambda _: None)
+    fault = dataclasses.replace(named("workload-gone"), means=means)
+    with pytest.raises(UserError, match="its pods do not end"):
+        commands._break(stack, fault, EAST)
+    assert mended == [("workload-gone", EAST)]
+    assert Journal(stack.folder).entries() == []
+
+
+def test_a_machine_that_does_not_answer_fails_one_drill(stack: Stack) -> None:
+    def late(_: Any) -> None:
+        raise TimeoutError("timed out")
+
+    fault = dataclasses.replace(named("cluster-power"), means=Means("", late, lambda _: None))
+    with pytest.raises(UserError, match="cluster-power in east-cluster is not made: timed out"):
+        action.make(fault, Strike(stack, EAST), lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "serving"),
+    [("workload-gone", [(WEST,)]), ("gateway-killed", [None]), ("edge-restart", [None])],
+)
+def test_a_fault_made_by_hand_says_who_may_answer(
+    stack: Stack, name: str, serving: list[Any]
+) -> None:
+    told: list[Any] = []
+    fault = dataclasses.replace(named(name), means=Means("", lambda _: None, lambda _: None))
+    struck = EDGE if fault.edge else EAST
+    predicted = prediction.predict(fault, struck, stack.order)
+    action.make_predicted(fault, Strike(stack, struck), predicted, told.append)
+    open_ = predicted.during is None
+    assert [event.serving for event in told] == ([(EAST, WEST)] if open_ else serving)

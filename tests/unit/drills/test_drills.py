@@ -252,6 +252,14 @@ def test_the_last_healthy_path_is_not_broken() -> None:
     assert "last healthy path" in refused and "region-cut is in force" in refused
 
 
+def test_the_only_path_there_is_is_not_broken() -> None:
+    alone = {EDGE: "", EAST: ""}
+    refused = preconditions.refusal(named("gateway-gone"), EAST, (EAST, EDGE), alone, [])
+    assert refused == f"{EAST} is the only application cluster, so nobody could answer. Add --force"
+    assert preconditions.refusal(named("edge-restart"), EDGE, (EAST, EDGE), alone, []) == ""
+    assert preconditions.refusal(named("control-plane-gone"), EAST, (EAST, EDGE), alone, []) == ""
+
+
 def test_an_ill_stack_is_not_struck_and_unknown_clusters_are_named() -> None:
     ill = {**WELL, EDGE: "no answer"}
     assert "not well" in preconditions.refusal(named("pod-killed"), EAST, CLUSTERS, ill, [])

@@ -53,12 +53,12 @@ def test_without_steps_nothing_is_held_back() -> None:
     assert failback.held(plain) == set()
 
 
-def test_people_are_told_who_waits_and_what_to_do() -> None:
-    assert failback.lines(Counter({WEST: 2, EAST: 1})) == [
+def test_people_are_told_who_waits_and_what_to_do(tmp_path: Path) -> None:
+    assert failback.lines(stack(tmp_path, "manual"), Counter({WEST: 2, EAST: 1})) == [
         "east-cluster: well, and held back by 1 pod of the edge; "
-        "bring it back: ./demo task failback",
+        "bring it back: ./demo task failback -- --stack demo",
         "west-cluster: well, and held back by 2 pods of the edge; "
-        "bring it back: ./demo task failback",
+        "bring it back: ./demo task failback -- --stack demo",
     ]
 
 

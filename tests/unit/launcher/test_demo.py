@@ -304,3 +304,9 @@ def test_arguments_of_pytest_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(commands.run, "foreground", lambda line, *_: bool(seen.append(line)))
     commands._test({}, ["tests/unit", "-x"])
     assert [line[3:] for line in seen] == [["tests/unit", "-x"]]
+
+
+@pytest.mark.parametrize("name", ["pulumi", "tmp", "identity"])
+def test_a_stack_is_not_called_as_what_is_beside_the_stacks(name: str) -> None:
+    with pytest.raises(UserError, match=f"No stack can be called {name}"):
+        commands.stack_named("destroy", [name], ["west", name])

@@ -266,3 +266,22 @@ def test_the_stacks_are_those_with_settings(clone: Path) -> None:
     for name in ("west", "east"):
         (clone / f"Pulumi.{name}.yaml").write_text("")
     assert selection.stacks() == ["east", "west"]
+
+
+@pytest.mark.parametrize(
+    ("operations", "killed"),
+    [([], False), (["creating", "deleting"], False), (["creating", "updating"], True)],
+)
+def test_an_update_that_was_killed_is_seen_by_what_it_was_doing(
+    tmp_path: Path, operations: list[str], killed: bool
+) -> None:
+    pending = [{"resource": {}, "type": each} for each in operations]
+    file = tmp_path / ".pulumi" / "stacks" / "demo" / "west.json"
+    assert not leftovers.was_killed(tmp_path, "west")
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"checkpoint": {"latest": {"pending_operations": pending}}}))
+    assert leftovers.was_killed(tmp_path, "west") is killed
+    assert not leftovers.was_killed(tmp_path, "east")
+    for torn in ("", "{}", '{"checkpoint": {"latest": null}}'):
+        file.write_text(torn)
+        assert not leftovers.was_killed(tmp_path, "west")

@@ -192,3 +192,21 @@ def test_what_is_read_only_cannot_do_anything() -> None:
     refused = send(f"/do?token={TOKEN}", "POST", None, BREAK, **ORIGIN)
     assert refused.status_code == 403 and "read only" in refused.text
     assert get(f"/hand?token={TOKEN}").json() is None
+
+
+def test_traffic_that_takes_its_time_to_count_keeps_nothing_broken(
+    hand: Hand, tmp_path: Path
+) -> None:
+    program = tmp_path / "demo"
+    slow = f"trap 'sleep 1; echo counted >> {tmp_path}/ran; exit' INT; echo on; sleep 9 & wait"
+    noted = f'echo "$*" >> {tmp_path}/ran'
+    program.write_text(f"#!/bin/sh\ncase $2 in generate-traffic) {slow} ;; *) {noted} ;; esac\n")
+    hand.do(BREAK)
+    ended(hand)
+    (tmp_path / "faults.json").write_text(json.dumps([vars(Entry("workload-gone", EAST, 1.0))]))
+    hand.do({"what": "traffic"})
+    assert hand.state()["traffic"]
+    hand.end()
+    ran = (tmp_path / "ran").read_text().splitlines()
+    assert ran[1].startswith("task fix -- workload-gone"), "mended first"
+    assert not hand.state()["traffic"]

@@ -101,7 +101,7 @@ def test_what_another_stack_made_is_not_taken_over_either() -> None:
 
 def test_the_inventory_names_what_is_in_each_cluster() -> None:
     document = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}}
-    items = inventory(settings(), [document], ["certs"])
+    items = inventory(settings(), [document], [("certs", "tetrate-system")])
     edge = {(item.kind, item.name) for item in items["corp-edge"]}
     assert ("Secret", "certs") in edge and ("Service", "s") not in edge
     assert Item("v1", "Service", "", "s") in items["east-cluster"]

@@ -40,3 +40,15 @@ def test_each_cluster_has_a_context_of_its_name_with_its_own_server_and_user() -
         {"name": "east", "user": {"token": "1"}},
         {"name": "west", "user": {"token": "2"}},
     ]
+
+
+def test_a_context_without_a_user_is_taken_as_it_is() -> None:
+    given = {
+        "current-context": "proxied",
+        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:8001"}}],
+        "contexts": [{"name": "proxied", "context": {"cluster": "c"}}],
+        "users": None,
+    }
+    merged = yaml.safe_load(merge({"east": json.dumps(given)}, "east"))
+    assert merged["users"] == [{"name": "east", "user": {}}]
+    assert merged["contexts"][0]["context"] == {"cluster": "east", "user": "east"}

@@ -91,6 +91,15 @@ def test_what_kubectl_apply_does_not_wait_for_is_not_waited_for(kind: str) -> No
         assert await_annotations(found) == {}, "the user's own annotation counts"
 
 
+@pytest.mark.parametrize(
+    ("policy", "skips"), [("Never", True), ("OnFailure", True), ("Always", False)]
+)
+def test_a_pod_that_ends_is_not_waited_for(policy: str, skips: bool) -> None:
+    found = document("", "v1", "Pod", "a", "b")
+    found["spec"] = {"restartPolicy": policy}
+    assert await_annotations(found) == ({SKIP_AWAIT: "true"} if skips else {})
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "Pod"])
 def test_pods_are_waited_for(kind: str) -> None:
     assert await_annotations(document("any", "v1", kind, "a", "b")) == {}

@@ -257,3 +257,20 @@ def test_the_headless_twin_selects_the_same_ready_pods_and_is_not_exposed() -> N
     assert twin["spec"]["selector"] == {"app": "shop"}
     assert twin["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "web"}]
     assert not is_exposed(twin)
+
+
+def test_a_host_has_one_certificate() -> None:
+    def https(name: str, secret: str, **notes: str) -> dict[str, Any]:
+        return service(name, protocol="HTTPS", tls_secret=secret, **notes)
+
+    def both(*given: dict[str, Any]) -> list[Route]:
+        names = [each["metadata"]["name"] for each in given]
+        return routes([*given, *(workload(name) for name in names)])
+
+    with pytest.raises(
+        RouteError, match=r"Services a and b name two Secrets for shop\.example\.com"
+    ):
+        both(https("a", "one"), https("b", "other", path="/b"))
+    assert len(both(https("a", "one"), https("b", "one", path="/b"))) == 2
+    assert len(both(https("a", "one"), https("b", "other", host="other.example.com"))) == 2
+    assert len(both(service("a"), https("b", "one", path="/b"))) == 2, "one of them has no TLS"

@@ -122,3 +122,12 @@ def test_renewal_is_due_after_two_thirds_of_the_life(pair: KeyPair, days: int) -
 def test_a_certificate_is_good_for_a_peer_whose_clock_is_a_minute_behind() -> None:
     certificate = x509.load_pem_x509_certificate(authority("a", NOW).certificate.encode())
     assert certificate.not_valid_before_utc <= NOW - timedelta(minutes=1)
+
+
+def test_names_may_be_longer_than_a_common_name() -> None:
+    long = f"shop.{'preview-' * 8}.example.com"
+    made = leaf(authority(f"multi-cluster-resiliency {'x' * 60}"), long, [long])
+    parsed = x509.load_pem_x509_certificate(made.certificate.encode())
+    names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [long]
+    assert parsed.subject.rfc4514_string() == f"CN={long[:64]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import threading
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from drills.traffic import Execution
-from drills.traffic.portal import PortalLogs, execution
+from drills.traffic.portal import PortalLogs, _instant, execution
 from tests.support.envoy_process import eventually
 
 
@@ -168,3 +169,24 @@ def test_stopping_ends_every_process(cluster: Cluster) -> None:
     logs.stop()
     assert not [thread for thread in logs._threads if thread.is_alive()]
     assert not logs._processes
+
+
+def test_stamps_are_moments_whatever_zone_the_node_is_in() -> None:
+    stamps = [
+        "2026-11-29T10:14:59.999999999+00:00",
+        "2026-11-29T05:15:00.000000001-05:00",
+        "2026-11-29T15:45:00.000000002+05:30",
+        "2026-11-29T10:15:00.5Z",
+    ]
+    moments = [_instant(stamp) for stamp in stamps]
+    assert moments == sorted(set(moments))
+
+
+def test_lines_of_a_node_west_of_greenwich_are_found(cluster: Cluster) -> None:
+    cluster.pod("east", "a")
+    west = datetime.timezone(datetime.timedelta(hours=-10))
+    at = datetime.datetime.now(west) + datetime.timedelta(minutes=1)
+    with (cluster.folder / "a.log").open("a") as file:
+        file.write(f"{at:%Y-%m-%dT%H:%M:%S.%f}000-10:00 {line('r-1')}\n")
+    with PortalLogs(Path("/x"), ["east"], cluster.add) as logs:
+        assert logs.settle(["r-1"])
