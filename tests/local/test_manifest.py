@@ -206,8 +206,8 @@ def test_what_an_update_that_was_killed_has_made_is_applied_again(
     eventually(lambda: volume(demo) == "not-there", "the Deployment has changed", 60)
     kill_session(process)
     said = manifest.up(*shop())
-    assert "east-cluster: Deployment shop in namespace shop is applied again" in said
-    assert volume(demo) == "cluster-info"
+    assert "east-cluster: Deployment shop/shop is applied again" in said
+    assert volume(demo) == "shop"
 
 
 def test_what_kubectl_apply_does_not_wait_for_holds_nothing_up(manifest: Manifest) -> None:
