@@ -110,27 +110,26 @@ def _up(env: Mapping[str, str], stack: str) -> int:
         stacks.select(env, stack)
         # outputs would come after the reason of what fails; `_say_url` says which matters else
         how = ("--yes", "--skip-preview", "--suppress-outputs")
-        killed = leftovers.was_killed(project.state_folder(), stack)
-        code = _pulumi_itself(env, "up", *how, "--stack", stack)
-        code = _look_after(env, stack, code)
-        if code == 0 and killed:
-            compare = ["python", "-m", "drills.compared", "--stack", stack]
-            code = run.foreground(compare, env, PROJECT)
+        code = _update(env, stack, "up", *how, "--stack", stack)
         if code == 0:
             _say_url(stacks.answer(env, "stack", "output", "--json", "--stack", stack), stack)
         return code
 
 
-def _look_after(env: Mapping[str, str], stack: str, code: int) -> int:
-    """End an update, whose exit code is given: look for each object, or say why pods are not ready.
+def _update(env: Mapping[str, str], stack: str, *arguments: str) -> int:
+    """Run an update by Pulumi, then look for each object, or say why pods are not ready.
 
     Returns the exit code, 1 if a cluster lacks an object. After a Ctrl-C nothing is looked at, and
     it is 130, whatever Pulumi's is.
     """
+    killed = leftovers.was_killed(project.state_folder(), stack)
+    code = _pulumi_itself(env, *arguments)
     if run.was_interrupted():
         return 130
-    what = "drills.unready" if code else "drills.presence"
-    return run.foreground(["python", "-m", what, "--stack", stack], env, PROJECT) or code
+    looks = ["drills.presence", *(["drills.compared"] if killed else [])]
+    for what in ["drills.unready"] if code else looks:
+        code = run.foreground(["python", "-m", what, "--stack", stack], env, PROJECT) or code
+    return code
 
 
 def _say_url(outputs: dict[str, object], stack: str) -> None:
@@ -255,9 +254,8 @@ def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
 def _pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
     with state.kept(env) as env:
         env = pulumi_use.prepare(env, arguments)
-        code = _pulumi_itself(env, *arguments)
         stack = pulumi_use.updated(env, arguments)
-        return _look_after(env, stack, code) if stack else code
+        return _update(env, stack, *arguments) if stack else _pulumi_itself(env, *arguments)
 
 
 def _task(env: Mapping[str, str], arguments: list[str]) -> int:
