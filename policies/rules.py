@@ -159,6 +159,8 @@ def _encrypted(resource: Resource) -> Iterator[str]:
 
 def _limited(resource: Resource) -> Iterator[str]:
     for container in _containers(_pod(resource)):
+        if container.get("resources") == UNKNOWN:
+            continue
         given = _map(container.get("resources"))
         missing = [
             f"{group}.{what}"

@@ -27,7 +27,7 @@ class Layer(StrEnum):
 
 
 class Kind(StrEnum):
-    """How the struck part behaves towards those that call it."""
+    """How the struck part behaves towards those that call it; CONTROL: no request comes by it."""
 
     REFUSES = "refuses"
     HANGS = "hangs or vanishes"

@@ -1,4 +1,4 @@
-"""Conditions of nodes, other than Ready, that say what a node is short of."""
+"""Conditions of nodes: what a node is short of, and why it is not Ready."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ from typing import Any
 
 from localkube.diagnosis import Finding
 
+_READY = "Ready"
+
 
 def judge(nodes: Iterable[Mapping[str, Any]]) -> list[Finding]:
-    """Return a finding for each condition such as DiskPressure that holds of a node. Pure."""
+    """Return a finding for each condition such as DiskPressure that holds of a node. Pure.
+
+    Of Ready it is the other way round: there is one where it does not hold.
+    """
     return [
         Finding(
-            f"node {node['metadata']['name']} has {condition['type']}:"
+            f"node {node['metadata']['name']} {_has(condition['type'])}:"
             f" {condition.get('message', 'the kubelet gives no reason')}",
             f"kubectl describe node {node['metadata']['name']} says since when",
         )
         for node in nodes
         for condition in node.get("status", {}).get("conditions", [])
-        if condition["type"] != "Ready" and condition["status"] == "True"
+        if (condition["type"] == _READY) != (condition["status"] == "True")
     ]
+
+
+def _has(condition: str) -> str:
+    return "is not Ready" if condition == _READY else f"has {condition}"

@@ -51,6 +51,7 @@ GOOD = [
     deployment(),
     deployment(image="example.com:5000/envoy@sha256:" + "0" * 64),
     deployment(image=UNKNOWN),
+    deployment(resources=UNKNOWN),
     deployment(pod={"hostNetwork": False, "volumes": [{"name": "a", "emptyDir": {}}]}),
     service("LoadBalancer", "tetrate-system", "gateway"),
     service("ClusterIP"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from localkube.__main__ import lines
 from localkube.diagnosis import Finding, pressure
 
@@ -29,3 +31,11 @@ def test_conditions_that_hold_are_named_with_the_kubelets_reason() -> None:
     (found,) = pressure.judge([node])
     assert found.text == "node n1 has DiskPressure: kubelet has DiskPressure"
     assert "kubectl describe node n1" in found.remedy
+
+
+@pytest.mark.parametrize("status", ["False", "Unknown"])
+def test_why_a_node_is_not_ready_is_said(status: str) -> None:
+    condition = {"type": "Ready", "status": status, "message": "container runtime is down"}
+    node = {"metadata": {"name": "n1"}, "status": {"conditions": [condition]}}
+    (found,) = pressure.judge([node])
+    assert found.text == "node n1 is not Ready: container runtime is down"
