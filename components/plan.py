@@ -28,7 +28,7 @@ from components.tetrate import served
 from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
 from components.tls import secrets
 from foundation import project
-from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE, RUN_PROGRAM
 from foundation.errors import UserError
 from foundation.identity import KUBERNETES_NAMESPACES
 from toolchain import patience
@@ -72,7 +72,8 @@ def make(root: Path) -> Plan:
         pulumi.log.warn(trap.line)
     try:
         plan.backend.check()
-        if project.uses_own_state(os.environ):
+        is_update = os.environ.get(RUN_PROGRAM) != "true"
+        if is_update and project.uses_own_state(os.environ):
             name = Path(pulumi.get_project(), f"{settings.stack}.json")
             state = project.state_folder() / ".pulumi" / "stacks" / name
             replacements.check(state, plan.documents)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from drills import reconcile
 from drills.stack import Stack
+from foundation import contract
 from foundation.entry import entry
 from foundation.errors import UserError
 
@@ -26,8 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(stack: Stack) -> int:
     print("The update before this one was killed: objects are compared with the stack.", flush=True)
-    if failed := reconcile.mend(stack, reconcile.look(stack).drifts, print):
-        raise UserError("\n  ".join(failed))
+    found = reconcile.look(stack)
+    failed = reconcile.mend(stack, found.drifts, print)
+    failed += [f"{cluster} does not answer: {why}" for cluster, why in found.silent.items()]
+    if failed:
+        again = f"Again: ./demo up {stack.name}"
+        raise UserError("\n  ".join(["objects were not all compared:", *failed, again]))
+    (stack.folder / contract.KILLED_FILE).unlink(missing_ok=True)
     return 0
 
 

@@ -29,6 +29,7 @@ from drills.traffic.generator import Traffic
 from drills.traffic.ledger import Ledger
 from drills.traffic.portal import PortalLogs, source_for
 from drills.waiting import until
+from foundation import project
 from foundation.errors import UserError
 
 FAILBACK_SECONDS = 90
@@ -112,7 +113,8 @@ def _run(
             traffic.stop()  # says why it has ended
             raise UserError("The traffic has ended before its time; nothing was broken")
         known = [] if force else preconditions.in_force(stack)
-        if refused := preconditions.refusal(fault, cluster, stack.clusters, {}, known):
+        heal = project.task("heal-all", stack.name)
+        if refused := preconditions.refusal(fault, cluster, stack.clusters, {}, known, heal):
             raise UserError(refused)
         with _mended(stack, fault, cluster, tell) as make:
             make(predicted)

@@ -170,5 +170,6 @@ def check(stack: Stack, fault: Fault, cluster: str, force: bool) -> None:
         raise UserError(f"{fault.name} is not available on stack {stack.name}: it {reason}")
     known = {} if force else preconditions.look(stack)
     in_force = [] if force else preconditions.in_force(stack)
-    if refused := preconditions.refusal(fault, cluster, stack.clusters, known, in_force):
+    heal = project.task("heal-all", stack.name)
+    if refused := preconditions.refusal(fault, cluster, stack.clusters, known, in_force, heal):
         raise UserError(refused)

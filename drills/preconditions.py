@@ -68,6 +68,7 @@ def refusal(
     clusters: Iterable[str],
     problems: Problems,
     in_force: Iterable[Entry],
+    heal: str = "./demo task heal-all",
     edge: str = EDGE,
 ) -> str:
     """Return why a fault must not be made now, in one line; empty if it may."""
@@ -82,7 +83,7 @@ def refusal(
     bad = {name: text for name, text in problems.items() if text}
     for name, known in broken.items():
         bad.setdefault(name, f"{known} is in force")
-    mend = "Mend it: ./demo task heal-all   or add --force"
+    mend = f"Mend it: {heal}, or add --force"
     others = [name for name in there if name not in (cluster, edge)]
     moves = fault.moves is not Moves.NONE and not fault.edge
     if moves and not others:

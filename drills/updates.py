@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 from drills.action import LAST_ANSWERS
+from drills.journal import Journal
 from drills.stack import Stack
 from drills.traffic.model import Event, EventKind
 from foundation import project
@@ -58,7 +59,9 @@ class Updates:
     def _ended(self) -> None:
         with contextlib.suppress(UserError):  # it was taken down
             self._stack = Stack.selected(self._stack.name, self._stack.elsewhere)
-            who = self._stack.serving or self._stack.application_clusters
+            broken = Journal(self._stack.folder).entries()  # then others may have to answer
+            who = None if broken else self._stack.serving
+            who = who or self._stack.application_clusters
             self._tell(f"The update has ended: mode {self._stack.mode}.", who, LAST_ANSWERS)
 
     def _tell(self, text: str, serving: tuple[str, ...], within: float = 0.0) -> None:

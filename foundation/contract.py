@@ -17,8 +17,14 @@ MESH_SECRET = "gateway-mesh"  # noqa: S105  a name, no secret
 USER_KUBECONFIG = "DEMO_USER_KUBECONFIG"
 """Environment variable: the user's own KUBECONFIG, for a backend that uses clusters named in it."""
 
+KILLED_FILE = "killed"
+"""Beside a stack's files while nobody has compared objects since an update of it was killed."""
+
 FAULTS_FILE = "faults.json"
 """File in a stack's private folder: the faults that are in force, as JSON."""
+
+RUN_PROGRAM = "PULUMI_RUN_PROGRAM"
+"""Pulumi's own variable for the option `--run-program` of destroy and refresh."""
 
 PROVIDER_RELEASE = "DEMO_KUBERNETES_PROVIDER"
 """Environment variable: the Kubernetes provider's release to ask for; unset, that of the SDK."""

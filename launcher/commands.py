@@ -31,8 +31,9 @@ def execute(name: str, arguments: list[str]) -> int:
     env = environment.variables(os.environ, stack)
     environment.prepare(env)
     if name in _RUN_THE_PROGRAM:
-        chosen = stack or selection.selected_stack(env) or selection.DEFAULT_STACK
-        if selection.setting(chosen, "backend") == "gke":
+        own = pulumi_use.program_of(env, arguments) if name == "pulumi" else stack
+        chosen = selection.selected_stack(env) or selection.DEFAULT_STACK if own is None else own
+        if chosen and selection.setting(chosen, "backend") == "gke":
             gcp.ensure()
     if stack is not None:
         return _ON_STACK[name](env, stack)
@@ -122,10 +123,10 @@ def _update(env: Mapping[str, str], stack: str, *arguments: str) -> int:
     Returns the exit code, 1 if a cluster lacks an object. After a Ctrl-C nothing is looked at, and
     it is 130, whatever Pulumi's is.
     """
-    killed = leftovers.was_killed(project.state_folder(), stack)
     code = _pulumi_itself(env, *arguments)
     if run.was_interrupted():
         return 130
+    killed = (project.stack_folder(stack) / contract.KILLED_FILE).exists()
     looks = ["drills.presence", *(["drills.compared"] if killed else [])]
     for what in ["drills.unready"] if code else looks:
         code = run.foreground(["python", "-m", what, "--stack", stack], env, PROJECT) or code
@@ -146,8 +147,7 @@ def _say_url(outputs: dict[str, object], stack: str) -> None:
 def _destroy(env: Mapping[str, str], stack: str) -> int:
     _check_owner(env, stack)
     backend = selection.setting(stack, "backend")
-    if backend == "existing":
-        _check_mended(stack)
+    _check_mended(stack)
     if backend == "local":
         # a cluster that is gone already must not keep its objects in the state; in one of others
         # they would stay for ever
@@ -160,10 +160,10 @@ def _destroy(env: Mapping[str, str], stack: str) -> int:
         if not exists:
             _check_known(env, stack)
         if exists and (code := _pulumi_itself(env, "destroy", *_YES, "--stack", stack)):
-            if pulumi_use.RUN_PROGRAM in env:
+            if contract.RUN_PROGRAM in env:
                 print(
                     "Should the settings not fit any more what is up, use the state alone:"
-                    f" {pulumi_use.RUN_PROGRAM}=false ./demo destroy {stack}",
+                    f" {contract.RUN_PROGRAM}=false ./demo destroy {stack}",
                     file=sys.stderr,
                 )
             print(
@@ -206,6 +206,8 @@ def _check_mended(stack: str) -> None:
 
     In clusters of others it may have been made to what is not the stack's: nodes are cordoned.
     """
+    if selection.setting(stack, "backend") != "existing":
+        return
     journal = project.stack_folder(stack) / contract.FAULTS_FILE
     if journal.exists() and journal.read_text().strip() not in ("", "[]"):
         raise UserError(
@@ -254,6 +256,8 @@ def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
 def _pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
     with state.kept(env) as env:
         env = pulumi_use.prepare(env, arguments)
+        if stack := pulumi_use.destroyed(env, arguments):
+            _check_mended(stack)
         stack = pulumi_use.updated(env, arguments)
         return _update(env, stack, *arguments) if stack else _pulumi_itself(env, *arguments)
 

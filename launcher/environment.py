@@ -10,6 +10,7 @@ from pathlib import Path
 
 from foundation import files, packages, project, selection
 from foundation.contract import PROVIDER_RELEASE, USER_KUBECONFIG
+from foundation.errors import UserError
 from toolchain import pins, tools
 
 _PROVIDER = "pulumi-resource-kubernetes"
@@ -65,12 +66,25 @@ def prepare(env: Mapping[str, str]) -> None:
         project.state_folder().mkdir(mode=0o700, exist_ok=True)
         _make(project.identity_file(), secrets.token_hex(6))
     if env.get("PULUMI_CONFIG_PASSPHRASE_FILE") == str(project.passphrase_file()):
+        _check_passphrase(env)
         _make(project.passphrase_file(), secrets.token_urlsafe(32))
     home = project.PRIVATE / "pulumi-home"
     if env.get("PULUMI_HOME") == str(home):
         home.mkdir(mode=0o700, exist_ok=True)
         link_provider(home / "plugins", tools.path(_PROVIDER))
         without_logs(home / "logs")
+
+
+def _check_passphrase(env: Mapping[str, str]) -> None:
+    """Refuse to make another passphrase where a state needs the one that is gone."""
+    file = project.passphrase_file()
+    states = (project.state_folder() / ".pulumi" / "stacks").glob("*/*.json")
+    if not file.exists() and project.uses_own_state(env) and any(states):
+        raise UserError(
+            f"{file} is gone, and without it the state in {project.state_folder()} cannot be read."
+            f" Put it back, or begin anew: rm -r {project.state_folder()}, and ./demo destroy for"
+            " each stack that was up"
+        )
 
 
 def _make(file: Path, text: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from foundation import processes
+from foundation import contract, processes, project
 
 _SLACK = 2.0  # seconds: start times are counted in ticks since boot, which drifts from the clock
 
@@ -95,16 +95,21 @@ def mend_states(state: Path) -> None:
         )
 
 
-def was_killed(state: Path, stack: str) -> bool:
-    """Check whether the last update of a stack ended while it changed an object.
+def note_killed(state: Path) -> None:
+    """Note of each stack whether its last update ended while it changed an object.
 
-    `state` is a folder of state. What was made or deleted then, the next update makes or deletes.
+    `state` is a folder of state. The next update drops that from the state, whatever becomes of it;
+    so it is kept beside the stack until `drills.compared` has looked. What was made or deleted
+    then, the next update makes or deletes.
     """
-    for file in (state / ".pulumi" / "stacks").glob(f"*/{stack}.json"):
+    for file in (state / ".pulumi" / "stacks").glob("*/*.json"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             latest = json.loads(file.read_text())["checkpoint"]["latest"] or {}
-            return any(each["type"] == "updating" for each in latest.get("pending_operations", ()))
-    return False
+            pending = [each["type"] for each in latest.get("pending_operations", ())]
+            if "updating" in pending and not updating(state, file.stem):
+                note = project.stack_folder(file.stem) / contract.KILLED_FILE
+                note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                note.touch(mode=0o600)
 
 
 def remove_torn_attributes(state: Path) -> None:

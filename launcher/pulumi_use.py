@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from foundation import project, selection
+from foundation.contract import RUN_PROGRAM
 from foundation.errors import UserError
 from launcher import list_keys, pulumi_line, stacks
 from launcher.pulumi_line import Line
-
-RUN_PROGRAM = "PULUMI_RUN_PROGRAM"
-"""Pulumi's own variable for the option `--run-program` of destroy and refresh."""
 
 
 class Need(Enum):
@@ -30,7 +28,8 @@ class Need(Enum):
 
 _UPDATES = ("up", "update")
 
-_BY_STATE = ("refresh", "destroy", "down", "dn")
+_DESTROY = ("destroy", "down", "dn")
+_BY_STATE = ("refresh", *_DESTROY)
 """Commands that go by the state alone unless they are told to run the program."""
 
 _NEEDS = {
@@ -101,7 +100,9 @@ def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, st
     for root, entries in defaults.items():
         options = [f"--config-file={file}" for file in line.values("config-file")]
         _write_default(env, stack, root, entries, options)
-    return with_program(env, stack) if line.words[0] in _BY_STATE else env
+    if line.words[0] not in _BY_STATE:
+        return env
+    return {**env, RUN_PROGRAM: "true"} if line.has("run-program") else with_program(env, stack)
 
 
 def updated(env: Mapping[str, str], arguments: Sequence[str]) -> str:
@@ -112,6 +113,22 @@ def updated(env: Mapping[str, str], arguments: Sequence[str]) -> str:
     line = pulumi_line.parse(arguments)
     partial = any(map(line.has, ("target", "exclude", "help")))
     if line.runs_elsewhere or line.words[0] not in _UPDATES or partial:
+        return ""
+    return line.stack or selection.selected_stack(env) or selection.DEFAULT_STACK
+
+
+def destroyed(env: Mapping[str, str], arguments: Sequence[str]) -> str:
+    """Return the stack that `pulumi` with these arguments takes down; empty if none."""
+    line = pulumi_line.parse(arguments)
+    if line.runs_elsewhere or line.words[0] not in _DESTROY:
+        return ""
+    return line.stack or selection.selected_stack(env) or selection.DEFAULT_STACK
+
+
+def program_of(env: Mapping[str, str], arguments: Sequence[str]) -> str:
+    """Return the stack whose program `pulumi` with these arguments may run; empty if none."""
+    line = pulumi_line.parse(arguments)
+    if need(line) is Need.NOTHING or line.words[0] in ("config", "stack"):
         return ""
     return line.stack or selection.selected_stack(env) or selection.DEFAULT_STACK
 

@@ -33,7 +33,13 @@ def settled(text: str, before: str | None) -> str:
     rest = without(text)
     if before is None or rest == before:
         return rest
-    return before if _same_settings(rest, before) else rest
+    same = _comments(rest) == _comments(before) and _same_settings(rest, before)
+    return before if same else rest
+
+
+def _comments(text: str) -> list[str]:
+    """Return what may be comments: what somebody writes while a command runs is no layout."""
+    return sorted(line.partition("#")[2].strip() for line in text.splitlines() if "#" in line)
 
 
 def _same_settings(one: str, other: str) -> bool:

@@ -20,6 +20,7 @@ def kept(env: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
         leftovers.remove_stale_locks(project.state_folder())
         leftovers.remove_torn_attributes(project.state_folder())
         leftovers.mend_states(project.state_folder())
+        leftovers.note_killed(project.state_folder())
     clean = salt.kept_out(project.ROOT)
     with (
         clean if environment.uses_own_secrets(env) else contextlib.nullcontext(),

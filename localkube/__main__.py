@@ -58,7 +58,7 @@ def run(chosen: argparse.Namespace) -> int:
             for ended in lab.end_abandoned():
                 print(f"ended the clusters of {ended}, which is gone")
             return 0
-        folder = chosen.folder.resolve()
+        folder = chosen.folder.absolute()  # links are not followed: a lab is known by its path
         if folder.name != "lab" or folder.parent.parent.name != project.PRIVATE.name:
             raise LocalKubeError(
                 f"{folder} is no lab's state folder, and nothing was removed."

@@ -156,9 +156,10 @@ def _parts(folder: Path) -> list[str]:
 
 
 def _ready(folder: Path) -> Path:
-    """Return the folder, with the Python environment that Pulumi.yaml names."""
-    if project.VENV.exists() and not (folder / project.VENV.name).exists():
-        (folder / project.VENV.name).symlink_to(project.VENV)
+    """Return the folder, with the Python environment that Pulumi.yaml names, and clouds' SDKs."""
+    for found in project.ROOT.glob(f"{project.VENV.name}*/"):
+        if not (folder / found.name).exists():
+            (folder / found.name).symlink_to(found)
     return folder
 
 

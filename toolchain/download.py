@@ -70,7 +70,7 @@ def answers(url: str, patience: Patience) -> bool:
     except urllib.error.HTTPError as error:
         with error:
             return error.code < http.client.INTERNAL_SERVER_ERROR and error.code != _PROXY_REFUSES
-    except (OSError, http.client.HTTPException, ValueError):
+    except (OSError, http.client.HTTPException, ValueError, Refused):
         return False
     return True
 

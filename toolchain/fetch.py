@@ -15,6 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -117,9 +118,10 @@ class Fetcher:
         """
         jobs: queue.SimpleQueue[tuple[Incoming, published.Source]] = queue.SimpleQueue()
         ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-        count = 0
+        count, every = 0, []
         for module, products in work:
             one = Incoming(module, products, self._sources(module, products))
+            every.append(one)
             for source in one.sources:
                 jobs.put((one, source))
                 count += 1
@@ -141,8 +143,17 @@ class Fetcher:
                     raise error
         finally:
             self._stopped.set()
-        if not self.reasons and not self._load_only:
+        if not self._load_only:
+            self._forget(every)
+
+    def _forget(self, every: Sequence[Incoming]) -> None:
+        """Remove the files of modules that are in the store; others go on with theirs."""
+        if not self.reasons:
             shutil.rmtree(arriving(), ignore_errors=True)
+        missing = {s.url for one in every if one.module.name in self.reasons for s in one.sources}
+        for source in (source for one in every for source in one.sources):
+            if source.url not in missing:
+                _part(source).unlink(missing_ok=True)
 
     def _job(self, one: Incoming, source: published.Source) -> None:
         """Download one file; the last file of a module brings the module into the store."""
@@ -172,7 +183,7 @@ class Fetcher:
         """Download one file and put its products, executable, into the module's folder."""
         if one.begins():
             self._screen.start(one.module)
-        part = arriving() / f"{hashlib.sha256(source.url.encode()).hexdigest()[:16]}-{source.name}"
+        part = _part(source)
 
         def told(have: int, total: int) -> None:
             self._screen.tell(one.module, one.loaded(source.url, have, total))
@@ -193,6 +204,11 @@ class Fetcher:
             (one.folder / name).replace(target / name)
         shutil.rmtree(one.folder, ignore_errors=True)
         self._screen.done(one.module)
+
+
+def _part(source: published.Source) -> Path:
+    """Return where a file arrives."""
+    return arriving() / f"{hashlib.sha256(source.url.encode()).hexdigest()[:16]}-{source.name}"
 
 
 def host(url: str) -> str:

@@ -65,10 +65,30 @@ class Beside:
 
 
 @contextlib.contextmanager
+def _alone(stack: Stack) -> Iterator[None]:
+    """Hold the ports and cgroups of the stack's balancers. Raises UserError if another does."""
+
+    def refuse() -> None:
+        raise UserError(
+            f"Balancers stand beside the edge of stack {stack.name} already, in another terminal."
+            " Wait until that command has ended, or end it"
+        )
+
+    lock = stack.folder / "compare.lock"
+    lock.touch(mode=0o600)
+    with files.locked(lock, refuse):
+        yield
+
+
+@contextlib.contextmanager
 def beside(stack: Stack, balancers: Sequence[Balancer], say: Say) -> Iterator[Beside]:
     """Run balancers beside the edge while the block lasts; leave out what cannot be had."""
     found = stack_access.gateways(stack)
-    with scratch.folder(stack.folder / "compare") as folder, contextlib.ExitStack() as ends:
+    with (
+        _alone(stack),
+        scratch.folder(stack.folder / "compare") as folder,
+        contextlib.ExitStack() as ends,
+    ):
         certificate, client, ca = stack_access.certificates(stack, folder)
         running: dict[str, processes.Running] = {}
         skipped: dict[str, str] = {}

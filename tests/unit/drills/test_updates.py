@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from drills.journal import Entry, Journal
 from drills.stack import Stack
 from drills.traffic.serving import Serving
 from drills.updates import Updates
@@ -43,3 +44,16 @@ def test_a_switch_in_another_terminal_changes_who_may_answer(
     begun, ended = (event.at for event in told)
     assert sides.allowed(begun - 1) == {WEST}
     assert sides.allowed(begun) == sides.allowed(ended + 2) == {EAST, WEST}
+
+
+def test_while_something_is_broken_any_cluster_may_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = Stack("west", tmp_path, tmp_path / "k", {EAST: 0, WEST: 100}, "standby")
+    monkeypatch.setattr(Stack, "selected", staticmethod(lambda *_: there))
+    for broken, serving in ((False, (WEST,)), (True, (EAST, WEST))):
+        if broken:
+            Journal(tmp_path).add(Entry("gateway-gone", WEST, 1.0))
+        updates = Updates(there)
+        updates._ended()
+        assert [event.serving for event in updates.new()] == [serving]

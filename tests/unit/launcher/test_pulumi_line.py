@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from foundation import selection
+from foundation.contract import RUN_PROGRAM
 from foundation.errors import UserError
 from launcher import stacks
 from launcher.pulumi_line import parse
-from launcher.pulumi_use import RUN_PROGRAM, Need, need, prepare, updated, with_program
+from launcher.pulumi_use import Need, destroyed, need, prepare, program_of, updated, with_program
 
 
 @pytest.mark.parametrize(
@@ -100,3 +101,27 @@ def test_what_clusters_of_others_need_is_read_again_before_they_are_cleaned_up(
     monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: True)
     assert (with_program({}, "west").get(RUN_PROGRAM) == "true") is runs
     assert with_program({RUN_PROGRAM: "false"}, "west") == {RUN_PROGRAM: "false"}
+
+
+@pytest.mark.parametrize(
+    ("text", "of"),
+    [
+        ("up --stack gke", "gke"),
+        ("preview", "west"),
+        ("destroy", "west"),
+        ("config set backend local", ""),
+        ("stack ls", ""),
+        ("version", ""),
+        ("", ""),
+    ],
+)
+def test_whose_program_a_command_runs(text: str, of: str) -> None:
+    assert program_of({"PULUMI_STACK": "west"}, text.split()) == of
+
+
+@pytest.mark.parametrize(
+    ("text", "of"),
+    [("destroy -s east", "east"), ("down --yes", "west"), ("destroy --help", ""), ("up", "")],
+)
+def test_which_stack_a_command_takes_down(text: str, of: str) -> None:
+    assert destroyed({"PULUMI_STACK": "west"}, text.split()) == of

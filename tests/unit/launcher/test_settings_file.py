@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -108,9 +109,13 @@ def test_in_clusters_of_others_a_fault_is_mended_before_a_destroy(
     monkeypatch.setattr(project, "stack_folder", lambda stack: private)
     monkeypatch.setattr(leftovers, "forget_torn_states", lambda *_: None)
     env = {"PATH": "/nowhere", "PULUMI_BACKEND_URL": "none://"}
+    monkeypatch.setattr(commands.state, "kept", contextlib.nullcontext)
+    monkeypatch.setattr(commands.pulumi_use, "prepare", lambda env, _: env)
     if backend == "existing" and faults != "[]":
         with pytest.raises(UserError, match="task heal-all"):
             commands._destroy(env, "west")
+        with pytest.raises(UserError, match="task heal-all"):
+            commands._pulumi(env, ["destroy", "--yes", "--stack", "west"])
         assert not ran
     else:
         assert commands._destroy(env, "west") == 0

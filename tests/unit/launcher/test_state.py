@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from foundation import project, selection
+from foundation import contract, project, selection
+from foundation.errors import UserError
 from launcher import environment, leftovers, salt
 from toolchain import tools
 
@@ -128,6 +129,8 @@ def test_pulumis_own_layout_is_undone_and_a_change_is_kept() -> None:
     changed = layout.replace("active", "standby")
     assert salt.settled(changed + SALT, SETTINGS) == changed
     assert salt.settled("config: [", SETTINGS) == "config: ["
+    noted = layout + "# p:port: 2\n"
+    assert salt.settled(noted + SALT, SETTINGS) == noted, "somebody wrote it meanwhile"
 
 
 def test_settings_are_as_before_after_a_command_that_wrote_the_salt(tmp_path: Path) -> None:
@@ -272,16 +275,36 @@ def test_the_stacks_are_those_with_settings(clone: Path) -> None:
     ("operations", "killed"),
     [([], False), (["creating", "deleting"], False), (["creating", "updating"], True)],
 )
-def test_an_update_that_was_killed_is_seen_by_what_it_was_doing(
-    tmp_path: Path, operations: list[str], killed: bool
+def test_an_update_that_was_killed_is_noted_by_what_it_was_doing(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, operations: list[str], killed: bool
 ) -> None:
+    state, note = project.state_folder(), project.stack_folder("west") / contract.KILLED_FILE
     pending = [{"resource": {}, "type": each} for each in operations]
-    file = tmp_path / ".pulumi" / "stacks" / "demo" / "west.json"
-    assert not leftovers.was_killed(tmp_path, "west")
+    file = state / ".pulumi" / "stacks" / "demo" / "west.json"
     file.parent.mkdir(parents=True)
-    file.write_text(json.dumps({"checkpoint": {"latest": {"pending_operations": pending}}}))
-    assert leftovers.was_killed(tmp_path, "west") is killed
-    assert not leftovers.was_killed(tmp_path, "east")
     for torn in ("", "{}", '{"checkpoint": {"latest": null}}'):
         file.write_text(torn)
-        assert not leftovers.was_killed(tmp_path, "west")
+        leftovers.note_killed(state)
+        assert not note.exists()
+    file.write_text(json.dumps({"checkpoint": {"latest": {"pending_operations": pending}}}))
+    monkeypatch.setattr(leftovers, "updating", lambda *_: [1])
+    leftovers.note_killed(state)
+    assert not note.exists(), "it goes on"
+    monkeypatch.setattr(leftovers, "updating", lambda *_: [])
+    leftovers.note_killed(state)
+    assert note.exists() is killed
+
+
+def test_another_passphrase_is_not_made_for_a_state_that_has_one(clone: Path) -> None:
+    env = environment.variables({}, "west")
+    environment.prepare(env)
+    file = project.state_folder() / ".pulumi" / "stacks" / "demo" / "west.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    environment.prepare(env)
+    project.passphrase_file().unlink()
+    with pytest.raises(UserError, match="passphrase is gone"):
+        environment.prepare(env)
+    file.unlink()
+    environment.prepare(env)
+    assert project.passphrase_file().exists()

@@ -442,3 +442,14 @@ def test_a_repository_of_another_user_is_no_missing_branch(
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
     with pytest.raises(UserError, match=r"another user.\n.* --add safe.directory "):
         trees.fork_point(repository)
+
+
+def test_clouds_sdks_are_there_for_both_trees(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (".venv", ".venv-gke"):
+        (tmp_path / "checkout" / name).mkdir(parents=True)
+    monkeypatch.setattr(trees.project, "ROOT", tmp_path / "checkout")
+    monkeypatch.setattr(trees.project, "VENV", tmp_path / "checkout" / ".venv")
+    for tree in both(repository, tmp_path):
+        assert (tree.folder / ".venv-gke").resolve() == tmp_path / "checkout" / ".venv-gke"

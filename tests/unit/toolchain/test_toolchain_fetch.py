@@ -227,6 +227,7 @@ def test_what_is_not_there_is_told_and_the_rest_comes() -> None:
         reasons = fetched(publisher)
     assert reasons.keys() == {"packed"} and "404" in reasons["packed"]
     assert in_store() == {"first", "second"}
+    assert not [*incoming.arriving().glob("*-first"), *incoming.arriving().glob("*-second")]
 
 
 def test_a_list_without_the_file_is_refused() -> None:
@@ -320,6 +321,14 @@ def test_a_redirection_away_from_https_is_not_followed() -> None:
     with pytest.raises(download.Refused, match="not https"):
         handler.redirect_request(request, *arguments, "http://publisher.test/a")
     assert handler.redirect_request(request, *arguments, "https://other.test/a")
+
+
+def test_a_host_that_leads_to_plain_http_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise download.Refused("not https")
+
+    monkeypatch.setattr(download, "_open", refuse)
+    assert not download.answers("https://publisher.test/a", PATIENT)
 
 
 @given(
