@@ -11,7 +11,7 @@ from rich.live import Live as Screen
 
 from drills.traffic import Event, view
 from drills.traffic.generator import Traffic
-from drills.traffic.window import Live
+from drills.traffic.window import TOLD, Live
 
 _TICK = 0.2  # seconds between two pictures
 
@@ -48,5 +48,5 @@ class Watch:
                 samples, self._seen = self._traffic.since(self._seen)
                 self._state.add(samples)
                 now = time.time()
-                self._state.turn(now)
+                self._state.turn(now - TOLD)
                 screen.update(view.live(self._title, self._state, now), refresh=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Iterable
 from zlib import crc32
 
@@ -9,6 +10,15 @@ from zlib import crc32
 _KNOWN = {"east": "#d97706", "west": "#2563eb"}
 #: Colours for other regions; all of them dark enough for white letters on top.
 _OTHERS = ("#059669", "#7c3aed", "#db2777", "#0e7490", "#b91c1c", "#4d7c0f")
+
+_TURN = 0.09
+"""Part of the circle of hues between two pairs of clusters of one region."""
+
+_MOST = 40
+"""Shades of a region's colour that are tried for a cluster."""
+
+_APART = 36
+"""Least sum of the differences in red, green and blue, each to 255, of two clusters' colours."""
 
 
 def region_colour(region: str) -> str:
@@ -22,18 +32,28 @@ def region_colour(region: str) -> str:
 def cluster_colours(clusters: Iterable[str]) -> dict[str, str]:
     """Return a colour of its own to each cluster, by name.
 
-    It is that of the region of its name, lighter for each further cluster of the same.
+    It is that of the region of its name, lighter for the second cluster of the same, and of other
+    hues for further ones.
     """
     shown: dict[str, str] = {}
-    lighter: dict[str, int] = {}
     for name in sorted(set(clusters)):
-        colour = region_colour(name)
-        shown[name] = _shade(colour, lighter.get(colour, 0))
-        lighter[colour] = lighter.get(colour, 0) + 1
+        shades = [_shade(region_colour(name), number) for number in range(_MOST)]
+        apart = (one for one in shades if all(_distance(one, o) > _APART for o in shown.values()))
+        shown[name] = next(apart, shades[-1])
     return shown
 
 
-def _shade(colour: str, lighter: int) -> str:
-    """Return the colour, so many steps nearer to white; it never gets there."""
-    parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    return "#" + "".join(f"{255 - round((255 - part) * 0.62**lighter):02x}" for part in parts)
+def _distance(one: str, other: str) -> int:
+    return sum(abs(a - b) for a, b in zip(_parts(one), _parts(other), strict=True))
+
+
+def _parts(colour: str) -> list[int]:
+    return [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+
+
+def _shade(colour: str, number: int) -> str:
+    """Return the colour of so many-th cluster of a region: one in two is lighter."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(part / 255 for part in _parts(colour)))
+    turned = colorsys.hls_to_rgb(hue + _TURN * (number // 2), lightness, saturation)
+    lighter = (1 - (1 - part) * 0.62 ** (number % 2) for part in turned)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in lighter)

@@ -28,6 +28,9 @@ GATEWAY_PERIOD = 0.25
 _RULES_EACH = 60
 """After how many questions for hosts the rules are asked for again: an update may load others."""
 
+_GONE = 8
+"""So many proxies of a cluster that are gone stay in the picture."""
+
 _END = b"\x1e\n"
 _LOOP = f"""
 {envoy_admin.request()}
@@ -92,8 +95,15 @@ class Feed(Source):
             proxy.leaving = "deletionTimestamp" in pod["metadata"]
             if kind == "DELETED" and proxy.gone_at is None:
                 proxy.gone_at = time.time()
+                self._forget(cluster)
         if is_new:
             self._spawn(self._listen, proxy)
+
+    def _forget(self, cluster: str) -> None:
+        """Keep those of a cluster's proxies that went last: every picture holds all."""
+        gone = [p for p in self._proxies.values() if p.cluster == cluster and p.gone_at is not None]
+        for proxy in sorted(gone, key=lambda each: each.gone_at or 0.0)[:-_GONE]:
+            del self._proxies[cluster, proxy.name]
 
     def _listen(self, proxy: Proxy) -> None:
         """Take what a proxy says until its pod is gone."""

@@ -92,7 +92,7 @@ def _proxies(found: dict[str, Any]) -> Iterator[Metric]:
     for cluster, pod in [*edges, *gateways]:
         where = [cluster, pod["name"]]
         state.add_metric(where, {each: each == pod["state"] for each in _STATES})
-        if pod["silent"] is not None:
+        if pod["silent"] is not None and pod["state"] != State.GONE:
             silent.add_metric(where, pod["silent"])
     yield state
     yield silent
@@ -107,7 +107,7 @@ def _links(proxies: Iterable[Proxy]) -> Iterator[Metric]:
         "topology_link_failures", "Requests of those that failed", labels=labels
     )
     for proxy in proxies:
-        for host in proxy.hosts:
+        for host in () if proxy.gone_at is not None else proxy.hosts:
             where = [proxy.cluster, proxy.name, host.zone, host.address]
             requests.add_metric(where, host.total)
             failures.add_metric(where, host.bad)

@@ -74,6 +74,7 @@ def picture(
     due = (dict.fromkeys(expected, 0.0) if said else dict(expected)) if expected else {}
     due |= said
     clusters = [_cluster(name, edges, known, due[name], now) for name in due]
+    is_heard = any(proxy.state(now) in _HEARD for proxy in edges)
     total = sum(cluster["rate"] for cluster in clusters)
     passed = [
         peer for cluster in clusters for each in cluster["gateways"] for peer in each["peers"]
@@ -84,9 +85,11 @@ def picture(
         on = sum(peer["rate"] for each in cluster["gateways"] for peer in each["peers"])
         arrives = sum(peer["rate"] for peer in passed if peer["to"] == cluster["name"])
         cluster["answers"] = max(0.0, cluster["rate"] - on) + min(arrives, total)
+        if not is_heard:  # nothing is known, which is not that nothing is sent
+            cluster |= dict.fromkeys(("rate", "share", "answers"))
     return {
         "at": now,
-        "rate": total,
+        "rate": total if is_heard else None,
         "edge": [
             {
                 "name": proxy.name,

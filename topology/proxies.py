@@ -42,6 +42,10 @@ class Counts:
     bad: int
 
 
+_FORMER = 16
+"""So many addresses that a proxy knew once stay in the picture."""
+
+
 @dataclass
 class Proxy:
     """One Envoy pod, and what it said last."""
@@ -70,6 +74,8 @@ class Proxy:
         self.former |= {host.address: host.zone for host in self.hosts}
         for host in hosts:
             self.former.pop(host.address, None)
+        for address in list(self.former)[:-_FORMER]:
+            del self.former[address]
         self.heard_at, self.hosts = at, hosts
         counts = {host.address: Counts(host.total, host.bad) for host in hosts}
         before = self.history[-1][1] if self.history else {}

@@ -41,6 +41,13 @@ class UnderFault:
     """Time from the fix to the first answer of the struck side; None: none, or it never left."""
     executions: float | None
     """Executions for each request with a good answer; None if there was none, or no log."""
+    used: bool = True
+    """Whether the struck side answered before; else there is nothing to move from."""
+
+    @property
+    def left(self) -> float | None:
+        """Time until answers came from elsewhere; endless if not before the fix."""
+        return math.inf if self.moved is None and self.used else self.moved
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,7 @@ def under_faults(
             moved=incident.seconds_to(incident.all_moved),
             back=incident.seconds_after_fix(incident.failed_back),
             executions=_executions(within, good, times),
+            used=incident.used,
         )
     return found
 

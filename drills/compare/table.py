@@ -52,7 +52,7 @@ def calm_lines(lanes: Mapping[str, Calm]) -> Lines:
 
 
 def _fault_cells(cost: UnderFault, moves: bool) -> tuple[str, ...]:
-    never = NEVER if moves else _NONE
+    never = NEVER if moves and cost.used else _NONE
     return (
         f"{cost.sent:,}",
         f"{cost.lost:,}",
@@ -94,7 +94,7 @@ _COLUMNS = (
     _Column("lost", lambda cost: cost.lost, 0.0, lambda value: f"{value:,.0f}"),
     # 50 ms: scheduling on a machine that all lanes share
     _Column("slowest", lambda cost: cost.slowest or None, 0.05, _seconds),
-    _Column("moved", lambda c: float("inf") if c.moved is None else c.moved, 0.2, _seconds),
+    _Column("moved", lambda cost: cost.left, 0.2, _seconds),
     _Column("back", lambda cost: cost.back, 0.5, _seconds),
     _Column("executions", lambda cost: cost.executions, 0.02, lambda value: f"{value:.2f}"),
 )

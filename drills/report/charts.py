@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from xml.etree.ElementTree import Element
 
 from drills.report.frame import INK, LEFT, RED, RIGHT, ROW, WIDTH, Axis, chart, horizontal
 from drills.report.markup import e
 from drills.report.series import LOST, Series
+from drills.traffic.figures import Latency
 from drills.traffic.model import Event
 from foundation.colours import cluster_colours
 
@@ -53,24 +55,13 @@ def latency(run: Series, events: Sequence[Event], slow: float) -> Element:
 
     marks = [m for m in (0.001, 0.01, 0.1, 1.0, 10.0) if m <= 10**high]
     body = [*horizontal(marks, y, lambda value: f"{value * 1000:,.0f} ms")]
-    answered = [one.latency for one in run.bins]
-    medians = [one.p50 for one in answered]
-    body.append(
-        e("path", d=_band(run, axis, medians, [one.p99 for one in answered], y), fill="#bae6fd")
-    )
-    for values, stroke, width in (
-        (medians, "#0369a1", 2.0),
-        ([one.max for one in answered], INK, 1.2),
-    ):
-        body.append(
-            e(
-                "path",
-                d=_steps(run, axis, values, y),
-                fill="none",
-                stroke=stroke,
-                stroke_width=width,
-            )
-        )
+    for first, some in _answered(run):
+        medians, highest_ = [one.p50 for one in some], [one.max for one in some]
+        band = _band(run, axis, medians, [one.p99 for one in some], y, first)
+        body.append(e("path", d=band, fill="#bae6fd"))
+        for values, stroke, width in ((medians, "#0369a1", 2.0), (highest_, INK, 1.2)):
+            line = _steps(run, axis, values, y, first)
+            body.append(e("path", d=line, fill="none", stroke=stroke, stroke_width=width))
     body.append(e("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y(slow), y2=y(slow), class_="objective"))
     body.append(
         e("text", f"objective {slow * 1000:.0f} ms", x=WIDTH - RIGHT - 4, y=y(slow) - 5,
@@ -132,21 +123,33 @@ def _band(
     lower: Sequence[float],
     upper: Sequence[float],
     y: Callable[[float], float],
+    first: int = 0,
 ) -> str:
-    there = _points(run, axis, upper, y)
-    back = _points(run, axis, lower, y)[::-1]
+    there = _points(run, axis, upper, y, first)
+    back = _points(run, axis, lower, y, first)[::-1]
     return "M" + "L".join(f"{a:g} {b:g}" for a, b in [*there, *back]) + "Z"
 
 
-def _steps(run: Series, axis: Axis, values: Sequence[float], y: Callable[[float], float]) -> str:
-    return "M" + "L".join(f"{a:g} {b:g}" for a, b in _points(run, axis, values, y))
+def _steps(
+    run: Series, axis: Axis, values: Sequence[float], y: Callable[[float], float], first: int
+) -> str:
+    return "M" + "L".join(f"{a:g} {b:g}" for a, b in _points(run, axis, values, y, first))
+
+
+def _answered(run: Series) -> Iterator[tuple[int, list[Latency]]]:
+    """Yield each stretch of bins with answers: its first bin's number, and their latencies."""
+    numbered = enumerate(one.latency for one in run.bins)
+    for is_answered, some in itertools.groupby(numbered, lambda each: each[1].max > 0):
+        if is_answered:
+            found = list(some)
+            yield found[0][0], [one for _, one in found]
 
 
 def _points(
-    run: Series, axis: Axis, values: Sequence[float], y: Callable[[float], float]
+    run: Series, axis: Axis, values: Sequence[float], y: Callable[[float], float], first: int
 ) -> list[tuple[float, float]]:
     points = []
-    for index, value in enumerate(values):
+    for index, value in enumerate(values, first):
         points.append((axis.x(index * run.width), y(value)))
         points.append((axis.x((index + 1) * run.width), y(value)))
     return points
@@ -157,7 +160,7 @@ def _hint(run: Series, axis: Axis, index: int, height: float) -> Element:
     one = run.bins[index]
     begin, end = axis.x(index * run.width), axis.x((index + 1) * run.width)
     who = ", ".join(f"{name or 'unnamed'} {count}" for name, count in sorted(one.clusters.items()))
-    slowest = f"slowest {one.latency.max * 1000:.0f} ms"
+    slowest = f"slowest {one.latency.max * 1000:.0f} ms" if one.latency.max else "no answer"
     text = f"{index * run.width:g} s: {who or 'nothing'}; {slowest}"
     return e(
         "rect", e("title", text), x=begin, y=0, width=round(end - begin, 1), height=height,

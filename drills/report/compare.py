@@ -98,6 +98,9 @@ def _conditions(run: Run) -> dict[str, Any]:
         "rate": plan.counted_rate if plan else "",
         "time-out": plan.timeout if plan else "",
         "lanes": ", ".join(lane.name for lane in plan.lanes) if plan else "",
+        "protocols": ", ".join(plan.protocols) if plan else "",
+        "requests": ", ".join(f"{r.method} {r.path}" for r in plan.requests) if plan else "",
+        "streams of each kind": plan.streams if plan else "",
         "slow over": run.ledger.objectives.slowest,
     }
     return made | header.environment

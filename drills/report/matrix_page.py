@@ -82,6 +82,8 @@ def _lines(rows: Sequence[Row]) -> list[tuple[str, str, list[Row | None]]]:
 def headline(rows: Sequence[Row]) -> tuple[str, bool]:
     """Return what came of all drills in a few words, and whether all is well."""
     done = [row for row in rows if row.verdict is not Verdict.UNAVAILABLE]
+    if not done:
+        return "No drill was carried out", False
     met = sum(row.verdict is Verdict.MET for row in done)
     ledgers = [row.ledger for row in done if row.ledger]
     lost, sent = sum(each.total.lost for each in ledgers), sum(each.total.sent for each in ledgers)

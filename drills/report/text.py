@@ -73,7 +73,8 @@ def markdown(run: Run) -> str:
 def table(heads: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
     """Return the lines of a table in Markdown."""
     lines = [heads, ["---"] * len(heads), *body]
-    return [f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines]
+    cells = [[" ".join(cell.replace("|", "/").split()) for cell in line] for line in lines]
+    return [f"| {' | '.join(line)} |" for line in cells]
 
 
 def junit(run: Run) -> str:

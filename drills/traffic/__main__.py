@@ -29,7 +29,7 @@ from drills.traffic.model import Event, Header, Objectives
 from drills.traffic.plan import Lane, LanePlan, TrafficPlan
 from drills.traffic.portal import PortalLogs, source_for
 from drills.traffic.requests import load
-from drills.traffic.window import Live, Second
+from drills.traffic.window import TOLD, Live, Second
 from drills.updates import Updates
 from foundation import project
 from foundation.entry import entry
@@ -218,7 +218,7 @@ def _watch(
             while not over.wait(_TICK) and traffic.running:
                 seen = _look(traffic, state, seen, told, output)
             traffic.halt()
-            _look(traffic, state, seen, told, output)
+            _look(traffic, state, seen, told, output, is_last=True)
             if logs:
                 answered = {s.pod: s.id for s in traffic.recent(_KEEP) if not s.lost}
                 logs.settle(answered.values())
@@ -233,6 +233,7 @@ def _look(
     seen: int,
     told: Sequence[Announcements | Updates],
     output: _Output,
+    is_last: bool = False,
 ) -> int:
     events = [event for each in told for event in each.new()] if traffic.running else []
     for event in events:
@@ -241,7 +242,10 @@ def _look(
     samples, seen = traffic.since(seen)
     state.add(samples)
     now = time.time() if traffic.running else state.last_end
-    output.update(state, state.turn(time.time()), events, now)
+    closed = state.turn(
+        state.last_end + 2 if is_last else time.time() - TOLD
+    )  # the second under way too
+    output.update(state, closed, events, now)
     return seen
 
 

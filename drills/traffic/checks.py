@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from drills.traffic.figures import Part
-from drills.traffic.incidents import FIRST_SECONDS, Incident
+from drills.traffic.incidents import FIRST_SECONDS, UNLOGGED, Incident
 from drills.traffic.model import Objectives
 from drills.traffic.streams import Streams
+
+NOT_MEASURED = "not measured"
+"""What is said where nothing happened that could have kept or broken a promise: it is not met."""
 
 _MOST_DIGITS = 9
 """Nanoseconds: no clock here tells more."""
@@ -34,13 +37,16 @@ def checks(
     slowest = part.latency.max
     result = []
     if (lost := objectives.lost) is not None:
-        result.append(Check("lost", f"{lost}", f"{part.lost}", part.lost <= lost))
+        measured = f"{part.lost}" if part.sent else NOT_MEASURED
+        result.append(Check("lost", f"{lost}", measured, bool(part.sent) and part.lost <= lost))
+    promised, is_answered = f"{objectives.slowest * 1000:.0f} ms", part.answered > 0
+    measured = f"{at_most(slowest * 1000, objectives.slowest * 1000, 0)} ms"
     result += [
         Check(
             "slowest answer",
-            f"{objectives.slowest * 1000:.0f} ms",
-            f"{at_most(slowest * 1000, objectives.slowest * 1000, 0)} ms",
-            slowest <= objectives.slowest,
+            promised,
+            measured if is_answered else NOT_MEASURED,
+            is_answered and slowest <= objectives.slowest,
         ),
         Check("wrong side", "0", f"{part.wrong_side}", part.wrong_side == 0),
     ]
@@ -106,23 +112,24 @@ def _of_executions(incident: Incident, objectives: Objectives) -> list[Check]:
         return []
     first = f"{FIRST_SECONDS:g} s"
     parts = (f"first {first}", f"after {first}")
-    return [
-        Check(
-            f"executions per request, {part}, {incident.label}",
-            f"{most:g}",
-            at_most(found, most, 2),
-            found <= most,
-        )
-        for part, most, found in zip(parts, objectives.executions, incident.executions, strict=True)
-        if found is not None
-    ]
+    result = []
+    every = zip(parts, objectives.executions, incident.executions, strict=True)
+    for part, most, found in every:
+        name = f"executions per request, {part}, {incident.label}"
+        if found == UNLOGGED:
+            result.append(Check(name, f"{most:g}", f"{NOT_MEASURED}: no log has them", False))
+        elif found is not None:
+            result.append(Check(name, f"{most:g}", at_most(found, most, 2), found <= most))
+    return result
 
 
 def _of_streams(kind: str, streams: Streams, objectives: Objectives) -> list[Check]:
     """Give the promises about streams of a kind: messages always, the others where promised."""
     wrong = streams.lost + streams.repeated + streams.disordered
     what = f"{kind}: messages lost, repeated or out of order"
-    result = [Check(what, "0", f"{wrong}", wrong == 0)]
+    came = streams.messages > 0
+    measured = f"{wrong}" if came else f"{NOT_MEASURED}: no message came"
+    result = [Check(what, "0", measured, came and wrong == 0)]
     if (cut := objectives.cut) is not None:
         result.append(Check(f"{kind}: cut", f"{cut}", f"{streams.cut}", streams.cut <= cut))
     if (back := objectives.back) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from drills.traffic.model import Event, EventKind, Execution, Sample
@@ -17,6 +17,8 @@ _BACK = 0.8
 """Part of its former share at which the struck side counts as back."""
 FIRST_SECONDS = 3.0
 """The part of a fault in which requests are tried again before it is known."""
+UNLOGGED = -1.0
+"""Stands for the executions for each request where no log has any of those that were answered."""
 _EFFECT = 2.0
 """Seconds after the fault that goodput leaves out: a fault may need some to be in force."""
 
@@ -31,6 +33,8 @@ class Incident:
     fault: float
     should_move: bool
     """Whether the struck cluster answered before, and must not any more, as the event said."""
+    used: bool = False
+    """Whether the struck cluster answered before."""
     first_effect: float | None = None
     """The first failure, slow answer or repeated try that a client could see."""
     ejected: float | None = None
@@ -54,7 +58,8 @@ class Incident:
     """How it got that share."""
     executions: tuple[float | None, float | None] = (None, None)
     """Executions for each request that was due in the first seconds of the fault, and in the rest
-    of it; None without requests, and where nobody looked into the logs."""
+    of it; None without requests, and where nobody looked into the logs. Requests that were answered
+    and that no log has are left out; UNLOGGED if these are all of them."""
 
     @property
     def label(self) -> str:
@@ -85,7 +90,7 @@ def incidents(
     faults = [event for event in events if event.kind is EventKind.FAULT]
     if not faults:
         return []
-    times = None if executions is None else Counter(each.id for each in executions if each.begun)
+    times = None if executions is None else _Times(executions)
     by_end = sorted(samples, key=lambda s: s.ended)
     over = by_end[-1].ended if by_end else faults[-1].at
     found = []
@@ -93,8 +98,22 @@ def incidents(
     for number, fault in enumerate(faults):
         end = faults[number + 1].at if number + 1 < len(faults) else over + 1
         found.append(_incident(fault, by_end, events, begin, end, times))
-        begin = fault.at
+        last = found[-1]
+        begin = last.settled or last.mended or fault.at  # what was usual, and no other fault
     return found
+
+
+class _Times:
+    """How often each request was executed, by its id."""
+
+    def __init__(self, executions: Iterable[Execution]) -> None:
+        found = list(executions)
+        self._begun = Counter(each.id for each in found if each.begun)
+        self._answered = Counter(each.id for each in found if each.status)
+
+    def of(self, sample: Sample) -> int:
+        """Return the executions of a request; a status that it calls good is that of one."""
+        return (self._answered if sample.good else self._begun)[sample.id]
 
 
 def _incident(
@@ -103,7 +122,7 @@ def _incident(
     events: Sequence[Event],
     begin: float,
     end: float,
-    times: Mapping[str, int] | None,
+    times: _Times | None,
 ) -> Incident:
     fix = next(
         (
@@ -119,9 +138,10 @@ def _incident(
     struck = fault.cluster
     before = [s for s in by_end if begin <= s.ended < fault.at]
     during = [s for s in by_end if fault.at <= s.ended < mended]
+    due = [s for s in by_end if fault.at <= s.due < mended]  # those too that hung until the fix
     after = [s for s in by_end if fix is not None and fix <= s.ended < end]
     served_before = [s for s in before if not s.failure and s.cluster == struck]
-    moved = _all_moved(fault.at, during, struck) if struck and served_before else None
+    moved = _all_moved(fault.at, due, struck) if struck and served_before else None
     back = None
     if moved is not None:
         back = _first(s.ended for s in after if not s.failure and s.cluster == struck)
@@ -130,6 +150,7 @@ def _incident(
         name=fault.name,
         cluster=struck,
         fault=fault.at,
+        used=bool(served_before),
         should_move=bool(served_before)
         and fault.serving is not None
         and struck not in fault.serving,
@@ -160,13 +181,16 @@ def _incident(
 
 
 def _executions(
-    samples: Iterable[Sample], times: Mapping[str, int] | None, begin: float, end: float
+    samples: Iterable[Sample], times: _Times | None, begin: float, end: float
 ) -> float | None:
     """Return the executions for each request that was due from `begin` to `end`."""
     if times is None:
         return None
-    found = [times.get(sample.id, 0) for sample in samples if begin <= sample.due < end]
-    return sum(found) / len(found) if found else None
+    found = [(times.of(sample), sample.failure) for sample in samples if begin <= sample.due < end]
+    known = [executed for executed, failure in found if executed or failure]
+    if found and len(known) == sum(1 for _, failure in found if failure):
+        return UNLOGGED if len(known) < len(found) else sum(known) / len(known)
+    return sum(known) / len(known) if known else None
 
 
 def _goodput(during: Sequence[Sample], begin: float, end: float) -> float | None:

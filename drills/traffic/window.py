@@ -93,6 +93,10 @@ class Tally:
         return max(self.silence(now), self.longest_gap.seconds if self.longest_gap else 0.0)
 
 
+TOLD = 0.5
+"""Seconds in which what has ended comes here: so much later is a second over."""
+
+
 @dataclass
 class Live:
     """Everything that a live view shows, after `add` of all that came."""

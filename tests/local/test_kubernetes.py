@@ -72,7 +72,7 @@ def test_the_bridge_keeps_its_address_whichever_nodes_come_and_go(demo: Checkout
 
 def test_every_node_is_ready_and_every_pod_runs(demo: Checkout) -> None:
     for cluster in CLUSTERS:
-        demo.kubectl(cluster, "wait", "node", "--all", "--for=condition=Ready", "--timeout=5s")
+        demo.kubectl(cluster, "wait", "node", "--all", "--for=condition=Ready", "--timeout=60s")
         wait = ("wait", "pod", "--all", "--all-namespaces", "--for=condition=Ready")
         demo.kubectl(cluster, *wait, "--timeout=20s")
 

@@ -45,7 +45,7 @@ def switch(demo: Checkout, outputs: dict[str, Any], mode: str, expected: set[str
     last = f", the last one {wrong[-1]:.2f} s" if wrong else ""
     print(f"{mode}: up {took:.1f} s; {traffic.summary()}; wrong after return: {len(wrong)}{last}")
     assert traffic.lost == []
-    assert len(after) > RATE * AFTER_SECONDS / 2
+    assert len(after) > RATE * AFTER_SECONDS / 10
     assert wrong == []
     assert set(served(after)) == expected
     assert traffic.reopened == 0

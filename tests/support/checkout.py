@@ -218,7 +218,11 @@ def sweep_abandoned() -> None:
     """End the labs of tests that were killed outright, and remove their folders."""
     end_abandoned()
     for owner in Path(tempfile.gettempdir()).glob(f"demo-*/{_OWNER}"):
-        if not Path("/proc", owner.read_text()).exists():
+        try:
+            process = owner.read_text()
+        except FileNotFoundError:  # its owner has just removed it
+            continue
+        if not Path("/proc", process).exists():
             for stack in owner.parent.resolve().glob("*/Pulumi.*.yaml"):
                 destroy(stack.parent / ".demo" / stack.name.split(".")[1] / "lab")
             destroy(owner.parent.resolve() / "lab")  # see tests/support/lab_clusters.py

@@ -27,7 +27,7 @@ def envoy_binary() -> Path:
     return Path(found)
 
 
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 8) -> None:
+def eventually(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Waits until the condition holds."""
     end = time.monotonic() + seconds
     while not condition():
@@ -65,7 +65,7 @@ def ask(
 ) -> Answer:
     """Sends one request on a new connection; no retries. Raises OSError, HTTPException."""
     with contextlib.ExitStack() as stack:
-        sock = stack.enter_context(socket.create_connection((address, port), timeout=5))
+        sock = stack.enter_context(socket.create_connection((address, port), timeout=30))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             sock = stack.enter_context(tls.wrap_socket(sock, server_hostname=sni))
@@ -123,7 +123,7 @@ class Envoy:
         """Ends the process as the kubelet does after the preStop hook."""
         self.signal(signal.SIGTERM)
         assert self.process is not None
-        assert self.process.wait(5) == 0
+        assert self.process.wait(30) == 0
         self.process = None
 
     def signal(self, number: signal.Signals) -> None:

@@ -58,6 +58,8 @@ def canonical(managed: Sequence[Mapping[str, Any]]) -> list[Any]:
 class Server:
     """Holds one object; stands for a `Stack` that has it in its cluster."""
 
+    name = "west"
+
     def __init__(self, found: Mapping[str, Any]) -> None:
         self.object: dict[str, Any] = copy.deepcopy(dict(found))
         self.versions = itertools.count(2)

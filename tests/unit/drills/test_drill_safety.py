@@ -19,7 +19,7 @@ from drills.faults import Means, Strike, named
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
 from drills.pace import Pace
-from drills.report.matrix_page import Row, Verdict
+from drills.report.matrix_page import Row, Verdict, headline
 from drills.stack import EDGE, Stack
 from drills.stack_objects import StackObject
 from foundation.errors import UserError
@@ -340,3 +340,28 @@ def test_a_fault_made_by_hand_says_who_may_answer(
     action.make_predicted(fault, Strike(stack, struck), predicted, told.append)
     open_ = predicted.during is None
     assert [event.serving for event in told] == ([(EAST, WEST)] if open_ else serving)
+
+
+def test_an_interrupted_matrix_says_what_was_not_done(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def row(there: Stack, fault: Any, *_: Any) -> Row:
+        if fault.name == "workload-gone":
+            raise KeyboardInterrupt
+        return Row(str(fault.layer), fault.name, there.mode, Verdict.MET)
+
+    monkeypatch.setattr(matrix, "row", row)
+    monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
+    faults = [named("gateway-gone"), named("workload-gone")]
+    with pytest.raises(KeyboardInterrupt):
+        matrix.run(stack, faults, ["active", "standby"], Pace(), lambda _: None)
+    (page,) = (tmp_path / "reports").glob("*/matrix.md")
+    assert "1 of 4 met their objectives" in page.read_text()
+    assert page.read_text().count("interrupted before its end") == 3
+
+
+def test_a_matrix_of_nothing_is_not_good() -> None:
+    unavailable = [Row("cluster", "cluster-power", "active", Verdict.UNAVAILABLE)]
+    for rows in ([], unavailable):
+        assert not matrix.is_good(rows)
+        assert headline(rows) == ("No drill was carried out", False)

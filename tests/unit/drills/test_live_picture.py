@@ -45,7 +45,7 @@ def test_a_run_is_recorded_from_its_begin_to_its_end(tmp_path: Path) -> None:
 def test_a_drill_goes_on_without_its_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, why: str
 ) -> None:
-    monkeypatch.setattr(live_picture, "_SECONDS", 0.5)
+    monkeypatch.setattr(live_picture, "_SECONDS", 0.5 if "sleep" in text else 30)
     for process in program(text):
         picture = LivePicture(process)
         if "sleep" not in text:

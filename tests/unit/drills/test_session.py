@@ -45,9 +45,9 @@ def test_without_the_word_nothing_is_done_and_nobody_stays(tmp_path: Path) -> No
 def test_what_does_not_become_ready_is_named_before_anything_goes_on(
     script: str, said: str, tmp_path: Path
 ) -> None:
-    commands = {"b": _shell(f"{_PREPARED} touch {tmp_path}/b"), "a": _shell(script)}
+    commands = {"a": _shell(script), "b": _shell(f"{_PREPARED} touch {tmp_path}/b")}
     begun = False
-    waited = session.all_ready(commands, "east-cluster", seconds=1)
+    waited = session.all_ready(commands, "east-cluster", seconds=1 if "sleep" in script else 30)
     with pytest.raises(UserError, match=said), waited:
         begun = True
     assert not begun
@@ -62,7 +62,8 @@ def test_what_does_not_become_ready_is_named_before_anything_goes_on(
     ],
 )
 def test_what_fails_after_the_word_is_named(script: str, said: str) -> None:
-    waited = session.all_ready({"a": _shell(_PREPARED + script)}, "east-cluster", seconds=1)
+    commands = {"a": _shell(_PREPARED + script)}
+    waited = session.all_ready(commands, "east-cluster", seconds=1 if "sleep" in script else 30)
     told = pytest.raises(UserError, match=f"east-cluster: kubectl exec in a: {said}")
     with waited as go, told:
         go()

@@ -6,6 +6,7 @@ import gc
 import io
 import json
 import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from tests.support.pictures import EAST, WEST, answering, edge, host, told
 from topology import admin
 from topology.admin import Host, Rules
 from topology.ejection import Ejections
-from topology.feed import answers, take
+from topology.feed import Feed, answers, take
 from topology.history import History
 from topology.kubectl import documents
 from topology.picture import due_shares, host_state, picture
@@ -330,3 +331,25 @@ def test_pictures_leave_no_memory_behind() -> None:
         assert add(700) - before < 70_000, "a hundred bytes a picture"
     finally:
         tracemalloc.stop()
+
+
+def test_what_no_edge_pod_says_is_not_known() -> None:
+    edge = Proxy("edge-1", "corp-edge", is_edge=True, ready=True)
+    edge.hear(10.0, admin.hosts(clusters_text()))
+    heard = picture([edge], 10.5, {"east-cluster": 1.0})
+    assert heard["rate"] == 0.0 and heard["clusters"][0]["share"] == 0.0
+    for when, proxies in ((60.0, [edge]), (10.5, [])):
+        silent = picture(proxies, when, {"east-cluster": 1.0})
+        assert silent["rate"] is None
+        assert {silent["clusters"][0][key] for key in ("rate", "share", "answers")} == {None}
+
+
+def test_only_the_last_of_those_that_are_gone_stay(tmp_path: Path) -> None:
+    feed = Feed(tmp_path / "kubeconfig", ["east-cluster"])
+    feed._spawn = lambda *_: None  # type: ignore[method-assign]
+    for number in range(20):
+        pod = {"metadata": {"name": f"gateway-{number}"}, "status": {}}
+        for kind in ("ADDED", "DELETED"):
+            feed._note("east-cluster", kind, pod)
+    names = [proxy.name for proxy in feed.proxies()]
+    assert names == [f"gateway-{number}" for number in range(12, 20)]

@@ -14,6 +14,7 @@ import pytest
 
 from drills.journal import Entry
 from drills.stack import EDGE, Stack
+from tests.support.checkout import eventually
 from tests.support.pictures import EAST, WEST
 from topology import recording, server
 from topology.hand import Hand, Refused
@@ -198,7 +199,8 @@ def test_traffic_that_takes_its_time_to_count_keeps_nothing_broken(
     hand: Hand, tmp_path: Path
 ) -> None:
     program = tmp_path / "demo"
-    slow = f"trap 'sleep 1; echo counted >> {tmp_path}/ran; exit' INT; echo on; sleep 9 & wait"
+    counted = f"trap 'sleep 1; echo counted >> {tmp_path}/ran; exit' INT"
+    slow = f"{counted}; touch {tmp_path}/on; sleep 90 & wait"
     noted = f'echo "$*" >> {tmp_path}/ran'
     program.write_text(f"#!/bin/sh\ncase $2 in generate-traffic) {slow} ;; *) {noted} ;; esac\n")
     hand.do(BREAK)
@@ -206,7 +208,8 @@ def test_traffic_that_takes_its_time_to_count_keeps_nothing_broken(
     (tmp_path / "faults.json").write_text(json.dumps([vars(Entry("workload-gone", EAST, 1.0))]))
     hand.do({"what": "traffic"})
     assert hand.state()["traffic"]
+    eventually(lambda: (tmp_path / "on").exists(), "it is ready to be told", 30)
     hand.end()
     ran = (tmp_path / "ran").read_text().splitlines()
-    assert ran[1].startswith("task fix -- workload-gone"), "mended first"
+    assert ran[1].startswith("task fix -- workload-gone") and ran[2:] == ["counted"], "mended first"
     assert not hand.state()["traffic"]

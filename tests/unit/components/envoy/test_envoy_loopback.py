@@ -171,7 +171,7 @@ def test_killed_pods_lose_no_request_and_the_region_without_pods_is_avoided(worl
 
 def test_a_drained_gateway_loses_no_request_and_needs_nothing_but_bash(world: Lab) -> None:
     gateway = world.envoys["gateway-west-cluster"]
-    command = drain_command(9901, admin_address=gateway.address, notice=1, drain=2)
+    command = drain_command(9901, admin_address=gateway.address, notice=6, drain=2)
     with Traffic(world, "standby") as traffic:
         eventually(lambda: len(traffic.answers) > 10, "traffic flows")
         begin = time.monotonic()
@@ -179,8 +179,8 @@ def test_a_drained_gateway_loses_no_request_and_needs_nothing_but_bash(world: La
         eventually(lambda: not gateway.ready(), "it is not ready any more")
         eventually(lambda: traffic.answers[-1].cluster == "east-cluster", "east took over")
         assert hook.poll() is None, "it took its leave before the others knew"
-        assert hook.wait(10) == 0
-        assert 1 <= time.monotonic() - begin < 5
+        assert hook.wait(60) == 0
+        assert time.monotonic() - begin >= 6
         gateway.terminate()
         world.start(gateway.name)
         eventually(lambda: traffic.answers[-1].cluster == "west-cluster", "west is back", 15)
@@ -198,7 +198,7 @@ def test_a_frozen_gateway_costs_a_request_one_try_and_loses_none(world: Lab) -> 
             gateway.signal(signal.SIGCONT)
         eventually(lambda: traffic.answers[-1].cluster == "west-cluster", "west is back", 15)
     assert traffic.failures == []
-    assert max(traffic.seconds) < 1.5
+    assert max(traffic.seconds) < world.profile.request_timeout
 
 
 def ask_gateway(world: Lab, cluster: str, port: int, san: str, *, foreign: bool = False) -> Answer:
@@ -337,11 +337,17 @@ def test_a_pod_that_hangs_costs_little_where_the_service_may_be_asked_twice(worl
 
 def test_an_order_that_failed_is_not_sent_again_unless_it_can_be_told_apart(world: Lab) -> None:
     pods = [world.envoys[f"pod-west-cluster-{number}"] for number in (1, 2)]
+
+    def executions(number: str) -> int:
+        return [line["request_id"] for pod in pods for line in pod.log()].count(number)
+
     for pod in pods:
         switch(pod, "fault.http.abort.abort_percent", 100)
     try:
         plain = get(world, "standby", "/web-portal/api/whoami", method="POST")
-        executions = Counter(line["request_id"] for pod in pods for line in pod.log())
+        number = plain.headers["x-request-id"]
+        eventually(lambda: bool(executions(number)), "the try is in a log")
+        assert executions(number) == 1
         keyed = get(
             world,
             "standby",
@@ -353,7 +359,6 @@ def test_an_order_that_failed_is_not_sent_again_unless_it_can_be_told_apart(worl
         for pod in pods:
             switch(pod, "fault.http.abort.abort_percent", 0)
     assert plain.status == 503
-    assert executions[plain.headers["x-request-id"]] <= 1
     assert (keyed.status, keyed.cluster) == (200, "east-cluster")
 
 

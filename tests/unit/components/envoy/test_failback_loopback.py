@@ -190,7 +190,7 @@ def test_by_hand_a_cluster_stays_out_until_somebody_says_so(
         seen = len(traffic.answers) + 100
         eventually(lambda: len(traffic.answers) > seen, "traffic goes on", 30)
         assert only(traffic, EAST.name, 100)
-        tell(shop, name)
+        eventually(lambda: told(shop, name), "it returns")
         eventually(lambda: WEST.name in {a.cluster for a in traffic.answers[-20:]}, "west is back")
     assert lost(traffic) == []
 
@@ -218,7 +218,7 @@ def test_to_bring_a_cluster_back_closes_no_connection(shop: Lab) -> None:
         sockets = [stack.enter_context(connected(shop, MANUAL)) for _ in range(20)]
         for each in sockets:
             open_websocket(each)
-        tell(shop, MANUAL)
+        eventually(lambda: told(shop, MANUAL), "it returns")
         eventually(lambda: served(shop, MANUAL) == {WEST.name}, "west is back")
         for number, each in enumerate(sockets):
             each.sendall(b"message %d" % number)

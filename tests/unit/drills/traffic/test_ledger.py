@@ -9,6 +9,7 @@ import pytest
 from drills.traffic import ErrorKind, Event, EventKind, Execution, Objectives, Sample
 from drills.traffic.figures import Gap, Latency
 from drills.traffic.ledger import Ledger, ledger
+from drills.traffic.model import StreamEntry, StreamStep
 
 T0 = 1_000_000.0
 EAST, WEST = "east-cluster", "west-cluster"
@@ -240,3 +241,24 @@ def test_a_status_that_a_request_calls_good_is_that_of_an_execution() -> None:
     found = ledger([asked], (), Objectives(), executions=twice)
     assert (found.logged, found.total.duplicated) == (1, 1)
     assert ledger([asked], (), Objectives(), executions=[]).logged == 0
+
+
+def test_what_was_not_measured_is_not_met() -> None:
+    promised = Objectives(lost=0, slowest=0.25, moved=None)
+    nothing = ledger([], (), promised)
+    posts = ledger([sample(n, method="POST", status=503) for n in range(9)], (), promised)
+    for found in (nothing, posts):
+        assert not found.met
+        assert {c.measured for c in found.checks if c.name != "wrong side"} == {"not measured"}
+    lost = ledger([sample(n, status=503) for n in range(9)], (), promised)
+    assert {c.name: c.measured for c in lost.checks if not c.met} == {
+        "lost": "9",
+        "slowest answer": "not measured",
+    }
+
+
+def test_streams_of_which_no_message_came_keep_no_promise() -> None:
+    refused = [StreamEntry(T0 + n, "events-1", "WebSocket", StreamStep.REFUSED) for n in range(3)]
+    found = ledger([sample(0)], (), Objectives(moved=None), streams=refused)
+    (check,) = [c for c in found.checks if c.name.startswith("WebSocket: messages")]
+    assert (check.measured, check.met) == ("not measured: no message came", False)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from drills.traffic import ErrorKind, Event, EventKind, Execution, Objectives, Sample
 from drills.traffic.checks import checks
 from drills.traffic.figures import Part
-from drills.traffic.incidents import Incident, incidents
+from drills.traffic.incidents import UNLOGGED, Incident, incidents
 
 T0 = 1_000_000.0
 EAST, WEST = "east-cluster", "west-cluster"
@@ -183,7 +183,10 @@ def test_executions_are_counted_for_each_request_that_was_due_in_a_part_of_the_f
 
     def mean(begin: float, end: float) -> object:
         counts = [a + b for due, a, b in sent if T0 + begin <= T0 + due < T0 + end]
-        return pytest.approx(sum(counts) / len(counts)) if counts else None
+        logged = [count for count in counts if count]  # all were answered, so others are not known
+        if counts and not logged:
+            return UNLOGGED
+        return pytest.approx(sum(logged) / len(logged)) if counts else None
 
     (found,) = incidents(samples, [FAULT, FIX], logged)
     assert found.executions == (mean(10, 13), mean(13, 20))
@@ -205,3 +208,52 @@ def test_promises_of_executions() -> None:
         "executions per request, first 3 s, gone (east-cluster)",
         "executions per request, after 3 s, gone (east-cluster)",
     ]
+
+
+def test_a_lane_that_hangs_until_the_fix_has_not_moved() -> None:
+    def one(n: int) -> Sample:
+        due = n / 100
+        hangs = 10 <= due < 20 and not n % 2
+        lost = {"duration": 5.0, "error": ErrorKind.TIMEOUT} if hangs else {}
+        return sample(due, "" if hangs else WEST if n % 2 else EAST, **lost)
+
+    found = only([one(n) for n in range(3000)], FAULT, FIX)
+    assert found.used and found.all_moved is None
+
+
+def test_a_lane_that_never_used_the_struck_side_has_nothing_to_leave() -> None:
+    found = only([sample(n / 100, WEST) for n in range(3000)], FAULT, FIX)
+    assert not found.used and found.all_moved is None
+
+
+def test_what_was_usual_before_a_second_fault_is_not_the_first_one() -> None:
+    again, mended = (
+        dataclasses.replace(event, at=T0 + at) for event, at in ((FAULT, 30), (FIX, 40))
+    )
+    samples = [
+        sample(n / 100, WEST if n % 2 or 10 <= n / 100 < 20 or 30 <= n / 100 < 40 else EAST)
+        for n in range(5000)
+    ]
+    _, second = incidents(samples, [FAULT, FIX, again, mended])
+    assert second.returned is not None
+    assert second.returned.herd == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_status_that_a_request_calls_good_is_an_execution() -> None:
+    samples = [
+        dataclasses.replace(sample(due, EAST, status=409, good=(409,)), id=f"{due}")
+        for due in (11, 12)
+    ]
+    logged = [Execution(T0 + 11, s.id, EAST, "pod", status=409) for s in samples for _ in range(3)]
+    (found,) = incidents(samples, [FAULT, FIX], logged)
+    assert found.executions[0] == 3.0
+
+
+def test_executions_that_no_log_has_keep_no_promise() -> None:
+    samples = [dataclasses.replace(sample(n / 10, EAST), id=f"{n}") for n in range(300)]
+    (found,) = incidents(samples, [FAULT, FIX], [])
+    assert found.executions == (UNLOGGED, UNLOGGED)
+    promised = Objectives(moved=None, executions=(1.5, 1.1))
+    shown = {c.name: (c.measured, c.met) for c in checks(Part(sent=9), [found], promised)}
+    first = "executions per request, first 3 s, gone (east-cluster)"
+    assert shown[first] == ("not measured: no log has them", False)

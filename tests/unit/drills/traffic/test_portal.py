@@ -119,9 +119,7 @@ def test_without_cluster_info_the_page_still_shows(tmp_path: Path) -> None:
 def test_a_leaving_pod_says_so_first_and_serves_on(portal: Envoy) -> None:
     assert ask(portal.address, 9901, "/healthcheck/fail", method="POST").status == 200
     eventually(lambda: get(portal, "/healthz").status == 503, "the pod is not ready any more")
-    begin = time.monotonic()
     assert get(portal, "/web-portal").status == 200
-    assert time.monotonic() - begin < 1
     assert ask(portal.address, 9901, "/healthcheck/ok", method="POST").status == 200
     eventually(lambda: get(portal, "/healthz").status == 200, "the pod is ready again")
 

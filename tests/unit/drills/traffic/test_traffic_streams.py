@@ -207,9 +207,9 @@ def test_streams_of_a_gateway_that_is_gone_go_on_in_the_other_region(
 
 
 def test_a_target_without_streams_is_a_refusal_and_no_loss(portal: Envoy, tmp_path: Path) -> None:
-    plan = TrafficPlan.to(f"http://{portal.address}:3000/nothing", rate=10, duration=0.5, streams=1)
+    plan = TrafficPlan.to(f"http://{portal.address}:3000/nothing", rate=10, duration=5, streams=1)
     with Traffic(plan, Header(run="t", started=time.time()), tmp_path) as traffic:
-        assert traffic.wait(20)
+        assert traffic.wait(60)
     found = ledger_of(tmp_path).streams
     assert {kind.away for kind in found.values()} == {1}
     assert {kind.messages + kind.cut for kind in found.values()} == {0}
