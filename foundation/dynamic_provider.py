@@ -6,7 +6,9 @@ move or rename either.
 
 from __future__ import annotations
 
-from pulumi.dynamic import ConfigureRequest, ResourceProvider
+from typing import Any
+
+from pulumi.dynamic import ConfigureRequest, ResourceProvider, UpdateResult
 
 
 class BaseProvider(ResourceProvider):
@@ -20,3 +22,7 @@ class BaseProvider(ResourceProvider):
         from foundation.pulumi_process import prepare_provider
 
         prepare_provider()
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Do what `create` does, and keep the id."""
+        return UpdateResult(self.create(news).outs)

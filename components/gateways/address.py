@@ -12,8 +12,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
+from pulumi.dynamic import CreateResult, DiffResult, Resource
 
+from foundation.contract import GATEWAY_NAME, GATEWAY_NAMESPACE
 from foundation.dynamic_provider import BaseProvider
 
 SECONDS = 300.0
@@ -37,9 +38,6 @@ class _AddressProvider(BaseProvider):
         except Failed:
             return DiffResult(changes=False)  # whoever does not answer has not moved
         return DiffResult(changes=now not in ("", olds.get("address")))
-
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        return UpdateResult({**news, "address": wait(news)})
 
 
 def wait(
@@ -97,21 +95,17 @@ class Address(Resource, module="address", name="Address"):
         cluster: str,
         kubeconfig: pulumi.Input[str],
         service: pulumi.Resource,
-        namespace: str,
-        service_name: str,
-        opts: pulumi.ResourceOptions | None = None,
+        parent: pulumi.Resource,
     ) -> None:
-        """Registers the wait for `service`, which is `service_name` in `namespace`."""
+        """Register the wait for `service`, the gateway's in that cluster."""
         props = {
             "cluster": cluster,
             "kubeconfig": kubeconfig,
-            "namespace": namespace,
-            "service": service_name,
+            "namespace": GATEWAY_NAMESPACE,
+            "service": GATEWAY_NAME,
             "address": None,
         }
-        secret = pulumi.ResourceOptions(
-            additional_secret_outputs=["kubeconfig"], depends_on=[service]
+        options = pulumi.ResourceOptions(
+            parent=parent, depends_on=[service], additional_secret_outputs=["kubeconfig"]
         )
-        super().__init__(
-            _AddressProvider(), name, props, pulumi.ResourceOptions.merge(secret, opts)
-        )
+        super().__init__(_AddressProvider(), name, props, options)

@@ -34,8 +34,7 @@ def client_secrets(
         if is_filled(document):
             secrets.append(dict(document))
             continue
-        child = pulumi.ResourceOptions(parent=parent)
-        own = Certificate(f"{prefix}-{name}", authority, covered, child)
+        own = Certificate(f"{prefix}-{name}", authority, covered, parent)
         secrets.append({**document, "data": envoys.tls_data(own)})
     return secrets
 

@@ -10,19 +10,18 @@ import pulumi
 from components.envoy.common import edge_san
 from components.envoy.edge_clusters import EdgeConfig
 from components.envoy.edge_config import edge_files
-from components.envoy.pod import SELECTOR, EnvoyPods
+from components.envoy.pod import EnvoyPods
 from components.envoy.xds import VERSION_FILE
 from components.gateways import envoys
 from components.gateways.answer import DEADLINE, DEADLINE_OF_OTHERS, Answer
 from components.gateways.client_tls import client_secrets, issuer
 from components.gateways.entrance import Entrance
 from components.gateways.gateway import Gateway
-from components.gateways.loaded import Loaded
 from components.plan import Plan
 from components.routing.failback import Failback
 from components.routing.targets import edge_priorities, edge_targets, shown_weight
 from components.tls.pki import Certificate
-from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER
 
 
 class Edge(pulumi.ComponentResource):
@@ -76,7 +75,6 @@ class Edge(pulumi.ComponentResource):
                 )
             )
 
-        child = pulumi.ResourceOptions(parent=self)
         data = pulumi.Output.all(addresses=mesh.addresses, names=list(addresses)).apply(files)
         secrets = client_secrets(name, mesh.routes, addresses, plan.secrets, mesh.authority, self)
         names = tuple(secret["metadata"]["name"] for secret in secrets)
@@ -89,23 +87,12 @@ class Edge(pulumi.ComponentResource):
             self,
             pods,
             data,
-            Certificate(f"{name}-mesh", mesh.authority, [edge_san(EDGE_CLUSTER)], child),
+            Certificate(f"{name}-mesh", mesh.authority, [edge_san(EDGE_CLUSTER)], self),
             secrets,
             held,
         )
         version = data.apply(lambda known: known[VERSION_FILE])
-        cluster = entrance.cluster
-        loaded = Loaded(
-            f"{name}-loaded",
-            cluster.name,
-            cluster.kubeconfig,
-            GATEWAY_NAMESPACE,
-            SELECTOR,
-            version,
-            registered.files_version,
-            registered.certificates,
-            pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
-        )
+        loaded = envoys.load(name, entrance, self, registered, version)
         port = "" if https_port == 443 else f":{https_port}"
         self.host = route.host
         self.ca_certificate = issuer(secrets[0])

@@ -13,7 +13,6 @@ from components.envoy.objects import namespace
 from components.envoy.pod import EnvoyPods, envoy_service
 from components.gateways.address import Address
 from components.settings.exposure import Exposure, ExposureKind
-from foundation.contract import GATEWAY_NAME, GATEWAY_NAMESPACE
 
 
 class Entrance(pulumi.ComponentResource):
@@ -27,14 +26,8 @@ class Entrance(pulumi.ComponentResource):
     namespace: pulumi.Resource
     """Comes before all that is in it, and goes after it."""
 
-    def __init__(
-        self,
-        name: str,
-        cluster: Cluster,
-        exposure: Exposure,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        super().__init__("demo:entrance:Entrance", name, {"exposure": str(exposure.kind)}, opts)
+    def __init__(self, name: str, cluster: Cluster, exposure: Exposure) -> None:
+        super().__init__("demo:entrance:Entrance", name, {"exposure": str(exposure.kind)})
         self.cluster = cluster
         given = cluster.gateway_address
         self.is_waited_for = given is None
@@ -55,8 +48,6 @@ class Entrance(pulumi.ComponentResource):
                 cluster.name,
                 cluster.kubeconfig,
                 registered,
-                GATEWAY_NAMESPACE,
-                GATEWAY_NAME,
-                pulumi.ResourceOptions(parent=self),
+                self,
             ).address
         self.register_outputs({})

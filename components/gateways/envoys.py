@@ -13,9 +13,10 @@ from components.clusters import manifest
 from components.envoy import tls
 from components.envoy.common import checksum
 from components.envoy.objects import gateway_objects
-from components.envoy.pod import EnvoyPods
+from components.envoy.pod import SELECTOR, EnvoyPods
 from components.envoy.xds import BOOTSTRAP_FILE
 from components.gateways.entrance import Entrance
+from components.gateways.loaded import Loaded
 from components.profile.model import HttpProfile
 from components.routing.routes import Route
 from components.routing.targets import ApplicationCluster
@@ -80,6 +81,29 @@ def register(
     config_map, deployment = registered[0], registered[-1]
     files_version = config_map.metadata.apply(lambda known: known.get("resourceVersion") or "")
     return Envoys(deployment, files_version, started_with, certificates)
+
+
+def load(
+    name: str,
+    entrance: Entrance,
+    parent: pulumi.Resource,
+    envoys: Envoys,
+    version: pulumi.Output[str] | None = None,
+) -> Loaded:
+    """Register the wait for registered Envoys to go by `version`, and to show their certificates.
+
+    None is for those that load certificates alone.
+    """
+    cluster = entrance.cluster
+    return Loaded(
+        f"{name}-loaded",
+        cluster.name,
+        cluster.kubeconfig,
+        SELECTOR,
+        *(("", "") if version is None else (version, envoys.files_version)),
+        envoys.certificates,
+        pulumi.ResourceOptions(parent=parent, depends_on=[envoys.deployment]),
+    )
 
 
 def _loadable(name: str, secret: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,11 @@ import pulumi
 from components.envoy.common import gateway_san
 from components.envoy.gateway_clusters import GatewayConfig
 from components.envoy.gateway_config import gateway_files
-from components.envoy.pod import SELECTOR, EnvoyPods
+from components.envoy.pod import EnvoyPods
 from components.gateways import envoys
 from components.gateways.entrance import Entrance
-from components.gateways.loaded import Loaded
 from components.routing.targets import ApplicationCluster, gateway_targets
 from components.tls.pki import Certificate
-from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 
 
 class Gateway(pulumi.ComponentResource):
@@ -26,10 +24,9 @@ class Gateway(pulumi.ComponentResource):
         member: ApplicationCluster,
         mesh: envoys.Mesh,
         replicas: int,
-        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = {"cluster": member.name, "region": member.region, "replicas": replicas}
-        super().__init__("demo:gateway:Gateway", name, props, opts)
+        super().__init__("demo:gateway:Gateway", name, props)
 
         def files(addresses: dict[str, str]) -> dict[str, str]:
             peers = gateway_targets(member.name, mesh.clusters, addresses, mesh.ports[1])
@@ -40,11 +37,9 @@ class Gateway(pulumi.ComponentResource):
                     routes=tuple(mesh.routes),
                     peers=tuple(peers),
                     profile=mesh.profile,
-                    edge=EDGE_CLUSTER,
                 )
             )
 
-        child = pulumi.ResourceOptions(parent=self)
         pods = EnvoyPods(member.name, replicas=replicas)
         registered = envoys.register(
             name,
@@ -52,17 +47,7 @@ class Gateway(pulumi.ComponentResource):
             self,
             pods,
             pulumi.Output.all(**mesh.addresses).apply(files),
-            Certificate(f"{name}-mesh", mesh.authority, [gateway_san(member.name)], child),
+            Certificate(f"{name}-mesh", mesh.authority, [gateway_san(member.name)], self),
         )
-        Loaded(
-            f"{name}-loaded",
-            entrance.cluster.name,
-            entrance.cluster.kubeconfig,
-            GATEWAY_NAMESPACE,
-            SELECTOR,
-            "",
-            "",
-            registered.certificates,
-            pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
-        )
+        envoys.load(name, entrance, self, registered)
         self.register_outputs({})

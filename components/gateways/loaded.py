@@ -17,6 +17,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
 
+from foundation.contract import GATEWAY_NAMESPACE
 from foundation.dynamic_provider import BaseProvider
 
 ANNOTATION = "resiliency.demo/loads"
@@ -207,14 +208,13 @@ class Loaded(Resource, module="loaded", name="Loaded"):
         name: str,
         cluster: str,
         kubeconfig: pulumi.Input[str],
-        namespace: str,
         selector: str,
         version: pulumi.Input[str],
         files_version: pulumi.Input[str],
         certificates: Mapping[str, pulumi.Input[str]],
-        opts: pulumi.ResourceOptions | None = None,
+        opts: pulumi.ResourceOptions,
     ) -> None:
-        """Register the wait for the pods in `namespace` that the label `selector` selects.
+        """Register the wait for the gateway's pods, which the label `selector` selects.
 
         An empty `version` is for pods that load certificates alone. `files_version` is what the
         cluster calls the ConfigMap's version: after an update that was interrupted, or taken back,
@@ -224,7 +224,7 @@ class Loaded(Resource, module="loaded", name="Loaded"):
         props = {
             "cluster": cluster,
             "kubeconfig": kubeconfig,
-            "namespace": namespace,
+            "namespace": GATEWAY_NAMESPACE,
             "selector": selector,
             "version": version,
             "files_version": files_version,

@@ -33,12 +33,7 @@ class TetrateEdge(pulumi.ComponentResource):
     """PEM of the authority that signed the certificate for clients."""
 
     def __init__(
-        self,
-        name: str,
-        plan: Plan,
-        cluster: Cluster,
-        authority: CertificateAuthority,
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, plan: Plan, cluster: Cluster, authority: CertificateAuthority
     ) -> None:
         settings, route = plan.settings, plan.routes[0]
         shown = {n: shown_weight(w) for n, w in settings.edge_weights.items()}
@@ -47,7 +42,7 @@ class TetrateEdge(pulumi.ComponentResource):
             "lbMode": str(settings.lb_mode),
             "edgeWeights": shown,
         }
-        super().__init__("demo:edge:Edge", name, props, opts)
+        super().__init__("demo:edge:Edge", name, props)
         names = plan.backend.edge_names
         secrets = client_secrets(name, plan.routes, names, plan.secrets, authority, self)
         cluster.register(secrets, self)
