@@ -25,7 +25,7 @@ from components.settings.model import Platform, Settings, load
 from components.tetrate import served
 from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
 from components.tls import secrets
-from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
+from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import UserError
 from foundation.identity import KUBERNETES_NAMESPACES
 from toolchain import patience
@@ -93,7 +93,6 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
         )
     found = routes(
         documents,
-        EDGE_CLUSTER,
         source=sources.named(settings.manifest),
         own_gateways=settings.platform is Platform.ENVOY,
     )
@@ -181,7 +180,7 @@ def _platform_documents(
 def _check_platform(plan: Plan) -> None:
     """Look whether Tetrate's platform is there, as far as can be seen. Raises UserError."""
     assert isinstance(plan.backend, Standing)  # components.settings.model refuses the others
-    served.check(plan.backend.raw, EDGE_CLUSTER, plan.platform_documents, GATEWAY_NAMESPACE)
+    served.check(plan.backend.raw, plan.platform_documents)
     names = [cluster.name for cluster in plan.settings.clusters]
     for namespace in foreign_namespaces(plan.documents):
         pulumi.log.warn(

@@ -46,7 +46,7 @@ def inventory(
     else:
         result = {EDGE_CLUSTER: _gateway(EDGE_CLUSTER, for_clients)}
     for member in settings.clusters:
-        own = objects(documents, member, EDGE_CLUSTER, settings.edge_weights[member.name], platform)
+        own = objects(documents, member, settings.edge_weights[member.name], platform)
         gateway = [] if platform is Platform.TETRATE else _gateway(member.name, [])
         result[member.name] = [*map(_of, own), *gateway]
     return result

@@ -18,7 +18,6 @@ class Application(pulumi.ComponentResource):
 
     def __init__(
         self,
-        name: str,
         cluster: Cluster,
         member: ApplicationCluster,
         documents: Sequence[Mapping[str, Any]],
@@ -34,7 +33,7 @@ class Application(pulumi.ComponentResource):
             "region": member.region,
             "edgeWeight": shown_weight(weight),
         }
-        super().__init__("demo:application:Application", name, props)
+        super().__init__("demo:application:Application", member.name, props)
         made = objects(documents, member, weight, platform)
         cluster.register(made, self)
         self.register_outputs({})

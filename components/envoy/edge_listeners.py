@@ -9,6 +9,7 @@ from components.envoy import failback, forwarding, http, server, tls
 from components.envoy.common import cluster_name
 from components.envoy.edge_clusters import EdgeConfig
 from components.routing.routes import Route
+from foundation.contract import EDGE_CLUSTER
 
 #: Headers that gateways send to the edge and that are nobody else's business.
 _INTERNAL_HEADERS = [
@@ -123,7 +124,7 @@ def _forward(route: Route, config: EdgeConfig) -> list[dict[str, Any]]:
 def _http_options(config: EdgeConfig) -> http.Options:
     profile = config.profile
     return http.Options(
-        served_by=config.name,
+        served_by=EDGE_CLUSTER,
         idle_timeout=http.stream_idle(profile),
         edge=True,
         rules=profile.requests,
@@ -147,7 +148,7 @@ def _route_config(name: str, hosts: Sequence[dict[str, Any]], config: EdgeConfig
         "name": name,
         "ignore_port_in_host_matching": True,
         "response_headers_to_add": [
-            *http.served_by(config.name, http.OWN_POD),
+            *http.served_by(EDGE_CLUSTER, http.OWN_POD),
             {
                 "header": {
                     "key": http.CONFIGURATION_HEADER,

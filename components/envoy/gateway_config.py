@@ -15,6 +15,7 @@ from components.envoy.common import (
 )
 from components.envoy.gateway_clusters import GatewayConfig
 from components.routing.routes import Route
+from foundation.contract import EDGE_CLUSTER
 
 #: Each tier gives up before the one in front of it does, so that the answer still gets through.
 _INGRESS_SHARE = 0.9
@@ -55,7 +56,7 @@ def _ingress_listener(config: GatewayConfig) -> dict[str, Any]:
         config.listen.ingress,
         config,
         share=_INGRESS_SHARE,
-        clients=[edge_san(config.edge)],
+        clients=[edge_san(EDGE_CLUSTER)],
         filters=[through],
         health_hosts=_health_hosts(config),
     )

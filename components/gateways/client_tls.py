@@ -11,11 +11,10 @@ from components.gateways import envoys
 from components.routing.routes import Route
 from components.tls.pki import Certificate, CertificateAuthority
 from components.tls.secrets import AUTHORITY, CERTIFICATE, is_filled, issuer_of, tls_secret
-from foundation.contract import GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 
 
 def client_secrets(
-    prefix: str,
     routes: Sequence[Route],
     names: Sequence[pulumi.Input[str]],
     documents: Sequence[Mapping[str, Any]],
@@ -34,7 +33,7 @@ def client_secrets(
         if is_filled(document):
             secrets.append(dict(document))
             continue
-        own = Certificate(f"{prefix}-{name}", authority, covered, parent)
+        own = Certificate(f"{EDGE_CLUSTER}-{name}", authority, covered, parent)
         secrets.append({**document, "data": envoys.tls_data(own)})
     return secrets
 

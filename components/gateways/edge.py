@@ -36,7 +36,6 @@ class Edge(pulumi.ComponentResource):
 
     def __init__(
         self,
-        name: str,
         plan: Plan,
         entrance: Entrance,
         mesh: envoys.Mesh,
@@ -57,7 +56,7 @@ class Edge(pulumi.ComponentResource):
         props: dict[str, Any] = {"lbMode": str(settings.lb_mode), "edgeWeights": shown}
         if settings.failback is not Failback.AT_ONCE:
             props["failback"] = str(settings.failback)
-        super().__init__("demo:edge:Edge", name, props)
+        super().__init__("demo:edge:Edge", EDGE_CLUSTER, props)
         route = mesh.routes[0]
 
         def files(known: dict[str, Any]) -> dict[str, str]:
@@ -76,29 +75,28 @@ class Edge(pulumi.ComponentResource):
             )
 
         data = pulumi.Output.all(addresses=mesh.addresses, names=list(addresses)).apply(files)
-        secrets = client_secrets(name, mesh.routes, addresses, plan.secrets, mesh.authority, self)
+        secrets = client_secrets(mesh.routes, addresses, plan.secrets, mesh.authority, self)
         names = tuple(secret["metadata"]["name"] for secret in secrets)
         pods = EnvoyPods(EDGE_CLUSTER, names, settings.edge_replicas)
         # one that is not ready at the edge's first look is held back then
         held = [*gateways, *applications] if settings.failback is Failback.MANUAL else []
         registered = envoys.register(
-            name,
             entrance,
             self,
             pods,
             data,
-            Certificate(f"{name}-mesh", mesh.authority, [edge_san(EDGE_CLUSTER)], self),
+            Certificate(f"{EDGE_CLUSTER}-mesh", mesh.authority, [edge_san(EDGE_CLUSTER)], self),
             secrets,
             held,
         )
         version = data.apply(lambda known: known[VERSION_FILE])
-        loaded = envoys.load(name, entrance, self, registered, version)
+        loaded = envoys.load(entrance, self, registered, version)
         port = "" if https_port == 443 else f":{https_port}"
         self.host = route.host
         self.ca_certificate = issuer(secrets[0])
         self.url = pulumi.Output.concat("https://", addresses[0], port, route.path)
         Answer(
-            f"{name}-answer",
+            f"{EDGE_CLUSTER}-answer",
             self.url,
             self.host,
             self.ca_certificate,

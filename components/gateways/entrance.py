@@ -26,12 +26,13 @@ class Entrance(pulumi.ComponentResource):
     namespace: pulumi.Resource
     """Comes before all that is in it, and goes after it."""
 
-    def __init__(self, name: str, cluster: Cluster, exposure: Exposure) -> None:
+    def __init__(self, cluster: Cluster, exposure: Exposure) -> None:
+        name = cluster.name
         super().__init__("demo:entrance:Entrance", name, {"exposure": str(exposure.kind)})
         self.cluster = cluster
         given = cluster.gateway_address
         self.is_waited_for = given is None
-        pods = EnvoyPods(cluster.name)
+        pods = EnvoyPods(name)
         service = envoy_service(
             pods,
             type=exposure.service_type,
@@ -45,7 +46,7 @@ class Entrance(pulumi.ComponentResource):
         else:
             self.address = Address(
                 f"{name}-address",
-                cluster.name,
+                name,
                 cluster.kubeconfig,
                 registered,
                 self,

@@ -53,7 +53,6 @@ class Envoys:
 
 
 def register(
-    name: str,
     entrance: Entrance,
     parent: pulumi.Resource,
     pods: EnvoyPods,
@@ -84,7 +83,6 @@ def register(
 
 
 def load(
-    name: str,
     entrance: Entrance,
     parent: pulumi.Resource,
     envoys: Envoys,
@@ -96,11 +94,12 @@ def load(
     """
     cluster = entrance.cluster
     return Loaded(
-        f"{name}-loaded",
+        f"{cluster.name}-loaded",
         cluster.name,
         cluster.kubeconfig,
         SELECTOR,
-        *(("", "") if version is None else (version, envoys.files_version)),
+        "" if version is None else version,
+        "" if version is None else envoys.files_version,
         envoys.certificates,
         pulumi.ResourceOptions(parent=parent, depends_on=[envoys.deployment]),
     )

@@ -19,14 +19,13 @@ class Gateway(pulumi.ComponentResource):
 
     def __init__(
         self,
-        name: str,
         entrance: Entrance,
         member: ApplicationCluster,
         mesh: envoys.Mesh,
         replicas: int,
     ) -> None:
         props = {"cluster": member.name, "region": member.region, "replicas": replicas}
-        super().__init__("demo:gateway:Gateway", name, props)
+        super().__init__("demo:gateway:Gateway", member.name, props)
 
         def files(addresses: dict[str, str]) -> dict[str, str]:
             peers = gateway_targets(member.name, mesh.clusters, addresses, mesh.ports[1])
@@ -42,12 +41,11 @@ class Gateway(pulumi.ComponentResource):
 
         pods = EnvoyPods(member.name, replicas=replicas)
         registered = envoys.register(
-            name,
             entrance,
             self,
             pods,
             pulumi.Output.all(**mesh.addresses).apply(files),
-            Certificate(f"{name}-mesh", mesh.authority, [gateway_san(member.name)], self),
+            Certificate(f"{member.name}-mesh", mesh.authority, [gateway_san(member.name)], self),
         )
-        envoys.load(name, entrance, self, registered)
+        envoys.load(entrance, self, registered)
         self.register_outputs({})

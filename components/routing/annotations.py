@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from foundation.contract import EDGE_CLUSTER
 from foundation.errors import UserError
 
 Document = Mapping[str, Any]
@@ -91,7 +92,7 @@ def hosts(notes: Notes) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def check_edge(notes: Notes, edge_cluster: str) -> None:
+def check_edge(notes: Notes) -> None:
     """Check that the list of edge clusters, if present, names the edge and sane weights."""
     key = "edge-clusters" if notes.get("edge-clusters") else "edge-cluster"
     text = notes.get(key)
@@ -103,8 +104,8 @@ def check_edge(notes: Notes, edge_cluster: str) -> None:
         names.append(name)
         if colon and not weight.isdecimal():
             raise notes.wrong(key, f"has the weight '{weight}'; a whole number from 0 up is needed")
-    if edge_cluster not in names:
-        raise notes.wrong(key, f"is '{text}'; it must name '{edge_cluster}'")
+    if EDGE_CLUSTER not in names:
+        raise notes.wrong(key, f"is '{text}'; it must name '{EDGE_CLUSTER}'")
 
 
 def annotations_of(document: Document) -> Mapping[str, Any]:

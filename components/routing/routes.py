@@ -23,7 +23,7 @@ from components.routing.annotations import (
     name_of,
 )
 from components.routing.transport import Transport, is_told, transport
-from foundation.contract import EDGE_CLUSTER, MESH_SECRET
+from foundation.contract import MESH_SECRET
 from foundation.errors import UserError
 from foundation.identity import DEFAULT_NAMESPACE
 
@@ -58,7 +58,6 @@ class Route:
 
 def routes(
     documents: Sequence[Document],
-    edge_cluster: str = EDGE_CLUSTER,
     *,
     source: str = "the manifest",
     own_gateways: bool = True,
@@ -69,10 +68,8 @@ def routes(
     follow more annotations than ours. Raises RouteError when there is none, or when an annotation
     cannot be followed.
     """
-    found = []
-    for document in documents:
-        if is_exposed(document):
-            found.append(_route(document, documents, edge_cluster, source, own_gateways))
+    exposed = filter(is_exposed, documents)
+    found = [_route(document, documents, source, own_gateways) for document in exposed]
     if not found:
         names = [name_of(d) for d in documents if d.get("kind") == "Service"]
         raise RouteError(
@@ -101,7 +98,6 @@ def is_exposed(document: Document) -> bool:
 def _route(
     service: Document,
     documents: Sequence[Document],
-    edge_cluster: str,
     source: str,
     own_gateways: bool,
 ) -> Route:
@@ -125,7 +121,7 @@ def _route(
         raise notes.wrong("expose", f"is '{notes.get('expose')}'; use one of {', '.join(EXPOSE)}")
     if notes.get("port", "443" if protocol == "HTTPS" else "80") not in ("80", "443"):
         raise notes.wrong("port", f"is '{notes.get('port')}'; the edge serves 443 and 80 only")
-    check_edge(notes, edge_cluster)
+    check_edge(notes)
     port = _service_port(service, notes)
     found = workload.serving(service, port, documents)
     pod = found[1] if found else None
