@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from components.envoy import failback, forwarding, http, server, tls
-from components.envoy.common import cluster_name
+from components.envoy.common import cluster_name, extension
 from components.envoy.edge_clusters import EdgeConfig
 from components.routing.routes import Route
 from foundation.contract import EDGE_CLUSTER
+
+_TLS_INSPECTOR = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
 
 #: Headers that gateways send to the edge and that are nobody else's business.
 _INTERNAL_HEADERS = [
@@ -55,13 +57,7 @@ def _https_listener(config: EdgeConfig) -> dict[str, Any]:
         chains.append(chain)
     listener = server.listener("https", config.listen.address, config.listen.https, chains)
     listener["listener_filters"] = [
-        {
-            "name": "envoy.filters.listener.tls_inspector",
-            "typed_config": {
-                "@type": "type.googleapis.com/"
-                "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
-            },
-        }
+        extension("envoy.filters.listener.tls_inspector", _TLS_INSPECTOR)
     ]
     return listener
 
@@ -149,13 +145,9 @@ def _route_config(name: str, hosts: Sequence[dict[str, Any]], config: EdgeConfig
         "ignore_port_in_host_matching": True,
         "response_headers_to_add": [
             *http.served_by(EDGE_CLUSTER, http.OWN_POD),
-            {
-                "header": {
-                    "key": http.CONFIGURATION_HEADER,
-                    "value": f"{http.OWN_CONFIGURATION}-{config.version}",
-                },
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            },
+            http.overwriting(
+                http.CONFIGURATION_HEADER, f"{http.OWN_CONFIGURATION}-{config.version}"
+            ),
         ],
         "response_headers_to_remove": _INTERNAL_HEADERS,
         "virtual_hosts": [*hosts, *others],

@@ -8,14 +8,13 @@ from components.envoy import forwarding, gateway_clusters, health, http, server,
 from components.envoy.common import (
     HEALTH_DOMAIN,
     edge_san,
-    gateway_san,
     health_host,
     own_health_host,
     render,
 )
 from components.envoy.gateway_clusters import GatewayConfig
 from components.routing.routes import Route
-from foundation.contract import EDGE_CLUSTER
+from foundation.contract import EDGE_CLUSTER, gateway_san
 
 #: Each tier gives up before the one in front of it does, so that the answer still gets through.
 _INGRESS_SHARE = 0.9
@@ -97,12 +96,7 @@ def _mesh_listener(
 ) -> dict[str, Any]:
     headers = http.served_by(config.cluster, "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")
     if is_peer:
-        headers.append(
-            {
-                "header": {"key": http.DEGRADED_HEADER, "value": "true"},
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            }
-        )
+        headers.append(http.overwriting(http.DEGRADED_HEADER, "true"))
     route_config = {
         "name": name,
         "ignore_port_in_host_matching": True,

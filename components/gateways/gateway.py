@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pulumi
 
-from components.envoy.common import gateway_san
 from components.envoy.gateway_clusters import GatewayConfig
 from components.envoy.gateway_config import gateway_files
 from components.envoy.pod import EnvoyPods
@@ -12,6 +11,7 @@ from components.gateways import envoys
 from components.gateways.entrance import Entrance
 from components.routing.targets import ApplicationCluster, gateway_targets
 from components.tls.pki import Certificate
+from foundation.contract import gateway_san
 
 
 class Gateway(pulumi.ComponentResource):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from components.envoy.common import Listen, Paths, edge_san, gateway_san
+from components.envoy.common import Listen, Paths, edge_san
 from components.envoy.edge_clusters import EdgeConfig
 from components.envoy.edge_config import edge_files
 from components.envoy.gateway_clusters import GatewayConfig
@@ -30,6 +30,7 @@ from components.routing.exposed_services import twin_name
 from components.routing.routes import Route, routes
 from components.routing.targets import ApplicationCluster, Target, gateway_targets
 from components.tls.certificates import KeyPair, authority, leaf
+from foundation.contract import gateway_san
 from foundation.project import ROOT
 from tests.support.envoy_process import HOST, Envoy, ask, eventually
 from tests.support.pod_dns import PodDns
