@@ -14,6 +14,7 @@ from typing import Any
 
 from drills.stack_objects import REPLICAS, StackObject, shown
 from foundation import managed_fields
+from foundation.errors import shortened
 from foundation.managed_fields import Path, value_at, written
 
 _SERVERS = frozenset(
@@ -196,4 +197,4 @@ def _text(value: Any) -> str:
     if value is None:
         return "not there"
     text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return shortened(text, _LONGEST)

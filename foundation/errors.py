@@ -34,6 +34,11 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     return f" (did you mean {near}?)" if near else ""
 
 
+def shortened(text: str, most: int) -> str:
+    """Return the text, cut to so many characters if it is longer."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def first_line(said: str) -> str:
     """Return the first line of a failed command's errors; else "no message"."""
     return (said.strip().splitlines() or ["no message"])[0]

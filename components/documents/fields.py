@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from foundation.errors import shortened
+
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A name that is one part of a DNS name: RFC 1123."""
 
@@ -150,4 +152,4 @@ def data_key(key: str, path: str, refuse: Refuse) -> None:
 
 def shown(value: object) -> str:
     """Return a value for an error text, cut to a readable length."""
-    return "nothing" if value is None else repr(value)[:60]
+    return "nothing" if value is None else shortened(repr(value), 60)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from foundation.errors import UserError, did_you_mean
+from foundation.errors import UserError, did_you_mean, shortened
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -139,5 +139,4 @@ def _is_there(path: Path) -> bool:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]} …"
+    return shortened(" ".join(text.split()), _SHOWN)
