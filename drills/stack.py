@@ -72,7 +72,7 @@ class Stack:
         Raises UserError if it is not up.
         """
         env = environment.variables(os.environ, name)
-        found = name or selection.selected_stack(env) or selection.DEFAULT_STACK
+        found = name or selection.current(env)
         outputs = _outputs(found, env)
         if "url" not in outputs or not outputs.get("edgeWeights"):
             raise UserError(f"Stack {found} is not up. Bring it up: ./demo up {found}")

@@ -46,6 +46,11 @@ def setting(stack: str, key: str) -> str | None:
     return found.strip() if isinstance(found, str) else None
 
 
+def current(env: Mapping[str, str]) -> str:
+    """Return the stack that a command is for that names none: the selected one, or the default."""
+    return selected_stack(env) or DEFAULT_STACK
+
+
 def selected_stack(env: Mapping[str, str]) -> str | None:
     """Return the stack that `pulumi stack select` chose for this project; None without any.
 

@@ -31,7 +31,7 @@ def execute(name: str, arguments: list[str]) -> int:
     env = environment.variables(os.environ, stack)
     environment.prepare(env)
     if name in _RUN_THE_PROGRAM:
-        chosen = stack or selection.selected_stack(env) or selection.DEFAULT_STACK
+        chosen = stack or selection.current(env)
         if selection.setting(chosen, "backend") == "gke":
             gcp.ensure()
     if stack is not None:
@@ -295,7 +295,7 @@ def _shell(env: Mapping[str, str], arguments: list[str]) -> int:
     if arguments:
         raise UsageError("usage: ./demo shell")
     print("A shell with the demo's tools and state; `exit` leaves it.", flush=True)
-    stack = selection.selected_stack(env) or selection.DEFAULT_STACK
+    stack = selection.current(env)
     with state.kept(pulumi_use.with_program(env, stack)) as env:
         return run.foreground([env.get("SHELL") or "/bin/sh"], env, Path.cwd())
 

@@ -81,7 +81,7 @@ def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, st
     for words, text in _REFUSED.items():
         if line.words[: len(words)] == words:
             raise UserError(text)
-    stack = line.stack or selection.selected_stack(env) or selection.DEFAULT_STACK
+    stack = line.stack or selection.current(env)
     known = stacks.exists(env, stack)
     if line.words[0] == "watch" and not shutil.which("pulumi-watch", path=env.get("PATH")):
         raise UserError(
@@ -113,7 +113,7 @@ def updated(env: Mapping[str, str], arguments: Sequence[str]) -> str:
     partial = any(map(line.has, ("target", "exclude", "help")))
     if line.runs_elsewhere or line.words[0] not in _UPDATES or partial:
         return ""
-    return line.stack or selection.selected_stack(env) or selection.DEFAULT_STACK
+    return line.stack or selection.current(env)
 
 
 def with_program(env: Mapping[str, str], stack: str) -> Mapping[str, str]:

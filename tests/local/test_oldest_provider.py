@@ -28,7 +28,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not provider.exists():
         if not os.environ.get(ASKED):
             pytest.skip(f"the oldest provider is not built; have it built: {ASKED}=1 ./demo test …")
-        with setup.exclusive("tools"):
+        with setup.exclusive():
             setup.build_modules([(module, [NAME])])
             estimate.free_build_cache()
     folder = tmp_path_factory.mktemp("provider")

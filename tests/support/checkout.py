@@ -14,7 +14,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +26,7 @@ import yaml
 from foundation import project
 from localkube.lab import destroy, end_abandoned
 from tests.support import isolation
-from toolchain import gcp
+from toolchain import gcp, venv
 
 SOURCE = project.ROOT
 CLUSTERS = ("corp-edge", "east-cluster", "west-cluster")
@@ -252,12 +251,8 @@ def link_environment(target: Path) -> None:
     shutil.copy2(project.VENV / "pyvenv.cfg", folder)
     if gcp.is_ready():
         (target / gcp.FOLDER.name).symlink_to(gcp.FOLDER)
-    # in the copy's own words, for the stamp says where the environment is
-    stamp = "from toolchain import gcp, venv; print(venv.wanted(), end='')"
-    wanted = subprocess.run(
-        [sys.executable, "-c", stamp], cwd=target, stdout=subprocess.PIPE, check=True
-    )
-    (folder / "installed.txt").write_bytes(wanted.stdout)
+    requirements = target / "requirements.txt"
+    (folder / venv.STAMP).write_text(venv.wanted(folder.resolve(), requirements))
 
 
 def choose_ports(folder: Path) -> dict[str, int]:
