@@ -17,8 +17,6 @@ from launcher import environment, leftovers, pulumi_use, stacks, state
 from localkube import owner, preflight
 from toolchain import gcp, setup, tools, venv
 
-PROJECT = project.ROOT
-
 
 def execute(name: str, arguments: list[str]) -> int:
     """Set up what is missing, then run the command; return its exit code."""
@@ -122,7 +120,7 @@ def _look_after(env: Mapping[str, str], stack: str, code: int) -> int:
     if run.was_interrupted():
         return 130
     what = "drills.unready" if code else "drills.presence"
-    return run.foreground(["python", "-m", what, "--stack", stack], env, PROJECT) or code
+    return run.foreground(["python", "-m", what, "--stack", stack], env, project.ROOT) or code
 
 
 def _say_url(outputs: dict[str, object], stack: str) -> None:
@@ -172,7 +170,7 @@ def _destroy(env: Mapping[str, str], stack: str) -> int:
         # whatever the state does not know of any more, because it was lost or damaged
         lab = project.stack_folder(stack) / "lab"
         sweep = ["python", "-m", "localkube", "sweep", str(lab)]
-        if code := run.foreground(sweep, env, PROJECT):
+        if code := run.foreground(sweep, env, project.ROOT):
             return code
         remove = ("stack", "rm", "--yes", "--preserve-config", "--remove-backups", "--stack", stack)
         if exists and (code := _pulumi_itself(env, *remove)):
@@ -219,7 +217,7 @@ def _check_known(env: Mapping[str, str], stack: str) -> None:
 
     Embedded clusters end without a state. Raises UserError.
     """
-    kubeconfig = project.stack_folder(stack) / "kubeconfig"
+    kubeconfig = project.kubeconfig(stack)
     if selection.setting(stack, "backend") != "local" and kubeconfig.exists():
         shown = shlex.quote(str(kubeconfig))
         raise UserError(
@@ -240,7 +238,7 @@ def _check_space(stack: str) -> None:
 
 
 def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
-    return run.foreground(["pulumi", *arguments], {**GO_SETTINGS, **env}, PROJECT)
+    return run.foreground(["pulumi", *arguments], {**GO_SETTINGS, **env}, project.ROOT)
 
 
 def _pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
@@ -272,7 +270,7 @@ def _test(env: Mapping[str, str], arguments: list[str]) -> int:
     """Run pytest, and all of it where no arguments say what; return the first failure's code."""
     failed = 0
     for chosen in [arguments] if arguments else _ALL_TESTS:
-        code = run.foreground(["python", "-m", "pytest", *chosen], env, PROJECT)
+        code = run.foreground(["python", "-m", "pytest", *chosen], env, project.ROOT)
         if code not in (0, _TESTS_FAILED):
             return code
         failed = failed or code
@@ -280,7 +278,7 @@ def _test(env: Mapping[str, str], arguments: list[str]) -> int:
 
 
 def _local(env: Mapping[str, str], arguments: list[str]) -> int:
-    return run.foreground(["python", "-m", "localkube", *arguments], env, PROJECT)
+    return run.foreground(["python", "-m", "localkube", *arguments], env, project.ROOT)
 
 
 def _kubectl(env: Mapping[str, str], arguments: list[str]) -> int:

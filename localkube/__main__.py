@@ -12,13 +12,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from foundation import project
 from foundation.entry import entry
 from localkube import LocalKubeError, cluster, lab
 from localkube.diagnosis import Finding, look
 from localkube.spec import ClusterSpec, Node
-from localkube.supervisord_config import PROJECT
-
-STATE = PROJECT / ".demo"
 
 
 def main(arguments: list[str]) -> int:
@@ -75,7 +73,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 def labs() -> list[Path]:
     """State folders of this clone's labs."""
-    return sorted(STATE.glob("*/lab"))
+    return sorted(project.PRIVATE.glob("*/lab"))
 
 
 def named(name: str, stack: str | None) -> ClusterSpec:
