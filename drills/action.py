@@ -17,6 +17,7 @@ from typing import Any
 from drills.answers import Answers
 from drills.faults import FAULTS, KNOWN, Fault, Layer, Strike, named
 from drills.journal import Entry, Journal
+from drills.say import Say
 from drills.stack import EDGE, Stack
 from drills.traffic import Event, EventKind, events
 from foundation.errors import UserError
@@ -124,7 +125,7 @@ def unrecorded(stack: Stack) -> list[tuple[Fault, str]]:
         return [each for each, seen in zip(looks, pool.map(is_seen, looks), strict=True) if seen]
 
 
-def heal_all(stack: Stack, say: Callable[[str], None]) -> list[str]:
+def heal_all(stack: Stack, say: Say) -> list[str]:
     """Mend all that is broken; return what could not be mended, a line each.
 
     Clusters go first: without power or control plane nothing else heals. Updates by Pulumi come

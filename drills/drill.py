@@ -21,6 +21,7 @@ from drills.pace import Pace, loaded
 from drills.prediction import Prediction
 from drills.promises import header_of
 from drills.report.run import UNEXPECTED
+from drills.say import Say
 from drills.shares import is_back, settled
 from drills.stack import Stack
 from drills.traffic import Event, EventKind, LanePlan, events
@@ -40,8 +41,6 @@ nothing else keeps it out: what was ejected returns after 5 s (`manifests/http-p
 
 LAST_ANSWERS = 1.0
 """Seconds after an update in which a kept-alive connection may get its last answer from before."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from drills import update
+from drills.say import Say
 from drills.stack import EDGE, GATEWAY_SELECTOR, Stack
 from foundation import envoy_admin
 from foundation.contract import GATEWAY_NAMESPACE
@@ -83,7 +84,7 @@ def trigger() -> Changes:
     return {TRIGGER: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
-def bring_back(stack: Stack, say: Callable[[str], None]) -> None:
+def bring_back(stack: Stack, say: Say) -> None:
     """Bring back what is held back, by an update. Raises UserError where nothing ever is."""
     if stack.failback != MANUAL:
         raise UserError(

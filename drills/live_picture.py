@@ -6,9 +6,10 @@ import contextlib
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+from drills.say import Say
 from foundation import project
 
 FILE = "topology.jsonl"
@@ -28,7 +29,7 @@ class LivePicture:
         """Of the page; empty if there is none."""
 
     @contextlib.contextmanager
-    def recorded(self, folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    def recorded(self, folder: Path, say: Say) -> Iterator[None]:
         """Record the picture into a run's folder while the block runs."""
         begun = self._ask(f"record {folder / FILE}")
         if begun != "begun":
@@ -57,7 +58,7 @@ class LivePicture:
 
 
 @contextlib.contextmanager
-def served(stack: str, say: Callable[[str], None]) -> Iterator[LivePicture | None]:
+def served(stack: str, say: Say) -> Iterator[LivePicture | None]:
     """Serve the live picture of a stack while the block runs; None if it cannot be had."""
     with subprocess.Popen(
         [sys.executable, "-m", "topology", "--for-drills", "--stack", stack],

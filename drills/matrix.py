@@ -11,13 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from drills import action, drill, preconditions, prediction, temporary_settings
-from drills.drill import Outcome, Say
+from drills.drill import Outcome
 from drills.faults import Fault
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Journal
 from drills.pace import Pace
 from drills.report import write_matrix
 from drills.report.matrix_page import Row, Verdict
+from drills.say import Say
 from drills.stack import EDGE, Stack
 from drills.traffic import provenance
 from drills.waiting import until

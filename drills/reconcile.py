@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ from drills import drift, stack_objects
 from drills.application import ROLLED_OUT
 from drills.drift import Drift
 from drills.live_objects import Conflict
+from drills.say import Say
 from drills.stack import Stack
 from drills.stack_objects import StackObject, by_identity, shown
 from foundation import managed_fields
@@ -66,7 +67,7 @@ def look(stack: Stack) -> Look:
     )
 
 
-def mend(stack: Stack, drifts: Iterable[Drift], say: Callable[[str], None]) -> list[str]:
+def mend(stack: Stack, drifts: Iterable[Drift], say: Say) -> list[str]:
     """Apply drifted objects again as the stack does, and wait for their pods.
 
     Says what was done. Returns what could not be done, a line each. No object of others is touched.

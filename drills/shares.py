@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from drills.prediction import Order
+from drills.say import Say
 from drills.stack import Stack, Weights
 from drills.traffic import Sample
 from drills.traffic.generator import Traffic
@@ -20,9 +21,7 @@ _BACK = 0.8
 """Part of its former share at which a cluster counts as back."""
 
 
-def settled(
-    stack: Stack, traffic: Traffic, seconds: float, say: Callable[[str], None]
-) -> dict[str, float]:
+def settled(stack: Stack, traffic: Traffic, seconds: float, say: Say) -> dict[str, float]:
     """Return the shares of the last `seconds`, once these are as due, or as they are in the end."""
     due, what = due_shares(stack.weights, stack.order), "The traffic is shared as the weights say"
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from drills import action, guard, matrix, prediction
 from drills.compare import figures, page, stack_access, usage
 from drills.compare.balancers import DIRECT, OURS, Balancer
-from drills.compare.beside import Beside, Say, beside
+from drills.compare.beside import Beside, beside
 from drills.compare.figures import CALM, CALM_OVER, COMPARED, PATIENCE, Measured
 from drills.compare.table import Comparison
 from drills.compare.usage import Usage
 from drills.faults import Fault, Strike, named
 from drills.faults import processes as pods
+from drills.say import Say
 from drills.stack import EDGE, Stack
 from drills.traffic import (
     Event,

@@ -20,6 +20,7 @@ from drills import arguments, report
 from drills.arguments import STREAMS, add_beside, add_traffic, positive
 from drills.compare import balancers, stack_access
 from drills.compare.beside import beside
+from drills.say import say
 from drills.stack import Stack
 from drills.traffic import provenance, record, summary, view
 from drills.traffic.accounts import ledger_of
@@ -104,7 +105,7 @@ def _run(options: argparse.Namespace) -> int:
     if stack is None:
         raise UserError("--beside compares balancers of a stack; leave --url out.")
     stack_access.check(stack)
-    with beside(stack, chosen, lambda text: print(text, flush=True)) as others:
+    with beside(stack, chosen, say) as others:
         lanes = plan.beside(others.lanes, stack.application.host)
         return _send(options, stack, lanes, url)
 
