@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
+import re
 import select
 import subprocess
 import sys
@@ -18,6 +21,15 @@ PAGE = "topology.html"
 
 _SECONDS = 30
 """How long an answer may take; who is silent longer is given up."""
+
+
+_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+
+
+def script_hashes(page: str) -> list[str]:
+    """Return how a Content-Security-Policy names each script of a page."""
+    digests = [hashlib.sha256(script.encode()).digest() for script in _SCRIPT.findall(page)]
+    return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
 
 class LivePicture:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from xml.etree.ElementTree import Element, SubElement
 
 from drills.report import page, text
 from drills.report.markup import Child, e, table
@@ -154,5 +154,4 @@ def _junit(title: str, rows: Sequence[Row]) -> str:
         case = SubElement(suite, "testcase", names)
         if tag := tags.get(row.verdict):
             SubElement(case, tag, {"message": row.reason or row.figures})
-    indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+    return text.xml(root)
