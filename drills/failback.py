@@ -10,9 +10,9 @@ from typing import Any
 
 from drills import update
 from drills.say import Say
-from drills.stack import EDGE, GATEWAY_SELECTOR, Stack
+from drills.stack import EDGE, Stack
 from foundation import envoy_admin
-from foundation.contract import GATEWAY_NAMESPACE
+from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
 from foundation.errors import UserError
 from foundation.stack_file import Changes
 

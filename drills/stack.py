@@ -29,9 +29,6 @@ EDGE = contract.EDGE_CLUSTER
 GATEWAY_WORKLOAD = Workload("Deployment", contract.GATEWAY_NAMESPACE, contract.GATEWAY_NAME)
 """The gateway's Deployment, in every cluster; its Service has the same name."""
 
-GATEWAY_SELECTOR = "app.kubernetes.io/name=gateway"
-"""Labels of the gateway's pods."""
-
 Weights = Mapping[str, int | None]
 
 

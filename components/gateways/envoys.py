@@ -13,7 +13,7 @@ from components.clusters import manifest
 from components.envoy import tls
 from components.envoy.common import checksum
 from components.envoy.objects import gateway_objects
-from components.envoy.pod import SELECTOR, EnvoyPods
+from components.envoy.pod import EnvoyPods
 from components.envoy.xds import BOOTSTRAP_FILE
 from components.gateways.entrance import Entrance
 from components.gateways.loaded import Loaded
@@ -97,7 +97,6 @@ def load(
         f"{cluster.name}-loaded",
         cluster.name,
         cluster.kubeconfig,
-        SELECTOR,
         "" if version is None else version,
         "" if version is None else envoys.files_version,
         envoys.certificates,

@@ -17,7 +17,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
 
-from foundation.contract import GATEWAY_NAMESPACE
+from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
 from foundation.dynamic_provider import BaseProvider
 
 ANNOTATION = "resiliency.demo/loads"
@@ -208,13 +208,12 @@ class Loaded(Resource, module="loaded", name="Loaded"):
         name: str,
         cluster: str,
         kubeconfig: pulumi.Input[str],
-        selector: str,
         version: pulumi.Input[str],
         files_version: pulumi.Input[str],
         certificates: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """Register the wait for the gateway's pods, which the label `selector` selects.
+        """Register the wait for the pods of a cluster's gateway.
 
         An empty `version` is for pods that load certificates alone. `files_version` is what the
         cluster calls the ConfigMap's version: after an update that was interrupted, or taken back,
@@ -225,7 +224,7 @@ class Loaded(Resource, module="loaded", name="Loaded"):
             "cluster": cluster,
             "kubeconfig": kubeconfig,
             "namespace": GATEWAY_NAMESPACE,
-            "selector": selector,
+            "selector": GATEWAY_SELECTOR,
             "version": version,
             "files_version": files_version,
             "certificates": dict(certificates),

@@ -11,9 +11,10 @@ from drills.application import ROLLED_OUT, Workload
 from drills.faults import fields
 from drills.faults.fields import Field
 from drills.faults.model import Means, Strike
-from drills.stack import GATEWAY_SELECTOR, GATEWAY_WORKLOAD
+from drills.stack import GATEWAY_WORKLOAD
 from drills.waiting import until
 from foundation import managed_fields
+from foundation.contract import GATEWAY_SELECTOR
 
 BAD_TAG = "broken-on-purpose"
 """Tag of an image that is nowhere."""

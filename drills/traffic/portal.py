@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from drills.traffic.model import Execution
-from foundation.contract import GATEWAY_NAME, GATEWAY_NAMESPACE
+from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
 from foundation.errors import ToolMissing
 
 
@@ -34,7 +34,7 @@ class Source:
 
 
 PORTAL = Source("transaction-service", "app=web-portal")
-GATEWAYS = Source(GATEWAY_NAMESPACE, f"app.kubernetes.io/name={GATEWAY_NAME}")
+GATEWAYS = Source(GATEWAY_NAMESPACE, GATEWAY_SELECTOR)
 
 
 def source_for(is_portal: bool) -> Source:
