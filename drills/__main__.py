@@ -33,7 +33,7 @@ from drills.journal import Journal
 from drills.pace import Pace
 from drills.report.matrix_page import Row, headline
 from drills.say import say
-from drills.stack import EDGE, Stack
+from drills.stack import Stack
 from drills.traffic import summary, view
 from foundation import project
 from foundation.entry import entry
@@ -89,7 +89,7 @@ def _carry_out(
             return _guide(stack, chosen, _pace(chosen, picture))
     fault = faults[0]
     cluster = chosen.cluster or (_where(stack, fault) if chosen.command == "fix" else "")
-    cluster = cluster or prediction.struck_by_default(fault, stack.order, EDGE)
+    cluster = cluster or prediction.struck_by_default(fault, stack.order)
     if chosen.command == "fix":
         return _fix(stack, fault, cluster)
     matrix.check(stack, fault, cluster, chosen.force)
@@ -104,7 +104,7 @@ def _drill(stack: Stack, faults: Sequence[Fault], chosen: argparse.Namespace, pa
     if len(faults) > 1 or len(modes) > 1:
         return _recap(*matrix.run(stack, faults, modes, pace, say, chosen.cluster, chosen.force))
 
-    struck = chosen.cluster or prediction.struck_by_default(faults[0], stack.order, EDGE)
+    struck = chosen.cluster or prediction.struck_by_default(faults[0], stack.order)
     matrix.check(stack, faults[0], struck, chosen.force)  # before anything is changed for it
     changes = {} if modes == [stack.mode] else {"lbMode": modes[0]}
     ways = [changes]

@@ -19,7 +19,7 @@ from drills.pace import Pace
 from drills.report import write_matrix
 from drills.report.matrix_page import Row, Verdict
 from drills.say import Say
-from drills.stack import EDGE, Stack
+from drills.stack import Stack
 from drills.traffic import provenance
 from drills.waiting import until
 from foundation import project
@@ -148,7 +148,7 @@ def one(
 
     Raises UserError.
     """
-    struck = cluster or prediction.struck_by_default(fault, stack.order, EDGE)
+    struck = cluster or prediction.struck_by_default(fault, stack.order)
     if patience and not force:
         what = "The stack is well"
         until(lambda: not any(preconditions.look(stack).values()), what, patience, pause=1.0)

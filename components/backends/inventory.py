@@ -11,7 +11,7 @@ from components.envoy.objects import gateway_objects, namespace
 from components.envoy.pod import EnvoyPods, envoy_service
 from components.settings.model import Platform, Settings
 from components.tls.secrets import tls_secret
-from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def inventory(
     see components.tetrate.served.
     """
     platform = settings.platform
-    for_clients = [tls_secret(name, GATEWAY_NAMESPACE, {}) for name in secrets]
+    for_clients = [tls_secret(name, {}) for name in secrets]
     if platform is Platform.TETRATE:
         result = {EDGE_CLUSTER: [*map(_of, for_clients)]}
     else:
@@ -54,7 +54,7 @@ def inventory(
 
 def _gateway(cluster: str, for_clients: Sequence[Mapping[str, Any]]) -> list[Item]:
     pods = EnvoyPods(cluster)
-    secrets = [tls_secret(pods.mesh_secret, GATEWAY_NAMESPACE, {}), *for_clients]
+    secrets = [tls_secret(pods.mesh_secret, {}), *for_clients]
     documents = [namespace(), envoy_service(pods), *gateway_objects(pods, {}, secrets, "")]
     return [*map(_of, documents)]
 

@@ -83,8 +83,9 @@ def labels(value: Any, path: str, refuse: Refuse) -> None:
             )
 
 
-def annotation_texts(value: Any, path: str, refuse: Refuse) -> None:
-    """Check annotations: texts behind keys that Kubernetes takes."""
+def annotation_texts(value: Any, refuse: Refuse) -> None:
+    """Check an object's annotations: texts behind keys that Kubernetes takes."""
+    path = "metadata.annotations"
     texts(value, path, refuse)
     _keys(value, path, refuse, str.lower)
 

@@ -11,7 +11,7 @@ from components.gateways import envoys
 from components.routing.routes import Route
 from components.tls.pki import Certificate, CertificateAuthority
 from components.tls.secrets import AUTHORITY, CERTIFICATE, is_filled, issuer_of, tls_secret
-from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER
 
 
 def client_secrets(
@@ -29,7 +29,7 @@ def client_secrets(
     given = {document["metadata"]["name"]: document for document in documents}
     secrets = []
     for name, covered in certificate_names(routes, names).items():
-        document = given.get(name) or tls_secret(name, GATEWAY_NAMESPACE, {})
+        document = given.get(name) or tls_secret(name, {})
         if is_filled(document):
             secrets.append(dict(document))
             continue

@@ -22,7 +22,6 @@ from components.routing.routes import Route
 from components.routing.targets import ApplicationCluster
 from components.tls.pki import Certificate, CertificateAuthority
 from components.tls.secrets import AUTHORITY, CERTIFICATE, KEY, tls_secret
-from foundation.contract import GATEWAY_NAMESPACE
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def register(
     documents (the edge's certificates for clients), `first` is what comes before them. A change of
     the bootstrap or of the authority rolls the pods; other files they load while they run.
     """
-    mesh = tls_secret(pods.mesh_secret, GATEWAY_NAMESPACE, tls_data(certificate))
+    mesh = tls_secret(pods.mesh_secret, tls_data(certificate))
     named = {tls.MESH: mesh, **{secret["metadata"]["name"]: secret for secret in secrets}}
     loaded = {name: _loadable(name, secret) for name, secret in named.items()}
     bootstrap = files.apply(lambda known: known[BOOTSTRAP_FILE])

@@ -27,11 +27,11 @@ _WHOLE_LIST = (
 )
 
 
-def region(values: Values, key: str) -> str:
-    """Return the name of a region, or nothing. Raises SettingsError."""
-    given = values.text(key)
+def edge_region(values: Values) -> str:
+    """Return the name of the edge's region, or nothing. Raises SettingsError."""
+    given = values.text("edgeRegion")
     if given and not _REGION.fullmatch(given):
-        raise values.refusal(key, given, "use a region's name, such as us-east1")
+        raise values.refusal("edgeRegion", given, "use a region's name, such as us-east1")
     return given
 
 

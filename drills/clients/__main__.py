@@ -21,7 +21,7 @@ from drills.drill import Outcome
 from drills.faults import Fault, named
 from drills.pace import Pace
 from drills.say import say
-from drills.stack import EDGE, Stack
+from drills.stack import Stack
 from drills.traffic import provenance, view
 from drills.waiting import until
 from foundation.entry import entry
@@ -97,7 +97,7 @@ def _check(stack: Stack, faults: Sequence[Fault]) -> None:
 
 
 def _struck(stack: Stack, fault: Fault) -> str:
-    return prediction.struck_by_default(fault, stack.order, EDGE)
+    return prediction.struck_by_default(fault, stack.order)
 
 
 def _through(

@@ -65,7 +65,7 @@ def run(
     """
     check(faults)
     stack_access.check(stack)
-    struck = {f.name: prediction.struck_by_default(f, stack.order, EDGE) for f in faults}
+    struck = {f.name: prediction.struck_by_default(f, stack.order) for f in faults}
     for fault in faults:
         matrix.check(stack, fault, struck[fault.name], force=False)
     header = _header(stack, faults)

@@ -195,7 +195,7 @@ def _plain_line(entry: Second | Event) -> str:
 def _json_line(entry: Second | Event) -> str:
     if isinstance(entry, Event):
         return record.encode(entry)
-    return json.dumps({"type": "second", **summary.second_as_json(entry)})
+    return json.dumps({"type": "second", **dataclasses.asdict(entry)})
 
 
 def _watch(

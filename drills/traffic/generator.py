@@ -16,7 +16,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,19 +50,16 @@ class Traffic:
         *,
         name: str = record.FILE,
         keep: float = 120.0,
-        listener: Callable[[Sample], None] | None = None,
     ) -> None:
         """Nothing happens yet.
 
         `folder` is where the record goes (`reports/<run>`), `name` its file. `keep`: seconds
-        of samples that `recent` and `since` know of. `listener` is called with each sample, in
-        another thread.
+        of samples that `recent` and `since` know of.
         """
         self._plan = plan
         self._beside = frozenset(plan.uncounted)
         self._header = dataclasses.replace(header, plan=plan.without_secrets)
         self._keep = keep
-        self._listener = listener
         self._path = folder / name
         self._samples: collections.deque[Sample] = collections.deque()
         self._count = 0
@@ -212,8 +209,6 @@ class Traffic:
             writer.write_line(line)
             if isinstance(entry, Sample):
                 self._keep_sample(entry)
-                if self._listener:
-                    self._listener(entry)
             if time.monotonic() - flushed > _FLUSH:
                 writer.flush()
                 flushed = time.monotonic()

@@ -16,7 +16,6 @@ from drills.traffic.ledger import Ledger
 from drills.traffic.returning import in_words
 from drills.traffic.streams import Streams
 from drills.traffic.view import LOST, clock, milliseconds
-from drills.traffic.window import Second
 
 #: The moments of an incident in the order in which they should come, and their names.
 MOMENTS = (
@@ -41,11 +40,6 @@ def as_json(ledger: Ledger) -> dict[str, Any]:
     for name in ("total", "promised"):
         result[name] |= _derived(getattr(ledger, name))
     return result
-
-
-def second_as_json(second: Second) -> dict[str, Any]:
-    """Return one second of the live view as JSON's types."""
-    return dataclasses.asdict(second)
 
 
 def _derived(part: Part) -> dict[str, Any]:
