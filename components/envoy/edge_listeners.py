@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from components.envoy import failback, forwarding, http, server, tls
@@ -79,7 +79,8 @@ def _hosts(
     for host in dict.fromkeys(host for route in routes for host in route.hosts):
         served = [route for route in routes if host in route.hosts]
         plain = [r for r in served if r.protocol == "HTTP"] if redirect else served
-        entries = [entry for route in _longest_first(plain) for entry in _forward(route, config)]
+        ordered = forwarding.longest_first(plain)
+        entries = [entry for route in ordered for entry in _forward(route, config)]
         if len(plain) < len(served):
             entries.append(_to_https(config))
         rules = config.profile.requests
@@ -152,7 +153,3 @@ def _route_config(name: str, hosts: Sequence[dict[str, Any]], config: EdgeConfig
         "response_headers_to_remove": _INTERNAL_HEADERS,
         "virtual_hosts": [*hosts, *others],
     }
-
-
-def _longest_first(routes: Iterable[Route]) -> list[Route]:
-    return sorted(routes, key=lambda route: len(route.path), reverse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -181,6 +181,11 @@ def virtual_host(
         "request_body_buffer_limit": kept_body,
         "routes": list(routes),
     }
+
+
+def longest_first(routes: Iterable[Route]) -> list[Route]:
+    """Return the routes in the order in which their paths are looked at."""
+    return sorted(routes, key=lambda route: len(route.path), reverse=True)
 
 
 def not_found() -> dict[str, Any]:

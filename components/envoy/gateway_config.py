@@ -130,8 +130,7 @@ def _service_hosts(config: GatewayConfig, share: float, *, is_peer: bool) -> lis
     """Return a virtual host per external name."""
     hosts = []
     for host in dict.fromkeys(host for route in config.routes for host in route.hosts):
-        served = [route for route in config.routes if host in route.hosts]
-        served.sort(key=lambda route: len(route.path), reverse=True)
+        served = forwarding.longest_first(r for r in config.routes if host in r.hosts)
         entries = [e for route in served for e in _forward(route, config, share, is_peer=is_peer)]
         hosts.append(_host(host, entries, config))
     return hosts
