@@ -6,9 +6,15 @@ move or rename either.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pulumi.dynamic import ConfigureRequest, ResourceProvider, UpdateResult
+
+
+def differ(olds: Mapping[str, Any], news: Mapping[str, Any], *inputs: str) -> bool:
+    """Check whether any of these inputs is another than before."""
+    return any(olds.get(key) != news.get(key) for key in inputs)
 
 
 class BaseProvider(ResourceProvider):

@@ -15,7 +15,7 @@ import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource
 
 from foundation.contract import GATEWAY_NAME, GATEWAY_NAMESPACE
-from foundation.dynamic_provider import BaseProvider
+from foundation.dynamic_provider import BaseProvider, differ
 
 SECONDS = 300.0
 """How long a cluster may take to give an address; clouds take one to three minutes."""
@@ -29,7 +29,7 @@ class _AddressProvider(BaseProvider):
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         # A new kubeconfig is no reason: what is asked next has it anyway.
-        if any(olds.get(key) != news.get(key) for key in ("cluster", "namespace", "service")):
+        if differ(olds, news, "cluster", "namespace", "service"):
             return DiffResult(changes=True)
         from foundation.commands import Failed
 

@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource
 
-from foundation.dynamic_provider import BaseProvider
+from foundation.dynamic_provider import BaseProvider, differ
 from toolchain import patience
 
 DEADLINE = 60.0
@@ -48,8 +48,7 @@ class _AnswerProvider(BaseProvider):
         return CreateResult(props["url"], dict(props))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        inputs = ("url", "host", "authority", "configuration")
-        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in inputs))
+        return DiffResult(changes=differ(olds, news, "url", "host", "authority", "configuration"))
 
 
 def _tell(text: str) -> None:

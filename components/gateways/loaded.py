@@ -18,7 +18,7 @@ import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
 
 from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
-from foundation.dynamic_provider import BaseProvider
+from foundation.dynamic_provider import BaseProvider, differ
 
 ANNOTATION = "resiliency.demo/loads"
 """On each pod: the version that it is to load, and how often it was asked to."""
@@ -47,7 +47,7 @@ class _LoadedProvider(BaseProvider):
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         # A new kubeconfig is no reason: what is asked next has it anyway.
         inputs = ("cluster", "namespace", "selector", "version", "files_version", "certificates")
-        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in inputs))
+        return DiffResult(changes=differ(olds, news, *inputs))
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         wait(news)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource
 
-from foundation.dynamic_provider import BaseProvider
+from foundation.dynamic_provider import BaseProvider, differ
 
 if TYPE_CHECKING:
     from components.tls.certificates import KeyPair
@@ -43,7 +43,7 @@ class _CertificateProvider(BaseProvider):
         return CreateResult(names[0], {**props, **made})
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        changed = any(olds.get(key) != news.get(key) for key in ("names", "issuer", "issuerKey"))
+        changed = differ(olds, news, "names", "issuer", "issuerKey")
         return DiffResult(changes=changed or is_due(olds))
 
 
