@@ -42,13 +42,11 @@ def held(lines: Iterable[str]) -> set[str]:
     zones: dict[str, str] = {}
     flags: dict[tuple[str, str], set[str]] = {}
     for line in lines:
-        name, _, rest = line.partition("::")
-        address, _, rest = rest.partition("::")
-        key, _, value = rest.partition("::")
-        if key == "zone":
-            zones[address] = value
-        elif key == "health_flags":
-            flags.setdefault((name.partition("_")[0], address), set()).add(value)
+        match line.split("::", 3):
+            case [_, address, "zone", zone]:
+                zones[address] = zone
+            case [name, address, "health_flags", flag]:
+                flags.setdefault((name.partition("_")[0], address), set()).add(flag)
     well = {address for address in zones if flags.get((_PLAIN, address)) == {"healthy"}}
     return {zones[address] for address in well if flags.get((_HELD, address), set()) - {"healthy"}}
 

@@ -11,6 +11,7 @@ from drills.faults import Fault, Moves
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
 from drills.stack import EDGE, GATEWAY_WORKLOAD, Stack
+from drills.waiting import until
 from foundation.errors import UserError
 
 Problems = Mapping[str, str]
@@ -35,6 +36,11 @@ def look(stack: Stack) -> dict[str, str]:
 
     with ThreadPoolExecutor(max_workers=len(stack.clusters)) as pool:
         return dict(zip(stack.clusters, pool.map(one, stack.clusters), strict=True))
+
+
+def await_well(stack: Stack, seconds: float) -> None:
+    """Wait until nothing is wrong with any cluster. Raises UserError after so many seconds."""
+    until(lambda: not any(look(stack).values()), "The stack is well", seconds, pause=1.0)
 
 
 def complaint(items: Iterable[Mapping[str, Any]], wanted: Iterable[Workload]) -> str:
@@ -72,16 +78,15 @@ def refusal(
     clusters: Iterable[str],
     problems: Problems,
     in_force: Iterable[Entry],
-    edge: str = EDGE,
 ) -> str:
     """Return why a fault must not be made now, in one line; empty if it may."""
     there = list(clusters)
     if cluster not in there:
         return f"There is no cluster {cluster!r}; there are: {', '.join(there)}"
-    if fault.edge and cluster != edge:
-        return f"{fault.name} strikes {edge}, not {cluster}"
-    if not fault.edge and cluster == edge:
-        return f"{fault.name} strikes an application cluster, not {edge}"
+    if fault.edge and cluster != EDGE:
+        return f"{fault.name} strikes {EDGE}, not {cluster}"
+    if not fault.edge and cluster == EDGE:
+        return f"{fault.name} strikes an application cluster, not {EDGE}"
     broken = {entry.cluster: entry.fault for entry in in_force}
     bad = {name: text for name, text in problems.items() if text}
     for name, known in broken.items():
@@ -89,7 +94,7 @@ def refusal(
     if not bad:
         return ""
     mend = "Mend it: ./demo task heal-all   or add --force"
-    others = [name for name in clusters if name not in (cluster, edge)]
+    others = [name for name in clusters if name not in (cluster, EDGE)]
     if fault.moves is not Moves.NONE and not fault.edge and all(name in bad for name in others):
         left = ", ".join(f"{name}: {bad[name]}" for name in others)
         return f"{cluster} is the last healthy path ({left}). {mend}"

@@ -72,7 +72,7 @@ class Stack:
         found = name or selection.current(env)
         outputs = _outputs(found, env)
         if "url" not in outputs or not outputs.get("edgeWeights"):
-            raise UserError(f"Stack {found} is not up. Bring it up: ./demo up {found}")
+            raise selection.not_up(found)
         if not outputs.get("application") or not outputs.get("edgePriorities"):
             raise UserError(
                 f"Stack {found} has no outputs application and edgePriorities yet."

@@ -29,6 +29,11 @@ def unknown(stack: str, known: Sequence[str]) -> UserError:
     )
 
 
+def not_up(stack: str) -> UserError:
+    """Return the error that says how a stack comes up."""
+    return UserError(f"Stack {stack} is not up. Bring it up: ./demo up {stack}")
+
+
 def setting(stack: str, key: str) -> str | None:
     """Return a text setting of a stack, or else the default that Pulumi.yaml declares.
 

@@ -284,8 +284,7 @@ def _local(env: Mapping[str, str], arguments: list[str]) -> int:
 def _kubectl(env: Mapping[str, str], arguments: list[str]) -> int:
     """Run where the user is, so that paths in the arguments mean what they say."""
     if not Path(env["KUBECONFIG"]).exists():
-        stack = Path(env["KUBECONFIG"]).parent.name
-        raise UserError(f"Stack {stack} is not up. Bring it up: ./demo up {stack}")
+        raise selection.not_up(Path(env["KUBECONFIG"]).parent.name)
     return run.foreground(["kubectl", *arguments], env, Path.cwd())
 
 

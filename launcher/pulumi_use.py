@@ -89,7 +89,7 @@ def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, st
             "Without it, after each change: ./demo pulumi up"
         )
     if what is Need.RESOURCES and not known:
-        raise UserError(f"Stack {stack} is not up. Bring it up: ./demo up {stack}")
+        raise selection.not_up(stack)
     plans = line.words[0] in _UPDATES and line.values("plan")
     if (plans or line.values("save-plan")) and not (known and stacks.holds_resources(env, stack)):
         raise _first_plan(stack)

@@ -119,7 +119,7 @@ class Hand:
                 "output": now.said if now else "",
                 "running": now is not None and now.code is None,
                 "code": now.code if now else None,
-                "traffic": self._traffic is not None and self._traffic.poll() is None,
+                "traffic": self._sending() is not None,
             }
 
     def end(self) -> None:
@@ -158,12 +158,15 @@ class Hand:
         with self._lock:
             running.code = code
 
+    def _sending(self) -> subprocess.Popen[bytes] | None:
+        """Return the process that sends traffic; None without one that runs."""
+        return self._traffic if self._traffic and self._traffic.poll() is None else None
+
     def _turn_traffic(self) -> None:
         with self._lock:
-            if self._traffic is not None and self._traffic.poll() is None:
-                os.killpg(self._traffic.pid, signal.SIGINT)  # it ends with its ledger
-                self._traffic.wait(20)
-                self._traffic = None
+            if traffic := self._sending():
+                os.killpg(traffic.pid, signal.SIGINT)  # it ends with its ledger
+                traffic.wait(20)
                 return
             line = ["task", "generate-traffic", "--", "--stack", self._stack.name, "--json"]
             self._traffic = subprocess.Popen(

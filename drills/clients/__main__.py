@@ -108,8 +108,7 @@ def _through(
     folder: Path,
 ) -> list[Account]:
     """Take all clients through one fault, beside the drill's own traffic."""
-    what = "The stack is well"
-    until(lambda: not any(preconditions.look(stack).values()), what, matrix.WELL_SECONDS, pause=1.0)
+    preconditions.await_well(stack, matrix.WELL_SECONDS)
     begun = time.time()
     flows = []
     for number, (client, found) in enumerate(clients.items()):

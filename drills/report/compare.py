@@ -30,7 +30,7 @@ def figures(one: Run, other: Run) -> Comparison:
         ("slowest ms", lambda ledger: ledger.total.latency.max),
         (
             "longest gap ms",
-            lambda ledger: ledger.total.longest_gap.seconds if ledger.total.longest_gap else 0.0,
+            lambda ledger: ledger.total.gap_seconds,
         ),
     ]
     result: Comparison = []

@@ -94,12 +94,11 @@ def _head(run: Run) -> Element:
 
 def _cards(run: Run) -> list[tuple[str, str]]:
     part = run.ledger.promised
-    gap = part.longest_gap.seconds if part.longest_gap else 0.0
     made = [
         ("sent", f"{run.ledger.total.sent:,}"),
         ("lost", f"{run.ledger.total.lost:,}"),
         ("slowest answer", f"{milliseconds(part.latency.max)} ms"),
-        ("longest gap", f"{milliseconds(gap)} ms"),
+        ("longest gap", f"{milliseconds(part.gap_seconds)} ms"),
     ]
     moved = [i.seconds_to(i.all_moved) for i in run.ledger.incidents if i.should_move]
     took = [seconds for seconds in moved if seconds is not None]

@@ -68,7 +68,7 @@ def comparisons(ledger: Ledger) -> list[str]:
     """Return a sentence for each lane that is there to compare: what the same time cost it."""
     return [
         f"Beside it, not counted: {name} lost {part.lost:,} of {part.sent:,};"
-        f" longest gap {milliseconds(part.longest_gap.seconds if part.longest_gap else 0.0)} ms."
+        f" longest gap {milliseconds(part.gap_seconds)} ms."
         for name, part in ledger.beside.items()
     ]
 
