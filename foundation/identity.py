@@ -113,8 +113,7 @@ def is_namespaced(
 
 def group_of(document: Mapping[str, Any]) -> str:
     """Return the API group of a document, empty for the core's."""
-    group, slash, _ = document["apiVersion"].partition("/")
-    return group if slash else ""
+    return str(document["apiVersion"]).rpartition("/")[0]
 
 
 def custom_scopes(documents: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], bool]:

@@ -26,8 +26,7 @@ class Item:
     @property
     def group(self) -> str:
         """API group, empty for the core's."""
-        group, slash, _ = self.version.partition("/")
-        return group if slash else ""
+        return self.version.rpartition("/")[0]
 
 
 def inventory(
