@@ -93,11 +93,8 @@ def _check(stack: Stack, faults: Sequence[Fault]) -> None:
             " another application; send to it by: ./demo task generate-traffic -- --traffic FILE"
         )
     for fault in faults:
-        matrix.check(stack, fault, _struck(stack, fault), force=False)
-
-
-def _struck(stack: Stack, fault: Fault) -> str:
-    return prediction.struck_by_default(fault, stack.order)
+        struck = prediction.struck_by_default(fault, stack.order)
+        matrix.check(stack, fault, struck, force=False)
 
 
 def _through(
