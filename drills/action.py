@@ -20,6 +20,7 @@ from drills.journal import Entry, Journal
 from drills.say import Say
 from drills.stack import EDGE, Stack
 from drills.traffic import Event, EventKind, events
+from foundation import run
 from foundation.errors import UserError
 
 _UNANSWERED = (OSError, xmlrpc.client.Error)
@@ -44,24 +45,18 @@ def interruptible() -> Iterator[None]:
                     os.dup2(nowhere.fileno(), stream.fileno())
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, stop) for number in _SIGNALS}
-    try:
+    with run.handling(_SIGNALS, stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Keep these signals away while something is mended; one that came is raised after it."""
     came: list[int] = []
-    note = {number: signal.signal(number, lambda n, _: came.append(n)) for number in _SIGNALS}
     try:
-        yield
+        with run.handling(_SIGNALS, lambda number, _: came.append(number)):
+            yield
     finally:
-        for number, handler in note.items():
-            signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
 

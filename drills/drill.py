@@ -142,7 +142,7 @@ def _run(
         for text in wrong:
             tell(Event(time.time(), EventKind.NOTE, UNEXPECTED, cluster, text))
         traffic.halt()
-        logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
+        logs.settle_answered(traffic.recent(60))
     outcome = Outcome(fault, cluster, ledger_of(traffic.path), folder, tuple(wrong))
     report.write(folder)
     return outcome

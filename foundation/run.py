@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from foundation import packages
 from foundation.errors import ToolMissing
@@ -16,6 +18,19 @@ _SENT_BY_KERNEL = 128  # SI_KERNEL: typed on the terminal, hence the command has
 
 
 _received: list[int] = []
+
+
+@contextlib.contextmanager
+def handling(
+    numbers: Iterable[signal.Signals], handler: Callable[[int, Any], object]
+) -> Iterator[None]:
+    """Have a handler take these signals while the block runs."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, known in before.items():
+            signal.signal(number, known)
 
 
 def tied(command: Sequence[str]) -> list[str]:

@@ -88,7 +88,7 @@ def run(
                 everywhere = stack.application_clusters
                 _strike(stack, named("pods-slow"), everywhere, PATIENCE, traffic, pace)
             traffic.halt()
-            logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
+            logs.settle_answered(traffic.recent(60))
         end = _usage(stack, others)
         ended = {
             n: f"while it was compared, {r.problem}" for n, r in others.running.items() if r.problem

@@ -31,7 +31,7 @@ from drills.traffic.plan import Lane, LanePlan, TrafficPlan
 from drills.traffic.portal import PortalLogs, source_for
 from drills.traffic.requests import load
 from drills.traffic.window import Live, Second
-from foundation import project
+from foundation import project, run
 from foundation.entry import entry
 from foundation.errors import UserError
 
@@ -208,20 +208,19 @@ def _watch(
     """Show the traffic until its end, Ctrl-C, or the terminal's closing."""
     over = threading.Event()
     handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: over.set()) for number in handled}
     seen = 0
-    try:
-        with output, traffic, logs or contextlib.nullcontext():
-            while not over.wait(_TICK) and traffic.running:
-                seen = _look(traffic, state, seen, announced, output)
-            traffic.halt()
-            _look(traffic, state, seen, announced, output)
-            if logs:
-                answered = {s.pod: s.id for s in traffic.recent(_KEEP) if not s.lost}
-                logs.settle(answered.values())
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with (
+        run.handling(handled, lambda *_: over.set()),
+        output,
+        traffic,
+        logs or contextlib.nullcontext(),
+    ):
+        while not over.wait(_TICK) and traffic.running:
+            seen = _look(traffic, state, seen, announced, output)
+        traffic.halt()
+        _look(traffic, state, seen, announced, output)
+        if logs:
+            logs.settle_answered(traffic.recent(_KEEP))
 
 
 def _look(

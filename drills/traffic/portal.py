@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from drills.traffic.model import Execution
+from drills.traffic.model import Execution, Sample
 from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
 from foundation.errors import ToolMissing
 
@@ -118,6 +118,10 @@ class PortalLogs:
                 return False
             self._over.wait(0.05)
         return True
+
+    def settle_answered(self, samples: Iterable[Sample]) -> None:
+        """Wait until the last good answer of each pod was seen."""
+        self.settle({s.pod: s.id for s in samples if not s.lost}.values())
 
     def stop(self) -> None:
         """End following; stopping twice is no error."""
