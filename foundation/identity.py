@@ -125,14 +125,15 @@ def custom_scopes(documents: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str
     for document in documents:
         if (group_of(document), document["kind"]) != _DEFINITION:
             continue
-        spec = _mapping(document.get("spec"))
-        group, kind = spec.get("group"), _mapping(spec.get("names")).get("kind")
+        spec = mapping(document.get("spec"))
+        group, kind = spec.get("group"), mapping(spec.get("names")).get("kind")
         if isinstance(group, str) and isinstance(kind, str):
             scopes[group, kind] = spec.get("scope") != "Cluster"
     return scopes
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return the value if it is a mapping; an empty one instead of anything else."""
     return value if isinstance(value, Mapping) else {}
 
 
@@ -140,7 +141,7 @@ def autoscaled(documents: Iterable[Mapping[str, Any]]) -> set[Identity]:
     """Return the identities of the workloads whose replicas an autoscaler of the documents owns."""
     found = set()
     for document in documents:
-        target = _mapping(document.get("spec")).get("scaleTargetRef")
+        target = mapping(document.get("spec")).get("scaleTargetRef")
         is_scaler = (group_of(document), document["kind"]) in _SCALERS
         if not is_scaler or not isinstance(target, Mapping):
             continue

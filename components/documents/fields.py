@@ -47,6 +47,12 @@ def entries(
         yield where, entry
 
 
+def once(name: Any, where: str, seen: dict[str, str], refuse: Refuse) -> None:
+    """Check that a name, if there is one, is not among those seen so far."""
+    if name and seen.setdefault(name, where) is not where:
+        raise refuse(f"has name {name} twice: {seen[name]} and {where}; keep one")
+
+
 def mapping(value: Any, path: str, refuse: Refuse) -> Mapping[str, Any]:
     """Return a field's mapping, an empty one where it is absent."""
     if value is None:

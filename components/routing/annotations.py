@@ -8,6 +8,7 @@ from typing import Any
 
 from foundation.contract import EDGE_CLUSTER
 from foundation.errors import UserError
+from foundation.identity import mapping
 
 Document = Mapping[str, Any]
 
@@ -110,9 +111,7 @@ def check_edge(notes: Notes) -> None:
 
 def annotations_of(document: Document) -> Mapping[str, Any]:
     """Return the annotations of a document, of whatever type its metadata is."""
-    metadata = document.get("metadata")
-    notes = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    return notes if isinstance(notes, Mapping) else {}
+    return mapping(mapping(document.get("metadata")).get("annotations"))
 
 
 def name_of(document: Document) -> str:

@@ -25,7 +25,7 @@ from components.routing.annotations import (
 from components.routing.transport import Transport, is_told, transport
 from foundation.contract import MESH_SECRET
 from foundation.errors import UserError
-from foundation.identity import DEFAULT_NAMESPACE
+from foundation.identity import DEFAULT_NAMESPACE, mapping
 
 
 @dataclass(frozen=True)
@@ -168,20 +168,16 @@ def _service_port(service: Document, notes: Notes) -> Mapping[str, Any]:
 
     Of several ports without one called so, it is the only one whose name tells a protocol of HTTP.
     """
-    spec = service.get("spec")
-    spec = spec if isinstance(spec, Mapping) else {}
-    if not isinstance(spec.get("selector"), Mapping) or not spec["selector"]:
+    spec = mapping(service.get("spec"))
+    if not mapping(spec.get("selector")):
         raise RouteError(f"{notes.where} has no selector, so its pods are unknown; add one")
-    ports = spec.get("ports")
-    ports = [p for p in ports if isinstance(p, Mapping)] if isinstance(ports, list) else []
+    ports = list(workload.mappings(spec.get("ports")))
     for port in ports:
         if not isinstance(port.get("port"), int):
             raise RouteError(f"{notes.where} has a port without a number; give each one")
-    named: list[Mapping[str, Any]] = [port for port in ports if port.get("name") == "http"]
-    if named:
+    if named := [port for port in ports if port.get("name") == "http"]:
         return named[0]
-    told: list[Mapping[str, Any]] = [port for port in ports if is_told(port)]
+    told = [port for port in ports if is_told(port)]
     if len(ports) != 1 and len(told) != 1:
         raise RouteError(f"{notes.where} has {len(ports)} ports; name the one to be exposed 'http'")
-    chosen: Mapping[str, Any] = (told if len(told) == 1 else ports)[0]
-    return chosen
+    return (told if len(told) == 1 else ports)[0]
