@@ -136,7 +136,7 @@ class Lab:
             own_addresses=(address,),
             https_port=10443,
             listen=_listen(address),
-            paths=_paths(folder),
+            paths=paths(folder),
             **settings,
         )
         return edge_files(config)
@@ -153,7 +153,7 @@ class Lab:
             profile=self.profile,
             cluster_domain=f"{cluster.name}.test",
             listen=_listen(address),
-            paths=_paths(folder),
+            paths=paths(folder),
             dns_server=self.dns[cluster.name].server_address,
             **settings,
         )
@@ -261,7 +261,7 @@ def _listen(address: str) -> Listen:
     return Listen(address=address, admin_address=address)
 
 
-def _paths(folder: Path) -> Paths:
+def paths(folder: Path) -> Paths:
     return Paths(str(folder / "config"), str(folder / "mesh"), str(folder / "certs"))
 
 
