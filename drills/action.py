@@ -28,8 +28,6 @@ _UNANSWERED = (OSError, xmlrpc.client.Error)
 _LOOKS = 6
 """How many faults are looked for at once, for each cluster."""
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
@@ -45,7 +43,7 @@ def interruptible() -> Iterator[None]:
                     os.dup2(nowhere.fileno(), stream.fileno())
         raise KeyboardInterrupt
 
-    with run.handling(_SIGNALS, stop):
+    with run.handling(run.ENDING, stop):
         yield
 
 
@@ -54,7 +52,7 @@ def undisturbed() -> Iterator[None]:
     """Keep these signals away while something is mended; one that came is raised after it."""
     came: list[int] = []
     try:
-        with run.handling(_SIGNALS, lambda number, _: came.append(number)):
+        with run.handling(run.ENDING, lambda number, _: came.append(number)):
             yield
     finally:
         if came:

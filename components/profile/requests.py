@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import TypeVar
 
 from components.profile.section import Section
+from components.routing.transport import PREFIX
 from foundation.errors import did_you_mean
 
-PREFIX = "resiliency.demo/"
 HEADERS_SIZE = f"{PREFIX}request-headers-size"
 HEADERS_COUNT = f"{PREFIX}request-headers-count"
 RETRY_BODY = f"{PREFIX}retry-body"

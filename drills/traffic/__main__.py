@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import dataclasses
 import json
-import signal
 import sys
 import threading
 import time
@@ -207,10 +206,9 @@ def _watch(
 ) -> None:
     """Show the traffic until its end, Ctrl-C, or the terminal's closing."""
     over = threading.Event()
-    handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     seen = 0
     with (
-        run.handling(handled, lambda *_: over.set()),
+        run.handling(run.ENDING, lambda *_: over.set()),
         output,
         traffic,
         logs or contextlib.nullcontext(),
