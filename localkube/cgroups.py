@@ -158,7 +158,6 @@ def hand_down(folder: Path) -> None:
     """Let the children of a version 2 cgroup use the controllers that it has itself."""
     available = (folder / "cgroup.controllers").read_text().split()
     for controller in set(CONTROLLERS) & set(available):
-        with contextlib.suppress(
-            OSError
-        ):  # threaded or delegated away: the kubelet says what it misses
+        # threaded or delegated away: the kubelet says what it misses
+        with contextlib.suppress(OSError):
             (folder / "cgroup.subtree_control").write_text(f"+{controller}")
