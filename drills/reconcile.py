@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drills import drift, stack_objects
-from drills.application import ROLLED_OUT
+from drills.application import Workload
 from drills.drift import Drift
+from drills.faults import Strike, deployments
 from drills.live_objects import Conflict
 from drills.say import Say
 from drills.stack import Stack
@@ -22,9 +23,6 @@ from foundation.lists import as_list
 
 SECONDS = 60
 """How long a look at all objects of a cluster, or their application, may take."""
-
-READY_SECONDS = 120
-"""How long pods of what was applied again may take to get ready."""
 
 TRIES = 5
 """How often an owner is written back if others change the object at the same time."""
@@ -208,8 +206,5 @@ def _set_owners(
 def _wait(stack: Stack, wanted: StackObject) -> None:
     """Wait until the pods of a workload are ready. Raises UserError."""
     group, kind, namespace, name = wanted.identity
-    if group == "apps" and kind in ROLLED_OUT:
-        which = (f"{kind.lower()}/{name}", "--namespace", namespace)
-        limit = f"--timeout={READY_SECONDS}s"
-        seconds = READY_SECONDS + 10
-        stack.kubectl(wanted.cluster, "rollout", "status", *which, limit, seconds=seconds)
+    if group == "apps":
+        deployments.wait_ready(Strike(stack, wanted.cluster), Workload(kind, namespace, name))

@@ -69,9 +69,7 @@ def _run(options: argparse.Namespace) -> int:
     pace = run.Pace(options.rate, options.calm, options.hold, options.recover)
     found, file = run.run(Stack.selected(options.stack), faults, balancers, pace, say)
     for title, heads, lines in table.sections(found):
-        grid = Table(title=title, title_justify="left", title_style="bold", box=None)
-        for number, head in enumerate(heads):
-            grid.add_column(head, justify="right" if number else "left")
+        grid = view.figures(title, *heads)
         for line in lines:
             grid.add_row(*line)
         view.console().print(grid)
