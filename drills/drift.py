@@ -128,7 +128,7 @@ def compare(
     own = _own(after, wanted.manager)
     ignored = _ignored(wanted, managed)
     for entry in after:
-        for path in managed_fields.paths(entry.get("fieldsV1") or {}):
+        for path in managed_fields.paths(managed_fields.fields_of(entry)):
             is_ours = any(managed_fields.holds(tree, path) for tree in own)
             if is_ours or path in ignored or not managed_fields.is_kubectls(entry):
                 continue
@@ -176,7 +176,7 @@ def _ignored(wanted: StackObject, managed: Iterable[managed_fields.Entry]) -> se
     scaled = any(
         entry.get("subresource") == "scale"
         and not managed_fields.is_kubectls(entry)
-        and managed_fields.holds(entry.get("fieldsV1") or {}, REPLICAS)
+        and managed_fields.holds(managed_fields.fields_of(entry), REPLICAS)
         for entry in managed
     )
     return {*wanted.ignored, *([REPLICAS] if scaled else [])}
@@ -185,7 +185,7 @@ def _ignored(wanted: StackObject, managed: Iterable[managed_fields.Entry]) -> se
 def _own(managed: Iterable[managed_fields.Entry], manager: str) -> list[managed_fields.Tree]:
     """Return the fields that the stack's own applies have set."""
     return [
-        entry.get("fieldsV1") or {}
+        managed_fields.fields_of(entry)
         for entry in managed
         if (entry["manager"], entry["operation"]) == (manager, "Apply")
     ]
@@ -193,7 +193,7 @@ def _own(managed: Iterable[managed_fields.Entry], manager: str) -> list[managed_
 
 def _setter(managed: Iterable[managed_fields.Entry], path: Path) -> str:
     """Return the manager that set a field last; empty if nobody is noted."""
-    found = [e for e in managed if managed_fields.holds(e.get("fieldsV1") or {}, path)]
+    found = [e for e in managed if managed_fields.holds(managed_fields.fields_of(e), path)]
     return str(max(found, key=lambda entry: entry.get("time", ""))["manager"]) if found else ""
 
 
