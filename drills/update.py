@@ -13,8 +13,6 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from drills import pulumi_command
 from drills.stack import Stack
 from foundation import project, run, stack_file
@@ -80,7 +78,7 @@ def _settings(stack: Stack, changes: Changes) -> Iterator[list[str]]:
     if not changes:
         yield []
         return
-    name = yaml.safe_load((project.ROOT / "Pulumi.yaml").read_text())["name"]
+    name = stack_file.mapping((project.ROOT / "Pulumi.yaml").read_text())["name"]
     own = (project.ROOT / f"Pulumi.{stack.name}.yaml").read_text()
     file = stack.folder / "drill.yaml"
     try:

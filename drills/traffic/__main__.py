@@ -16,7 +16,7 @@ from typing import Any
 from rich.live import Live as Screen
 
 from drills import arguments, report
-from drills.arguments import STREAMS, add_beside, add_traffic, positive
+from drills.arguments import add_beside, add_traffic, positive, streams_for
 from drills.compare import balancers, stack_access
 from drills.compare.beside import beside
 from drills.say import say
@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace) -> int:
         timeout=options.timeout,
         ca_file=str(authority or ""),
         protocols=options.protocols,
-        streams=_streams(options.streams, stack),
+        streams=streams_for(options.streams, stack is not None and stack.application.is_portal),
     )
     if options.traffic:
         plan = dataclasses.replace(plan, requests=load(options.traffic))
@@ -140,12 +140,6 @@ def _send(options: argparse.Namespace, stack: Stack | None, plan: TrafficPlan, u
     except FileExistsError as error:
         raise UserError(f"{error.filename} exists already. Name another: --record FILE") from None
     return _finish(traffic, options.json, with_report=not options.record)
-
-
-def _streams(wanted: int | None, stack: Stack | None) -> int:
-    """Return how many streams of each kind are kept open: only the portal answers them."""
-    usual = STREAMS if stack and stack.application.is_portal else 0
-    return usual if wanted is None else wanted
 
 
 class _Output:
