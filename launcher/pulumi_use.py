@@ -169,9 +169,8 @@ def _missing_defaults(env: Mapping[str, str], line: Line, stack: str) -> dict[st
         text = (project.ROOT / file).read_text()
     except OSError:
         text = ""
-    declared = quick_yaml.load((project.ROOT / "Pulumi.yaml").read_text())
     settings = (quick_yaml.load(text) or {}).get("config") or {}
-    return list_keys.missing_defaults(given, declared, settings)
+    return list_keys.missing_defaults(given, selection.declared(), settings)
 
 
 def _write_default(
