@@ -29,10 +29,7 @@ clusters = {c.name: Cluster(c.name, c.region, demo.backend) for c in settings.cl
 applications = []
 for member in settings.clusters:
     cluster, weight = (clusters[member.name], settings.edge_weights[member.name])
-    application = Application(
-        member.name, cluster, member, demo.documents, EDGE_CLUSTER, weight, settings.platform
-    )
-    applications.append(application)
+    applications.append(Application(cluster, member, demo.documents, weight, settings.platform))
 authority = CertificateAuthority("authority", f"multi-cluster-resiliency {settings.stack}")
 edge = platforms.edge(demo, corp_edge, clusters, authority, applications)
 

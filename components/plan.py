@@ -28,7 +28,7 @@ from components.tetrate import served
 from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
 from components.tls import secrets
 from foundation import project
-from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE, RUN_PROGRAM
+from foundation.contract import GATEWAY_NAMESPACE, RUN_PROGRAM
 from foundation.errors import UserError
 from foundation.identity import KUBERNETES_NAMESPACES
 from toolchain import patience
@@ -93,35 +93,30 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
     present = None if unknown else {*KUBERNETES_NAMESPACES, GATEWAY_NAMESPACE}
     # Only of its own clusters does the demo know the version.
     later = None if isinstance(settings.backend, LocalSettings) else _warn_of_version
+    manifest, profile_file = sources.named(settings.manifest), sources.named(settings.http_profile)
     documents = sources.load(settings.manifest, present, later)
     (profile, *more) = sources.load(settings.http_profile)
     if more:
-        raise UserError(
-            f"{sources.named(settings.http_profile)} holds {1 + len(more)} documents; keep one"
-        )
-    found = routes(
-        documents,
-        EDGE_CLUSTER,
-        source=sources.named(settings.manifest),
-        own_gateways=settings.platform is Platform.ENVOY,
-    )
-    parsed = http_profile(profile, source=sources.named(settings.http_profile))
+        raise UserError(f"{profile_file} holds {1 + len(more)} documents; keep one")
+    own_gateways = settings.platform is Platform.ENVOY
+    found = routes(documents, source=manifest, own_gateways=own_gateways)
+    parsed = http_profile(profile, source=profile_file)
     for document in documents:
         metadata = document["metadata"]
         if GATEWAY_NAMESPACE in (metadata["name"], metadata.get("namespace")):
             raise UserError(
-                f"{sources.named(settings.manifest)}: {document['kind']} {metadata['name']} is in "
+                f"{manifest}: {document['kind']} {metadata['name']} is in "
                 f"{GATEWAY_NAMESPACE}, which is the gateways' own namespace; move it to another"
             )
-        waiting.seconds(document, sources.named(settings.manifest))
+        waiting.seconds(document, manifest)
     if twin := taken(documents):
         raise UserError(
-            f"{sources.named(settings.manifest)}: {twin} has the name of the headless Service "
+            f"{manifest}: {twin} has the name of the headless Service "
             "that the gateways use; give it another name"
         )
     if not any(route.tls_secret for route in found):
         raise UserError(
-            f"{sources.named(settings.manifest)}: no Service is exposed by HTTPS; set "
+            f"{manifest}: no Service is exposed by HTTPS; set "
             "gateway.tetrate.io/protocol and gateway.tetrate.io/tls-secret on one"
         )
     return Plan(
@@ -189,7 +184,7 @@ def _platform_documents(
 def _check_platform(plan: Plan) -> None:
     """Look whether Tetrate's platform is there, as far as can be seen. Raises UserError."""
     assert isinstance(plan.backend, Standing)  # components.settings.model refuses the others
-    served.check(plan.backend.raw, EDGE_CLUSTER, plan.platform_documents, GATEWAY_NAMESPACE)
+    served.check(plan.backend.raw, plan.platform_documents)
     names = [cluster.name for cluster in plan.settings.clusters]
     for namespace in foreign_namespaces(plan.documents):
         pulumi.log.warn(

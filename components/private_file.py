@@ -25,10 +25,10 @@ class _PrivateFileProvider(BaseProvider):
         return DiffResult(changes=moved or not _holds(Path(news["path"]), news["content"]))
 
     def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        write(Path(news["path"]), news["content"])
+        updated = super().update(_id, olds, news)
         if olds["path"] != news["path"]:
             remove(Path(olds["path"]))
-        return UpdateResult(dict(news))
+        return updated
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
         remove(Path(props["path"]))
@@ -72,12 +72,6 @@ class PrivateFile(Resource, module="files", name="PrivateFile"):
 
     path: pulumi.Output[str]
 
-    def __init__(
-        self,
-        name: str,
-        path: Path,
-        content: pulumi.Input[str],
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, name: str, path: Path, content: pulumi.Input[str]) -> None:
         props = {"path": str(path), "content": content}
-        super().__init__(_PrivateFileProvider(), name, props, opts)
+        super().__init__(_PrivateFileProvider(), name, props)

@@ -32,7 +32,8 @@ from drills.faults import FAULTS, KNOWN, Fault, named
 from drills.journal import Journal
 from drills.pace import Pace
 from drills.report.matrix_page import Row, headline
-from drills.stack import EDGE, Stack
+from drills.say import say
+from drills.stack import Stack
 from drills.traffic import summary, view
 from foundation import project
 from foundation.entry import entry
@@ -61,7 +62,7 @@ def _run(chosen: argparse.Namespace) -> int:
         matrix.check_platform(stack)
         if not chosen.picture:
             return _carry_out(stack, faults, chosen)
-        with live_picture.served(stack.name, _say) as picture:
+        with live_picture.served(stack.name, say) as picture:
             return _carry_out(stack, faults, chosen, picture)
     return _carry_out(stack, faults, chosen)
 
@@ -80,7 +81,7 @@ def _carry_out(
         case "heal-all":
             return _heal(stack)
         case "failback":
-            failback.bring_back(stack, _say)
+            failback.bring_back(stack, say)
             return 0
         case "run":
             return _drill(stack, faults, chosen, _pace(chosen, picture))
@@ -88,7 +89,7 @@ def _carry_out(
             return _guide(stack, chosen, _pace(chosen, picture))
     fault = faults[0]
     cluster = chosen.cluster or (_where(stack, fault) if chosen.command == "fix" else "")
-    cluster = cluster or prediction.struck_by_default(fault, stack.order, EDGE)
+    cluster = cluster or prediction.struck_by_default(fault, stack.order)
     if chosen.command == "fix":
         return _fix(stack, fault, cluster)
     matrix.check(stack, fault, cluster, chosen.force)
@@ -101,9 +102,9 @@ def _drill(stack: Stack, faults: Sequence[Fault], chosen: argparse.Namespace, pa
     if pace.beside:
         stack_access.check(stack)
     if len(faults) > 1 or len(modes) > 1:
-        return _recap(*matrix.run(stack, faults, modes, pace, _say, chosen.cluster, chosen.force))
+        return _recap(*matrix.run(stack, faults, modes, pace, say, chosen.cluster, chosen.force))
 
-    struck = chosen.cluster or prediction.struck_by_default(faults[0], stack.order, EDGE)
+    struck = chosen.cluster or prediction.struck_by_default(faults[0], stack.order)
     matrix.check(stack, faults[0], struck, chosen.force)  # before anything is changed for it
     changes = {} if modes == [stack.mode] else {"lbMode": modes[0]}
     ways = [changes]
@@ -116,8 +117,8 @@ def _drill(stack: Stack, faults: Sequence[Fault], chosen: argparse.Namespace, pa
         ways.append({**changes, "httpProfile": str(chosen.profile.resolve())})
     outcomes = []
     for way in ways:
-        with temporary_settings.other(stack, way, _say) as there:
-            outcomes.append(matrix.one(there, faults[0], chosen.cluster, pace, _say, chosen.force))
+        with temporary_settings.other(stack, way, say) as there:
+            outcomes.append(matrix.one(there, faults[0], chosen.cluster, pace, say, chosen.force))
             _show(outcomes[-1])
     if chosen.profile:
         report.print_comparison(outcomes[0].folder, outcomes[1].folder)
@@ -130,7 +131,7 @@ def _where(stack: Stack, fault: Fault) -> str:
 
 
 def _break(stack: Stack, fault: Fault, cluster: str) -> int:
-    print(f"{fault.name} strikes {cluster}. {fault.what}", flush=True)
+    say(f"{fault.name} strikes {cluster}. {fault.what}")
     during = fault.during(stack, cluster) if fault.during else None
     predicted = prediction.predict(fault, cluster, stack.order, during)
     strike = action.write_down(stack, fault, cluster)
@@ -183,9 +184,9 @@ def _status(stack: Stack) -> int:
             print(f"{known.cluster}: {known.fault}, for {time.time() - known.since:.0f} s")
         problems = {name: text for name, text in looked.result().items() if text}
         for name, text in problems.items():
-            print(f"{name}: {text}", flush=True)  # the other looks take longer then
+            say(f"{name}: {text}")  # the other looks take longer then
         if not stack.embedded.keys().isdisjoint(problems):
-            print("How the programs of these clusters are: ./demo local status", flush=True)
+            say("How the programs of these clusters are: ./demo local status")
     others = [(f.name, c) for f, c in seen.result() if (f.name, c) not in recorded]
     for name, cluster in others:
         print(f"{cluster}: {name}, which nobody wrote down")
@@ -229,7 +230,7 @@ def _guide(stack: Stack, chosen: argparse.Namespace, pace: Pace) -> int:
             with contextlib.suppress(EOFError):
                 input(f"{text} ")
 
-    return _recap(*presentation.run(stack, pace, _say, pause))
+    return _recap(*presentation.run(stack, pace, say, pause))
 
 
 def _recap(rows: Sequence[Row], page: Path) -> int:
@@ -244,17 +245,13 @@ def _pace(chosen: argparse.Namespace, picture: live_picture.LivePicture | None) 
     return Pace.chosen(chosen, beside, picture)
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
-
-
 def _show(outcome: drill.Outcome) -> None:
     view.console().print(summary.table(outcome.ledger))
     print("Prediction: " + ("; ".join(outcome.wrong) or "right"))
     for check in outcome.ledger.checks:
         word = "met" if check.met else "MISSED"
         print(f"{word:7} {check.name}: {check.measured} (promised {check.promised})")
-    print(f"Report: {outcome.folder / 'report.html'}", flush=True)
+    say(f"Report: {outcome.folder / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ from drills.answers import Answers
 from drills.faults import FAULTS, KNOWN, Fault, Layer, Moves, Strike, named
 from drills.journal import Entry, Journal
 from drills.prediction import Prediction
+from drills.say import Say
 from drills.stack import EDGE, Stack
 from drills.traffic import Event, EventKind, events
-from foundation import project
+from foundation import project, run
 from foundation.errors import UserError
 
 _UNANSWERED = (OSError, xmlrpc.client.Error)
@@ -31,8 +32,6 @@ LAST_ANSWERS = 1.0
 
 _LOOKS = 6
 """How many faults are looked for at once, for each cluster."""
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
@@ -49,24 +48,18 @@ def interruptible() -> Iterator[None]:
                     os.dup2(nowhere.fileno(), stream.fileno())
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, stop) for number in _SIGNALS}
-    try:
+    with run.handling(run.ENDING, stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Keep these signals away while something is mended; one that came is raised after it."""
     came: list[int] = []
-    note = {number: signal.signal(number, lambda n, _: came.append(n)) for number in _SIGNALS}
     try:
-        yield
+        with run.handling(run.ENDING, lambda number, _: came.append(number)):
+            yield
     finally:
-        for number, handler in note.items():
-            signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
 
@@ -152,7 +145,7 @@ def unrecorded(stack: Stack) -> list[tuple[Fault, str]]:
         return [each for each, seen in zip(looks, pool.map(is_seen, looks), strict=True) if seen]
 
 
-def heal_all(stack: Stack, say: Callable[[str], None]) -> list[str]:
+def heal_all(stack: Stack, say: Say) -> list[str]:
     """Mend all that is broken; return what could not be mended, a line each.
 
     Clusters go first: without power or control plane nothing else heals. Updates by Pulumi come

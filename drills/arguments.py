@@ -28,6 +28,11 @@ def is_http(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
+def streams_for(wanted: int | None, is_portal: bool) -> int:
+    """Return how many streams of each kind are kept open: only the portal answers them."""
+    return (STREAMS if is_portal else 0) if wanted is None else wanted
+
+
 def add_traffic(command: argparse.ArgumentParser) -> None:
     """Add the options that say what is sent, of drills and of `generate-traffic` alike."""
     command.add_argument(

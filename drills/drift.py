@@ -14,6 +14,7 @@ from typing import Any
 
 from drills.stack_objects import REPLICAS, StackObject, shown
 from foundation import managed_fields
+from foundation.errors import shortened
 from foundation.managed_fields import Path, value_at, written
 
 _SERVERS = frozenset(
@@ -93,13 +94,13 @@ def to_apply(wanted: StackObject, live: Mapping[str, Any] | None) -> dict[str, A
     if live is None:
         return document
     managed = live["metadata"].get("managedFields") or []
-    own = [entry for entry in managed if _is_own(entry, wanted.manager)]
+    own = _own(managed, wanted.manager)
     for path in _ignored(wanted, managed):
         parent = value_at(document, path[:-1])
         if not isinstance(parent, dict):
             continue
         now = value_at(live, path)
-        is_ours = any(managed_fields.holds(entry.get("fieldsV1") or {}, path) for entry in own)
+        is_ours = any(managed_fields.holds(tree, path) for tree in own)
         if is_ours and now is not None:
             parent[str(path[-1])] = now
         else:
@@ -124,11 +125,11 @@ def compare(
     ]
     known = {change.path for change in changes}
     after = applied["metadata"].get("managedFields") or []
-    own = [entry for entry in after if _is_own(entry, wanted.manager)]
+    own = _own(after, wanted.manager)
     ignored = _ignored(wanted, managed)
     for entry in after:
-        for path in managed_fields.paths(entry.get("fieldsV1") or {}):
-            is_ours = any(managed_fields.holds(each.get("fieldsV1") or {}, path) for each in own)
+        for path in managed_fields.paths(managed_fields.fields_of(entry)):
+            is_ours = any(managed_fields.holds(tree, path) for tree in own)
             if is_ours or path in ignored or not managed_fields.is_kubectls(entry):
                 continue
             path = _item(path, own)
@@ -138,12 +139,11 @@ def compare(
     return Drift(wanted, tuple(changes)) if changes else None
 
 
-def _item(path: Path, own: Sequence[managed_fields.Entry]) -> Path:
+def _item(path: Path, own: Sequence[managed_fields.Tree]) -> Path:
     """Return the whole item of a list for a field of one that is not the stack's at all."""
     for length, key in enumerate(path, 1):
         item = path[:length]
-        trees = [entry.get("fieldsV1") or {} for entry in own]
-        if not isinstance(key, str) and not any(managed_fields.has(tree, item) for tree in trees):
+        if not isinstance(key, str) and not any(managed_fields.has(tree, item) for tree in own):
             return item
     return path
 
@@ -176,19 +176,24 @@ def _ignored(wanted: StackObject, managed: Iterable[managed_fields.Entry]) -> se
     scaled = any(
         entry.get("subresource") == "scale"
         and not managed_fields.is_kubectls(entry)
-        and managed_fields.holds(entry.get("fieldsV1") or {}, REPLICAS)
+        and managed_fields.holds(managed_fields.fields_of(entry), REPLICAS)
         for entry in managed
     )
     return {*wanted.ignored, *([REPLICAS] if scaled else [])}
 
 
-def _is_own(entry: managed_fields.Entry, manager: str) -> bool:
-    return (entry["manager"], entry["operation"]) == (manager, "Apply")
+def _own(managed: Iterable[managed_fields.Entry], manager: str) -> list[managed_fields.Tree]:
+    """Return the fields that the stack's own applies have set."""
+    return [
+        managed_fields.fields_of(entry)
+        for entry in managed
+        if (entry["manager"], entry["operation"]) == (manager, "Apply")
+    ]
 
 
 def _setter(managed: Iterable[managed_fields.Entry], path: Path) -> str:
     """Return the manager that set a field last; empty if nobody is noted."""
-    found = [e for e in managed if managed_fields.holds(e.get("fieldsV1") or {}, path)]
+    found = [e for e in managed if managed_fields.holds(managed_fields.fields_of(e), path)]
     return str(max(found, key=lambda entry: entry.get("time", ""))["manager"]) if found else ""
 
 
@@ -196,4 +201,4 @@ def _text(value: Any) -> str:
     if value is None:
         return "not there"
     text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return shortened(text, _LONGEST)

@@ -21,6 +21,7 @@ from drills.pace import Pace, loaded
 from drills.prediction import Prediction
 from drills.promises import header_of
 from drills.report.run import UNEXPECTED
+from drills.say import Say
 from drills.shares import is_back, settled
 from drills.stack import Stack
 from drills.traffic import Event, EventKind, LanePlan, events
@@ -38,8 +39,6 @@ FAILBACK_SECONDS = 90
 HELD_SECONDS = 8.0
 """How long a drill looks whether a cluster stays out that is to be brought back by hand. By then
 nothing else keeps it out: what was ejected returns after 5 s (`manifests/http-profile.yaml`)."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ def _run(
         for text in wrong:
             tell(Event(time.time(), EventKind.NOTE, UNEXPECTED, cluster, text))
         traffic.halt()
-        logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
+        logs.settle_answered(traffic.recent(60))
     outcome = Outcome(fault, cluster, ledger_of(traffic.path), folder, tuple(wrong))
     report.write(folder)
     return outcome

@@ -48,7 +48,7 @@ def command(
 
 
 def _lines(stack: str, look: Look) -> list[str]:
-    kubeconfig = project.stack_folder(stack) / "kubeconfig"
+    kubeconfig = project.kubeconfig(stack)
     by_cluster: dict[str, list[StackObject]] = {}
     for each in stack_objects.load(stack, secrets=False):
         by_cluster.setdefault(each.cluster, []).append(each)

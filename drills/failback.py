@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from drills import update
-from drills.stack import EDGE, GATEWAY_SELECTOR, Stack
+from drills.say import Say
+from drills.stack import EDGE, Stack
 from foundation import envoy_admin, project
-from foundation.contract import GATEWAY_NAMESPACE
+from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
 from foundation.errors import UserError
 from foundation.stack_file import Changes
 
@@ -41,13 +42,11 @@ def held(lines: Iterable[str]) -> set[str]:
     zones: dict[str, str] = {}
     flags: dict[tuple[str, str], set[str]] = {}
     for line in lines:
-        name, _, rest = line.partition("::")
-        address, _, rest = rest.partition("::")
-        key, _, value = rest.partition("::")
-        if key == "zone":
-            zones[address] = value
-        elif key == "health_flags":
-            flags.setdefault((name.partition("_")[0], address), set()).add(value)
+        match line.split("::", 3):
+            case [_, address, "zone", zone]:
+                zones[address] = zone
+            case [name, address, "health_flags", flag]:
+                flags.setdefault((name.partition("_")[0], address), set()).add(flag)
     well = {address for address in zones if flags.get((_PLAIN, address)) == {"healthy"}}
     return {zones[address] for address in well if flags.get((_HELD, address), set()) - {"healthy"}}
 
@@ -83,7 +82,7 @@ def trigger() -> Changes:
     return {TRIGGER: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
-def bring_back(stack: Stack, say: Callable[[str], None]) -> None:
+def bring_back(stack: Stack, say: Say) -> None:
     """Bring back what is held back, by an update. Raises UserError where nothing ever is."""
     if stack.failback != MANUAL:
         raise UserError(

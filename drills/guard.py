@@ -18,7 +18,7 @@ from drills.faults import KNOWN, Fault, named
 from drills.journal import Journal
 from drills.stack import Stack
 from drills.waiting import until
-from foundation import files, project
+from foundation import files, project, run
 
 SECONDS = 600
 """How long a guard waits for others to mend what it needs itself."""
@@ -41,7 +41,7 @@ def standing(stack: Stack, fault: Fault, cluster: str) -> Iterator[None]:
 
 def main(name: str, fault: str, cluster: str, *elsewhere: str) -> int:
     """Wait for the end of standard input; then mends what is still written down."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in run.ENDING:
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.read()
     guarded = named(fault, KNOWN)

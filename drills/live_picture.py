@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
+import re
 import select
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+from drills.say import Say
 from foundation import project
 
 FILE = "topology.jsonl"
@@ -17,6 +21,15 @@ PAGE = "topology.html"
 
 _SECONDS = 30
 """How long an answer may take; who is silent longer is given up."""
+
+
+_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+
+
+def script_hashes(page: str) -> list[str]:
+    """Return how a Content-Security-Policy names each script of a page."""
+    digests = [hashlib.sha256(script.encode()).digest() for script in _SCRIPT.findall(page)]
+    return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
 
 class LivePicture:
@@ -28,7 +41,7 @@ class LivePicture:
         """Of the page; empty if there is none."""
 
     @contextlib.contextmanager
-    def recorded(self, folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    def recorded(self, folder: Path, say: Say) -> Iterator[None]:
         """Record the picture into a run's folder while the block runs."""
         begun = self._ask(f"record {folder / FILE}")
         if begun != "begun":
@@ -57,7 +70,7 @@ class LivePicture:
 
 
 @contextlib.contextmanager
-def served(stack: str, say: Callable[[str], None]) -> Iterator[LivePicture | None]:
+def served(stack: str, say: Say) -> Iterator[LivePicture | None]:
     """Serve the live picture of a stack while the block runs; None if it cannot be had."""
     with subprocess.Popen(
         [sys.executable, "-m", "topology", "--for-drills", "--stack", stack],

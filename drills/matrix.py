@@ -11,16 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from drills import action, drill, preconditions, prediction, temporary_settings
-from drills.drill import Outcome, Say
+from drills.drill import Outcome
 from drills.faults import Fault
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Journal
 from drills.pace import Pace
 from drills.report import write_matrix
-from drills.report.matrix_page import Row, Verdict
-from drills.stack import EDGE, Stack
+from drills.report.matrix_page import Row, Verdict, by_mode, modes_of
+from drills.say import Say
+from drills.stack import Stack
 from drills.traffic import provenance
-from drills.waiting import until
 from foundation import project
 from foundation.errors import UserError
 
@@ -126,16 +126,15 @@ def is_good(rows: Sequence[Row]) -> bool:
 
 def table(rows: Sequence[Row]) -> Table:
     """Return the matrix for a terminal: a line a drill, a column a mode."""
-    modes = list(dict.fromkeys(row.mode for row in rows))
-    grid = Table("layer", "drill", *modes, box=None)
-    for layer, name in dict.fromkeys((row.layer, row.drill) for row in rows):
-        found = {row.mode: row for row in rows if row.drill == name}
-        texts = [_text(found[mode]) if mode in found else Text("-") for mode in modes]
-        grid.add_row(layer, name, *texts)
+    grid = Table("layer", "drill", *modes_of(rows), box=None)
+    for layer, name, found in by_mode(rows):
+        grid.add_row(layer, name, *map(_text, found))
     return grid
 
 
-def _text(row: Row) -> Text:
+def _text(row: Row | None) -> Text:
+    if row is None:
+        return Text("-")
     words = f"{row.verdict}: {row.figures}"
     return Text(
         words, {Verdict.MET: "green", Verdict.UNAVAILABLE: "dim"}.get(row.verdict, "bold red")
@@ -155,10 +154,9 @@ def one(
 
     Raises UserError.
     """
-    struck = cluster or prediction.struck_by_default(fault, stack.order, EDGE)
+    struck = cluster or prediction.struck_by_default(fault, stack.order)
     if patience and not force:
-        what = "The stack is well"
-        until(lambda: not any(preconditions.look(stack).values()), what, patience, pause=1.0)
+        preconditions.await_well(stack, patience)
     check(stack, fault, struck, force)
     return drill.run(stack, fault, struck, pace, say, force)
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 from drills.faults import Fault
-from drills.stack import EDGE, GATEWAY_SELECTOR, Stack
+from drills.stack import EDGE, Stack
 from drills.traffic import Event, EventKind
 from foundation import envoy_admin
-from foundation.contract import GATEWAY_NAMESPACE
+from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
 from foundation.errors import UserError
 
 SECONDS = 0.2

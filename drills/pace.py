@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from drills.arguments import STREAMS
+from drills.arguments import streams_for
 from drills.compare.balancers import Balancer
 from drills.faults import Load
 from drills.live_picture import LivePicture
@@ -49,12 +49,11 @@ class Pace:
 
     def plan(self, stack: Stack, lanes: Sequence[LanePlan] = ()) -> TrafficPlan:
         """Return what is sent to a stack, and beside it by lanes to compare with."""
-        streams = STREAMS if stack.application.is_portal else 0
         plan = TrafficPlan.to(
             stack.url,
             rate=self.rate,
             ca_file=str(stack.ca_file or ""),
-            streams=streams if self.streams is None else self.streams,
+            streams=streams_for(self.streams, stack.application.is_portal),
         )
         if self.requests:
             plan = dataclasses.replace(plan, requests=self.requests)

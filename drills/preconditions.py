@@ -12,6 +12,7 @@ from drills.faults import Fault, Moves
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
 from drills.stack import EDGE, GATEWAY_WORKLOAD, Stack
+from drills.waiting import until
 from foundation.errors import UserError
 
 Problems = Mapping[str, str]
@@ -36,6 +37,11 @@ def look(stack: Stack) -> dict[str, str]:
 
     with ThreadPoolExecutor(max_workers=len(stack.clusters)) as pool:
         return dict(zip(stack.clusters, pool.map(one, stack.clusters), strict=True))
+
+
+def await_well(stack: Stack, seconds: float) -> None:
+    """Wait until nothing is wrong with any cluster. Raises UserError after so many seconds."""
+    until(lambda: not any(look(stack).values()), "The stack is well", seconds, pause=1.0)
 
 
 def complaint(items: Iterable[Mapping[str, Any]], wanted: Iterable[Workload]) -> str:
@@ -69,22 +75,21 @@ def refusal(
     problems: Problems,
     in_force: Iterable[Entry],
     heal: str = "./demo task heal-all",
-    edge: str = EDGE,
 ) -> str:
     """Return why a fault must not be made now, in one line; empty if it may."""
     there = list(clusters)
     if cluster not in there:
         return f"There is no cluster {cluster!r}; there are: {', '.join(there)}"
-    if fault.edge and cluster != edge:
-        return f"{fault.name} strikes {edge}, not {cluster}"
-    if not fault.edge and cluster == edge:
-        return f"{fault.name} strikes an application cluster, not {edge}"
+    if fault.edge and cluster != EDGE:
+        return f"{fault.name} strikes {EDGE}, not {cluster}"
+    if not fault.edge and cluster == EDGE:
+        return f"{fault.name} strikes an application cluster, not {EDGE}"
     broken = {entry.cluster: entry.fault for entry in in_force}
     bad = {name: text for name, text in problems.items() if text}
     for name, known in broken.items():
         bad.setdefault(name, f"{known} is in force")
     mend = f"Mend it: {heal}, or add --force"
-    others = [name for name in there if name not in (cluster, edge)]
+    others = [name for name in there if name not in (cluster, EDGE)]
     moves = fault.moves is not Moves.NONE and not fault.edge
     if moves and not others:
         return f"{cluster} is the only application cluster, so nobody could answer. Add --force"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from drills.faults.model import Fault, Moves
+from foundation.contract import EDGE_CLUSTER
 
 Order = Sequence[Sequence[str]]
 """Clusters by preference: the first group shares all traffic, the next one waits, and so on."""
@@ -36,9 +37,9 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
-def struck_by_default(fault: Fault, order: Order, edge: str) -> str:
+def struck_by_default(fault: Fault, order: Order) -> str:
     """Return the cluster that a fault strikes unless told otherwise: the first that answers now."""
-    return edge if fault.edge else order[0][0]
+    return EDGE_CLUSTER if fault.edge else order[0][0]
 
 
 def predict(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drills import matrix, prediction
-from drills.drill import Say
 from drills.faults import named
 from drills.pace import Pace
 from drills.report import write_matrix
 from drills.report.matrix_page import Row
+from drills.say import Say
 from drills.stack import Stack
 
 

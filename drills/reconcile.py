@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from drills import drift, rollout, stack_objects
-from drills.application import ROLLED_OUT, Workload
+from drills.application import Workload
 from drills.drift import Drift
 from drills.live_objects import Conflict
+from drills.say import Say
 from drills.stack import Stack
 from drills.stack_objects import StackObject, by_identity, shown
 from foundation import managed_fields, project
@@ -63,7 +64,7 @@ def look(stack: Stack) -> Look:
     )
 
 
-def mend(stack: Stack, drifts: Iterable[Drift], say: Callable[[str], None]) -> list[str]:
+def mend(stack: Stack, drifts: Iterable[Drift], say: Say) -> list[str]:
     """Apply drifted objects again as the stack does, and wait for their pods.
 
     Says what was done. Returns what could not be done, a line each. No object of others is touched.
@@ -205,5 +206,5 @@ def _set_owners(
 def _wait(stack: Stack, wanted: StackObject) -> None:
     """Wait until the pods of a workload are ready. Raises UserError."""
     group, kind, namespace, name = wanted.identity
-    if group == "apps" and kind in ROLLED_OUT:
+    if group == "apps":
         rollout.wait_ready(stack, wanted.cluster, Workload(kind, namespace, name))

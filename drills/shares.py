@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from drills.prediction import Order
+from drills.say import Say
 from drills.stack import Stack, Weights
 from drills.traffic import Sample
 from drills.traffic.generator import Traffic
+from drills.traffic.returning import BACK
 from drills.waiting import until
 from foundation.errors import UserError
 
@@ -16,13 +18,8 @@ SETTLE_SECONDS = 15
 """How long a drill waits until the traffic is shared as the weights say. What failed before it may
 still be ejected: 5 s by `manifests/http-profile.yaml`, longer by a profile whose times grow."""
 
-_BACK = 0.8
-"""Part of its former share at which a cluster counts as back."""
 
-
-def settled(
-    stack: Stack, traffic: Traffic, seconds: float, say: Callable[[str], None]
-) -> dict[str, float]:
+def settled(stack: Stack, traffic: Traffic, seconds: float, say: Say) -> dict[str, float]:
     """Return the shares of the last `seconds`, once these are as due, or as they are in the end."""
     due, what = due_shares(stack.weights, stack.order), "The traffic is shared as the weights say"
 
@@ -55,4 +52,4 @@ def is_back(samples: Sequence[Sample], before: Mapping[str, float]) -> bool:
     """Check whether nothing is lost and every cluster has about the share it had `before`."""
     now = shares(samples)
     whole = bool(samples) and not any(sample.lost for sample in samples)
-    return whole and all(now.get(name, 0.0) >= _BACK * share for name, share in before.items())
+    return whole and all(now.get(name, 0.0) >= BACK * share for name, share in before.items())

@@ -29,9 +29,6 @@ EDGE = contract.EDGE_CLUSTER
 GATEWAY_WORKLOAD = Workload("Deployment", contract.GATEWAY_NAMESPACE, contract.GATEWAY_NAME)
 """The gateway's Deployment, in every cluster; its Service has the same name."""
 
-GATEWAY_SELECTOR = "app.kubernetes.io/name=gateway"
-"""Labels of the gateway's pods."""
-
 Weights = Mapping[str, int | None]
 
 
@@ -72,10 +69,10 @@ class Stack:
         Raises UserError if it is not up.
         """
         env = environment.variables(os.environ, name)
-        found = name or selection.selected_stack(env) or selection.DEFAULT_STACK
+        found = name or selection.current(env)
         outputs = _outputs(found, env)
         if "url" not in outputs or not outputs.get("edgeWeights"):
-            raise UserError(f"Stack {found} is not up. Bring it up: ./demo up {found}")
+            raise selection.not_up(found)
         if not outputs.get("application") or not outputs.get("edgePriorities"):
             raise UserError(
                 f"Stack {found} has no outputs application and edgePriorities yet."

@@ -6,18 +6,19 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from drills import action, guard
 from drills.faults import Strike
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
+from drills.say import Say
 from drills.stack import EDGE, Stack
 from foundation.stack_file import Changes
 
 
 @contextlib.contextmanager
-def other(stack: Stack, changes: Changes, say: Callable[[str], None]) -> Iterator[Stack]:
+def other(stack: Stack, changes: Changes, say: Say) -> Iterator[Stack]:
     """Yield the stack with `changes` in force, and its own settings again however the block ends.
 
     It is written down like a fault, so that `heal-all` knows it after a crash. Raises UserError.

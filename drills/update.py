@@ -13,11 +13,9 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from drills import pulumi_command
 from drills.stack import Stack
-from foundation import project, run, stack_file
+from foundation import project, run, selection, stack_file
 from foundation.errors import UserError
 from foundation.stack_file import Changes
 from launcher import environment, state
@@ -64,10 +62,9 @@ def put(stack: Stack, key: str, value: str) -> None:
 
 def setting(stack: str, key: str) -> Any:
     """Return a setting of the stack, or else its default. Raises UserError."""
-    files = [project.ROOT / f"Pulumi.{stack}.yaml", project.ROOT / "Pulumi.yaml"]
     try:
-        own, text = (file.read_text() for file in files)
-        declared = stack_file.mapping(text)
+        own = (project.ROOT / f"Pulumi.{stack}.yaml").read_text()
+        declared = selection.declared()
         found = stack_file.value(own, declared["name"], key)
     except (OSError, stack_file.Unreadable) as error:
         raise UserError(f"The settings of stack {stack} cannot be read: {error}") from None
@@ -80,12 +77,11 @@ def _settings(stack: Stack, changes: Changes) -> Iterator[list[str]]:
     if not changes:
         yield []
         return
-    name = yaml.safe_load((project.ROOT / "Pulumi.yaml").read_text())["name"]
     own = (project.ROOT / f"Pulumi.{stack.name}.yaml").read_text()
     file = stack.folder / "drill.yaml"
     try:
         file.touch(mode=0o600)
-        file.write_text(stack_file.changed(own, name, changes))
+        file.write_text(stack_file.changed(own, selection.declared()["name"], changes))
         yield ["--config-file", str(file)]
     finally:
         file.unlink(missing_ok=True)

@@ -11,6 +11,9 @@ GATEWAY_NAMESPACE = "tetrate-system"
 GATEWAY_NAME = "gateway"
 """Name of the gateways' Deployment and Service, in every cluster."""
 
+GATEWAY_SELECTOR = f"app.kubernetes.io/name={GATEWAY_NAME}"
+"""Label of the gateways' pods, as kubectl selects by it."""
+
 MESH_SECRET = "gateway-mesh"  # noqa: S105  a name, no secret
 """Name of the gateways' Secret for mutual TLS, in every cluster."""
 

@@ -6,7 +6,15 @@ move or rename either.
 
 from __future__ import annotations
 
-from pulumi.dynamic import ConfigureRequest, ResourceProvider
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi.dynamic import ConfigureRequest, ResourceProvider, UpdateResult
+
+
+def differ(olds: Mapping[str, Any], news: Mapping[str, Any], *inputs: str) -> bool:
+    """Check whether any of these inputs is another than before."""
+    return any(olds.get(key) != news.get(key) for key in inputs)
 
 
 class BaseProvider(ResourceProvider):
@@ -20,3 +28,7 @@ class BaseProvider(ResourceProvider):
         from foundation.pulumi_process import prepare_provider
 
         prepare_provider()
+
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Do what `create` does, and keep the id."""
+        return UpdateResult(self.create(news).outs)

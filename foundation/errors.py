@@ -6,7 +6,7 @@ Here because every other package rests on this one.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
@@ -32,6 +32,17 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     """Return ` (did you mean …?)` where a known word is near, else nothing."""
     near = nearest(given, known)
     return f" (did you mean {near}?)" if near else ""
+
+
+def shortened(text: str, most: int) -> str:
+    """Return the text, cut to so many characters if it is longer."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def first_of(parts: Sequence[str], most: int) -> str:
+    """Return the first few parts, and how many more there are."""
+    more = f" and {len(parts) - most} more" if len(parts) > most else ""
+    return ", ".join(parts[:most]) + more
 
 
 def first_line(said: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -55,6 +56,12 @@ def link(file: Path, target: Path, *, hard: bool = False) -> None:
     arriving.replace(file)
     # replacing a hard link by another one to the same file leaves both
     arriving.unlink(missing_ok=True)
+
+
+def sha256(file: Path) -> str:
+    """Return the SHA-256 of what a file holds. Raises OSError."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

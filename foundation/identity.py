@@ -113,8 +113,7 @@ def is_namespaced(
 
 def group_of(document: Mapping[str, Any]) -> str:
     """Return the API group of a document, empty for the core's."""
-    group, slash, _ = document["apiVersion"].partition("/")
-    return group if slash else ""
+    return str(document["apiVersion"]).rpartition("/")[0]
 
 
 def custom_scopes(documents: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], bool]:
@@ -126,28 +125,25 @@ def custom_scopes(documents: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str
     for document in documents:
         if (group_of(document), document["kind"]) != _DEFINITION:
             continue
-        spec = document.get("spec")
-        names = spec.get("names") if isinstance(spec, Mapping) else None
-        kind = names.get("kind") if isinstance(names, Mapping) else None
-        if (
-            isinstance(spec, Mapping)
-            and isinstance(spec.get("group"), str)
-            and isinstance(kind, str)
-        ):
-            scopes[spec["group"], kind] = spec.get("scope") != "Cluster"
+        spec = mapping(document.get("spec"))
+        group, kind = spec.get("group"), mapping(spec.get("names")).get("kind")
+        if isinstance(group, str) and isinstance(kind, str):
+            scopes[group, kind] = spec.get("scope") != "Cluster"
     return scopes
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return the value if it is a mapping; an empty one instead of anything else."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def autoscaled(documents: Iterable[Mapping[str, Any]]) -> set[Identity]:
     """Return the identities of the workloads whose replicas an autoscaler of the documents owns."""
     found = set()
     for document in documents:
-        spec = document.get("spec")
-        target = spec.get("scaleTargetRef") if isinstance(spec, Mapping) else None
-        if (
-            not isinstance(target, Mapping)
-            or (group_of(document), document["kind"]) not in _SCALERS
-        ):
+        target = mapping(document.get("spec")).get("scaleTargetRef")
+        is_scaler = (group_of(document), document["kind"]) in _SCALERS
+        if not is_scaler or not isinstance(target, Mapping):
             continue
         workload = {
             "apiVersion": str(target.get("apiVersion") or "apps/v1"),

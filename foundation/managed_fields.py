@@ -38,6 +38,11 @@ Entry = Mapping[str, Any]
 _ITSELF = "."
 
 
+def fields_of(entry: Entry) -> Tree:
+    """Return `fieldsV1` of an entry; an empty one where it has none."""
+    return entry.get("fieldsV1") or {}
+
+
 def tree_of(path: Path) -> dict[str, Any]:
     """Return `fieldsV1` that holds one field."""
     if not path:
@@ -99,16 +104,13 @@ def owners(managed: Iterable[Entry], path: Path) -> list[dict[str, Any]]:
     return [
         {key: value for key, value in entry.items() if key != "fieldsV1"}
         for entry in managed
-        if entry["manager"] != MANAGER and holds(entry.get("fieldsV1") or {}, path)
+        if entry["manager"] != MANAGER and holds(fields_of(entry), path)
     ]
 
 
 def is_drilled(managed: Iterable[Entry], path: Path) -> bool:
     """Check whether a drill has set the field and nobody has since."""
-    return any(
-        entry["manager"] == MANAGER and holds(entry.get("fieldsV1") or {}, path)
-        for entry in managed
-    )
+    return any(entry["manager"] == MANAGER and holds(fields_of(entry), path) for entry in managed)
 
 
 def returned(managed: Sequence[Entry], path: Path, former: Iterable[Entry]) -> list[dict[str, Any]]:
@@ -121,7 +123,7 @@ def returned(managed: Sequence[Entry], path: Path, former: Iterable[Entry]) -> l
         return [dict(entry) for entry in managed]
     result: list[dict[str, Any]] = []
     for entry in managed:
-        tree = entry.get("fieldsV1") or {}
+        tree = fields_of(entry)
         if entry["manager"] == MANAGER and holds(tree, path):
             tree = without(tree, path)
             if not tree:
@@ -152,7 +154,7 @@ def taken_over(managed: Sequence[Entry], manager: str, version: str) -> list[dic
         own["fieldsV1"] = {}
         result.append(own)
     for entry in theirs:
-        own["fieldsV1"] = union(own["fieldsV1"], entry.get("fieldsV1") or {})
+        own["fieldsV1"] = union(own["fieldsV1"], fields_of(entry))
     return result
 
 

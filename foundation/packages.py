@@ -62,17 +62,10 @@ def missing_to_compile(seccomp: bool = True) -> list[Need]:
     The program that holds a pod's namespaces is compiled on each machine, by gcc alone.
     """
     reason = "runc is built with it" if seccomp else "the embedded clusters need it"
-    headers = {"stdlib.h": "libc6-dev", "seccomp.h": "libseccomp-dev"}
-    if not seccomp:
-        del headers["seccomp.h"]
-    if which("gcc") is None:
-        needs = [Need("gcc", reason, "gcc"), Need("C library headers", reason, "libc6-dev")]
-        return needs + [Need("libseccomp's headers", reason, "libseccomp-dev")] * seccomp
-    needs = []
-    for header, package in headers.items():
-        if not _compiles(header):
-            needs.append(Need(header, reason, package))
-    return needs
+    headers = {"stdlib.h": "libc6-dev"} | ({"seccomp.h": "libseccomp-dev"} if seccomp else {})
+    needs = [] if which("gcc") else [Need("gcc", reason, "gcc")]
+    lacking = [header for header in headers if needs or not _compiles(header)]
+    return needs + [Need(header, reason, headers[header]) for header in lacking]
 
 
 def _compiles(header: str) -> bool:

@@ -8,7 +8,7 @@ import yaml
 
 # libyaml's, where PyYAML was built with it, takes a tenth of the time
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def load(text: str) -> Any:
@@ -23,5 +23,5 @@ def load_all(text: str) -> list[Any]:
 
 def dump(document: Any) -> str:
     """Return the document as text, its keys in the order in which they are."""
-    text: str = yaml.dump(document, Dumper=_DUMPER, sort_keys=False)
+    text: str = yaml.dump(document, Dumper=DUMPER, sort_keys=False)
     return text

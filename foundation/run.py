@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from foundation import packages
 from foundation.errors import ToolMissing
 
-_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a command: Ctrl-C, `kill`, and the end of its terminal."""
+
 _SENT_BY_KERNEL = 128  # SI_KERNEL: typed on the terminal, hence the command has it already
 
 
 _received: list[int] = []
+
+
+@contextlib.contextmanager
+def handling(
+    numbers: Iterable[signal.Signals], handler: Callable[[int, Any], object]
+) -> Iterator[None]:
+    """Have a handler take these signals while the block runs."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, known in before.items():
+            signal.signal(number, known)
 
 
 def tied(command: Sequence[str]) -> list[str]:
@@ -43,7 +60,7 @@ def foreground(
     For a process of one thread, as `./demo` is here: signals are waited for, and any other thread
     would take them, the one that tells of the command's end as well.
     """
-    watched = {*_FORWARDED, signal.SIGCHLD}
+    watched = {*ENDING, signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
         pid = _spawn(command, env, folder, before)

@@ -8,6 +8,7 @@ import os
 import pwd
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from foundation import project, stack_file
 from foundation.errors import UserError
@@ -29,6 +30,16 @@ def unknown(stack: str, known: Sequence[str]) -> UserError:
     )
 
 
+def not_up(stack: str) -> UserError:
+    """Return the error that says how a stack comes up."""
+    return UserError(f"Stack {stack} is not up. Bring it up: ./demo up {stack}")
+
+
+def declared() -> Mapping[str, Any]:
+    """Return what Pulumi.yaml says. Raises OSError, and Unreadable of `stack_file`."""
+    return stack_file.mapping((project.ROOT / "Pulumi.yaml").read_text())
+
+
 def setting(stack: str, key: str) -> str | None:
     """Return a text setting of a stack, or else the default that Pulumi.yaml declares.
 
@@ -36,14 +47,19 @@ def setting(stack: str, key: str) -> str | None:
     cannot be read: the caller takes the careful side.
     """
     try:
-        declared = stack_file.mapping((project.ROOT / "Pulumi.yaml").read_text())
+        known = declared()
         text = (project.ROOT / f"Pulumi.{stack}.yaml").read_text()
-        found = stack_file.value(text, str(declared.get("name")), key)
+        found = stack_file.value(text, str(known.get("name")), key)
         if found is None:
-            found = ((declared.get("config") or {}).get(key) or {}).get("default")
+            found = ((known.get("config") or {}).get(key) or {}).get("default")
     except (OSError, ValueError, AttributeError, stack_file.Unreadable):
         return None
     return found.strip() if isinstance(found, str) else None
+
+
+def current(env: Mapping[str, str]) -> str:
+    """Return the stack that a command is for that names none: the selected one, or the default."""
+    return selected_stack(env) or DEFAULT_STACK
 
 
 def selected_stack(env: Mapping[str, str]) -> str | None:
@@ -61,8 +77,7 @@ def selected_stack(env: Mapping[str, str]) -> str | None:
     files = list((home / "workspaces").glob(f"*-{digest}-workspace.json"))
     try:
         if len(files) > 1:  # the project has had other names; YAML is slow to load, so only now
-            declared = stack_file.mapping((project.ROOT / "Pulumi.yaml").read_text())
-            own = f"{declared.get('name')}-{digest}-workspace.json"
+            own = f"{declared().get('name')}-{digest}-workspace.json"
             files = [file for file in files if file.name == own]
         settings = json.loads(files[0].read_text()) if files else {}
     except (OSError, ValueError, stack_file.Unreadable):

@@ -17,8 +17,6 @@ from launcher import environment, leftovers, pulumi_use, stacks, state
 from localkube import owner, preflight
 from toolchain import gcp, setup, tools, venv
 
-PROJECT = project.ROOT
-
 
 def execute(name: str, arguments: list[str]) -> int:
     """Set up what is missing, then run the command; return its exit code."""
@@ -32,7 +30,7 @@ def execute(name: str, arguments: list[str]) -> int:
     environment.prepare(env)
     if name in _RUN_THE_PROGRAM:
         own = pulumi_use.program_of(env, arguments) if name == "pulumi" else stack
-        chosen = selection.selected_stack(env) or selection.DEFAULT_STACK if own is None else own
+        chosen = selection.current(env) if own is None else own
         if chosen and selection.setting(chosen, "backend") == "gke":
             gcp.ensure()
     if stack is not None:
@@ -129,7 +127,7 @@ def _update(env: Mapping[str, str], stack: str, *arguments: str) -> int:
     killed = (project.stack_folder(stack) / contract.KILLED_FILE).exists()
     looks = ["drills.presence", *(["drills.compared"] if killed else [])]
     for what in ["drills.unready"] if code else looks:
-        code = run.foreground(["python", "-m", what, "--stack", stack], env, PROJECT) or code
+        code = run.foreground(["python", "-m", what, "--stack", stack], env, project.ROOT) or code
     return code
 
 
@@ -179,7 +177,7 @@ def _destroy(env: Mapping[str, str], stack: str) -> int:
         # whatever the state does not know of any more, because it was lost or damaged
         lab = project.stack_folder(stack) / "lab"
         sweep = ["python", "-m", "localkube", "sweep", str(lab)]
-        if code := run.foreground(sweep, env, PROJECT):
+        if code := run.foreground(sweep, env, project.ROOT):
             return code
         remove = ("stack", "rm", "--yes", "--preserve-config", "--remove-backups", "--stack", stack)
         if exists and (code := _pulumi_itself(env, *remove)):
@@ -229,7 +227,7 @@ def _check_known(env: Mapping[str, str], stack: str) -> None:
 
     Embedded clusters end without a state. Raises UserError.
     """
-    kubeconfig = project.stack_folder(stack) / "kubeconfig"
+    kubeconfig = project.kubeconfig(stack)
     if selection.setting(stack, "backend") != "local" and kubeconfig.exists():
         shown = shlex.quote(str(kubeconfig))
         raise UserError(
@@ -250,7 +248,7 @@ def _check_space(stack: str) -> None:
 
 
 def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
-    return run.foreground(["pulumi", *arguments], {**GO_SETTINGS, **env}, PROJECT)
+    return run.foreground(["pulumi", *arguments], {**GO_SETTINGS, **env}, project.ROOT)
 
 
 def _pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
@@ -283,7 +281,7 @@ def _test(env: Mapping[str, str], arguments: list[str]) -> int:
     """Run pytest, and all of it where no arguments say what; return the first failure's code."""
     failed = 0
     for chosen in [arguments] if arguments else _ALL_TESTS:
-        code = run.foreground(["python", "-m", "pytest", *chosen], env, PROJECT)
+        code = run.foreground(["python", "-m", "pytest", *chosen], env, project.ROOT)
         if code not in (0, _TESTS_FAILED):
             return code
         failed = failed or code
@@ -291,14 +289,13 @@ def _test(env: Mapping[str, str], arguments: list[str]) -> int:
 
 
 def _local(env: Mapping[str, str], arguments: list[str]) -> int:
-    return run.foreground(["python", "-m", "localkube", *arguments], env, PROJECT)
+    return run.foreground(["python", "-m", "localkube", *arguments], env, project.ROOT)
 
 
 def _kubectl(env: Mapping[str, str], arguments: list[str]) -> int:
     """Run where the user is, so that paths in the arguments mean what they say."""
     if not Path(env["KUBECONFIG"]).exists():
-        stack = Path(env["KUBECONFIG"]).parent.name
-        raise UserError(f"Stack {stack} is not up. Bring it up: ./demo up {stack}")
+        raise selection.not_up(Path(env["KUBECONFIG"]).parent.name)
     return run.foreground(["kubectl", *arguments], env, Path.cwd())
 
 
@@ -306,7 +303,7 @@ def _shell(env: Mapping[str, str], arguments: list[str]) -> int:
     if arguments:
         raise UsageError("usage: ./demo shell")
     print("A shell with the demo's tools and state; `exit` leaves it.", flush=True)
-    stack = selection.selected_stack(env) or selection.DEFAULT_STACK
+    stack = selection.current(env)
     with state.kept(pulumi_use.with_program(env, stack)) as env:
         return run.foreground([env.get("SHELL") or "/bin/sh"], env, Path.cwd())
 

@@ -44,9 +44,7 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
     ours = str(project.PRIVATE)
     if (before := env.get("KUBECONFIG", "")) and not before.startswith(ours):
         env[USER_KUBECONFIG] = before
-    env["KUBECONFIG"] = str(
-        project.kubeconfig(stack or selection.selected_stack(env) or selection.DEFAULT_STACK)
-    )
+    env["KUBECONFIG"] = str(project.kubeconfig(stack or selection.current(env)))
     return env
 
 

@@ -80,7 +80,7 @@ def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, st
     for words, text in _REFUSED.items():
         if line.words[: len(words)] == words:
             raise UserError(text)
-    stack = line.stack or selection.selected_stack(env) or selection.DEFAULT_STACK
+    stack = line.stack or selection.current(env)
     known = stacks.exists(env, stack)
     if line.words[0] == "watch" and not shutil.which("pulumi-watch", path=env.get("PATH")):
         raise UserError(
@@ -88,7 +88,7 @@ def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, st
             "Without it, after each change: ./demo pulumi up"
         )
     if what is Need.RESOURCES and not known:
-        raise UserError(f"Stack {stack} is not up. Bring it up: ./demo up {stack}")
+        raise selection.not_up(stack)
     plans = line.words[0] in _UPDATES and line.values("plan")
     if (plans or line.values("save-plan")) and not (known and stacks.holds_resources(env, stack)):
         raise _first_plan(stack)
@@ -114,7 +114,7 @@ def updated(env: Mapping[str, str], arguments: Sequence[str]) -> str:
     partial = any(map(line.has, ("target", "exclude", "help")))
     if line.runs_elsewhere or line.words[0] not in _UPDATES or partial:
         return ""
-    return line.stack or selection.selected_stack(env) or selection.DEFAULT_STACK
+    return line.stack or selection.current(env)
 
 
 def destroyed(env: Mapping[str, str], arguments: Sequence[str]) -> str:
@@ -186,9 +186,8 @@ def _missing_defaults(env: Mapping[str, str], line: Line, stack: str) -> dict[st
         text = (project.ROOT / file).read_text()
     except OSError:
         text = ""
-    declared = quick_yaml.load((project.ROOT / "Pulumi.yaml").read_text())
     settings = (quick_yaml.load(text) or {}).get("config") or {}
-    return list_keys.missing_defaults(given, declared, settings)
+    return list_keys.missing_defaults(given, selection.declared(), settings)
 
 
 def _write_default(

@@ -17,9 +17,6 @@ from foundation.entry import entry
 from localkube import LocalKubeError, cluster, lab
 from localkube.diagnosis import Finding, look
 from localkube.spec import ClusterSpec, Node
-from localkube.supervisord_config import PROJECT
-
-STATE = PROJECT / ".demo"
 
 
 def main(arguments: list[str]) -> int:
@@ -81,7 +78,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 def labs() -> list[Path]:
     """State folders of this clone's labs."""
-    return sorted(STATE.glob("*/lab"))
+    return sorted(project.PRIVATE.glob("*/lab"))
 
 
 def named(name: str, stack: str | None) -> ClusterSpec:

@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+from foundation.errors import first_of
 from localkube import LocalKubeError
 from toolchain.patience import scaled
 
@@ -135,8 +136,7 @@ def listed(held: dict[int, str]) -> str:
     if not held:
         return "ended processes that nobody has reaped"
     names = [f"{name} ({process})" for process, name in sorted(held.items())]
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f"processes {', '.join(names[:5])}{more}"
+    return f"processes {first_of(names, 5)}"
 
 
 def hierarchies() -> list[Path]:
@@ -158,7 +158,6 @@ def hand_down(folder: Path) -> None:
     """Let the children of a version 2 cgroup use the controllers that it has itself."""
     available = (folder / "cgroup.controllers").read_text().split()
     for controller in set(CONTROLLERS) & set(available):
-        with contextlib.suppress(
-            OSError
-        ):  # threaded or delegated away: the kubelet says what it misses
+        # threaded or delegated away: the kubelet says what it misses
+        with contextlib.suppress(OSError):
             (folder / "cgroup.subtree_control").write_text(f"+{controller}")

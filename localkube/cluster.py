@@ -10,13 +10,23 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from localkube import LocalKubeError, cgroups, folders, health, images, lab, pki, programs
+from localkube import (
+    LocalKubeError,
+    cgroups,
+    folders,
+    health,
+    images,
+    lab,
+    pki,
+    programs,
+    supervisord_client,
+)
 from localkube.api import Api, wait_for
 from localkube.diagnosis import stopped
 from localkube.inside.node import config_file, program
 from localkube.spec import ClusterSpec, Node
 from localkube.supervisord_client import Supervisor
-from localkube.supervisord_config import Program, find, python, sections
+from localkube.supervisord_config import Program, python, sections
 from toolchain import patience
 
 READY_SECONDS = 180
@@ -98,8 +108,8 @@ def start(spec: ClusterSpec) -> None:
         log = folder / "log" / f"{spec.members[0].name}.log"
         raise LocalKubeError(f"a node of {spec.name} does not start; see {log}")
     for node in spec.members:
-        if pid := find(config_file(node)):
-            retry(Supervisor(pid))
+        if own := supervisord_client.running(config_file(node)):
+            retry(own)
     api = Api(pki.user_kubeconfig(spec), timeout=5)
     limit = patience.scaled(READY_SECONDS)
     if not wait_for(
@@ -151,8 +161,8 @@ def joined(api: Api, names: set[str], since: float) -> bool:
 
 def has_power(node: Node) -> bool:
     """Check whether the node's first process runs and answers."""
-    pid = find(config_file(node))
-    return pid is not None and Supervisor(pid).is_up()
+    own = supervisord_client.running(config_file(node))
+    return own is not None and own.is_up()
 
 
 def complaint(state: Status) -> str:
@@ -220,8 +230,8 @@ def status(spec: ClusterSpec) -> Status:
             nodes = health.ready_nodes(spec, pki.user_kubeconfig(spec))
     inside = {}
     for node in spec.members:
-        pid = find(config_file(node))
-        if pid is not None and (own := Supervisor(pid)).is_up():
+        own = supervisord_client.running(config_file(node))
+        if own and own.is_up():
             inside[node.name] = {name: info["statename"] for name, info in own.states().items()}
     return Status(spec.name, running, nodes is not None, nodes or {}, inside)
 

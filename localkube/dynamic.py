@@ -126,15 +126,13 @@ class Cluster(Resource, module="localkube", name="Cluster"):
     running: pulumi.Output[bool]
     """Whether it was healthy when last looked at."""
 
-    def __init__(
-        self, name: str, spec: ClusterSpec, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        """Registers the cluster; all of `spec` is plain, so that a preview knows it."""
+    def __init__(self, name: str, spec: ClusterSpec, parent: pulumi.Resource) -> None:
+        """Register the cluster; all of `spec` is plain, so that a preview knows it."""
         unknown = {"kubeconfig": None, "identity": None, "address": None, "running": None}
         limit = f"{patience.scaled(10):.0f}m"
-        secret = pulumi.ResourceOptions(
+        options = pulumi.ResourceOptions(
+            parent=parent,
             additional_secret_outputs=["kubeconfig"],
             custom_timeouts=pulumi.CustomTimeouts(create=limit, update=limit, delete=limit),
         )
-        options = pulumi.ResourceOptions.merge(secret, opts)
         super().__init__(ClusterProvider(), name, {**asdict(spec), **unknown}, options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from foundation.errors import first_line
 from localkube import LocalKubeError
 
 TRIES = 2
@@ -23,5 +24,4 @@ def remove(folder: Path) -> None:
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
         if not done.returncode:
             return
-    first = (done.stderr.strip().splitlines() or ["rm gave no reason"])[0]
-    raise LocalKubeError(f"{folder} cannot be removed: {first}")
+    raise LocalKubeError(f"{folder} cannot be removed: {first_line(done.stderr)}")

@@ -25,18 +25,16 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from foundation import commands
+from foundation import commands, project
 from localkube import LocalKubeError
 from localkube.mounts import USUAL_UMASK, cover
-from localkube.supervisord_config import PROJECT, python
-from toolchain import tools
+from localkube.supervisord_config import python
+from toolchain import published, tools
 
 PAUSE = "localhost/pause:1"
 
 UNUSED_SECONDS = 30 * 24 * 3600
 """A month: a store is made in seconds, and another version of the tools has another one."""
-
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ def build(scratch: Path) -> None:
             write_archive(image, archive)
     command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     try:
-        commands.output([*command, *python("localkube.images", str(scratch))], folder=PROJECT)
+        commands.output([*command, *python("localkube.images", str(scratch))], folder=project.ROOT)
     except commands.Failed as error:
         raise LocalKubeError(f"cannot unpack the images: {error.said.strip()[-400:]}") from None
 
@@ -151,7 +149,7 @@ def build(scratch: Path) -> None:
 def write_archive(image: Image, archive: tarfile.TarFile) -> None:
     """Write the image as an OCI layout. The same files give the same bytes."""
     layer = layer_of(image)
-    architecture = ARCHITECTURES[platform.machine()]
+    architecture = published.ARCHITECTURES[platform.machine()]
     config = {
         "architecture": architecture,
         "os": "linux",
@@ -229,7 +227,7 @@ def sha256(data: bytes) -> str:
 def unpack(scratch: Path) -> None:
     """Import ``scratch/*.tar`` by a containerd of its own; runs in namespaces of its own."""
     os.umask(USUAL_UMASK)
-    cover(["/run"], [scratch, PROJECT, tools.cache_dir()])
+    cover(["/run"], [scratch, project.ROOT, tools.cache_dir()])
     config = Path("/run/containerd.toml")
     config.write_text(f"""\
 version = 3

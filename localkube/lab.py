@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from foundation import files
+from foundation import files, project
 from foundation.pulumi_process import GO_SETTINGS
 from localkube import LocalKubeError, cgroups, delegation, folders, network
 from localkube.diagnosis import memory
@@ -25,7 +25,6 @@ from localkube.mounts import USUAL_UMASK, cover, mount
 from localkube.preflight import INOTIFY_INSTANCES, INOTIFY_LIMIT
 from localkube.spec import lab_cgroup, lab_id
 from localkube.supervisord_config import (
-    PROJECT,
     Program,
     configuration,
     find,
@@ -65,12 +64,9 @@ def group_file(lab: Path, cluster: str) -> Path:
 
 def supervisor(lab: Path) -> Supervisor | None:
     """Return the lab's supervisord, none if the lab is not running."""
-    from localkube.supervisord_client import (
-        Supervisor,  # the lab's first process does not talk to itself
-    )
+    from localkube import supervisord_client  # the lab's first process does not talk to itself
 
-    pid = find(config_file(lab))
-    return None if pid is None else Supervisor(pid)
+    return supervisord_client.running(config_file(lab))
 
 
 def ensure(lab: Path) -> Supervisor:
@@ -94,7 +90,7 @@ def ensure(lab: Path) -> Supervisor:
     with (lab / "log" / "lab.log").open("w") as log:
         process = subprocess.Popen(
             ["unshare", *namespaces, *python("localkube.lab", str(lab))],
-            cwd=PROJECT,
+            cwd=project.ROOT,
             env={name: value for name, value in os.environ.items() if name not in _OF_COMMAND},
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -11,7 +11,7 @@ from localkube.inside.node import config_file
 from localkube.inside.relay import listen, serve
 from localkube.namespaces import enter
 from localkube.spec import API_PORT, ClusterSpec, Node, node_range, pod_range
-from localkube.supervisord_client import Supervisor
+from localkube.supervisord_client import Supervisor, running
 from localkube.supervisord_config import find
 
 __all__ = [
@@ -49,8 +49,7 @@ def api(spec: ClusterSpec) -> Api:
 
 def supervisor(node: Node) -> Supervisor | None:
     """Return what runs the programs of a node; None without power."""
-    pid = find(config_file(node))
-    return None if pid is None else Supervisor(pid)
+    return running(config_file(node))
 
 
 def first_process(folder: Path) -> int | None:

@@ -34,7 +34,7 @@ def create_bridge() -> None:
             f"address add {BRIDGE_ADDRESS}/24 dev br0",
             "link set br0 up",
         )
-        set_kernel("net/ipv4/ip_forward", "1")
+        forward_packets()
 
 
 def attach(node: Node) -> None:
@@ -65,7 +65,7 @@ def attach(node: Node) -> None:
         f"route add default via {BRIDGE_ADDRESS}",
         *(f"rule add iif {link} {WAY_OUT} prohibit" for link in ("eth0", POD_BRIDGE)),
     )
-    set_kernel("net/ipv4/ip_forward", "1")
+    forward_packets()
 
 
 def ip(*commands: str) -> None:
@@ -82,6 +82,6 @@ def port_name(node: Node) -> str:
     return f"n{node.cluster.index}-{node.ordinal}"
 
 
-def set_kernel(key: str, value: str) -> None:
-    """Set a kernel parameter of the calling process' network namespace."""
-    Path("/proc/sys", key).write_text(value)
+def forward_packets() -> None:
+    """Have the calling process' network namespace route between its links."""
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")

@@ -13,7 +13,7 @@ from typing import Any
 
 from foundation import commands, quick_yaml
 from localkube import LocalKubeError
-from localkube.spec import API_PORT, ClusterSpec, node_address, service_range
+from localkube.spec import API_PORT, ClusterSpec, service_range
 from toolchain import tools
 
 
@@ -63,7 +63,7 @@ def kubeadm_config(spec: ClusterSpec) -> list[dict[str, Any]]:
             "kubernetesVersion": tools.version("kubernetes"),
             "clusterName": spec.name,
             "certificatesDir": str(spec.pki),
-            "controlPlaneEndpoint": f"{node_address(spec.index)}:{API_PORT}",
+            "controlPlaneEndpoint": spec.endpoint,
             "networking": {"serviceSubnet": service_range(spec.index)},
             "apiServer": {"certSANs": ["127.0.0.1", "localhost"]},
             "encryptionAlgorithm": "ECDSA-P256",

@@ -7,13 +7,14 @@ process does.
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import Faults, SupervisorTransport, UnixStreamHTTPConnection
 
 from foundation import processes
-from localkube.supervisord_config import SOCKET
+from localkube.supervisord_config import SOCKET, find
 from toolchain import patience
 
 SECONDS = 10
@@ -104,6 +105,12 @@ class Supervisor:
         """Stop a group and forget it; one that is not there is not missed."""
         ignoring(Faults.BAD_NAME, self.stop, f"{group}:*")
         ignoring(Faults.BAD_NAME, self.rpc.removeProcessGroup, group)
+
+
+def running(configuration: Path) -> Supervisor | None:
+    """Return the supervisord that runs this configuration; None if there is none."""
+    pid = find(configuration)
+    return None if pid is None else Supervisor(pid)
 
 
 def ignoring(code: int, call: Any, *arguments: Any) -> None:

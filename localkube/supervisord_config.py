@@ -11,16 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from foundation import processes
+from foundation import processes, project
 
 SOCKET = "/run/supervisor.sock"
 """supervisord's socket, as its own mount namespace sees it; /run is private there."""
 
 LOG_BYTES = "5MB"
 """A log longer than this is moved aside; one older log is kept of each program."""
-
-PROJECT = Path(__file__).resolve().parent.parent
-"""Root of the checkout: where `python -m localkube...` finds the package."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def sections(logs: Path, programs: list[Program], group: str = "") -> str:
             f"programs = {','.join(program.name for program in programs)}",
         ]
     for program in programs:
-        environment = {"PYTHONPATH": str(PROJECT), **program.environment}
+        environment = {"PYTHONPATH": str(project.ROOT), **program.environment}
         lines += [
             f"[program:{program.name}]",
             "command = " + escape(" ".join(quote(word) for word in program.command)),

@@ -7,6 +7,7 @@ request from a fork, it says so and succeeds: the step's summary has the same te
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -71,16 +72,15 @@ def put(env: Mapping[str, str], number: int, body: str) -> str:
 
 def _known(comments: str, token: str) -> int | None:
     """Return the number of the comment that a workflow, and no person, wrote before."""
-    page = 1
-    while True:
+    for page in itertools.count(1):
         found = _ask("GET", f"{comments}?per_page={_PAGE}&page={page}", token)
         for comment in found:
             bot = (comment.get("user") or {}).get("type") == "Bot"
             if bot and (comment.get("body") or "").startswith(MARKER):
                 return int(comment["id"])
         if len(found) < _PAGE:
-            return None
-        page += 1
+            break
+    return None
 
 
 def _ask(method: str, url: str, token: str, content: Any = None) -> Any:

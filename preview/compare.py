@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from foundation.errors import shortened
 from policies.rules import PRIVATE, SECRET, SECRET_KEYS, UNKNOWN, Resource
 from preview.model import Change, Kind, Property, StackPlan
 
@@ -54,8 +55,7 @@ def shown(value: Any) -> str:
         return "(known once it is made)"
     if value == SECRET:
         return "(secret)"
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
+    return shortened(json.dumps(value, ensure_ascii=False), _LONG)
 
 
 def _differing(old: Resource, new: Resource) -> tuple[Property, ...]:
@@ -91,7 +91,7 @@ def _property(path: str, old: Any, new: Any) -> Property:
         differing = [" …" if line.startswith("@@") else line for line in list(told)[2:]]
         more = len(differing) - _LINES
         note = (f"… and {more} more lines",) if more > 0 else ()
-        kept = (f"{line[:_LONG]}…" if len(line) > _LONG else line for line in differing[:_LINES])
+        kept = (shortened(line, _LONG) for line in differing[:_LINES])
         return Property(path, lines=(*kept, *note))
     return Property(
         path, None if old is _ABSENT else shown(old), None if new is _ABSENT else shown(new)

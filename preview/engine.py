@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from foundation import run, stack_file
 from foundation.contract import PROVIDER_RELEASE
 from foundation.errors import UserError
@@ -47,7 +45,7 @@ def plans(tree: Path, stack: str, modes: Sequence[str], private: Path) -> Iterat
     try:
         # writes the passphrase's salt into the tree's settings file, which is a copy itself
         _pulumi(tree, env, "stack", "init", stack)
-        project = yaml.safe_load((tree / "Pulumi.yaml").read_text())["name"]
+        project = stack_file.mapping((tree / "Pulumi.yaml").read_text())["name"]
         text = file.read_text()
         # a kubeconfig that the stack names would lead to clusters, whatever KUBECONFIG says
         away = {"kubeconfig": ""} if stack_file.value(text, project, "kubeconfig") else {}

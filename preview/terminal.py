@@ -14,9 +14,7 @@ _STYLES = {"+": "green", "-": "red", "~": "yellow", "!": "red"}
 
 def show(console: Console, result: Result) -> None:
     """Print the table and the details."""
-    table = Table(box=None)
-    for column in text.COLUMNS:
-        table.add_column(column)
+    table = Table(*text.COLUMNS, box=None)
     for diff in result.diffs:
         table.add_row(*map(Text, text.row(diff)), style="" if diff.ok else "red")
     console.print(table)

@@ -6,7 +6,6 @@ Only the standard library is used: a bundle is taken before the virtual environm
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import json
 import os
@@ -15,9 +14,8 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO
 
-from foundation import archives
+from foundation import archives, files
 from foundation.errors import UserError
 from toolchain import pins, store, tools, venv
 
@@ -26,7 +24,6 @@ FORMAT = 1
 TAKEN = "DEMO_BUNDLE_TAKEN"
 """Variable that tells the command inside the environment which bundle was taken outside of it."""
 
-_CHUNK = 1024**2
 _DAMAGED = (
     tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError, ValueError, KeyError, TypeError,
     AttributeError, FileNotFoundError,
@@ -55,7 +52,7 @@ def write(file: Path, wheels: Path) -> None:
         "format": FORMAT,
         "machine": os.uname().machine,
         "requirements": venv.requirements_key(),
-        "files": {name: _digest(path.open("rb")) for name, path in members.items()},
+        "files": {name: files.sha256(path) for name, path in members.items()},
     }
     part = file.with_name(f".{file.name}.{os.getpid()}")
     try:
@@ -92,9 +89,9 @@ def take(file: Path) -> None:
     scratch.mkdir(mode=0o700, parents=True)
     try:
         _unpack(file, scratch)
-        files = _checked(file, scratch)
-        _fits(file, files)
-        for name in files:
+        names = _checked(file, scratch)
+        _fits(file, names)
+        for name in names:
             _keep(scratch / name, name)
     except _DAMAGED as error:
         raise UserError(f"{file} is no bundle of this demo: {error}. {_ANEW}") from None
@@ -127,14 +124,14 @@ def _checked(file: Path, scratch: Path) -> list[str]:
     if differing := sorted(there ^ wanted.keys()):
         raise UserError(f"{file} does not hold what it lists: {differing[0]}. {_ANEW}")
     for name, digest in wanted.items():
-        if _digest((scratch / name).open("rb")) != digest:
+        if files.sha256(scratch / name) != digest:
             raise UserError(f"{name} in {file} is damaged: its SHA-256 differs. {_ANEW}")
     return sorted(wanted)
 
 
-def _fits(file: Path, files: Iterable[str]) -> None:
+def _fits(file: Path, names: Iterable[str]) -> None:
     """Refuse a bundle that lacks a tool of this checkout, in its version."""
-    held = set(files)
+    held = set(names)
     for module in pins.modules():
         folders = [folder.name for folder, _, _ in store.folders(module)]
         for product in module.products:
@@ -148,25 +145,17 @@ def _keep(source: Path, name: str) -> None:
     """Move one unpacked file to its place in the cache."""
     kind, *rest = name.split("/")
     if kind == "wheels":
-        target = venv.wheels() / rest[0]
+        venv.wheels().mkdir(parents=True, exist_ok=True)
         source.chmod(0o644)
-    else:
-        target = tools.cache_dir() / "store" / rest[0] / rest[1]
-        source.chmod(0o755)
-    if kind != "wheels" and not target.parent.exists():
+        source.replace(venv.wheels() / rest[0])
+        return
+    target = tools.cache_dir() / "store" / rest[0] / rest[1]
+    if not target.parent.exists():
         target.parent.mkdir(parents=True)
         (target.parent / store.MARK).touch()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if kind == "wheels" or not target.exists():
+    if not target.exists():
+        source.chmod(0o755)
         source.replace(target)
-
-
-def _digest(stream: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    with stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def named(arguments: list[str]) -> Path | None:

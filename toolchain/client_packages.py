@@ -16,7 +16,6 @@ from toolchain import venv
 FOLDER = project.ROOT / ".venv-clients"
 PYTHON = FOLDER / "bin" / "python"
 _REQUIREMENTS = project.ROOT / "requirements-clients.txt"
-_STAMP = FOLDER / "installed.txt"  # written last: what the environment was made of
 _NEEDED_MB = 150  # 70 MB installed, and what pip unpacks meanwhile
 
 
@@ -28,10 +27,7 @@ def versions() -> dict[str, str]:
 
 def is_ready() -> bool:
     """Return whether the environment is complete, of these requirements and this Python."""
-    try:
-        return _STAMP.read_text() == _wanted() and PYTHON.exists()
-    except OSError:
-        return False
+    return venv.is_complete(FOLDER, _REQUIREMENTS)
 
 
 def ensure() -> Path:
@@ -44,14 +40,9 @@ def ensure() -> Path:
 
 
 def _make() -> None:
-    _STAMP.unlink(missing_ok=True)
+    (FOLDER / venv.STAMP).unlink(missing_ok=True)
     new = [sys.executable, "-m", "venv", "--clear", str(FOLDER)]
     venv.step("Python environment of clients", new)
     title = f"client libraries: {len(versions())} locked packages in {FOLDER.name}"
     venv.step(title, venv.installing(PYTHON, _REQUIREMENTS))
-    _STAMP.write_text(_wanted())
-
-
-def _wanted() -> str:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return f"# {FOLDER} Python {version}\n{_REQUIREMENTS.read_text()}"
+    (FOLDER / venv.STAMP).write_text(venv.wanted(FOLDER, _REQUIREMENTS))

@@ -5,7 +5,6 @@ Proxies are those of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY), as url
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import re
 import threading
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from foundation import files
 from foundation.errors import UserError
 
 _CHUNK = 256 * 1024
@@ -88,11 +88,9 @@ def listed(url: str, name: str, patience: Patience) -> str:
             raise Refused(f"{url}: {_said(error)}") from None
     except (OSError, http.client.HTTPException) as error:
         raise Refused(f"{url}: {_said(error)}") from None
-    return checksum_in(text, name) or _unlisted(url, name)
-
-
-def _unlisted(url: str, name: str) -> str:
-    raise Refused(f"{url} has no SHA-256 of {name}")
+    if not (sha256 := checksum_in(text, name)):
+        raise Refused(f"{url} has no SHA-256 of {name}")
+    return sha256
 
 
 def checksum_in(text: str, name: str) -> str:
@@ -114,21 +112,16 @@ def fetch(
     When this returns, `part` has the checksum `sha256`. A wrong file is fetched anew once, for what
     was there before may have been damaged; after that it is removed and refused.
     """
-    if part.exists() and _digest(part) == sha256:
+    if part.exists() and files.sha256(part) == sha256:
         return
     for last in (False, True):
         _whole(url, part, patience, told, stopped)
-        got = _digest(part)
+        got = files.sha256(part)
         if got == sha256:
             return
         part.unlink()
         if last:
             raise Refused(f"{url} has SHA-256 {got}, but {sha256} is expected")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _whole(url: str, part: Path, patience: Patience, told: Told, stopped: threading.Event) -> None:
@@ -169,7 +162,8 @@ def _more(
             have = 0
         length = int(response.headers.get("Content-Length") or 0)
         total = have + length if length else 0
-        with _private(part, "ab" if have else "wb") as file:
+        part.touch(mode=0o600)
+        with part.open("ab" if have else "wb") as file:
             while chunk := response.read1(_CHUNK):
                 file.write(chunk)
                 have += len(chunk)
@@ -177,11 +171,6 @@ def _more(
                 if stopped.is_set():
                     return False
     return have >= total
-
-
-def _private(path: Path, mode: str) -> IO[bytes]:
-    path.touch(mode=0o600)
-    return path.open(mode)
 
 
 def _said(error: Exception) -> str:

@@ -7,6 +7,7 @@ environment exists.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import queue
@@ -92,7 +93,7 @@ class Fetcher:
             answers.put((name, download.answers(url, self._patience)))
 
         end = time.monotonic() + self._patience.reach
-        _daemons([lambda name=n, url=u: probe(name, url) for n, u in probes.items()])  # type: ignore[misc]
+        _daemons([functools.partial(probe, name, url) for name, url in probes.items()])
         there: set[str] = set()
         with contextlib.suppress(queue.Empty):
             for _ in probes:

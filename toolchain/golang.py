@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,17 +68,12 @@ def _folder() -> Path:
 def _usable(command: Path) -> Go | None:
     env = {k: v for k, v in os.environ.items() if k != "GOROOT"} | {"GOTOOLCHAIN": "local"}
     try:
-        done = subprocess.run(
-            [command, "env", "GOVERSION", "GOMODCACHE"],
-            cwd=pins.FOLDER,
-            env=env,
-            capture_output=True,
-            text=True,
-            check=True,
+        said = commands.output(
+            [str(command), "env", "GOVERSION", "GOMODCACHE"], env=env, folder=pins.FOLDER
         )
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, commands.Failed):
         return None
-    answer, module_cache = done.stdout.splitlines()
+    answer, module_cache = said.splitlines()
     version = ambient.version_in(answer)
     if version is None or not ambient.fits(version, f">={needed()}"):
         return None

@@ -38,7 +38,7 @@ def main() -> None:
     from toolchain import fetch
 
     found = {p for m in pins.modules() for p in m.products if packages.which(p)}
-    with setup.exclusive("tools"):
+    with setup.exclusive():
         work = [(m, products) for m, products in setup.to_build(found) if published.of(m)]
         fetcher = fetch.Fetcher(fetch.Silent(), published.mirror(os.environ), load_only=True)
         fetcher.fetch(fetcher.reachable(work))

@@ -84,29 +84,22 @@ class Screen:
 
     def line(self, module: pins.Module, text: str) -> None:
         """Take a line of Go's output: a package's name, or "go: downloading ..."."""
+        self._show(module, text.removeprefix("go: "), packages=not text.startswith("go: "))
+
+    def tell(self, module: pins.Module, text: str) -> None:
+        """Take what is to be shown of `module`, e.g. how much of it is downloaded."""
+        self._show(module, text)
+
+    def _show(self, module: pins.Module, text: str, packages: int = 0) -> None:
         with self._guard:
             row = self._rows[module.name]
-            if text.startswith("go: "):
-                row.now = text.removeprefix("go: ")
-            else:
-                row.packages += 1
-                row.now = text
+            row.now = text
+            row.packages += packages
             due = time.monotonic() - row.told >= _PLAIN_EVERY
             if due:
                 row.told = time.monotonic()
         if due:
             self._say(f"{module.name}: {row.elapsed()}  {row.state()}{self.left()}")
-
-    def tell(self, module: pins.Module, text: str) -> None:
-        """Take what is to be shown of `module`, e.g. how much of it is downloaded."""
-        with self._guard:
-            row = self._rows[module.name]
-            row.now = text
-            due = time.monotonic() - row.told >= _PLAIN_EVERY
-            if due:
-                row.told = time.monotonic()
-        if due:
-            self._say(f"{module.name}: {row.elapsed()}  {text}")
 
     def done(self, module: pins.Module) -> None:
         """Tell that the products of `module` are in the store."""

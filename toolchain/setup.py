@@ -37,7 +37,7 @@ def provide(again: bool = False, build: bool = False, alone: bool = False) -> No
     # here and not above, for a warm start needs none of them
     from toolchain import ambient, estimate
 
-    with exclusive("tools"):
+    with exclusive():
         tools.manifest.cache_clear()
         if not (again or build or alone) and not tools.missing():
             return  # whoever had the lock before has built them
@@ -155,11 +155,11 @@ def _link(found: Mapping[str, Found]) -> None:
 
 
 @contextlib.contextmanager
-def exclusive(name: str) -> Iterator[None]:
+def exclusive() -> Iterator[None]:
     """Let one process of this user at a time in; the others say for whom they wait."""
     folder = tools.cache_dir()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{name}.lock"
+    path = folder / "tools.lock"
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

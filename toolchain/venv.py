@@ -21,7 +21,8 @@ from foundation.errors import UserError
 
 PYTHON = project.VENV / "bin" / "python"
 _REQUIREMENTS = project.ROOT / "requirements.txt"
-_STAMP = project.VENV / "installed.txt"  # written last: what the environment was made of
+STAMP = "installed.txt"
+"""File of an environment that is written last: what it was made of."""
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 """The versions of Python that run the demo."""
 _GLIBC = (5, 12, *range(17, 37))
@@ -29,10 +30,19 @@ _GLIBC = (5, 12, *range(17, 37))
 _NEEDED_MB = 800  # 470 MB installed, and what pip unpacks meanwhile
 
 
-def wanted() -> str:
+def wanted(folder: Path, requirements: Path) -> str:
     """Return what the stamp of a complete environment says: folder, Python, requirements."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return f"# {project.VENV} Python {version}\n{_REQUIREMENTS.read_text()}"
+    return f"# {folder} Python {version}\n{requirements.read_text()}"
+
+
+def is_complete(folder: Path, requirements: Path) -> bool:
+    """Check whether an environment is complete, of these requirements, and made at this place."""
+    try:
+        stamp = (folder / STAMP).read_text()
+        return stamp == wanted(folder, requirements) and os.access(folder / "bin/python", os.X_OK)
+    except OSError:
+        return False
 
 
 def requirements_key() -> str:
@@ -48,11 +58,8 @@ def wheels() -> Path:
 
 
 def is_ready() -> bool:
-    """Check whether the environment is complete, of these requirements, and made at this place."""
-    try:
-        return _STAMP.read_text() == wanted() and os.access(PYTHON, os.X_OK)
-    except OSError:
-        return False
+    """Check whether the project's environment is complete."""
+    return is_complete(project.VENV, _REQUIREMENTS)
 
 
 def enter(arguments: list[str]) -> None:
@@ -87,13 +94,13 @@ def make(prefetch: bool = False) -> None:
         began = time.monotonic()
         if project.VENV.is_symlink():  # what it leads to is somebody else's
             project.VENV.unlink()
-        _STAMP.unlink(missing_ok=True)
+        (project.VENV / STAMP).unlink(missing_ok=True)
         step("Python environment", [sys.executable, "-m", "venv", "--clear", str(project.VENV)])
         offline = ["--no-index", "--find-links", str(wheels())] if wheels().is_dir() else []
         install = [*installing(PYTHON, _REQUIREMENTS), *offline]
         with _prefetching() if prefetch else contextlib.nullcontext():
             step(f"Python environment: {count} locked packages", install)
-        _STAMP.write_text(wanted())
+        (project.VENV / STAMP).write_text(wanted(project.VENV, _REQUIREMENTS))
         print(f"Python environment ready in {time.monotonic() - began:.0f} s.", flush=True)
 
     once(project.VENV, _NEEDED_MB, is_ready, new, waiting)

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from drills.stack import EDGE, GATEWAY_SELECTOR
+from drills.stack import EDGE
 from foundation import envoy_admin
-from foundation.contract import GATEWAY_NAMESPACE
+from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
 from topology import admin
 from topology.kubectl import AGAIN, Source, is_ready
 from topology.picture import picture

@@ -118,7 +118,7 @@ class Hand:
                 "output": now.said if now else "",
                 "running": now is not None and now.code is None,
                 "code": now.code if now else None,
-                "traffic": self._traffic is not None and self._traffic.poll() is None,
+                "traffic": self._sending() is not None,
             }
 
     def end(self) -> None:
@@ -157,14 +157,17 @@ class Hand:
         with self._lock:
             running.code = code
 
+    def _sending(self) -> subprocess.Popen[bytes] | None:
+        """Return the process that sends traffic; None without one that runs."""
+        return self._traffic if self._traffic and self._traffic.poll() is None else None
+
     def _stop_traffic(self) -> subprocess.Popen[bytes] | None:
         """Tell the traffic to end, which it does with its ledger; return what still runs of it."""
         with self._lock:
-            running, self._traffic = self._traffic, None
-        if running is None or running.poll() is not None:
-            return None
-        os.killpg(running.pid, signal.SIGINT)
-        return running
+            if running := self._sending():
+                os.killpg(running.pid, signal.SIGINT)
+            self._traffic = None
+            return running
 
     def _turn_traffic(self) -> None:
         if self._stop_traffic():

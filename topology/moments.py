@@ -10,16 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drills.traffic import Event, EventKind
+from drills.traffic.incidents import QUIET
+from drills.traffic.returning import BACK
 
-_QUIET = 0.5
-"""Seconds without an answer from the struck side after which it counts as left."""
 _MORE = 0.05
 """Part of all requests by which others must answer more to count as taking over."""
-_BACK = 0.8
-"""Part of its former share at which the struck side counts as back.
-
-Or of its due share, if that is less: few requests make a share that nobody is due.
-"""
 
 Shares = Mapping[str, float]
 
@@ -102,8 +97,9 @@ def _followed(fault: _Fault, found: Mapping[str, Any], shares: Shares) -> Iterab
             yield moment("elsewhere", now, f"{most} answers for {fault.cluster}")
         # the edge sends there no more, or the gateways send to its pods no more: they pass on
         sides = [(max(last, fault.at), known) for last, known in struck["counted"]]
-        quiet = [last for last, known in sides if known - last >= _QUIET]
+        quiet = [last for last, known in sides if known - last >= QUIET]
         if "moved" not in fault.seen and quiet:
             yield moment("moved", min(quiet), f"all moved away from {fault.cluster}")
-    elif shares.get(fault.cluster, 0.0) >= _BACK * min(former, struck.get("due") or former):
+    # or its due share, if that is less: few requests make a share that nobody is due
+    elif shares.get(fault.cluster, 0.0) >= BACK * min(former, struck.get("due") or former):
         yield moment("back", now, f"{fault.cluster} has its share again")

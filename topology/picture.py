@@ -10,7 +10,7 @@ from typing import Any
 
 from topology.admin import Host
 from topology.ejection import FLAG as EJECTED
-from topology.proxies import Proxy, State
+from topology.proxies import Proxy, State, longest
 
 _HEARD = (State.SERVING, State.DRAINING, State.UNREACHABLE)
 """States of a proxy that answers what it is asked."""
@@ -131,8 +131,8 @@ def _cluster(
         "due": due,
         "rate": rate,
         "bad": bad,
-        "p99": _longest(edge.latencies.get(name) for edge in heard) if rate else None,
-        "left": _longest(edge.left(name, now) for edge in heard),
+        "p99": longest(edge.latencies.get(name) for edge in heard) if rate else None,
+        "left": longest(edge.left(name, now) for edge in heard),
         "counted": [_counted(name, side, now) for side in (edges, gateways)],
         "gateways": [_gateway(proxy, now) for proxy in gateways],
         "pods": _pods(name, gateways, now),
@@ -186,7 +186,7 @@ def _pods(name: str, gateways: Sequence[Proxy], now: float) -> list[dict[str, An
             "address": address,
             "state": state(address, rates[address]),
             "rate": rates[address],
-            "left": _longest(proxy.ejections.left(address, now, proxy.rules) for proxy in heard),
+            "left": longest(proxy.ejections.left(address, now, proxy.rules) for proxy in heard),
         }
         for address in sorted(known)
     ]
@@ -197,10 +197,6 @@ def _counted(name: str, proxies: Sequence[Proxy], now: float) -> tuple[float, fl
     heard = [proxy.heard_at or 0.0 for proxy in proxies if proxy.state(now) is State.SERVING]
     last = max((proxy.last_counted(name) for proxy in proxies), default=0.0)
     return last, min(heard, default=0.0)
-
-
-def _longest(found: Iterable[float | None]) -> float | None:
-    return max((seconds for seconds in found if seconds is not None), default=None)
 
 
 def _towards(proxy: Proxy, zone: str, now: float) -> tuple[float, float]:

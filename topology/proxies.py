@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -14,6 +14,11 @@ WINDOW = 1.0
 
 SILENT = 2.0
 """Seconds without a word from a proxy after which it counts as silent."""
+
+
+def longest(found: Iterable[float | None]) -> float | None:
+    """Return the most seconds; None if none are known."""
+    return max((seconds for seconds in found if seconds is not None), default=None)
 
 
 class State(StrEnum):
@@ -109,10 +114,9 @@ class Proxy:
 
     def left(self, zone: str, now: float) -> float | None:
         """Return the seconds until the proxy tries an ejected cluster again; None if none is."""
-        found = [
+        return longest(
             self.ejections.left(h.address, now, self.rules) for h in self.hosts if h.zone == zone
-        ]
-        return max((seconds for seconds in found if seconds is not None), default=None)
+        )
 
     def state(self, now: float) -> State:
         """Return what Kubernetes and its own silence say of it."""

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import base64
 import gzip
-import hashlib
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,6 @@ from drills import live_picture
 from foundation.errors import UserError
 
 _TEMPLATE = Path(__file__).parent / "page.html"
-_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _DIGITS = 3
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src {script}; img-src data:; "
@@ -98,10 +95,8 @@ def page(record: str = "") -> tuple[str, str]:
     With the text of a record the page plays that and needs no server; else it asks its server.
     """
     made = _TEMPLATE.read_text()
-    script = _SCRIPT.search(made)
-    assert script, "the page has one script"
-    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
-    policy = _POLICY.format(script=f"'sha256-{digest}'")
+    (script,) = live_picture.script_hashes(made)
+    policy = _POLICY.format(script=script)
     packed = base64.b64encode(gzip.compress(record.encode(), mtime=0)).decode() if record else ""
     return made.replace("{{policy}}", policy).replace("{{record}}", packed), policy
 

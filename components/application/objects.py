@@ -17,9 +17,8 @@ from foundation.identity import Identity, identity_of
 def objects(
     documents: Sequence[Mapping[str, Any]],
     member: ApplicationCluster,
-    edge_cluster: str,
     weight: int | None,
-    platform: Platform = Platform.ENVOY,
+    platform: Platform,
 ) -> list[dict[str, Any]]:
     """Return the documents as one cluster gets them.
 
@@ -37,9 +36,9 @@ def objects(
         elif not is_exposed(document):
             result.append(dict(document))
         elif tetrate:
-            result.append(exposed(document, edge_cluster, weight))
+            result.append(exposed(document, weight))
         else:
-            result += [with_weight(document, edge_cluster, weight), headless(document)]
+            result += [with_weight(document, weight), headless(document)]
     theirs = {identity_of(document) for document in documents}
     infos = (cluster_info(member.name, member.region, namespace) for namespace in namespaces)
     return result + [info for info in infos if identity_of(info) not in theirs]

@@ -11,7 +11,7 @@ from components.envoy.objects import gateway_objects, namespace
 from components.envoy.pod import EnvoyPods, envoy_service
 from components.settings.model import Platform, Settings
 from components.tls.secrets import tls_secret
-from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,7 @@ class Item:
     @property
     def group(self) -> str:
         """API group, empty for the core's."""
-        group, slash, _ = self.version.partition("/")
-        return group if slash else ""
+        return self.version.rpartition("/")[0]
 
 
 def inventory(
@@ -42,13 +41,13 @@ def inventory(
     are shared: see components.tetrate.served.
     """
     platform = settings.platform
-    for_clients = [tls_secret(name, namespace, {}) for name, namespace in secrets]
+    for_clients = [tls_secret(name, {}, namespace) for name, namespace in secrets]
     if platform is Platform.TETRATE:
         result = {EDGE_CLUSTER: [*map(_of, for_clients)]}
     else:
         result = {EDGE_CLUSTER: _gateway(EDGE_CLUSTER, for_clients)}
     for member in settings.clusters:
-        own = objects(documents, member, EDGE_CLUSTER, settings.edge_weights[member.name], platform)
+        own = objects(documents, member, settings.edge_weights[member.name], platform)
         gateway = [] if platform is Platform.TETRATE else _gateway(member.name, [])
         result[member.name] = [*map(_of, own), *gateway]
     return result
@@ -56,7 +55,7 @@ def inventory(
 
 def _gateway(cluster: str, for_clients: Sequence[Mapping[str, Any]]) -> list[Item]:
     pods = EnvoyPods(cluster)
-    secrets = [tls_secret(pods.mesh_secret, GATEWAY_NAMESPACE, {}), *for_clients]
+    secrets = [tls_secret(pods.mesh_secret, {}), *for_clients]
     documents = [namespace(), envoy_service(pods), *gateway_objects(pods, {}, secrets, "")]
     return [*map(_of, documents)]
 

@@ -53,7 +53,7 @@ class LocalBackend:
                 api_port=ports.api(index),
                 ports=edge_ports if name == EDGE_CLUSTER else {},
             ),
-            pulumi.ResourceOptions(parent=parent),
+            parent,
         )
         return MadeCluster(
             kubeconfig=cluster.kubeconfig,

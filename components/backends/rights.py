@@ -10,6 +10,7 @@ from components.backends.inventory import Item
 from foundation import lists
 from foundation.commands import Failed
 from foundation.contract import GATEWAY_NAMESPACE
+from foundation.errors import first_of
 
 _WRITE = ("get", "list", "watch", "create", "patch", "delete")
 _LOOK = ("get", "list", "watch")
@@ -95,5 +96,4 @@ def shown(rights: Sequence[Right]) -> str:
         f"{'/'.join(known)} {name}{f' in {namespace}' if namespace else ''}"
         for (name, namespace), known in verbs.items()
     ]
-    more = f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else ""
-    return ", ".join(parts[:_SHOWN]) + more
+    return first_of(parts, _SHOWN)

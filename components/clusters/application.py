@@ -18,14 +18,11 @@ class Application(pulumi.ComponentResource):
 
     def __init__(
         self,
-        name: str,
         cluster: Cluster,
         member: ApplicationCluster,
         documents: Sequence[Mapping[str, Any]],
-        edge_cluster: str,
         weight: int | None,
-        platform: Platform = Platform.ENVOY,
-        opts: pulumi.ResourceOptions | None = None,
+        platform: Platform,
     ) -> None:
         """Registers the documents; returns before the cluster has them.
 
@@ -36,7 +33,7 @@ class Application(pulumi.ComponentResource):
             "region": member.region,
             "edgeWeight": shown_weight(weight),
         }
-        super().__init__("demo:application:Application", name, props, opts)
-        made = objects(documents, member, edge_cluster, weight, platform)
+        super().__init__("demo:application:Application", member.name, props)
+        made = objects(documents, member, weight, platform)
         cluster.register(made, self)
         self.register_outputs({})

@@ -53,14 +53,8 @@ class Cluster(pulumi.ComponentResource):
     documents: list[dict[str, Any]]
     """What was registered in it and goes with the stack, in its order."""
 
-    def __init__(
-        self,
-        name: str,
-        region: str,
-        backend: ClusterBackend,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        super().__init__("demo:cluster:Cluster", name, {"region": region}, opts)
+    def __init__(self, name: str, region: str, backend: ClusterBackend) -> None:
+        super().__init__("demo:cluster:Cluster", name, {"region": region})
         made = backend.make(name, self)
         # Nobody else's object can be in the way: in a cluster of ours there is none, in another
         # one those that are there already have been looked at.

@@ -18,7 +18,7 @@ from components import kubectl
 from foundation.commands import Failed
 from foundation.identity import identity_of
 from foundation.lists import as_list, items, reference
-from foundation.managed_fields import is_kubectls, paths, written
+from foundation.managed_fields import fields_of, is_kubectls, paths, written
 
 Document = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ def lines(cluster: str, live: Iterable[Document]) -> Iterator[str]:
             f"{written(path)} by {entry['manager']}"
             for entry in managed
             if is_kubectls(entry)
-            for path in paths(entry.get("fieldsV1") or {})
+            for path in paths(fields_of(entry))
         ]
         if found:
             yield (

@@ -45,7 +45,7 @@ class Document(pulumi.CustomResource):
     """As its cluster answers, `resourceVersion` included."""
 
     def __init__(
-        self, name: str, document: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None
+        self, name: str, document: Mapping[str, Any], opts: pulumi.ResourceOptions
     ) -> None:
         inputs = dict(document)
         if document["kind"] == "Secret":

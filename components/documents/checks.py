@@ -95,7 +95,7 @@ def _check_metadata(read: Read) -> None:
         if namespace:
             fields.label(namespace, "metadata.namespace", read.refusal)
     fields.labels(metadata.get("labels"), "metadata.labels", read.refusal)
-    fields.annotation_texts(metadata.get("annotations"), "metadata.annotations", read.refusal)
+    fields.annotation_texts(metadata.get("annotations"), read.refusal)
 
 
 def _check(read: Read, later: Callable[[ManifestError], None]) -> None:

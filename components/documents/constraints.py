@@ -31,7 +31,7 @@ def check(name: str, given: Given, path: str, refuse: fields.Refuse, later: Late
     if len(present) > 1:
         raise refuse(f"has both {path}{present[0]} and {path}{present[1]}; keep one")
     for field, choices in rules.CHOICES.get(name, {}).items():
-        _choice(given.get(field), choices, f"{path}{field}", later)
+        choice(given.get(field), choices, f"{path}{field}", later)
     for field, (lowest, highest) in rules.RANGES.get(name, {}).items():
         _range(given.get(field), lowest, highest, f"{path}{field}", refuse)
     if (field := rules.PORT_NAMES.get(name, "")) and isinstance(given.get(field), str):
@@ -47,10 +47,11 @@ def check(name: str, given: Given, path: str, refuse: fields.Refuse, later: Late
         further(given, path, refuse)
 
 
-def _choice(value: Any, choices: Sequence[str], path: str, later: Later) -> None:
+def choice(value: Any, choices: Sequence[str], path: str, later: Later) -> None:
+    """Check a text, or each of a list: it must be one of `choices`, or left out."""
     if isinstance(value, list):
         for number, each in enumerate(value):
-            _choice(each or "", choices, f"{path}[{number}]", later)
+            choice(each or "", choices, f"{path}[{number}]", later)
     elif value is not None and value not in choices:
         mean = did_you_mean(value, choices)
         later(f"has in {path} {fields.shown(value)}{mean}; use one of {', '.join(choices)}")

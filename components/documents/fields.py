@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from foundation.errors import shortened
+
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A name that is one part of a DNS name: RFC 1123."""
 
@@ -43,6 +45,12 @@ def entries(
             said = " and ".join(f"{key} {value}" for key, value in given.items())
             raise refuse(f"has {said} twice: {first} and {where}; keep one")
         yield where, entry
+
+
+def once(name: Any, where: str, seen: dict[str, str], refuse: Refuse) -> None:
+    """Check that a name, if there is one, is not among those seen so far."""
+    if name and seen.setdefault(name, where) is not where:
+        raise refuse(f"has name {name} twice: {seen[name]} and {where}; keep one")
 
 
 def mapping(value: Any, path: str, refuse: Refuse) -> Mapping[str, Any]:
@@ -81,8 +89,9 @@ def labels(value: Any, path: str, refuse: Refuse) -> None:
             )
 
 
-def annotation_texts(value: Any, path: str, refuse: Refuse) -> None:
-    """Check annotations: texts behind keys that Kubernetes takes."""
+def annotation_texts(value: Any, refuse: Refuse) -> None:
+    """Check an object's annotations: texts behind keys that Kubernetes takes."""
+    path = "metadata.annotations"
     texts(value, path, refuse)
     _keys(value, path, refuse, str.lower)
 
@@ -150,4 +159,4 @@ def data_key(key: str, path: str, refuse: Refuse) -> None:
 
 def shown(value: object) -> str:
     """Return a value for an error text, cut to a readable length."""
-    return "nothing" if value is None else repr(value)[:60]
+    return "nothing" if value is None else shortened(repr(value), 60)

@@ -36,8 +36,7 @@ def _service(spec: Given, path: str, refuse: fields.Refuse) -> None:
         where = f"{path}ports[{number}]"
         if name := port.get("name"):
             fields.label(name, f"{where}.name", refuse)
-            if names.setdefault(name, where) is not where:
-                raise refuse(f"has name {name} twice: {names[name]} and {where}; keep one")
+            fields.once(name, where, names, refuse)
         elif len(ports) > 1:
             raise refuse(f"has no {where}.name, which each of several ports needs; add it")
         if kind == "ClusterIP" and port.get("nodePort"):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from foundation.errors import UserError
+from foundation.identity import mapping
 
 
 class ManifestError(UserError):
@@ -30,8 +31,7 @@ class Read:
 
     def refusal(self, what: str) -> ManifestError:
         """Return the error that says what is wrong with this object."""
-        metadata = self.document.get("metadata")
-        name = metadata.get("name") if isinstance(metadata, dict) else None
+        name = mapping(self.document.get("metadata")).get("name")
         called = f"{self.document['kind']} {name}" if name else self.document["kind"]
         return ManifestError(f"{self.where} ({called}) {what}")
 

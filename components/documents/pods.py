@@ -46,9 +46,7 @@ def _pod(spec: Given, path: str, refuse: fields.Refuse) -> None:
         fields.label(volume.get("name"), f"{path}volumes[{number}].name", refuse)
     names: dict[str, str] = {}
     for where, container in _containers(spec, path):
-        name = container.get("name")
-        if name and names.setdefault(name, where) is not where:
-            raise refuse(f"has name {name} twice: {names[name]} and {where}; keep one")
+        fields.once(container.get("name"), where, names, refuse)
 
 
 def _container(container: Given, path: str, refuse: fields.Refuse) -> None:
@@ -57,8 +55,7 @@ def _container(container: Given, path: str, refuse: fields.Refuse) -> None:
     ports: dict[str, str] = {}
     for number, port in enumerate(container.get("ports") or ()):
         where = f"{path}ports[{number}]"
-        if (name := port.get("name")) and ports.setdefault(name, where) is not where:
-            raise refuse(f"has name {name} twice: {ports[name]} and {where}; keep one")
+        fields.once(port.get("name"), where, ports, refuse)
     for probe in ("livenessProbe", "startupProbe"):
         threshold = (container.get(probe) or {}).get("successThreshold")
         if threshold not in (None, 0, 1):

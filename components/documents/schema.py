@@ -88,9 +88,7 @@ class _Check:
                     self._value(each, more[0], f"{path}.{key}")
         else:
             fields.text(value, path, self._refuse)
-            if value and value not in more:
-                mean = did_you_mean(value, more)
-                self._later(f"has in {path} '{value[:60]}'{mean}; use one of {', '.join(more)}")
+            constraints.choice(value or None, more, path, self._later)
 
     def _list(self, value: Any, item: Any, keys: list[str], path: str) -> None:
         if keys:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from foundation.identity import DEFAULT_NAMESPACE
+from foundation.identity import DEFAULT_NAMESPACE, mapping
 
 Document = Mapping[str, Any]
 
@@ -23,14 +23,11 @@ def templates(document: Document) -> Iterator[tuple[str, Document]]:
     if kind == "Pod":
         yield "", document
         return
-    spec, path = _mapping(document.get("spec")), "spec."
+    spec, path = mapping(document.get("spec")), "spec."
     if kind == "CronJob":
-        spec, path = (
-            _mapping(_mapping(spec.get("jobTemplate")).get("spec")),
-            "spec.jobTemplate.spec.",
-        )
-    template = _mapping(spec.get("template"))
-    if isinstance(_mapping(template.get("spec")).get("containers"), list):
+        spec, path = mapping(mapping(spec.get("jobTemplate")).get("spec")), "spec.jobTemplate.spec."
+    template = mapping(spec.get("template"))
+    if isinstance(mapping(template.get("spec")).get("containers"), list):
         yield f"{path}template.", template
 
 
@@ -53,14 +50,14 @@ def serving(
 def _selected(
     service: Document, documents: Sequence[Document]
 ) -> Iterator[tuple[Document, Document]]:
-    selector = _mapping(_mapping(service.get("spec")).get("selector"))
+    selector = mapping(mapping(service.get("spec")).get("selector"))
     for document in documents:
         if _namespace(document) != _namespace(service):
             continue
         for _, template in templates(document):
-            labels = _mapping(_mapping(template.get("metadata")).get("labels"))
+            labels = mapping(mapping(template.get("metadata")).get("labels"))
             if all(labels.get(key) == value for key, value in selector.items()):
-                yield document, _mapping(template.get("spec"))
+                yield document, mapping(template.get("spec"))
 
 
 def _declares(pod: Document, port: Mapping[str, Any]) -> bool:
@@ -68,7 +65,7 @@ def _declares(pod: Document, port: Mapping[str, Any]) -> bool:
     declared = (
         candidate.get("containerPort")
         for container in containers(pod)
-        for candidate in _mappings(container.get("ports"))
+        for candidate in mappings(container.get("ports"))
     )
     return number is not None and number in declared
 
@@ -82,7 +79,7 @@ def target_port(port: Mapping[str, Any], pod: Document | None) -> int | None:
         return target
     protocol = port.get("protocol") or "TCP"
     for container in containers(pod):
-        for candidate in _mappings(container.get("ports")):
+        for candidate in mappings(container.get("ports")):
             if candidate.get("name") != target:
                 continue
             number = candidate.get("containerPort")
@@ -94,13 +91,13 @@ def target_port(port: Mapping[str, Any], pod: Document | None) -> int | None:
 def readiness_path(pod: Document | None, target: int) -> str | None:
     """Return the path of the readiness probe on the exposed port, if the workload has one."""
     for container in containers(pod):
-        probe = _mapping(_mapping(container.get("readinessProbe")).get("httpGet"))
+        probe = mapping(mapping(container.get("readinessProbe")).get("httpGet"))
         if not probe:
             continue
         port = probe.get("port")
         named = {
             candidate.get("containerPort")
-            for candidate in _mappings(container.get("ports"))
+            for candidate in mappings(container.get("ports"))
             if candidate.get("name") == port
         }
         if target == port or target in named:
@@ -112,21 +109,18 @@ def readiness_path(pod: Document | None, target: int) -> str | None:
 def containers(pod: Document | None) -> Iterator[Document]:
     """Yield the containers that run as long as the pod: native sidecars are among them."""
     given = pod or {}
-    yield from _mappings(given.get("containers"))
-    for container in _mappings(given.get("initContainers")):
+    yield from mappings(given.get("containers"))
+    for container in mappings(given.get("initContainers")):
         if container.get("restartPolicy") == "Always":
             yield container
 
 
 def _namespace(document: Document) -> Any:
-    return _mapping(document.get("metadata")).get("namespace") or DEFAULT_NAMESPACE
+    return mapping(document.get("metadata")).get("namespace") or DEFAULT_NAMESPACE
 
 
-def _mapping(value: Any) -> Document:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _mappings(value: Any) -> Iterator[Document]:
+def mappings(value: Any) -> Iterator[Document]:
+    """Yield the mappings that a list holds; none of anything else."""
     for each in value if isinstance(value, list) else ():
         if isinstance(each, Mapping):
             yield each

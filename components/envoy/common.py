@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from components.routing.routes import Route
+from foundation import quick_yaml
 from foundation.contract import ADMIN_PORT, INGRESS_PORT, PEER_PORT
-from foundation.contract import gateway_san as gateway_san
 
 #: Last part of the host name under which an Envoy answers for the health of one Service.
 HEALTH_DOMAIN = "health.mesh"
@@ -79,6 +79,16 @@ def any_type(type_name: str, /, **fields: object) -> dict[str, Any]:
     return {"@type": f"type.googleapis.com/{type_name}", **fields}
 
 
+def extension(name: str, type_name: str, /, **fields: object) -> dict[str, Any]:
+    """Return the extension `name` with its settings, a message of the type `type_name`."""
+    return {"name": name, "typed_config": any_type(type_name, **fields)}
+
+
+def socket_address(address: str, port: int) -> dict[str, Any]:
+    """Return where a TCP socket is."""
+    return {"socket_address": {"address": address, "port_value": port}}
+
+
 def render(document: Mapping[str, Any]) -> str:
     """Return the document as YAML text; equal documents give equal text."""
     return yaml.dump(document, Dumper=_Plain, sort_keys=False, width=120)
@@ -100,10 +110,7 @@ def checksum(files: Mapping[str, str]) -> str:
     return digest.hexdigest()[:16]
 
 
-_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the quick one where PyYAML has it
-
-
-class _Plain(_DUMPER):  # type: ignore[misc]  # which of two it is, is known at run time only
+class _Plain(quick_yaml.DUMPER):  # type: ignore[misc]  # which of two it is, is known at run time only
     """Writes what is used twice out twice: Envoy's reader and people are spared aliases."""
 
     def ignore_aliases(self, data: object) -> bool:

@@ -11,7 +11,6 @@ from components.profile.model import HttpProfile
 from components.routing.failback import Failback, Step, steps
 from components.routing.routes import Route
 from components.routing.targets import Target
-from foundation.contract import EDGE_CLUSTER
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,6 @@ class EdgeConfig:
     routes: tuple[Route, ...]
     targets: tuple[Target, ...]
     profile: HttpProfile
-    name: str = EDGE_CLUSTER
     own_addresses: tuple[str, ...] = ()
     https_port: int = 443
     listen: Listen = field(default_factory=Listen)

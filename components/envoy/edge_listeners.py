@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from components.envoy import failback, forwarding, http, server, tls
-from components.envoy.common import cluster_name
+from components.envoy.common import cluster_name, extension
 from components.envoy.edge_clusters import EdgeConfig
 from components.routing.routes import Route
+from foundation.contract import EDGE_CLUSTER
+
+_TLS_INSPECTOR = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
 
 #: Headers that gateways send to the edge and that are nobody else's business.
 _INTERNAL_HEADERS = [
@@ -54,13 +57,7 @@ def _https_listener(config: EdgeConfig) -> dict[str, Any]:
         chains.append(chain)
     listener = server.listener("https", config.listen.address, config.listen.https, chains)
     listener["listener_filters"] = [
-        {
-            "name": "envoy.filters.listener.tls_inspector",
-            "typed_config": {
-                "@type": "type.googleapis.com/"
-                "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
-            },
-        }
+        extension("envoy.filters.listener.tls_inspector", _TLS_INSPECTOR)
     ]
     return listener
 
@@ -82,7 +79,8 @@ def _hosts(
     for host in dict.fromkeys(host for route in routes for host in route.hosts):
         served = [route for route in routes if host in route.hosts]
         plain = [r for r in served if r.protocol == "HTTP"] if redirect else served
-        entries = [entry for route in _longest_first(plain) for entry in _forward(route, config)]
+        ordered = forwarding.longest_first(plain)
+        entries = [entry for route in ordered for entry in _forward(route, config)]
         if len(plain) < len(served):
             entries.append(_to_https(config))
         rules = config.profile.requests
@@ -123,7 +121,7 @@ def _forward(route: Route, config: EdgeConfig) -> list[dict[str, Any]]:
 def _http_options(config: EdgeConfig) -> http.Options:
     profile = config.profile
     return http.Options(
-        served_by=config.name,
+        served_by=EDGE_CLUSTER,
         idle_timeout=http.stream_idle(profile),
         edge=True,
         rules=profile.requests,
@@ -147,19 +145,11 @@ def _route_config(name: str, hosts: Sequence[dict[str, Any]], config: EdgeConfig
         "name": name,
         "ignore_port_in_host_matching": True,
         "response_headers_to_add": [
-            *http.served_by(config.name, http.OWN_POD),
-            {
-                "header": {
-                    "key": http.CONFIGURATION_HEADER,
-                    "value": f"{http.OWN_CONFIGURATION}-{config.version}",
-                },
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            },
+            *http.served_by(EDGE_CLUSTER, http.OWN_POD),
+            http.overwriting(
+                http.CONFIGURATION_HEADER, f"{http.OWN_CONFIGURATION}-{config.version}"
+            ),
         ],
         "response_headers_to_remove": _INTERNAL_HEADERS,
         "virtual_hosts": [*hosts, *others],
     }
-
-
-def _longest_first(routes: Iterable[Route]) -> list[Route]:
-    return sorted(routes, key=lambda route: len(route.path), reverse=True)

@@ -23,12 +23,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from components.envoy.common import ENDPOINT_METADATA, any_type, seconds
+from components.envoy import upstream
+from components.envoy.common import ENDPOINT_METADATA, seconds
 from components.envoy.health import INTERVAL_SECONDS
 from components.profile.model import OutlierDetection
 from components.routing.failback import MOST_STEPS, Step
-
-_AGGREGATE = "envoy.extensions.clusters.aggregate.v3.ClusterConfig"
 
 #: Envoy counts the checks that have passed in 32 bits; at two a second it never gets there.
 _NEVER_CHECKED = 2**32 - 1
@@ -38,9 +37,6 @@ _TEN_YEARS = "315360000s"
 #: a gateway that hangs is found by its requests, and one that is short of CPU has not failed. Even
 #: the first check counts, which an update makes.
 _PATIENT = {"timeout": "2s", "unhealthy_threshold": 3}
-
-#: What an aggregate cluster needs itself: retries count in the cluster that the route names.
-_OF_AGGREGATE = ("connect_timeout", "common_lb_config", "circuit_breakers")
 
 
 def step_name(role: str, step: int, *, joined: bool = False) -> str:
@@ -63,15 +59,8 @@ def clusters(
         yield _step(plain, f"{step_name(role, number)}_{rest}", step, host, rules, told)
     for number in range(MOST_STEPS):
         names = [f"{step_name(role, number)}_{rest}", plain["name"]]
-        yield {
-            "name": f"{step_name(role, number, joined=True)}_{rest}",
-            "cluster_type": {
-                "name": "envoy.clusters.aggregate",
-                "typed_config": any_type(_AGGREGATE, clusters=names),
-            },
-            "lb_policy": "CLUSTER_PROVIDED",
-            **{key: plain[key] for key in _OF_AGGREGATE},
-        }
+        joined = f"{step_name(role, number, joined=True)}_{rest}"
+        yield upstream.aggregate(joined, names, plain, plain["circuit_breakers"])
 
 
 def _step(

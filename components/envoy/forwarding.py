@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.envoy.common import any_type, seconds
+from components.envoy.common import extension, seconds
 from components.profile.model import HttpProfile
 from components.profile.requests import RequestRules
 from components.routing.routes import Route
@@ -26,10 +26,7 @@ _PREVIOUS_PRIORITIES = (
 
 #: The condition under which the statuses of a retry policy count.
 _BY_STATUS = "retriable-status-codes"
-_PREVIOUS_HOSTS_PREDICATE = {
-    "name": "envoy.retry_host_predicates.previous_hosts",
-    "typed_config": any_type(_PREVIOUS_HOSTS),
-}
+_PREVIOUS_HOSTS_PREDICATE = extension("envoy.retry_host_predicates.previous_hosts", _PREVIOUS_HOSTS)
 
 #: Headers of a request that begins neither a WebSocket nor server-sent events.
 _NO_STREAM = [
@@ -186,6 +183,11 @@ def virtual_host(
     }
 
 
+def longest_first(routes: Iterable[Route]) -> list[Route]:
+    """Return the routes in the order in which their paths are looked at."""
+    return sorted(routes, key=lambda route: len(route.path), reverse=True)
+
+
 def not_found() -> dict[str, Any]:
     """Return the route for what nobody exposes."""
     return {
@@ -234,10 +236,9 @@ def _retry_policy(profile: HttpProfile, conditions: Sequence[str], attempts: int
         "host_selection_retry_max_attempts": 5,
         "retry_host_predicate": [_PREVIOUS_HOSTS_PREDICATE],
         # The first retry leaves the region at once, even while it still looks healthy.
-        "retry_priority": {
-            "name": "envoy.retry_priorities.previous_priorities",
-            "typed_config": any_type(_PREVIOUS_PRIORITIES, update_frequency=1),
-        },
+        "retry_priority": extension(
+            "envoy.retry_priorities.previous_priorities", _PREVIOUS_PRIORITIES, update_frequency=1
+        ),
     }
     if statuses:
         policy["retriable_status_codes"] = statuses

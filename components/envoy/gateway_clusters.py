@@ -13,16 +13,14 @@ from components.routing.exposed_services import twin_name
 from components.routing.routes import Route
 from components.routing.targets import Target
 from components.routing.transport import Protocol
-from foundation.contract import EDGE_CLUSTER
 
 
 @dataclass(frozen=True)
 class GatewayConfig:
     """What a regional gateway's configuration is computed from.
 
-    `peers` is what `gateway_targets` gave for `cluster`; `edge` is the name of the edge's
-    cluster. `dns_server` resolves the names of the pods: an address and a UDP port, None for the
-    pod's own.
+    `peers` is what `gateway_targets` gave for `cluster`. `dns_server` resolves the names of the
+    pods: an address and a UDP port, None for the pod's own.
     """
 
     cluster: str
@@ -30,7 +28,6 @@ class GatewayConfig:
     routes: tuple[Route, ...]
     peers: tuple[Target, ...]
     profile: HttpProfile
-    edge: str = EDGE_CLUSTER
     cluster_domain: str = "cluster.local"
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)

@@ -8,13 +8,13 @@ from components.envoy import forwarding, gateway_clusters, health, http, server,
 from components.envoy.common import (
     HEALTH_DOMAIN,
     edge_san,
-    gateway_san,
     health_host,
     own_health_host,
     render,
 )
 from components.envoy.gateway_clusters import GatewayConfig
 from components.routing.routes import Route
+from foundation.contract import EDGE_CLUSTER, gateway_san
 
 #: Each tier gives up before the one in front of it does, so that the answer still gets through.
 _INGRESS_SHARE = 0.9
@@ -55,7 +55,7 @@ def _ingress_listener(config: GatewayConfig) -> dict[str, Any]:
         config.listen.ingress,
         config,
         share=_INGRESS_SHARE,
-        clients=[edge_san(config.edge)],
+        clients=[edge_san(EDGE_CLUSTER)],
         filters=[through],
         health_hosts=_health_hosts(config),
     )
@@ -96,12 +96,7 @@ def _mesh_listener(
 ) -> dict[str, Any]:
     headers = http.served_by(config.cluster, "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")
     if is_peer:
-        headers.append(
-            {
-                "header": {"key": http.DEGRADED_HEADER, "value": "true"},
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            }
-        )
+        headers.append(http.overwriting(http.DEGRADED_HEADER, "true"))
     route_config = {
         "name": name,
         "ignore_port_in_host_matching": True,
@@ -135,8 +130,7 @@ def _service_hosts(config: GatewayConfig, share: float, *, is_peer: bool) -> lis
     """Return a virtual host per external name."""
     hosts = []
     for host in dict.fromkeys(host for route in config.routes for host in route.hosts):
-        served = [route for route in config.routes if host in route.hosts]
-        served.sort(key=lambda route: len(route.path), reverse=True)
+        served = forwarding.longest_first(r for r in config.routes if host in r.hosts)
         entries = [e for route in served for e in _forward(route, config, share, is_peer=is_peer)]
         hosts.append(_host(host, entries, config))
     return hosts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from components.envoy.common import seconds
+from components.envoy.http import overwriting
 from components.routing.routes import Route
 from components.routing.transport import Protocol
 
@@ -66,7 +67,4 @@ def check_headers(route: Route) -> list[dict[str, Any]]:
     """Return the headers without which the application's pods take no check, for Envoy to add."""
     if route.transport.protocol is not Protocol.GRPC:
         return []
-    return [
-        {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-        for key, value in _GRPC_HEADERS.items()
-    ]
+    return [overwriting(key, value) for key, value in _GRPC_HEADERS.items()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.envoy import server
 from components.envoy.common import ENDPOINT_METADATA, any_type, seconds
 from components.profile.model import HttpProfile
 from components.profile.requests import EscapedSlashes, RequestRules, Underscores
@@ -20,8 +21,6 @@ OWN_POD = "%ENVIRONMENT(POD_NAME)%"
 #: The digest in the pod template's annotation, likewise.
 OWN_CONFIGURATION = "%ENVIRONMENT(CONFIGURATION)%"
 
-_HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-_ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 _STDOUT = "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
 
 #: Host of an HTTP/1.0 request that names none: a name that no Service has.
@@ -98,20 +97,15 @@ def connection_manager(
     take any time. WebSockets pass, over HTTP/2 as well.
     """
     edge, rules = options.edge, options.rules
-    manager = any_type(
-        _HCM,
+    return server.connection_manager(
         stat_prefix=stat_prefix,
         route_config=route_config,
         http_filters=[
             *options.filters,
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": any_type(
-                    _ROUTER,
-                    suppress_envoy_headers=True,
-                    **({} if edge else {"upstream_log": [_tries_log()]}),
-                ),
-            },
+            server.router(
+                suppress_envoy_headers=True,
+                **({} if edge else {"upstream_log": [_tries_log()]}),
+            ),
         ],
         use_remote_address=edge,
         always_set_request_id_in_response=edge,
@@ -145,7 +139,6 @@ def connection_manager(
         local_reply_config=_local_replies(options.served_by),
         access_log=[_access_log(edge)],
     )
-    return {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
 
 
 def served_by(cluster: str, pod: str) -> list[dict[str, Any]]:
@@ -158,11 +151,16 @@ def add_if_absent(key: str, value: str) -> dict[str, Any]:
     return {"header": {"key": key, "value": value}, "append_action": "ADD_IF_ABSENT"}
 
 
+def overwriting(key: str, value: str) -> dict[str, Any]:
+    """Return a header to add, in place of any that is there by that name."""
+    return {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
 def _local_replies(cluster: str) -> dict[str, Any]:
     """Return the form of Envoy's own replies: who answered, and a page instead of a flag."""
     headers = served_by(cluster, OWN_POD)
     unavailable = {
-        "filter": _status_filter("GE", 503, "unavailable_from"),
+        "filter": _status_from(503, "unavailable_from"),
         "headers_to_add": [*headers, add_if_absent("retry-after", "5")],
         "body_format_override": {
             "text_format_source": {"inline_string": _UNAVAILABLE_PAGE.replace("%", "%%")},
@@ -176,13 +174,13 @@ def _local_replies(cluster: str) -> dict[str, Any]:
             "text_format_source": {"inline_string": "temporarily unavailable"}
         },
     }
-    others = {"filter": _status_filter("GE", 100, "any_from"), "headers_to_add": headers}
+    others = {"filter": _status_from(100, "any_from"), "headers_to_add": headers}
     return {"mappers": [grpc, unavailable, others]}
 
 
-def _status_filter(op: str, status: int, key: str) -> dict[str, Any]:
+def _status_from(status: int, key: str) -> dict[str, Any]:
     value = {"default_value": status, "runtime_key": f"local_reply.{key}"}
-    return {"status_code_filter": {"comparison": {"op": op, "value": value}}}
+    return {"status_code_filter": {"comparison": {"op": "GE", "value": value}}}
 
 
 def _tries_log() -> dict[str, Any]:

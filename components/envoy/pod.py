@@ -23,9 +23,6 @@ GRACE_SECONDS = 30
 _USER = 101  # `envoy` in the image
 _LABELS = {"app.kubernetes.io/name": GATEWAY_NAME}
 
-SELECTOR = ",".join(f"{key}={value}" for key, value in _LABELS.items())
-"""Label selector of the pods, as kubectl takes it."""
-
 
 @dataclass(frozen=True)
 class EnvoyPods:

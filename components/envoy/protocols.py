@@ -40,14 +40,6 @@ QUICK = Pings(0.1, 0.4)
 PATIENT = Pings(0.5, 1.2)
 
 
-def http1(idle_timeout: float) -> dict[str, Any]:
-    """Return the options of HTTP/1.1, whose idle connections are kept for so many seconds."""
-    return {
-        "common_http_protocol_options": {"idle_timeout": seconds(idle_timeout)},
-        "explicit_http_config": {"http_protocol_options": {"enable_trailers": True}},
-    }
-
-
 def to_gateways(pings: Pings) -> dict[str, Any]:
     """Return the options of HTTP/2 for gateways, which finds out by pings that one hangs.
 
@@ -70,7 +62,7 @@ def to_pods(protocol: Protocol) -> dict[str, Any]:
     """
     if protocol in (Protocol.HTTP2, Protocol.GRPC):
         return _http2(IDLE_TO_PODS, _POD_STREAMS, {})
-    return http1(IDLE_TO_PODS)
+    return _options(IDLE_TO_PODS, {"http_protocol_options": {"enable_trailers": True}})
 
 
 def _http2(idle_timeout: float, streams: int, more: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +73,11 @@ def _http2(idle_timeout: float, streams: int, more: dict[str, Any]) -> dict[str,
         "initial_connection_window_size": 1048576,
         **more,
     }
+    return _options(idle_timeout, {"http2_protocol_options": options})
+
+
+def _options(idle_timeout: float, explicit: dict[str, Any]) -> dict[str, Any]:
     return {
         "common_http_protocol_options": {"idle_timeout": seconds(idle_timeout)},
-        "explicit_http_config": {"http2_protocol_options": options},
+        "explicit_http_config": explicit,
     }

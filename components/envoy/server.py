@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from components.envoy.common import MEMORY_MIB, Listen, any_type
+from components.envoy.common import MEMORY_MIB, Listen, extension, socket_address
 
 READY_PATH = "/readyz"
 
@@ -31,7 +31,7 @@ def bootstrap(
     `dns_server` is an address and a UDP port, None for the pod's own.
     """
     return {
-        "admin": {"address": _address(listen.admin_address, listen.admin)},
+        "admin": {"address": socket_address(listen.admin_address, listen.admin)},
         "typed_dns_resolver_config": _dns_resolver(dns_server),
         "overload_manager": _overload_manager(),
         "static_resources": {
@@ -47,7 +47,7 @@ def listener(
     """Return a TCP listener."""
     return {
         "name": name,
-        "address": _address(address, port),
+        "address": socket_address(address, port),
         "per_connection_buffer_limit_bytes": 32768,
         "filter_chains": list(filter_chains),
     }
@@ -65,45 +65,55 @@ def health_filter(
     when fewer than the percentage `min_healthy` of an Envoy cluster's hosts are healthy. Either
     way the answer is 503 after a POST to /healthcheck/fail.
     """
-    config = any_type(_HEALTH_CHECK, pass_through_mode=pass_through, headers=list(headers))
+    fields: dict[str, Any] = {"pass_through_mode": pass_through, "headers": list(headers)}
     if min_healthy:
-        config["cluster_min_healthy_percentages"] = {
+        fields["cluster_min_healthy_percentages"] = {
             name: {"value": percentage} for name, percentage in min_healthy.items()
         }
-    return {"name": "envoy.filters.http.health_check", "typed_config": config}
+    return extension("envoy.filters.http.health_check", _HEALTH_CHECK, **fields)
+
+
+def connection_manager(**fields: object) -> dict[str, Any]:
+    """Return the network filter that speaks HTTP."""
+    return extension("envoy.filters.network.http_connection_manager", _HCM, **fields)
+
+
+def router(**fields: object) -> dict[str, Any]:
+    """Return the last of a connection manager's filters, which sends a request on."""
+    return extension("envoy.filters.http.router", _ROUTER, **fields)
 
 
 def _ready_listener(listen: Listen) -> dict[str, Any]:
     """Return the listener for the kubelet: ready once all is loaded, until a drain begins."""
-    manager = any_type(
-        _HCM,
+    manager = connection_manager(
         stat_prefix="ready",
         route_config={"name": "ready", "virtual_hosts": []},
         http_filters=[
             health_filter(
                 [{"name": ":path", "string_match": {"exact": READY_PATH}}], pass_through=False
             ),
-            {"name": "envoy.filters.http.router", "typed_config": any_type(_ROUTER)},
+            router(),
         ],
     )
-    filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
-    return listener("ready", listen.address, listen.ready, [{"filters": filters}])
+    return listener("ready", listen.address, listen.ready, [{"filters": [manager]}])
 
 
 def _dns_resolver(server: tuple[str, int] | None) -> dict[str, Any]:
-    config = any_type(
+    fields: dict[str, Any] = {}
+    if server:
+        fields["resolvers"] = [
+            {"socket_address": {"protocol": "UDP", "address": server[0], "port_value": server[1]}}
+        ]
+        fields["use_resolvers_as_fallback"] = False
+    return extension(
+        "envoy.network.dns_resolver.cares",
         _CARES,
         # Names are written in full; search domains would ask three times in vain first.
         dns_resolver_options={"no_default_search_domain": True},
         query_timeout_seconds=1,
         query_tries=2,
+        **fields,
     )
-    if server:
-        config["resolvers"] = [
-            {"socket_address": {"protocol": "UDP", "address": server[0], "port_value": server[1]}}
-        ]
-        config["use_resolvers_as_fallback"] = False
-    return {"name": "envoy.network.dns_resolver.cares", "typed_config": config}
 
 
 def _overload_manager() -> dict[str, Any]:
@@ -117,16 +127,12 @@ def _overload_manager() -> dict[str, Any]:
         "refresh_interval": "0.25s",
         "buffer_factory_config": {"minimum_account_to_track_power_of_two": 20},
         "resource_monitors": [
-            {
-                "name": heap,
-                "typed_config": any_type(
-                    _FIXED_HEAP, max_heap_size_bytes=MEMORY_MIB * 1024**2 * 3 // 4
-                ),
-            },
-            {
-                "name": "envoy.resource_monitors.global_downstream_max_connections",
-                "typed_config": any_type(_CONNECTIONS, max_active_downstream_connections=10000),
-            },
+            extension(heap, _FIXED_HEAP, max_heap_size_bytes=MEMORY_MIB * 1024**2 * 3 // 4),
+            extension(
+                "envoy.resource_monitors.global_downstream_max_connections",
+                _CONNECTIONS,
+                max_active_downstream_connections=10000,
+            ),
         ],
         "actions": [
             _action("envoy.overload_actions.shrink_heap", heap, threshold=0.85),
@@ -150,7 +156,3 @@ def _overload_manager() -> dict[str, Any]:
 
 def _action(name: str, monitor: str, *, threshold: float) -> dict[str, Any]:
     return {"name": name, "triggers": [{"name": monitor, "threshold": {"value": threshold}}]}
-
-
-def _address(address: str, port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": address, "port_value": port}}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from components.envoy.common import Paths, any_type, checksum, render, watched
+from components.envoy.common import Paths, any_type, checksum, extension, render, watched
 
 SDS_FILE = "sds.yaml"
 """Key of a Secret that holds its certificate and key as Envoy loads them."""
@@ -96,7 +96,4 @@ def _certificate(name: str, folder: str) -> dict[str, Any]:
 
 
 def _socket(context: str, **fields: object) -> dict[str, Any]:
-    return {
-        "name": "envoy.transport_sockets.tls",
-        "typed_config": any_type(f"{_TLS}.{context}", **fields),
-    }
+    return extension("envoy.transport_sockets.tls", f"{_TLS}.{context}", **fields)

@@ -10,11 +10,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.envoy import tls
-from components.envoy.common import ENDPOINT_METADATA, Paths, any_type, gateway_san, seconds
+from components.envoy.common import (
+    ENDPOINT_METADATA,
+    Paths,
+    any_type,
+    extension,
+    seconds,
+    socket_address,
+)
 from components.envoy.protocols import HTTP_OPTIONS
 from components.envoy.tls import mesh_client
 from components.profile.model import HttpProfile
 from components.routing.targets import Target
+from foundation.contract import gateway_san
 
 _AGGREGATE = "envoy.extensions.clusters.aggregate.v3.ClusterConfig"
 _DNS = "envoy.extensions.clusters.dns.v3.DnsCluster"
@@ -56,17 +64,15 @@ def cluster(
     result: dict[str, Any] = {
         "name": name,
         # Addresses may be IPs or names, and priorities are kept (in EDS names are not allowed).
-        "cluster_type": {
-            "name": "envoy.cluster.dns",
-            "typed_config": any_type(
-                _DNS,
-                dns_lookup_family="V4_PREFERRED",
-                # Faster than any TTL: DNS in a cluster answers from memory.
-                dns_refresh_rate=_DNS_REFRESH,
-                dns_failure_refresh_rate={"base_interval": _DNS_REFRESH, "max_interval": "1s"},
-                respect_dns_ttl=False,
-            ),
-        },
+        "cluster_type": extension(
+            "envoy.cluster.dns",
+            _DNS,
+            dns_lookup_family="V4_PREFERRED",
+            # Faster than any TTL: DNS in a cluster answers from memory.
+            dns_refresh_rate=_DNS_REFRESH,
+            dns_failure_refresh_rate={"base_interval": _DNS_REFRESH, "max_interval": "1s"},
+            respect_dns_ttl=False,
+        ),
         "lb_policy": "ROUND_ROBIN",
         "connect_timeout": seconds(limits.connect_timeout),
         "per_connection_buffer_limit_bytes": 32768,
@@ -121,16 +127,25 @@ def failing_over(name: str, clusters: Sequence[Mapping[str, Any]]) -> dict[str, 
 
     Each keeps its own checks, limits and protocol; their priorities count one after the other.
     """
+    breakers = {"thresholds": [_RETRIES]}
+    return aggregate(name, [each["name"] for each in clusters], clusters[0], breakers)
+
+
+def aggregate(
+    name: str, members: Sequence[str], like: Mapping[str, Any], circuit_breakers: object
+) -> dict[str, Any]:
+    """Return an Envoy cluster that takes the first of `members` with a healthy host.
+
+    What it needs itself is as in the cluster `like`, except for its circuit breakers: retries count
+    in the cluster that the route names.
+    """
     return {
         "name": name,
-        "cluster_type": {
-            "name": "envoy.clusters.aggregate",
-            "typed_config": any_type(_AGGREGATE, clusters=[each["name"] for each in clusters]),
-        },
+        "cluster_type": extension("envoy.clusters.aggregate", _AGGREGATE, clusters=members),
         "lb_policy": "CLUSTER_PROVIDED",
-        "connect_timeout": clusters[0]["connect_timeout"],
-        "common_lb_config": _BALANCING,
-        "circuit_breakers": {"thresholds": [_RETRIES]},
+        "connect_timeout": like["connect_timeout"],
+        "common_lb_config": like["common_lb_config"],
+        "circuit_breakers": circuit_breakers,
     }
 
 
@@ -146,7 +161,7 @@ def pod_endpoints(address: str, port: int, cluster_name: str, region: str) -> di
         "priority": 0,
         "lb_endpoints": [
             {
-                "endpoint": {"address": _address(address, port)},
+                "endpoint": {"address": socket_address(address, port)},
                 "metadata": _metadata(cluster_name, region, mesh=False),
             }
         ],
@@ -181,7 +196,7 @@ def _group(target: Target) -> dict[str, Any]:
         "priority": target.priority,
         "lb_endpoints": [
             {
-                "endpoint": {"address": _address(target.address, target.port)},
+                "endpoint": {"address": socket_address(target.address, target.port)},
                 "load_balancing_weight": target.weight,
                 "metadata": _metadata(target.cluster, target.region, mesh=True),
             }
@@ -194,7 +209,3 @@ def _metadata(cluster_name: str, region: str, *, mesh: bool) -> dict[str, Any]:
     if mesh:
         metadata[_SOCKET_MATCH] = {"cluster": cluster_name}
     return {"filter_metadata": metadata}
-
-
-def _address(address: str, port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": address, "port_value": port}}

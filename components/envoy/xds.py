@@ -15,16 +15,15 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.envoy.common import checksum, render, watched
+from components.envoy.common import any_type, checksum, render, watched
 
 BOOTSTRAP_FILE = "envoy.yaml"
 CLUSTERS_FILE = "cds.yaml"
 VERSION_FILE = "version"
 """Says, inside a pod, which version its volume has."""
 
-_TYPES = "type.googleapis.com/envoy.config"
-_CLUSTER = f"{_TYPES}.cluster.v3.Cluster"
-_ROUTES = f"{_TYPES}.route.v3.RouteConfiguration"
+_CLUSTER = "envoy.config.cluster.v3.Cluster"
+_ROUTES = "envoy.config.route.v3.RouteConfiguration"
 
 
 def version_of(document: Mapping[str, Any]) -> str:
@@ -39,13 +38,13 @@ def files(document: dict[str, Any], version: str, folder: str) -> dict[str, str]
     mounted; one swap of it brings all files at once.
     """
     resources = document["static_resources"]
-    clusters = [{"@type": _CLUSTER, **cluster} for cluster in resources.pop("clusters")]
+    clusters = [any_type(_CLUSTER, **cluster) for cluster in resources.pop("clusters")]
     document["dynamic_resources"] = {"cds_config": watched(folder, CLUSTERS_FILE)}
     found = {VERSION_FILE: version, CLUSTERS_FILE: _response(version, clusters)}
     for manager in _managers(resources["listeners"]):
         routes = manager.pop("route_config")
         name = f"rds-{routes['name']}.yaml"
-        found[name] = _response(version, [{"@type": _ROUTES, **routes}])
+        found[name] = _response(version, [any_type(_ROUTES, **routes)])
         manager["rds"] = {
             "route_config_name": routes["name"],
             "config_source": watched(folder, name),

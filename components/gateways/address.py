@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
+from pulumi.dynamic import CreateResult, DiffResult, Resource
 
-from foundation.dynamic_provider import BaseProvider
+from foundation.contract import GATEWAY_NAME, GATEWAY_NAMESPACE
+from foundation.dynamic_provider import BaseProvider, differ
 
 SECONDS = 300.0
 """How long a cluster may take to give an address; clouds take one to three minutes."""
@@ -28,7 +29,7 @@ class _AddressProvider(BaseProvider):
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         # A new kubeconfig is no reason: what is asked next has it anyway.
-        if any(olds.get(key) != news.get(key) for key in ("cluster", "namespace", "service")):
+        if differ(olds, news, "cluster", "namespace", "service"):
             return DiffResult(changes=True)
         from foundation.commands import Failed
 
@@ -37,9 +38,6 @@ class _AddressProvider(BaseProvider):
         except Failed:
             return DiffResult(changes=False)  # whoever does not answer has not moved
         return DiffResult(changes=now not in ("", olds.get("address")))
-
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        return UpdateResult({**news, "address": wait(news)})
 
 
 def wait(
@@ -97,21 +95,17 @@ class Address(Resource, module="address", name="Address"):
         cluster: str,
         kubeconfig: pulumi.Input[str],
         service: pulumi.Resource,
-        namespace: str,
-        service_name: str,
-        opts: pulumi.ResourceOptions | None = None,
+        parent: pulumi.Resource,
     ) -> None:
-        """Registers the wait for `service`, which is `service_name` in `namespace`."""
+        """Register the wait for `service`, the gateway's in that cluster."""
         props = {
             "cluster": cluster,
             "kubeconfig": kubeconfig,
-            "namespace": namespace,
-            "service": service_name,
+            "namespace": GATEWAY_NAMESPACE,
+            "service": GATEWAY_NAME,
             "address": None,
         }
-        secret = pulumi.ResourceOptions(
-            additional_secret_outputs=["kubeconfig"], depends_on=[service]
+        options = pulumi.ResourceOptions(
+            parent=parent, depends_on=[service], additional_secret_outputs=["kubeconfig"]
         )
-        super().__init__(
-            _AddressProvider(), name, props, pulumi.ResourceOptions.merge(secret, opts)
-        )
+        super().__init__(_AddressProvider(), name, props, options)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
+from pulumi.dynamic import CreateResult, DiffResult, Resource
 
-from foundation.dynamic_provider import BaseProvider
+from foundation.dynamic_provider import BaseProvider, differ
 from toolchain import patience
 
 DEADLINE = 60.0
@@ -48,12 +48,7 @@ class _AnswerProvider(BaseProvider):
         return CreateResult(props["url"], dict(props))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        inputs = ("url", "host", "authority", "configuration")
-        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in inputs))
-
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        wait(news)
-        return UpdateResult(dict(news))
+        return DiffResult(changes=differ(olds, news, "url", "host", "authority", "configuration"))
 
 
 def _tell(text: str) -> None:
@@ -156,10 +151,10 @@ class Answer(Resource, module="answer", name="Answer"):
         authority: pulumi.Input[str],
         configuration: pulumi.Input[str],
         clusters: Sequence[str],
-        deadline: float = DEADLINE,
-        opts: pulumi.ResourceOptions | None = None,
+        deadline: float,
+        opts: pulumi.ResourceOptions,
     ) -> None:
-        """Registers the wait; a changed `configuration` (its digest) makes it wait again.
+        """Register the wait; a changed `configuration` (its digest) makes it wait again.
 
         `host` is the name in the certificate, `authority` the PEM that it is checked against,
         `clusters` are those that share all traffic while nothing fails; after `deadline` seconds

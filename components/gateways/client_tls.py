@@ -11,11 +11,10 @@ from components.gateways import envoys
 from components.routing.routes import Route
 from components.tls.pki import Certificate, CertificateAuthority
 from components.tls.secrets import AUTHORITY, CERTIFICATE, is_filled, issuer_of, tls_secret
-from foundation.contract import GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER
 
 
 def client_secrets(
-    prefix: str,
     routes: Sequence[Route],
     names: Sequence[pulumi.Input[str]],
     documents: Sequence[Mapping[str, Any]],
@@ -30,12 +29,11 @@ def client_secrets(
     given = {document["metadata"]["name"]: document for document in documents}
     secrets = []
     for name, covered in certificate_names(routes, names).items():
-        document = given.get(name) or tls_secret(name, GATEWAY_NAMESPACE, {})
+        document = given.get(name) or tls_secret(name, {})
         if is_filled(document):
             secrets.append(dict(document))
             continue
-        child = pulumi.ResourceOptions(parent=parent)
-        own = Certificate(f"{prefix}-{name}", authority, covered, child)
+        own = Certificate(f"{EDGE_CLUSTER}-{name}", authority, covered, parent)
         secrets.append({**document, "data": envoys.tls_data(own)})
     return secrets
 

@@ -10,19 +10,18 @@ import pulumi
 from components.envoy.common import edge_san
 from components.envoy.edge_clusters import EdgeConfig
 from components.envoy.edge_config import edge_files
-from components.envoy.pod import SELECTOR, EnvoyPods
+from components.envoy.pod import EnvoyPods
 from components.envoy.xds import VERSION_FILE
 from components.gateways import envoys
 from components.gateways.answer import DEADLINE, DEADLINE_OF_OTHERS, Answer
 from components.gateways.client_tls import client_secrets, issuer
 from components.gateways.entrance import Entrance
 from components.gateways.gateway import Gateway
-from components.gateways.loaded import Loaded
 from components.plan import Plan
 from components.routing.failback import Failback
 from components.routing.targets import edge_priorities, edge_targets, shown_weight
 from components.tls.pki import Certificate
-from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER
 
 
 class Edge(pulumi.ComponentResource):
@@ -37,7 +36,6 @@ class Edge(pulumi.ComponentResource):
 
     def __init__(
         self,
-        name: str,
         plan: Plan,
         entrance: Entrance,
         mesh: envoys.Mesh,
@@ -58,7 +56,7 @@ class Edge(pulumi.ComponentResource):
         props: dict[str, Any] = {"lbMode": str(settings.lb_mode), "edgeWeights": shown}
         if settings.failback is not Failback.AT_ONCE:
             props["failback"] = str(settings.failback)
-        super().__init__("demo:edge:Edge", name, props)
+        super().__init__("demo:edge:Edge", EDGE_CLUSTER, props)
         route = mesh.routes[0]
 
         def files(known: dict[str, Any]) -> dict[str, str]:
@@ -76,42 +74,29 @@ class Edge(pulumi.ComponentResource):
                 )
             )
 
-        child = pulumi.ResourceOptions(parent=self)
         data = pulumi.Output.all(addresses=mesh.addresses, names=list(addresses)).apply(files)
-        secrets = client_secrets(name, mesh.routes, addresses, plan.secrets, mesh.authority, self)
+        secrets = client_secrets(mesh.routes, addresses, plan.secrets, mesh.authority, self)
         names = tuple(secret["metadata"]["name"] for secret in secrets)
         pods = EnvoyPods(EDGE_CLUSTER, names, settings.edge_replicas)
         # one that is not ready at the edge's first look is held back then
         held = [*gateways, *applications] if settings.failback is Failback.MANUAL else []
         registered = envoys.register(
-            name,
             entrance,
             self,
             pods,
             data,
-            Certificate(f"{name}-mesh", mesh.authority, [edge_san(EDGE_CLUSTER)], child),
+            Certificate(f"{EDGE_CLUSTER}-mesh", mesh.authority, [edge_san(EDGE_CLUSTER)], self),
             secrets,
             held,
         )
         version = data.apply(lambda known: known[VERSION_FILE])
-        cluster = entrance.cluster
-        loaded = Loaded(
-            f"{name}-loaded",
-            cluster.name,
-            cluster.kubeconfig,
-            GATEWAY_NAMESPACE,
-            SELECTOR,
-            version,
-            registered.files_version,
-            registered.certificates,
-            pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
-        )
+        loaded = envoys.load(entrance, self, registered, version)
         port = "" if https_port == 443 else f":{https_port}"
         self.host = route.host
         self.ca_certificate = issuer(secrets[0])
         self.url = pulumi.Output.concat("https://", addresses[0], port, route.path)
         Answer(
-            f"{name}-answer",
+            f"{EDGE_CLUSTER}-answer",
             self.url,
             self.host,
             self.ca_certificate,

@@ -13,7 +13,6 @@ from components.envoy.objects import namespace
 from components.envoy.pod import EnvoyPods, envoy_service
 from components.gateways.address import Address
 from components.settings.exposure import Exposure, ExposureKind
-from foundation.contract import GATEWAY_NAME, GATEWAY_NAMESPACE
 
 
 class Entrance(pulumi.ComponentResource):
@@ -27,18 +26,13 @@ class Entrance(pulumi.ComponentResource):
     namespace: pulumi.Resource
     """Comes before all that is in it, and goes after it."""
 
-    def __init__(
-        self,
-        name: str,
-        cluster: Cluster,
-        exposure: Exposure,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        super().__init__("demo:entrance:Entrance", name, {"exposure": str(exposure.kind)}, opts)
+    def __init__(self, cluster: Cluster, exposure: Exposure) -> None:
+        name = cluster.name
+        super().__init__("demo:entrance:Entrance", name, {"exposure": str(exposure.kind)})
         self.cluster = cluster
         given = cluster.gateway_address
         self.is_waited_for = given is None
-        pods = EnvoyPods(cluster.name)
+        pods = EnvoyPods(name)
         service = envoy_service(
             pods,
             type=exposure.service_type,
@@ -52,11 +46,9 @@ class Entrance(pulumi.ComponentResource):
         else:
             self.address = Address(
                 f"{name}-address",
-                cluster.name,
+                name,
                 cluster.kubeconfig,
                 registered,
-                GATEWAY_NAMESPACE,
-                GATEWAY_NAME,
-                pulumi.ResourceOptions(parent=self),
+                self,
             ).address
         self.register_outputs({})

@@ -16,12 +16,12 @@ from components.envoy.objects import gateway_objects
 from components.envoy.pod import EnvoyPods
 from components.envoy.xds import BOOTSTRAP_FILE
 from components.gateways.entrance import Entrance
+from components.gateways.loaded import Loaded
 from components.profile.model import HttpProfile
 from components.routing.routes import Route
 from components.routing.targets import ApplicationCluster
 from components.tls.pki import Certificate, CertificateAuthority
 from components.tls.secrets import AUTHORITY, CERTIFICATE, KEY, tls_secret
-from foundation.contract import GATEWAY_NAMESPACE
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,6 @@ class Envoys:
 
 
 def register(
-    name: str,
     entrance: Entrance,
     parent: pulumi.Resource,
     pods: EnvoyPods,
@@ -67,7 +66,7 @@ def register(
     documents (the edge's certificates for clients), `first` is what comes before them. A change of
     the bootstrap or of the authority rolls the pods; other files they load while they run.
     """
-    mesh = tls_secret(pods.mesh_secret, GATEWAY_NAMESPACE, tls_data(certificate))
+    mesh = tls_secret(pods.mesh_secret, tls_data(certificate))
     named = {tls.MESH: mesh, **{secret["metadata"]["name"]: secret for secret in secrets}}
     loaded = {name: _loadable(name, secret) for name, secret in named.items()}
     bootstrap = files.apply(lambda known: known[BOOTSTRAP_FILE])
@@ -80,6 +79,28 @@ def register(
     config_map, deployment = registered[0], registered[-1]
     files_version = config_map.metadata.apply(lambda known: known.get("resourceVersion") or "")
     return Envoys(deployment, files_version, started_with, certificates)
+
+
+def load(
+    entrance: Entrance,
+    parent: pulumi.Resource,
+    envoys: Envoys,
+    version: pulumi.Output[str] | None = None,
+) -> Loaded:
+    """Register the wait for registered Envoys to go by `version`, and to show their certificates.
+
+    None is for those that load certificates alone.
+    """
+    cluster = entrance.cluster
+    return Loaded(
+        f"{cluster.name}-loaded",
+        cluster.name,
+        cluster.kubeconfig,
+        "" if version is None else version,
+        "" if version is None else envoys.files_version,
+        envoys.certificates,
+        pulumi.ResourceOptions(parent=parent, depends_on=[envoys.deployment]),
+    )
 
 
 def _loadable(name: str, secret: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pulumi
 
-from components.envoy.common import gateway_san
 from components.envoy.gateway_clusters import GatewayConfig
 from components.envoy.gateway_config import gateway_files
-from components.envoy.pod import SELECTOR, EnvoyPods
+from components.envoy.pod import EnvoyPods
 from components.gateways import envoys
 from components.gateways.entrance import Entrance
-from components.gateways.loaded import Loaded
 from components.routing.targets import ApplicationCluster, gateway_targets
 from components.tls.pki import Certificate
-from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
+from foundation.contract import gateway_san
 
 
 class Gateway(pulumi.ComponentResource):
@@ -21,15 +19,13 @@ class Gateway(pulumi.ComponentResource):
 
     def __init__(
         self,
-        name: str,
         entrance: Entrance,
         member: ApplicationCluster,
         mesh: envoys.Mesh,
         replicas: int,
-        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = {"cluster": member.name, "region": member.region, "replicas": replicas}
-        super().__init__("demo:gateway:Gateway", name, props, opts)
+        super().__init__("demo:gateway:Gateway", member.name, props)
 
         def files(addresses: dict[str, str]) -> dict[str, str]:
             peers = gateway_targets(member.name, mesh.clusters, addresses, mesh.ports[1])
@@ -40,29 +36,16 @@ class Gateway(pulumi.ComponentResource):
                     routes=tuple(mesh.routes),
                     peers=tuple(peers),
                     profile=mesh.profile,
-                    edge=EDGE_CLUSTER,
                 )
             )
 
-        child = pulumi.ResourceOptions(parent=self)
         pods = EnvoyPods(member.name, replicas=replicas)
         registered = envoys.register(
-            name,
             entrance,
             self,
             pods,
             pulumi.Output.all(**mesh.addresses).apply(files),
-            Certificate(f"{name}-mesh", mesh.authority, [gateway_san(member.name)], child),
+            Certificate(f"{member.name}-mesh", mesh.authority, [gateway_san(member.name)], self),
         )
-        Loaded(
-            f"{name}-loaded",
-            entrance.cluster.name,
-            entrance.cluster.kubeconfig,
-            GATEWAY_NAMESPACE,
-            SELECTOR,
-            "",
-            "",
-            registered.certificates,
-            pulumi.ResourceOptions(parent=self, depends_on=[registered.deployment]),
-        )
+        envoys.load(entrance, self, registered)
         self.register_outputs({})

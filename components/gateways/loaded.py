@@ -17,7 +17,8 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
 
-from foundation.dynamic_provider import BaseProvider
+from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
+from foundation.dynamic_provider import BaseProvider, differ
 
 ANNOTATION = "resiliency.demo/loads"
 """On each pod: the version that it is to load, and how often it was asked to."""
@@ -46,7 +47,7 @@ class _LoadedProvider(BaseProvider):
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         # A new kubeconfig is no reason: what is asked next has it anyway.
         inputs = ("cluster", "namespace", "selector", "version", "files_version", "certificates")
-        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in inputs))
+        return DiffResult(changes=differ(olds, news, *inputs))
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         wait(news)
@@ -207,14 +208,12 @@ class Loaded(Resource, module="loaded", name="Loaded"):
         name: str,
         cluster: str,
         kubeconfig: pulumi.Input[str],
-        namespace: str,
-        selector: str,
         version: pulumi.Input[str],
         files_version: pulumi.Input[str],
         certificates: Mapping[str, pulumi.Input[str]],
-        opts: pulumi.ResourceOptions | None = None,
+        opts: pulumi.ResourceOptions,
     ) -> None:
-        """Register the wait for the pods in `namespace` that the label `selector` selects.
+        """Register the wait for the pods of a cluster's gateway.
 
         An empty `version` is for pods that load certificates alone. `files_version` is what the
         cluster calls the ConfigMap's version: after an update that was interrupted, or taken back,
@@ -224,8 +223,8 @@ class Loaded(Resource, module="loaded", name="Loaded"):
         props = {
             "cluster": cluster,
             "kubeconfig": kubeconfig,
-            "namespace": namespace,
-            "selector": selector,
+            "namespace": GATEWAY_NAMESPACE,
+            "selector": GATEWAY_SELECTOR,
             "version": version,
             "files_version": files_version,
             "certificates": dict(certificates),

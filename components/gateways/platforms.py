@@ -23,17 +23,17 @@ def edge(
     corp_edge: Cluster,
     clusters: Mapping[str, Cluster],
     authority: CertificateAuthority,
-    applications: Sequence[pulumi.Resource] = (),
+    applications: Sequence[pulumi.Resource],
 ) -> Edge | TetrateEdge:
     """Register all gateways that are ours to make, and return the edge.
 
     `applications` are what answers behind the gateways.
     """
     if plan.settings.platform is Platform.TETRATE:
-        return TetrateEdge(EDGE_CLUSTER, plan, corp_edge, authority)
+        return TetrateEdge(plan, corp_edge, authority)
     settings, exposure = plan.settings, plan.backend.exposure
     every = {EDGE_CLUSTER: corp_edge, **clusters}
-    entrances = {name: Entrance(name, cluster, exposure) for name, cluster in every.items()}
+    entrances = {name: Entrance(cluster, exposure) for name, cluster in every.items()}
     mesh = Mesh(
         authority,
         settings.clusters,
@@ -43,7 +43,7 @@ def edge(
         plan.profile,
     )
     gateways = [
-        Gateway(member.name, entrances[member.name], member, mesh, settings.gateway_replicas)
+        Gateway(entrances[member.name], member, mesh, settings.gateway_replicas)
         for member in settings.clusters
     ]
-    return Edge(EDGE_CLUSTER, plan, entrances[EDGE_CLUSTER], mesh, gateways, applications)
+    return Edge(plan, entrances[EDGE_CLUSTER], mesh, gateways, applications)

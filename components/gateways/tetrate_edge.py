@@ -12,6 +12,7 @@ from components.gateways.client_tls import client_secrets, issuer
 from components.plan import Plan
 from components.routing.targets import shown_weight
 from components.tls.pki import CertificateAuthority
+from foundation.contract import EDGE_CLUSTER
 
 
 class TetrateEdge(pulumi.ComponentResource):
@@ -32,14 +33,7 @@ class TetrateEdge(pulumi.ComponentResource):
     ca_certificate: pulumi.Output[str]
     """PEM of the authority that signed the certificate for clients."""
 
-    def __init__(
-        self,
-        name: str,
-        plan: Plan,
-        cluster: Cluster,
-        authority: CertificateAuthority,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
+    def __init__(self, plan: Plan, cluster: Cluster, authority: CertificateAuthority) -> None:
         settings, route = plan.settings, plan.routes[0]
         shown = {n: shown_weight(w) for n, w in settings.edge_weights.items()}
         props: dict[str, Any] = {
@@ -47,9 +41,9 @@ class TetrateEdge(pulumi.ComponentResource):
             "lbMode": str(settings.lb_mode),
             "edgeWeights": shown,
         }
-        super().__init__("demo:edge:Edge", name, props, opts)
+        super().__init__("demo:edge:Edge", EDGE_CLUSTER, props)
         names = plan.backend.edge_names
-        secrets = client_secrets(name, plan.routes, names, plan.secrets, authority, self)
+        secrets = client_secrets(plan.routes, names, plan.secrets, authority, self)
         cluster.register(secrets, self)
         # They stay: the platform may delete a tenant with its object, and all that is in it.
         before: list[manifest.Document] = []

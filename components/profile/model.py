@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components.profile.defaults import DEFAULTS
-from components.profile.requests import PREFIX, RequestRules, request_rules
+from components.profile.requests import RequestRules, request_rules
 from components.profile.section import ProfileError, Section
+from components.routing.transport import PREFIX
 
 #: Conditions of Envoy's router (its `retry_on`), two of them for gRPC. Statuses may be named beside
 #: `retriable-status-codes`.
@@ -36,9 +37,9 @@ RETRY_CONDITIONS = (
 UNLIMITED = 2**32 - 1
 
 #: Annotations of the Profile for what Tetrate's have no key for, and their defaults in seconds.
-IDLE_TIMEOUT = "resiliency.demo/idle-timeout"
+IDLE_TIMEOUT = f"{PREFIX}idle-timeout"
 IDLE_SECONDS = 300.0
-FAILBACK_RAMP = "resiliency.demo/failback-ramp"
+FAILBACK_RAMP = f"{PREFIX}failback-ramp"
 RAMP_SECONDS = 30.0
 
 _STATUS = re.compile(r"[1-5]\d\d")

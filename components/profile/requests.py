@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import TypeVar
 
 from components.profile.section import Section
+from components.routing.transport import PREFIX
 from foundation.errors import did_you_mean
 
-PREFIX = "resiliency.demo/"
 HEADERS_SIZE = f"{PREFIX}request-headers-size"
 HEADERS_COUNT = f"{PREFIX}request-headers-count"
 RETRY_BODY = f"{PREFIX}retry-body"
@@ -67,26 +67,24 @@ def request_rules(annotations: Section) -> RequestRules:
     default = RequestRules()
     return RequestRules(
         # Envoy takes at most 8 MiB of headers (max_request_headers_kb).
-        headers_size=_size(annotations, HEADERS_SIZE, default.headers_size, _KI, 8 * _MI),
+        headers_size=_size(annotations, HEADERS_SIZE, default.headers_size, 8 * _MI),
         headers_count=_count(annotations, HEADERS_COUNT, default.headers_count, 10, 10_000),
         # What is kept counts towards the memory of a pod, request by request.
-        retry_body=_size(annotations, RETRY_BODY, default.retry_body, _KI, 64 * _MI),
+        retry_body=_size(annotations, RETRY_BODY, default.retry_body, 64 * _MI),
         underscores=_choice(annotations, UNDERSCORES, default.underscores),
         escaped_slashes=_choice(annotations, ESCAPED_SLASHES, default.escaped_slashes),
         methods=_methods(annotations),
     )
 
 
-def _size(section: Section, key: str, default: int, low: int, high: int) -> int:
+def _size(section: Section, key: str, default: int, high: int) -> int:
     if section.lacks(key):
         return default
     value = section.take(key)
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     size = int(match[1]) * (_KI if match[2] == "Ki" else _MI) if match else 0
-    if not low <= size <= high:
-        raise section.wrong(
-            key, f"is {value!r}; a size from {low // _KI}Ki to {high // _MI}Mi is needed"
-        )
+    if not _KI <= size <= high:
+        raise section.wrong(key, f"is {value!r}; a size from 1Ki to {high // _MI}Mi is needed")
     return size
 
 

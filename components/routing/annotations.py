@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from foundation.contract import EDGE_CLUSTER
 from foundation.errors import UserError
+from foundation.identity import mapping
 
 Document = Mapping[str, Any]
 
@@ -91,7 +93,7 @@ def hosts(notes: Notes) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def check_edge(notes: Notes, edge_cluster: str) -> None:
+def check_edge(notes: Notes) -> None:
     """Check that the list of edge clusters, if present, names the edge and sane weights."""
     key = "edge-clusters" if notes.get("edge-clusters") else "edge-cluster"
     text = notes.get(key)
@@ -103,15 +105,13 @@ def check_edge(notes: Notes, edge_cluster: str) -> None:
         names.append(name)
         if colon and not weight.isdecimal():
             raise notes.wrong(key, f"has the weight '{weight}'; a whole number from 0 up is needed")
-    if edge_cluster not in names:
-        raise notes.wrong(key, f"is '{text}'; it must name '{edge_cluster}'")
+    if EDGE_CLUSTER not in names:
+        raise notes.wrong(key, f"is '{text}'; it must name '{EDGE_CLUSTER}'")
 
 
 def annotations_of(document: Document) -> Mapping[str, Any]:
     """Return the annotations of a document, of whatever type its metadata is."""
-    metadata = document.get("metadata")
-    notes = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    return notes if isinstance(notes, Mapping) else {}
+    return mapping(mapping(document.get("metadata")).get("annotations"))
 
 
 def name_of(document: Document) -> str:

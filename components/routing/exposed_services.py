@@ -8,20 +8,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.routing.annotations import PREFIX
+from foundation.contract import EDGE_CLUSTER
 
 Document = Mapping[str, Any]
 
 
-def with_weight(service: Document, edge_cluster: str, weight: int | None) -> dict[str, Any]:
+def with_weight(service: Document, weight: int | None) -> dict[str, Any]:
     """Return a copy of the Service document that carries its cluster's edge weight.
 
-    Sets `gateway.tetrate.io/edge-clusters` to `<edge_cluster>:<weight>`, or to `<edge_cluster>`
-    alone when `weight` is None.
+    Sets `gateway.tetrate.io/edge-clusters` to the edge's cluster and the weight, or to the edge's
+    cluster alone when `weight` is None.
     """
     result = copy.deepcopy(dict(service))
     notes = result["metadata"].setdefault("annotations", {})
     notes.pop(f"{PREFIX}edge-cluster", None)
-    notes[f"{PREFIX}edge-clusters"] = edge_cluster if weight is None else f"{edge_cluster}:{weight}"
+    notes[f"{PREFIX}edge-clusters"] = EDGE_CLUSTER if weight is None else f"{EDGE_CLUSTER}:{weight}"
     return result
 
 

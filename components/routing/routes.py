@@ -23,9 +23,9 @@ from components.routing.annotations import (
     name_of,
 )
 from components.routing.transport import Transport, is_told, transport
-from foundation.contract import EDGE_CLUSTER, MESH_SECRET
+from foundation.contract import MESH_SECRET
 from foundation.errors import UserError
-from foundation.identity import DEFAULT_NAMESPACE
+from foundation.identity import DEFAULT_NAMESPACE, mapping
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,6 @@ class Route:
 
 def routes(
     documents: Sequence[Document],
-    edge_cluster: str = EDGE_CLUSTER,
     *,
     source: str = "the manifest",
     own_gateways: bool = True,
@@ -69,10 +68,8 @@ def routes(
     follow more annotations than ours. Raises RouteError when there is none, or when an annotation
     cannot be followed.
     """
-    found = []
-    for document in documents:
-        if is_exposed(document):
-            found.append(_route(document, documents, edge_cluster, source, own_gateways))
+    exposed = filter(is_exposed, documents)
+    found = [_route(document, documents, source, own_gateways) for document in exposed]
     if not found:
         names = [name_of(d) for d in documents if d.get("kind") == "Service"]
         raise RouteError(
@@ -109,7 +106,6 @@ def is_exposed(document: Document) -> bool:
 def _route(
     service: Document,
     documents: Sequence[Document],
-    edge_cluster: str,
     source: str,
     own_gateways: bool,
 ) -> Route:
@@ -133,7 +129,7 @@ def _route(
         raise notes.wrong("expose", f"is '{notes.get('expose')}'; use one of {', '.join(EXPOSE)}")
     if notes.get("port", "443" if protocol == "HTTPS" else "80") not in ("80", "443"):
         raise notes.wrong("port", f"is '{notes.get('port')}'; the edge serves 443 and 80 only")
-    check_edge(notes, edge_cluster)
+    check_edge(notes)
     port = _service_port(service, notes)
     found = workload.serving(service, port, documents)
     pod = found[1] if found else None
@@ -180,20 +176,16 @@ def _service_port(service: Document, notes: Notes) -> Mapping[str, Any]:
 
     Of several ports without one called so, it is the only one whose name tells a protocol of HTTP.
     """
-    spec = service.get("spec")
-    spec = spec if isinstance(spec, Mapping) else {}
-    if not isinstance(spec.get("selector"), Mapping) or not spec["selector"]:
+    spec = mapping(service.get("spec"))
+    if not mapping(spec.get("selector")):
         raise RouteError(f"{notes.where} has no selector, so its pods are unknown; add one")
-    ports = spec.get("ports")
-    ports = [p for p in ports if isinstance(p, Mapping)] if isinstance(ports, list) else []
+    ports = list(workload.mappings(spec.get("ports")))
     for port in ports:
         if not isinstance(port.get("port"), int):
             raise RouteError(f"{notes.where} has a port without a number; give each one")
-    named: list[Mapping[str, Any]] = [port for port in ports if port.get("name") == "http"]
-    if named:
+    if named := [port for port in ports if port.get("name") == "http"]:
         return named[0]
-    told: list[Mapping[str, Any]] = [port for port in ports if is_told(port)]
+    told = [port for port in ports if is_told(port)]
     if len(ports) != 1 and len(told) != 1:
         raise RouteError(f"{notes.where} has {len(ports)} ports; name the one to be exposed 'http'")
-    chosen: Mapping[str, Any] = (told if len(told) == 1 else ports)[0]
-    return chosen
+    return (told if len(told) == 1 else ports)[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -27,11 +26,11 @@ _WHOLE_LIST = (
 )
 
 
-def region(values: Values, key: str) -> str:
-    """Return the name of a region, or nothing. Raises SettingsError."""
-    given = values.text(key)
+def edge_region(values: Values) -> str:
+    """Return the name of the edge's region, or nothing. Raises SettingsError."""
+    given = values.text("edgeRegion")
     if given and not _REGION.fullmatch(given):
-        raise values.refusal(key, given, "use a region's name, such as us-east1")
+        raise values.refusal("edgeRegion", given, "use a region's name, such as us-east1")
     return given
 
 
@@ -40,13 +39,10 @@ def entries(values: Values) -> list[Any]:
 
     Raises SettingsError.
     """
-    given = values.given.get("clusters", values.default("clusters"))
-    try:
-        found = json.loads(given) if isinstance(given, str) else given
-    except ValueError:
-        found = None
-    if not isinstance(found, list) or not found:
-        raise values.refusal("clusters", given, "use a list with at least one name and region")
+    found = values.entries("clusters")
+    if not found:
+        wanted = "use a list with at least one name and region"
+        raise values.refusal("clusters", values.raw("clusters"), wanted)
     if len(found) > MAX_APPLICATION_CLUSTERS:
         raise SettingsError(
             f"clusters in {values.file} has {len(found)} entries; "

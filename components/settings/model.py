@@ -151,7 +151,7 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         edge_weights(lb_mode, clusters, active_cluster)
     except RoutingError as error:
         raise SettingsError(f"clusters in {values.file}: {error}") from None
-    edge_region = application_clusters.region(values, "edgeRegion")
+    edge_region = application_clusters.edge_region(values)
     own: BackendSettings
     match backend:
         case Backend.LOCAL:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from foundation.errors import UserError, did_you_mean
+from foundation.errors import UserError, did_you_mean, shortened
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -69,9 +69,13 @@ class Values:
                 given = json.loads(given)
         return str(given).lower() != str(default).lower()
 
+    def raw(self, key: str) -> Any:
+        """Return the value as it was given, or else the default."""
+        return self.given.get(key, self.default(key))
+
     def text(self, key: str) -> str:
         """Return the value as text."""
-        return str(self.given.get(key, self.default(key))).strip()
+        return str(self.raw(key)).strip()
 
     def choice(self, key: str, choices: type[_Choice]) -> _Choice:
         """Return one of an enumeration's members."""
@@ -95,22 +99,27 @@ class Values:
             raise self.refusal(key, given, "use true or false")
         return given.lower() == "true"
 
-    def texts(self, key: str) -> tuple[str, ...]:
-        """Return a list of texts, in JSON or as it stands."""
-        given = self.given.get(key, self.default(key))
+    def entries(self, key: str) -> list[Any] | None:
+        """Return a list, in JSON or as it stands; None if it is none."""
+        given = self.raw(key)
         try:
-            entries = json.loads(given) if isinstance(given, str) else given
+            found = json.loads(given) if isinstance(given, str) else given
         except ValueError:
-            entries = None
-        if not isinstance(entries, list) or not all(isinstance(e, str) for e in entries):
+            return None
+        return found if isinstance(found, list) else None
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts."""
+        entries = self.entries(key)
+        if entries is None or not all(isinstance(e, str) for e in entries):
             raise self.refusal(
-                key, given, f"use a list: ./demo pulumi config set --path '{key}[0]' VALUE"
+                key, self.raw(key), f"use a list: ./demo pulumi config set --path '{key}[0]' VALUE"
             )
         return tuple(entries)
 
     def paths(self, key: str, root: Path) -> tuple[Path, ...]:
         """Return the files and folders of a key: one as text, or a list of them; all are there."""
-        given = self.given.get(key, self.default(key))
+        given = self.raw(key)
         several = given.strip().startswith("[") if isinstance(given, str) else True
         names = self.texts(key) if several else (given.strip(),)
         if not names:
@@ -139,5 +148,4 @@ def _is_there(path: Path) -> bool:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]} …"
+    return shortened(" ".join(text.split()), _SHOWN)

@@ -25,12 +25,12 @@ TENANT = ("tsb.tetrate.io/v2", "Tenant")
 _ORGANIZATION = "tsb.tetrate.io/organization"
 
 
-def exposed(service: Document, edge_cluster: str, weight: int | None) -> dict[str, Any]:
+def exposed(service: Document, weight: int | None) -> dict[str, Any]:
     """Return a copy of an exposed Service with its cluster's edge weight and what cannot lack.
 
     Left out, `expose` would mean `local` to the platform, and nobody would make a gateway.
     """
-    result = with_weight(service, edge_cluster, weight)
+    result = with_weight(service, weight)
     notes = result["metadata"]["annotations"]
     notes.setdefault(f"{PREFIX}expose", "global")
     if f"{PREFIX}workload-selector" not in notes:  # then the gateway's pods are the user's own

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from components.tetrate.documents import Document
+from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 from foundation.errors import UserError
 
 Raw = Callable[[str, str], str]
@@ -24,48 +25,50 @@ _REMEDY = (
 )
 
 
-def served_kinds(raw: Raw, cluster: str, versions: Collection[str]) -> dict[Kind, str]:
-    """Return those kinds of some apiVersions that a cluster serves, and their names in paths."""
-    groups = json.loads(raw(cluster, "/apis"))["groups"]
+def served_kinds(raw: Raw, versions: Collection[str]) -> dict[Kind, str]:
+    """Return those kinds of some apiVersions that corp-edge serves, and their names in paths."""
+    groups = json.loads(raw(EDGE_CLUSTER, "/apis"))["groups"]
     known = {version["groupVersion"] for group in groups for version in group["versions"]}
     return {
         (version, resource["kind"]): resource["name"]
         for version in versions
         if version in known
-        for resource in json.loads(raw(cluster, f"/apis/{version}"))["resources"]
+        for resource in json.loads(raw(EDGE_CLUSTER, f"/apis/{version}"))["resources"]
         if "/" not in resource["name"]  # a subresource, such as tenants/status
     }
 
 
-def missing_kinds(cluster: str, documents: Iterable[Document], served: Collection[Kind]) -> str:
-    """Return the line that says which kinds of the documents a cluster lacks; empty for none."""
+def missing_kinds(documents: Iterable[Document], served: Collection[Kind]) -> str:
+    """Return the line that says which kinds of the documents corp-edge lacks; empty for none."""
     missing = [kind for kind in map(_kind, documents) if kind not in served]
     if not missing:
         return ""
     kinds = " and ".join(f"{kind} ({version})" for version, kind in missing)
-    return f"{cluster} has no {kinds}; {_REMEDY}"
+    return f"{EDGE_CLUSTER} has no {kinds}; {_REMEDY}"
 
 
-def check(raw: Raw, cluster: str, documents: Sequence[Document], namespace: str) -> None:
-    """Look whether a cluster can take the platform's objects.
+def check(raw: Raw, documents: Sequence[Document]) -> None:
+    """Look whether corp-edge can take the platform's objects.
 
-    Raises UserError when their kinds or the platform's `namespace` are missing, and when one of
+    Raises UserError when their kinds or the platform's namespace are missing, and when one of
     them is there as somebody else's, with other settings.
     """
-    served = served_kinds(raw, cluster, {document["apiVersion"] for document in documents})
-    if missing := missing_kinds(cluster, documents, served):
+    served = served_kinds(raw, {document["apiVersion"] for document in documents})
+    if missing := missing_kinds(documents, served):
         raise UserError(missing)
-    if not _items(raw, cluster, "/api/v1/namespaces", namespace):
-        raise UserError(f"{cluster} has no namespace {namespace}, the platform's own; {_REMEDY}")
+    if not _items(raw, "/api/v1/namespaces", GATEWAY_NAMESPACE):
+        raise UserError(
+            f"{EDGE_CLUSTER} has no namespace {GATEWAY_NAMESPACE}, the platform's own; {_REMEDY}"
+        )
     for document in documents:
         plural, metadata = served[_kind(document)], document["metadata"]
         within = f"namespaces/{metadata.get('namespace', 'default')}/{plural}"
         path = f"/apis/{document['apiVersion']}/{within}"
-        for live in _items(raw, cluster, path, metadata["name"]):
+        for live in _items(raw, path, metadata["name"]):
             if keys := contested(document, live):
                 raise UserError(
-                    f"{cluster} has a {document['kind']} {metadata['name']} already, with other "
-                    f"{', '.join(keys)}; write what is to stay into its manifest, apply that "
+                    f"{EDGE_CLUSTER} has a {document['kind']} {metadata['name']} already, with "
+                    f"other {', '.join(keys)}; write what is to stay into its manifest, apply that "
                     "yourself (kubectl apply --filename), then ./demo up"
                 )
 
@@ -86,6 +89,8 @@ def _kind(document: Document) -> Kind:
     return document["apiVersion"], document["kind"]
 
 
-def _items(raw: Raw, cluster: str, path: str, name: str) -> list[Mapping[str, Any]]:
+def _items(raw: Raw, path: str, name: str) -> list[Mapping[str, Any]]:
     # A list of one rather than the object itself: that it is not there is then no error.
-    return list(json.loads(raw(cluster, f"{path}?fieldSelector=metadata.name%3D{name}"))["items"])
+    return list(
+        json.loads(raw(EDGE_CLUSTER, f"{path}?fieldSelector=metadata.name%3D{name}"))["items"]
+    )

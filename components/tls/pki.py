@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
+from pulumi.dynamic import CreateResult, DiffResult, Resource
 
-from foundation.dynamic_provider import BaseProvider
+from foundation.dynamic_provider import BaseProvider, differ
 
 if TYPE_CHECKING:
     from components.tls.certificates import KeyPair
@@ -24,37 +24,27 @@ if TYPE_CHECKING:
 
 class _AuthorityProvider(BaseProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
-        return CreateResult(props["commonName"], self._make(props))
+        from components.tls import certificates
+
+        made = _outputs(certificates.authority(props["commonName"]))
+        return CreateResult(props["commonName"], {**props, **made})
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         renamed = olds["commonName"] != news["commonName"]
         return DiffResult(changes=renamed or is_due(olds))
 
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        return UpdateResult(self._make(news))
-
-    def _make(self, props: dict[str, Any]) -> dict[str, Any]:
-        from components.tls import certificates
-
-        return {**props, **_outputs(certificates.authority(props["commonName"]))}
-
 
 class _CertificateProvider(BaseProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
-        return CreateResult(props["names"][0], self._make(props))
-
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        changed = any(olds.get(key) != news.get(key) for key in ("names", "issuer", "issuerKey"))
-        return DiffResult(changes=changed or is_due(olds))
-
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        return UpdateResult(self._make(news))
-
-    def _make(self, props: dict[str, Any]) -> dict[str, Any]:
         from components.tls import certificates
 
-        issuer = certificates.KeyPair(props["issuer"], props["issuerKey"])
-        return {**props, **_outputs(certificates.leaf(issuer, props["names"][0], props["names"]))}
+        issuer, names = certificates.KeyPair(props["issuer"], props["issuerKey"]), props["names"]
+        made = _outputs(certificates.leaf(issuer, names[0], names))
+        return CreateResult(names[0], {**props, **made})
+
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        changed = differ(olds, news, "names", "issuer", "issuerKey")
+        return DiffResult(changes=changed or is_due(olds))
 
 
 def is_due(outputs: dict[str, Any]) -> bool:
@@ -78,11 +68,10 @@ class CertificateAuthority(Resource, module="pki", name="CertificateAuthority"):
     key: pulumi.Output[str]
     """PEM, secret."""
 
-    def __init__(
-        self, name: str, common_name: str, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, common_name: str) -> None:
         props = {"commonName": common_name, "certificate": None, "key": None}
-        super().__init__(_AuthorityProvider(), name, props, _with_secret(opts, "key"))
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["key"])
+        super().__init__(_AuthorityProvider(), name, props, secret)
 
 
 class Certificate(Resource, module="pki", name="Certificate"):
@@ -100,9 +89,9 @@ class Certificate(Resource, module="pki", name="Certificate"):
         name: str,
         authority: CertificateAuthority,
         names: Sequence[pulumi.Input[str]],
-        opts: pulumi.ResourceOptions | None = None,
+        parent: pulumi.Resource,
     ) -> None:
-        """Registers the certificate for DNS names and IP addresses; the first is its subject."""
+        """Register the certificate for DNS names and IP addresses; the first is its subject."""
         props = {
             "names": list(names),
             "issuer": authority.certificate,
@@ -110,11 +99,7 @@ class Certificate(Resource, module="pki", name="Certificate"):
             "certificate": None,
             "key": None,
         }
-        super().__init__(
-            _CertificateProvider(), name, props, _with_secret(opts, "key", "issuerKey")
+        options = pulumi.ResourceOptions(
+            parent=parent, additional_secret_outputs=["key", "issuerKey"]
         )
-
-
-def _with_secret(opts: pulumi.ResourceOptions | None, *outputs: str) -> pulumi.ResourceOptions:
-    secret = pulumi.ResourceOptions(additional_secret_outputs=list(outputs))
-    return pulumi.ResourceOptions.merge(secret, opts)
+        super().__init__(_CertificateProvider(), name, props, options)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import UserError
 
 CERTIFICATE, KEY, AUTHORITY = "tls.crt", "tls.key", "ca.crt"
@@ -22,8 +23,10 @@ TLS_KIND = "kubernetes.io/tls"
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
 
-def tls_secret(name: str, namespace: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a Secret of type kubernetes.io/tls; values of `data` may be Outputs."""
+def tls_secret(
+    name: str, data: Mapping[str, Any], namespace: str = GATEWAY_NAMESPACE
+) -> dict[str, Any]:
+    """Return a Secret of type TLS_KIND; values of `data` may be Outputs."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",

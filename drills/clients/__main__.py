@@ -20,7 +20,8 @@ from drills.clients.flow import Flow, plan_of
 from drills.drill import Outcome
 from drills.faults import Fault, named
 from drills.pace import Pace
-from drills.stack import EDGE, Stack
+from drills.say import say
+from drills.stack import Stack
 from drills.traffic import provenance, view
 from drills.waiting import until
 from foundation.entry import entry
@@ -77,7 +78,7 @@ def _run(options: argparse.Namespace) -> int:
     slow = {fault.name: fault.objectives_at(stack).slowest for fault in faults}
     with tempfile.TemporaryDirectory() as folder:
         for number, fault in enumerate(faults, 1):
-            print(f"\n{number} of {len(faults)}: {fault.name}", flush=True)
+            say(f"\n{number} of {len(faults)}: {fault.name}")
             accounts += _through(stack, fault, there, options, Path(folder))
     return _finish(accounts, [fault.name for fault in faults], missing, slow, options, stack)
 
@@ -92,11 +93,8 @@ def _check(stack: Stack, faults: Sequence[Fault]) -> None:
             " another application; send to it by: ./demo task generate-traffic -- --traffic FILE"
         )
     for fault in faults:
-        matrix.check(stack, fault, _struck(stack, fault), force=False)
-
-
-def _struck(stack: Stack, fault: Fault) -> str:
-    return prediction.struck_by_default(fault, stack.order, EDGE)
+        struck = prediction.struck_by_default(fault, stack.order)
+        matrix.check(stack, fault, struck, force=False)
 
 
 def _through(
@@ -107,8 +105,7 @@ def _through(
     folder: Path,
 ) -> list[Account]:
     """Take all clients through one fault, beside the drill's own traffic."""
-    what = "The stack is well"
-    until(lambda: not any(preconditions.look(stack).values()), what, matrix.WELL_SECONDS, pause=1.0)
+    preconditions.await_well(stack, matrix.WELL_SECONDS)
     begun = time.time()
     flows = []
     for number, (client, found) in enumerate(clients.items()):
@@ -123,7 +120,7 @@ def _through(
                 running.enter_context(flow)
             _await_answers(flows)
             pace = Pace(rate=20.0, hold=options.hold, streams=0)
-            outcome = matrix.one(stack, fault, None, pace, _say, patience=0.0)
+            outcome = matrix.one(stack, fault, None, pace, say, patience=0.0)
         logs.settle(
             [flow.requests[-1].id for flow in flows if flow.requests and not flow.client.messages]
         )
@@ -135,7 +132,7 @@ def _await_answers(flows: Sequence[Flow]) -> None:
     with contextlib.suppress(UserError):
         until(lambda: all(flow.has_answer for flow in flows), "Clients are there", READY_SECONDS)
     silent = [flow.client.name for flow in flows if not flow.has_answer]
-    _say("Every client has an answer." if not silent else f"No answer for {', '.join(silent)}.")
+    say("Every client has an answer." if not silent else f"No answer for {', '.join(silent)}.")
 
 
 def _reference(fault: Fault, outcome: Outcome) -> Account:
@@ -188,10 +185,6 @@ def _finish(
             raise UserError(f"{file} cannot be written: {error.strerror}") from None
     print(f"\nTables: {files[-1]}")
     return 1 if any(each.problem for each in accounts) else 0
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Client:
     find: Callable[[], Found]
     command: Callable[[ClientPlan, Path], Sequence[str]]
     """The command line for a plan; the folder is for what has to be compiled before."""
-    remedy: str
+    remedy: str = ""
     """The setting that makes it lose less, as `--mended` has it; empty where there is none."""
     variant: str = ""
     messages: bool = False
@@ -53,50 +54,37 @@ def _package(name: str) -> Callable[[], Found]:
     return lambda: Found(client_packages.versions()[name])
 
 
-def _curl() -> Found:
-    return _version_of("curl", ["--version"], r"curl (\S+)", (7, 84), "its %header{} is newer")
-
-
-def _node() -> Found:
-    return _version_of("node", ["--version"], r"v(\S+)", (18, 0), "fetch is built in since")
-
-
-def _node_socket() -> Found:
-    return _version_of("node", ["--version"], r"v(\S+)", (20, 10), "WebSocket is built in since")
-
-
 def _chromium() -> Found:
     for name in BROWSERS:
         if shutil.which(name):
-            return _version_of(name, ["--version"], r"(\d+[\d.]+)", (112, 0), "--headless=new")
+            return _version_of(name, "--version", r"(\d+[\d.]+)", (112, 0), "--headless=new")
     return Found(missing=f"there is no {', '.join(BROWSERS[:-1])} or {BROWSERS[-1]} on PATH")
 
 
-def _go() -> Found:
-    return _version_of("go", ["version"], r"go(\d\S+)", (1, 22), "the program is written for it")
-
-
-def _java() -> Found:
-    return _version_of(
-        "java", ["-version"], r'version "([^"]+)"', (11, 0), "HttpClient is new in it"
-    )
-
-
-def _version_of(
-    program: str, ask: Sequence[str], pattern: str, least: tuple[int, int], why: str
-) -> Found:
+def _version_of(program: str, ask: str, pattern: str, least: tuple[int, int], why: str) -> Found:
     """Return the version of a program on PATH, or what is missing."""
     path = shutil.which(program)
     if path is None:
         return Found(missing=f"there is no {program} on PATH")
     try:
-        done = subprocess.run([path, *ask], capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run([path, ask], capture_output=True, text=True, check=False, timeout=30)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Found(missing=f"{path} does not run: {error}")
     found = re.search(pattern, done.stdout + done.stderr)
     if found is None:
         return Found(missing=f"{path} does not tell its version")
     return judged(found.group(1), least, f"{program} {found.group(1)} is too old", why)
+
+
+_curl = partial(_version_of, "curl", "--version", r"curl (\S+)", (7, 84), "its %header{} is newer")
+_node = partial(_version_of, "node", "--version", r"v(\S+)", (18, 0), "fetch is built in since")
+_node_socket = partial(
+    _version_of, "node", "--version", r"v(\S+)", (20, 10), "WebSocket is built in since"
+)
+_go = partial(_version_of, "go", "version", r"go(\d\S+)", (1, 22), "the program is written for it")
+_java = partial(
+    _version_of, "java", "-version", r'version "([^"]+)"', (11, 0), "HttpClient is new in it"
+)
 
 
 def judged(version: str, least: tuple[int, int], words: str, why: str) -> Found:
@@ -152,7 +140,6 @@ def _compile(command: Sequence[str]) -> None:
 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_NONE = ""
 
 CLIENTS: tuple[Client, ...] = (
     Client("curl", "curl", _curl, _python, "`--retry 3 --retry-all-errors`"),
@@ -164,7 +151,7 @@ CLIENTS: tuple[Client, ...] = (
         "`session.mount('https://', HTTPAdapter(max_retries=Retry(total=3, backoff_factor=0.1,"
         " allowed_methods=None)))`; None repeats POST as well, so use it where that may be done",
     ),
-    Client("httpx", "httpx", _package("httpx"), _python, _NONE),
+    Client("httpx", "httpx", _package("httpx"), _python),
     Client(
         "httpx, HTTP/2",
         "httpx",
@@ -173,9 +160,9 @@ CLIENTS: tuple[Client, ...] = (
         "leave `http2=True` out: HTTP/1.1, its default",
         variant="h2",
     ),
-    Client("aiohttp", "aiohttp", _package("aiohttp"), _python, _NONE),
-    Client("Node fetch", "fetch", _node, _node_program, _NONE),
-    Client("Node http2", "http2", _node, _node_program, _NONE),
+    Client("aiohttp", "aiohttp", _package("aiohttp"), _python),
+    Client("Node fetch", "fetch", _node, _node_program),
+    Client("Node http2", "http2", _node, _node_program),
     Client(
         "Java HttpClient",
         "java",
@@ -185,7 +172,7 @@ CLIENTS: tuple[Client, ...] = (
         "Java 24, or 17.0.17; with an older one `.version(HTTP_1_1)` and"
         " `-Djdk.httpclient.enableAllMethodRetry=true`",
     ),
-    Client("Go net/http", "go", _go, _go_program, _NONE),
+    Client("Go net/http", "go", _go, _go_program),
     Client(
         "grpcio",
         "grpcio",
@@ -201,7 +188,7 @@ CLIENTS: tuple[Client, ...] = (
         "open it again (`async for socket in connect(url)`) and send again what got no echo",
         messages=True,
     ),
-    Client("Node WebSocket", "websocket", _node_socket, _node_program, _NONE, messages=True),
-    Client("Chromium WebSocket", "browser", _chromium, _browser, _NONE, messages=True),
+    Client("Node WebSocket", "websocket", _node_socket, _node_program, messages=True),
+    Client("Chromium WebSocket", "browser", _chromium, _browser, messages=True),
 )
 """All that are measured, in the order of the table."""

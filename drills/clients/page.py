@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from drills.clients.account import EXPLAINED, Account
+from drills.report import text
 
 HEADS = ("client", "version")
 
@@ -18,8 +19,8 @@ def cell(account: Account | None) -> str:
         return "-"
     if account.problem:
         return "no account"
-    text = f"{account.lost} of {account.sent}"
-    return text + (f", {account.slow} slow" if account.slow else "")
+    slow = f", {account.slow} slow" if account.slow else ""
+    return f"{account.lost} of {account.sent}{slow}"
 
 
 def rows(accounts: Iterable[Account], events: Sequence[str]) -> list[tuple[str, ...]]:
@@ -56,14 +57,14 @@ def table(accounts: Sequence[Account], events: Sequence[str]) -> Table:
     title = "Lost of sent, by client"
     grid = Table(*HEADS, *events, title=title, title_justify="left", title_style="bold", box=None)
     for row in rows(accounts, events):
-        grid.add_row(*(Text(text, _style(text, index)) for index, text in enumerate(row)))
+        grid.add_row(*(Text(shown, _style(shown, index)) for index, shown in enumerate(row)))
     return grid
 
 
-def _style(text: str, index: int) -> str:
-    if index < len(HEADS) or text == "-":
+def _style(shown: str, index: int) -> str:
+    if index < len(HEADS) or shown == "-":
         return ""
-    return "green" if text.startswith("0 of") else "bold red"
+    return "green" if shown.startswith("0 of") else "bold red"
 
 
 def notes(
@@ -88,15 +89,10 @@ def markdown(
     conditions: Mapping[str, object],
 ) -> str:
     """Return tables and notes as Markdown."""
-    lines = [*_grid((*HEADS, *events), rows(accounts, events)), ""]
+    lines = [*text.table((*HEADS, *events), rows(accounts, events)), ""]
     if found := losses(accounts):
-        lines += [*_grid(LOSS_HEADS, found), ""]
+        lines += [*text.table(LOSS_HEADS, found), ""]
     more = notes([a for a in accounts if a.problem], missing, slow)
     lines += [*(f"- {line}" for line in more), ""]
     lines += [", ".join(f"{key}: {value}" for key, value in conditions.items()), ""]
     return "\n".join(lines)
-
-
-def _grid(heads: Sequence[str], cells: Iterable[Sequence[str]]) -> list[str]:
-    made = [heads, ["---"] * len(heads), *cells]
-    return ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in made]

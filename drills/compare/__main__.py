@@ -13,6 +13,7 @@ from drills.arguments import INTERRUPTED, positive
 from drills.compare import page, programs, run, table
 from drills.compare.balancers import BALANCERS, Balancer, chosen
 from drills.faults import named
+from drills.say import say
 from drills.stack import Stack
 from drills.traffic import view
 from foundation import project
@@ -66,18 +67,16 @@ def _run(options: argparse.Namespace) -> int:
     if options.list:
         return _list(balancers if options.names or options.config else BALANCERS)
     pace = run.Pace(options.rate, options.calm, options.hold, options.recover)
-    found, file = run.run(Stack.selected(options.stack), faults, balancers, pace, _say)
+    found, file = run.run(Stack.selected(options.stack), faults, balancers, pace, say)
     for title, heads, lines in table.sections(found):
-        grid = Table(title=title, title_justify="left", title_style="bold", box=None)
-        for number, head in enumerate(heads):
-            grid.add_column(head, justify="right" if number else "left")
+        grid = view.figures(title, *heads)
         for line in lines:
             grid.add_row(*line)
         view.console().print(grid)
-    _say("Where our edge is behind:")
+    say("Where our edge is behind:")
     for text in table.behind(found) or [page.NOWHERE]:
-        _say(f"  {text}")
-    _say(f"\n{page.headline(found)}.\nReport: {file}")
+        say(f"  {text}")
+    say(f"\n{page.headline(found)}.\nReport: {file}")
     return 1 if table.doubt(found) else 0
 
 
@@ -98,10 +97,6 @@ def _shown(file: Path) -> str:
     """Return a file's path from the checkout's folder on, if it is in there."""
     inside = file.is_relative_to(project.ROOT)
     return str(file.relative_to(project.ROOT) if inside else file)
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ import http.client
 import socket
 import ssl
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from drills.compare import processes, programs, stack_access, way_in
 from drills.compare.balancers import DIRECT, Balancer
 from drills.compare.configuration import Gateway, Settings
+from drills.say import Say
 from drills.stack import Stack
 from drills.traffic import LanePlan
 from drills.waiting import until
@@ -25,8 +26,6 @@ _FIRST_PORT = 21080
 
 _READY_SECONDS = 15.0
 LOOPBACK = "127.0.0.1"
-
-Say = Callable[[str], None]
 
 
 @dataclass

@@ -16,6 +16,8 @@ FOLDER = Path(__file__).parent / "configurations"
 
 _NAME = re.compile(r"\{\{([a-z_.]+)\}\}")
 _OF_GATEWAY = "gateway."
+_FIELDS = ("cluster", "address", "port", "name")
+"""What may follow it."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,7 @@ def _known(settings: Settings) -> dict[str, str]:
 
 
 def _of(gateway: Gateway) -> dict[str, str]:
-    names = ("cluster", "address", "port", "name")
-    return {f"{_OF_GATEWAY}{name}": str(getattr(gateway, name)) for name in names}
+    return {f"{_OF_GATEWAY}{name}": str(getattr(gateway, name)) for name in _FIELDS}
 
 
 def _filled(line: str, known: Mapping[str, str], where: str) -> str:
@@ -82,10 +83,8 @@ def _filled(line: str, known: Mapping[str, str], where: str) -> str:
         try:
             return known[match[1]]
         except KeyError:
-            listed = ", ".join([*known, *(f"{_OF_GATEWAY}{n}" for n in ("cluster", "address"))])
-            raise UserError(
-                f"{where}: {match[0]} is not known. What is: {listed},"
-                f" {_OF_GATEWAY}port, {_OF_GATEWAY}name"
-            ) from None
+            every = dict.fromkeys([*known, *(f"{_OF_GATEWAY}{name}" for name in _FIELDS)])
+            listed = ", ".join(every)
+            raise UserError(f"{where}: {match[0]} is not known. What is: {listed}") from None
 
     return _NAME.sub(value, line)

@@ -34,25 +34,16 @@ def headline(comparison: Comparison) -> str:
 def notes(comparison: Comparison) -> list[str]:
     """Return which versions were compared, and what was left out and why."""
     found = [f"{lane}: {version}" for lane, version in comparison.versions.items()]
-    return [
-        *found,
-        *(
-            f"{name} is not compared, or not to the end: {why}"
-            for name, why in comparison.skipped.items()
-        ),
+    return found + [
+        f"{name} is not compared, or not to the end: {why}"
+        for name, why in comparison.skipped.items()
     ]
 
 
 def markdown(title: str, comparison: Comparison) -> str:
     """Return the comparison as Markdown."""
-    lines = [
-        f"# {title}",
-        "",
-        f"**{headline(comparison)}.**",
-        "",
-        "## Where our edge is behind",
-        "",
-    ]
+    lines = [f"# {title}", "", f"**{headline(comparison)}.**", ""]
+    lines += ["## Where our edge is behind", ""]
     lines += _list(behind(comparison) or [NOWHERE])
     for name, heads, body in sections(comparison):
         lines += ["", f"## {name}", "", *text.table(heads, body)]

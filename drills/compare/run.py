@@ -11,12 +11,13 @@ from pathlib import Path
 from drills import action, guard, matrix, prediction
 from drills.compare import figures, page, stack_access, usage
 from drills.compare.balancers import DIRECT, OURS, Balancer
-from drills.compare.beside import Beside, Say, beside
+from drills.compare.beside import Beside, beside
 from drills.compare.figures import CALM, CALM_OVER, COMPARED, PATIENCE, Measured
 from drills.compare.table import Comparison
 from drills.compare.usage import Usage
 from drills.faults import Fault, Strike, named
 from drills.faults import processes as pods
+from drills.say import Say
 from drills.stack import EDGE, Stack
 from drills.traffic import (
     Event,
@@ -64,7 +65,7 @@ def run(
     """
     check(faults)
     stack_access.check(stack)
-    struck = {f.name: prediction.struck_by_default(f, stack.order, EDGE) for f in faults}
+    struck = {f.name: prediction.struck_by_default(f, stack.order) for f in faults}
     for fault in faults:
         matrix.check(stack, fault, struck[fault.name], force=False)
     header = _header(stack, faults)
@@ -87,7 +88,7 @@ def run(
                 everywhere = stack.application_clusters
                 _strike(stack, named("pods-slow"), everywhere, PATIENCE, traffic, pace)
             traffic.halt()
-            logs.settle({s.pod: s.id for s in traffic.recent(60) if not s.lost}.values())
+            logs.settle_answered(traffic.recent(60))
         end = _usage(stack, others)
         ended = {
             n: f"while it was compared, {r.problem}" for n, r in others.running.items() if r.problem

@@ -101,5 +101,5 @@ def secrets_of(volumes: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
 
 
 def _write(file: Path, text: str) -> Path:
-    files.replace(file, text, mode=0o600)
+    files.replace(file, text)
     return file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from drills.compare.balancers import DIRECT, OURS
 from drills.compare.figures import PATIENCE, Calm, UnderFault
@@ -26,6 +27,7 @@ NEVER = "never"
 _NONE = "-"
 
 Lines = list[tuple[str, ...]]
+_Cost = TypeVar("_Cost", UnderFault, Calm)
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,18 @@ class _Column:
     """What is compared: the smaller the better; differences up to `slack` are noise."""
 
     name: str
-    value: Callable[[UnderFault], float | None]
+    value: Callable[[Any], float | None]
+    """Of what a lane cost, under a fault or without."""
     slack: float
     shown: Callable[[float], str]
 
 
 def _seconds(value: float) -> str:
     return f"{value:.2f} s" if value < float("inf") else NEVER
+
+
+def _in(unit: str, factor: float = 1) -> Callable[[float], str]:
+    return lambda value: f"{value * factor:.3g}{unit}"
 
 
 _COLUMNS = (
@@ -99,12 +106,12 @@ _COLUMNS = (
     _Column("executions", lambda cost: cost.executions, 0.02, lambda value: f"{value:.2f}"),
 )
 
-_CALM_COLUMNS: tuple[tuple[str, Callable[[Calm], float | None], float, str, float], ...] = (
-    ("lost", lambda cost: cost.lost, 0, "", 1),
-    ("added latency", lambda cost: cost.added, 0.0005, " ms", 1000),
-    ("CPU per 1,000 requests", lambda cost: cost.cpu, 0.05, " s", 1),
-    ("CPU without requests", lambda cost: cost.idle, 0.0005, " ms/s", 1000),
-    ("memory", lambda cost: cost.memory, 1 << 20, " MiB", 1 / (1 << 20)),
+_CALM_COLUMNS = (
+    _Column("lost", lambda cost: cost.lost, 0.0, _in("")),
+    _Column("added latency", lambda cost: cost.added, 0.0005, _in(" ms", 1000)),
+    _Column("CPU per 1,000 requests", lambda cost: cost.cpu, 0.05, _in(" s")),
+    _Column("CPU without requests", lambda cost: cost.idle, 0.0005, _in(" ms/s", 1000)),
+    _Column("memory", lambda cost: cost.memory, 1 << 20, _in(" MiB", 1 / (1 << 20))),
 )
 
 
@@ -119,40 +126,34 @@ def behind(comparison: Comparison) -> list[str]:
         ours = lanes.get(OURS)
         if ours is None:
             continue
-        rivals = {n: c for n, c in lanes.items() if n not in (OURS, DIRECT)}
+        rivals = _rivals(lanes)
         peers = {name: cost for name, cost in rivals.items() if cost.lost <= ours.lost}
         for column in _COLUMNS:
             if fault == PATIENCE and column.name in ("moved", "back"):
                 continue
-            mine = column.value(ours)
-            others = rivals if column.name == "lost" else peers
-            values = {n: v for n, c in others.items() if (v := column.value(c)) is not None}
-            if mine is None or not values:
-                continue
-            best = min(values, key=lambda name: values[name])
-            if mine > values[best] + column.slack:
-                shown = column.shown
-                words = f"{shown(mine)}, {best} {shown(values[best])}"
-                found.append(f"{fault}: {column.name} {words}")
-    return [*found, *_behind_calm(comparison.calm)]
-
-
-def _behind_calm(lanes: Mapping[str, Calm]) -> list[str]:
-    ours = lanes.get(OURS)
-    if ours is None:
-        return []
-    found = []
-    others = {name: cost for name, cost in lanes.items() if name not in (OURS, DIRECT)}
-    for name, value, slack, unit, factor in _CALM_COLUMNS:
-        mine = value(ours)
-        values = {n: v for n, c in others.items() if (v := value(c)) is not None}
-        if mine is None or not values:
-            continue
-        best = min(values, key=lambda lane: values[lane])
-        if mine > values[best] + slack:
-            mine_, best_ = f"{mine * factor:.3g}{unit}", f"{values[best] * factor:.3g}{unit}"
-            found.append(f"no fault: {name} {mine_}, {best} {best_}")
+            if told := _worse(column, ours, rivals if column.name == "lost" else peers):
+                found.append(f"{fault}: {told}")
+    if calm := comparison.calm.get(OURS):
+        for column in _CALM_COLUMNS:
+            if told := _worse(column, calm, _rivals(comparison.calm)):
+                found.append(f"no fault: {told}")
     return found
+
+
+def _rivals(lanes: Mapping[str, _Cost]) -> dict[str, _Cost]:
+    return {name: cost for name, cost in lanes.items() if name not in (OURS, DIRECT)}
+
+
+def _worse(column: _Column, ours: _Cost, others: Mapping[str, _Cost]) -> str:
+    """Return our figure and the best of the others', if ours is worse; else empty."""
+    mine = column.value(ours)
+    values = {n: v for n, c in others.items() if (v := column.value(c)) is not None}
+    if mine is None or not values:
+        return ""
+    best = min(values, key=lambda name: values[name])
+    if mine <= values[best] + column.slack:
+        return ""
+    return f"{column.name} {column.shown(mine)}, {best} {column.shown(values[best])}"
 
 
 def doubt(comparison: Comparison) -> str:

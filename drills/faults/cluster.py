@@ -99,9 +99,10 @@ def _control_is_off(strike: Strike) -> bool:
     return any(states.get(name, {}).get("statename") == "STOPPED" for name in CONTROL_PLANE)
 
 
-def _nodes(strike: Strike) -> list[str]:
+def _nodes(strike: Strike) -> dict[str, bool]:
+    """Return each node, and whether it takes no pods."""
     items = strike.stack.get(strike.cluster, "nodes")["items"]
-    return [item["metadata"]["name"] for item in items]
+    return {item["metadata"]["name"]: bool(item["spec"].get("unschedulable")) for item in items}
 
 
 def _closed(node: str) -> Field:
@@ -172,9 +173,7 @@ def _comes_back(pod: dict[str, Any]) -> bool:
 
 def _open_nodes(strike: Strike) -> dict[str, str]:
     """Remember which nodes took pods: those that their owner has cordoned stay so."""
-    items = strike.stack.get(strike.cluster, "nodes")["items"]
-    names = [i["metadata"]["name"] for i in items if not i["spec"].get("unschedulable")]
-    return {"nodes": " ".join(names)}
+    return {"nodes": " ".join(name for name, closed in _nodes(strike).items() if not closed)}
 
 
 def _undrain(strike: Strike) -> None:
@@ -189,10 +188,10 @@ def _undrain(strike: Strike) -> None:
 
 def _is_drained(strike: Strike) -> bool:
     """Check whether no node takes pods; in a cluster of others, by what a drill has set alone."""
+    nodes = _nodes(strike)
     if not strike.stack.is_local:
-        return any(fields.is_put(strike, _closed(node)) for node in _nodes(strike))
-    items = strike.stack.get(strike.cluster, "nodes")["items"]
-    return all(item["spec"].get("unschedulable") for item in items)
+        return any(fields.is_put(strike, _closed(node)) for node in nodes)
+    return all(nodes.values())
 
 
 def _shut_down(strike: Strike) -> None:

@@ -13,9 +13,10 @@ from drills.application import Workload
 from drills.faults import fields
 from drills.faults.fields import Field
 from drills.faults.model import Means, Strike
-from drills.stack import GATEWAY_SELECTOR, GATEWAY_WORKLOAD
+from drills.stack import GATEWAY_WORKLOAD
 from drills.waiting import until
 from foundation import managed_fields
+from foundation.contract import GATEWAY_SELECTOR
 from foundation.errors import UserError
 
 BAD_TAG = "broken-on-purpose"

@@ -137,18 +137,20 @@ def _former(strike: Strike, field: Field) -> tuple[Any, list[dict[str, Any]]]:
         return former["value"], former["owners"]
     desired = strike.stack.stack_object(strike.cluster, field.kind, field.namespace, field.name)
     owners = []
-    if desired is not None and desired.manager and field.owner_path not in desired.ignored:
-        version = desired.document["apiVersion"]
+    if (
+        desired is not None
+        and desired.manager
+        and field.owner_path not in desired.ignored
+        and value_at(desired.document, field.owner_path) is not None
+    ):
         owners = [
             {
                 "manager": desired.manager,
                 "operation": "Apply",
-                "apiVersion": version,
+                "apiVersion": desired.document["apiVersion"],
                 "fieldsType": "FieldsV1",
             }
         ]
-        if value_at(desired.document, field.owner_path) is None:
-            owners = []
     value = None if desired is None else value_at(desired.document, field.path)
     if value is None and not field.is_added:
         raise UserError(

@@ -128,9 +128,7 @@ def frozen(
 def kill(pids: Iterable[int]) -> None:
     """End processes at once; the kubelet starts their container again. Raises UserError."""
     ended = list(pids)
-    for pid in ended:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    _send(signal.SIGKILL, ended)
     what = f"processes {' '.join(map(str, ended))} have ended"
     until(lambda: all(processes.is_over(processes.status(pid)) for pid in ended), what, SECONDS)
 
@@ -138,20 +136,21 @@ def kill(pids: Iterable[int]) -> None:
 def freeze(pids: Iterable[int], cluster: str) -> None:
     """Stop processes: they hold their connections and do nothing. Raises UserError."""
     stopped = list(pids)
-    for pid in stopped:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
+    _send(signal.SIGSTOP, stopped)
     what = f"{len(stopped)} processes of {cluster} have stopped"
     until(lambda: all(processes.status(pid) in _NOT_RUNNING for pid in stopped), what, SECONDS)
 
 
 def thaw(pids: Callable[[], Iterable[int]], cluster: str) -> None:
     """Let processes go on. Raises UserError."""
-    for pid in pids():
-        if processes.is_stopped(pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+    _send(signal.SIGCONT, (pid for pid in pids() if processes.is_stopped(pid)))
     until(lambda: not is_frozen(pids()), f"the stopped processes of {cluster} go on", SECONDS)
+
+
+def _send(number: signal.Signals, pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def is_frozen(pids: Iterable[int]) -> bool:

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.table import Table
-
 from drills import live_picture
 from drills.report import compare, page, run, text
 from drills.report.matrix_page import write_matrix
-from drills.traffic.view import console
+from drills.traffic.view import console, figures
 
 __all__ = ["print_comparison", "write", "write_matrix"]
 
@@ -44,10 +42,7 @@ def print_comparison(first: Path, second: Path) -> None:
     ):
         if not lines:
             continue
-        table = Table(title=title, title_justify="left", title_style="bold", box=None)
-        table.add_column("")
-        for head in (one.header.run, other.header.run, ""):
-            table.add_column(head, justify="right")
+        table = figures(title, "", one.header.run, other.header.run, "")
         for line in lines:
             table.add_row(*line)
         console().print(table)

@@ -127,13 +127,17 @@ def _band(
 ) -> str:
     there = _points(run, axis, upper, y, first)
     back = _points(run, axis, lower, y, first)[::-1]
-    return "M" + "L".join(f"{a:g} {b:g}" for a, b in [*there, *back]) + "Z"
+    return f"{_line([*there, *back])}Z"
 
 
 def _steps(
     run: Series, axis: Axis, values: Sequence[float], y: Callable[[float], float], first: int
 ) -> str:
-    return "M" + "L".join(f"{a:g} {b:g}" for a, b in _points(run, axis, values, y, first))
+    return _line(_points(run, axis, values, y, first))
+
+
+def _line(points: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{a:g} {b:g}" for a, b in points)
 
 
 def _answered(run: Series) -> Iterator[tuple[int, list[Latency]]]:
@@ -148,11 +152,11 @@ def _answered(run: Series) -> Iterator[tuple[int, list[Latency]]]:
 def _points(
     run: Series, axis: Axis, values: Sequence[float], y: Callable[[float], float], first: int
 ) -> list[tuple[float, float]]:
-    points = []
-    for index, value in enumerate(values, first):
-        points.append((axis.x(index * run.width), y(value)))
-        points.append((axis.x((index + 1) * run.width), y(value)))
-    return points
+    return [
+        (axis.x(edge * run.width), y(value))
+        for index, value in enumerate(values, first)
+        for edge in (index, index + 1)
+    ]
 
 
 def _hint(run: Series, axis: Axis, index: int, height: float) -> Element:

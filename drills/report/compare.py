@@ -28,36 +28,31 @@ def figures(one: Run, other: Run) -> Comparison:
         ("p50 ms", lambda ledger: ledger.total.latency.p50),
         ("p99 ms", lambda ledger: ledger.total.latency.p99),
         ("slowest ms", lambda ledger: ledger.total.latency.max),
-        (
-            "longest gap ms",
-            lambda ledger: ledger.total.longest_gap.seconds if ledger.total.longest_gap else 0.0,
-        ),
+        ("longest gap ms", lambda ledger: ledger.total.gap_seconds),
     ]
-    result: Comparison = []
-    for name, count in counts:
-        x, y = count(a), count(b)
-        result.append((name, f"{x:,}", f"{y:,}", f"{y - x:+,}" if x != y else ""))
+    result = [_counts(name, count(a), count(b)) for name, count in counts]
     for name, time in times:
         s, t = time(a), time(b)
         change = f"{(t / s - 1):+.0%}" if s and t and f"{t / s - 1:+.0%}" not in _NONE else ""
         result.append((name, milliseconds(s), milliseconds(t), change))
     if a.total.duplicated is not None and b.total.duplicated is not None:
-        x, y = a.total.duplicated, b.total.duplicated
-        result.append(("duplicated", f"{x:,}", f"{y:,}", f"{y - x:+,}" if x != y else ""))
+        result.append(_counts("duplicated", a.total.duplicated, b.total.duplicated))
     return [*result, *_beside(a, b), *_faults(a, b)]
 
 
 _NONE = ("+0%", "-0%")
 
 
+def _counts(name: str, x: int, y: int) -> tuple[str, str, str, str]:
+    return name, f"{x:,}", f"{y:,}", f"{y - x:+,}" if x != y else ""
+
+
 def _beside(a: Ledger, b: Ledger) -> Comparison:
     """Return what was lost by the lanes to compare with that both runs have."""
-    lost = {
-        name: (a.beside[name].lost, b.beside[name].lost) for name in a.beside if name in b.beside
-    }
     return [
-        (f"{name}: lost", f"{x:,}", f"{y:,}", f"{y - x:+,}" if x != y else "")
-        for name, (x, y) in lost.items()
+        _counts(f"{name}: lost", part.lost, b.beside[name].lost)
+        for name, part in a.beside.items()
+        if name in b.beside
     ]
 
 

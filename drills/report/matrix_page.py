@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from xml.etree.ElementTree import Element, SubElement, indent, tostring
+from xml.etree.ElementTree import Element, SubElement
 
 from drills.report import page, text
 from drills.report.markup import Child, e, table
@@ -67,15 +67,16 @@ def write_matrix(folder: Path, title: str, rows: Sequence[Row]) -> Path:
     return file
 
 
-def _modes(rows: Sequence[Row]) -> list[str]:
+def modes_of(rows: Sequence[Row]) -> list[str]:
+    """Return the modes, in the order in which they were run."""
     return list(dict.fromkeys(row.mode for row in rows))
 
 
-def _lines(rows: Sequence[Row]) -> list[tuple[str, str, list[Row | None]]]:
+def by_mode(rows: Sequence[Row]) -> list[tuple[str, str, list[Row | None]]]:
     """Return layer, drill and the row of each mode."""
     drills = dict.fromkeys((row.layer, row.drill) for row in rows)
     by_key = {(row.layer, row.drill, row.mode): row for row in rows}
-    modes = _modes(rows)
+    modes = modes_of(rows)
     return [(a, b, [by_key.get((a, b, mode)) for mode in modes]) for a, b in drills]
 
 
@@ -102,12 +103,12 @@ def of_lost(lost: int, sent: int, uncovered: int) -> str:
 def _page(title: str, rows: Sequence[Row]) -> str:
     words, good = headline(rows)
     lines: list[list[Child]] = [
-        [drill, layer, *(_cell(row) for row in of_modes)] for layer, drill, of_modes in _lines(rows)
+        [drill, layer, *map(_cell, of_modes)] for layer, drill, of_modes in by_mode(rows)
     ]
     return page.whole(
         title,
         e("header", e("p", title), e("h1", words, class_="good" if good else "bad")),
-        table(("drill", "layer", *_modes(rows)), lines, class_="list"),
+        table(("drill", "layer", *modes_of(rows)), lines, class_="list"),
     )
 
 
@@ -128,10 +129,10 @@ def _markdown(title: str, rows: Sequence[Row]) -> str:
     words, _ = headline(rows)
     body = [
         (layer, drill, *("" if row is None else _plain(row) for row in of_modes))
-        for layer, drill, of_modes in _lines(rows)
+        for layer, drill, of_modes in by_mode(rows)
     ]
     lines = [f"# {title}", "", f"**{words}.**", ""]
-    return "\n".join([*lines, *text.table(("layer", "drill", *_modes(rows)), body)]) + "\n"
+    return "\n".join([*lines, *text.table(("layer", "drill", *modes_of(rows)), body)]) + "\n"
 
 
 def _plain(row: Row) -> str:
@@ -156,5 +157,4 @@ def _junit(title: str, rows: Sequence[Row]) -> str:
         case = SubElement(suite, "testcase", names)
         if tag := tags.get(row.verdict):
             SubElement(case, tag, {"message": row.reason or row.figures})
-    indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+    return text.xml(root)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -31,14 +28,13 @@ from drills.traffic.summary import (
 from drills.traffic.view import milliseconds
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _SHOWN_EVENTS = 200
 
 
 def page(run: Run, replay: str = "") -> str:
     """Return the report of one run; `replay` is the text of the page that plays its picture."""
     title = run.header.title or run.header.run
-    scripts = [_hash(script) for script in _SCRIPT.findall(replay)]
+    scripts = live_picture.script_hashes(replay)
     return whole(title, _head(run), _replay(replay), _body(run), _foot(run), scripts=scripts)
 
 
@@ -53,11 +49,6 @@ def _replay(text: str) -> Element | None:
         e("iframe", title="The live picture of this run", srcdoc=text),
         e("p", "The same ", apart, class_="note"),
     )
-
-
-def _hash(script: str) -> str:
-    """Return how a policy names a script that may run."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def whole(title: str, *content: Child, scripts: Sequence[str] = ()) -> str:
@@ -103,12 +94,11 @@ def _head(run: Run) -> Element:
 
 def _cards(run: Run) -> list[tuple[str, str]]:
     part = run.ledger.promised
-    gap = part.longest_gap.seconds if part.longest_gap else 0.0
     made = [
         ("sent", f"{run.ledger.total.sent:,}"),
         ("lost", f"{run.ledger.total.lost:,}"),
         ("slowest answer", f"{milliseconds(part.latency.max)} ms"),
-        ("longest gap", f"{milliseconds(gap)} ms"),
+        ("longest gap", f"{milliseconds(part.gap_seconds)} ms"),
     ]
     moved = [i.seconds_to(i.all_moved) for i in run.ledger.incidents if i.should_move]
     took = [seconds for seconds in moved if seconds is not None]

@@ -73,7 +73,7 @@ def markdown(run: Run) -> str:
 def table(heads: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
     """Return the lines of a table in Markdown."""
     lines = [heads, ["---"] * len(heads), *body]
-    cells = [[" ".join(cell.replace("|", "/").split()) for cell in line] for line in lines]
+    cells = [[" ".join(cell.replace("|", "\\|").split()) for cell in line] for line in lines]
     return [f"| {' | '.join(line)} |" for line in cells]
 
 
@@ -95,5 +95,10 @@ def junit(run: Run) -> str:
     for text in run.unexpected:
         case = SubElement(suite, "testcase", {"classname": name, "name": "prediction", "time": "0"})
         SubElement(case, "failure", {"message": text, "type": "prediction"})
+    return xml(root)
+
+
+def xml(root: Element) -> str:
+    """Return a whole XML document, indented."""
     indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"

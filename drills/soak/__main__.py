@@ -16,6 +16,7 @@ from drills.faults import FAULTS, Fault
 from drills.journal import Journal
 from drills.pace import Pace
 from drills.report.matrix_page import Row, Verdict
+from drills.say import say
 from drills.soak import plan, resources
 from drills.soak.page import Record
 from drills.soak.run import Means, run
@@ -85,30 +86,26 @@ def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
 
     def drill(fault: Fault, cluster: str) -> Row:
         # a copy each time: what it has read of the stack's state may be another one by now
-        row = matrix.row(dataclasses.replace(stack), fault, pace, _say, cluster)
+        row = matrix.row(dataclasses.replace(stack), fault, pace, say, cluster)
         if row.verdict is Verdict.MET and not options.keep_records:  # 2 to 6 MB an event
             (file.parent / row.folder / record.FILE).unlink(missing_ok=True)
         return row
 
     def heal() -> list[str]:
         left = Journal(stack.folder).entries()
-        return action.heal_all(stack, _say) if left else []
+        return action.heal_all(stack, say) if left else []
 
-    means = Means(drill, heal, resources.of(stack), _say)
-    _say(f"Seed {seed}. Ctrl-C heals everything and writes the report: {file}")
+    means = Means(drill, heal, resources.of(stack), say)
+    say(f"Seed {seed}. Ctrl-C heals everything and writes the report: {file}")
     strikes = plan.sequence(plan.possible(faults, stack.clusters), seed)
     try:
         run(soak, strikes, _seconds(options), means, file)
     finally:
-        _say(f"\n{soak.headline}.")
+        say(f"\n{soak.headline}.")
         for text in soak.broken:
-            _say(text)
-        _say(f"Report: {file}")
+            say(text)
+        say(f"Report: {file}")
     return 1 if soak.broken else 0
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from drills.compare import usage
@@ -91,13 +91,7 @@ def shown(name: str, value: int) -> str:
 
 def least(samples: Sequence[Sample]) -> Sample:
     """Return the least of each figure."""
-    return Sample(
-        min(s.memory for s in samples),
-        min(s.files for s in samples),
-        min(s.cgroups for s in samples),
-        min(s.processes for s in samples),
-        min(s.unread for s in samples),
-    )
+    return Sample(*map(min, zip(*map(astuple, samples), strict=True)))
 
 
 Take = Callable[[], Sample]

@@ -10,6 +10,7 @@ from pathlib import Path
 from drills import action
 from drills.faults import Fault
 from drills.report.matrix_page import Row
+from drills.say import Say
 from drills.soak import page, resources
 from drills.soak.page import Done, Record
 from foundation import files
@@ -28,7 +29,7 @@ class Means:
     """Mend what is in force still; return what could not be mended."""
     take: resources.Take | None
     """Sample what the lab holds; None where it is not on this machine."""
-    say: Callable[[str], None]
+    say: Say
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 

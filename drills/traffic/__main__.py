@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import dataclasses
 import json
-import signal
 import sys
 import threading
 import time
@@ -17,9 +16,10 @@ from typing import Any
 from rich.live import Live as Screen
 
 from drills import arguments, report
-from drills.arguments import STREAMS, add_beside, add_traffic, positive
+from drills.arguments import add_beside, add_traffic, positive, streams_for
 from drills.compare import balancers, stack_access
 from drills.compare.beside import beside
+from drills.say import say
 from drills.stack import Stack
 from drills.traffic import provenance, record, summary, view
 from drills.traffic.accounts import ledger_of
@@ -31,7 +31,7 @@ from drills.traffic.portal import PortalLogs, source_for
 from drills.traffic.requests import load
 from drills.traffic.window import TOLD, Live, Second
 from drills.updates import Updates
-from foundation import project
+from foundation import project, run
 from foundation.entry import entry
 from foundation.errors import UserError
 
@@ -95,7 +95,7 @@ def _run(options: argparse.Namespace) -> int:
         timeout=options.timeout,
         ca_file=str(authority or ""),
         protocols=options.protocols,
-        streams=_streams(options.streams, stack),
+        streams=streams_for(options.streams, stack is not None and stack.application.is_portal),
     )
     if options.traffic:
         plan = dataclasses.replace(plan, requests=load(options.traffic))
@@ -105,7 +105,7 @@ def _run(options: argparse.Namespace) -> int:
     if stack is None:
         raise UserError("--beside compares balancers of a stack; leave --url out.")
     stack_access.check(stack)
-    with beside(stack, chosen, lambda text: print(text, flush=True)) as others:
+    with beside(stack, chosen, say) as others:
         lanes = plan.beside(others.lanes, stack.application.host)
         return _send(options, stack, lanes, url)
 
@@ -144,12 +144,6 @@ def _send(options: argparse.Namespace, stack: Stack | None, plan: TrafficPlan, u
     except FileExistsError as error:
         raise UserError(f"{error.filename} exists already. Name another: --record FILE") from None
     return _finish(traffic, options.json, with_report=not options.record)
-
-
-def _streams(wanted: int | None, stack: Stack | None) -> int:
-    """Return how many streams of each kind are kept open: only the portal answers them."""
-    usual = STREAMS if stack and stack.application.is_portal else 0
-    return usual if wanted is None else wanted
 
 
 class _Output:
@@ -198,7 +192,7 @@ def _plain_line(entry: Second | Event) -> str:
 def _json_line(entry: Second | Event) -> str:
     if isinstance(entry, Event):
         return record.encode(entry)
-    return json.dumps({"type": "second", **summary.second_as_json(entry)})
+    return json.dumps({"type": "second", **dataclasses.asdict(entry)})
 
 
 def _watch(
@@ -210,21 +204,19 @@ def _watch(
 ) -> None:
     """Show the traffic until its end, Ctrl-C, or the terminal's closing."""
     over = threading.Event()
-    handled = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda *_: over.set()) for number in handled}
     seen = 0
-    try:
-        with output, traffic, logs or contextlib.nullcontext():
-            while not over.wait(_TICK) and traffic.running:
-                seen = _look(traffic, state, seen, told, output)
-            traffic.halt()
-            _look(traffic, state, seen, told, output, is_last=True)
-            if logs:
-                answered = {s.pod: s.id for s in traffic.recent(_KEEP) if not s.lost}
-                logs.settle(answered.values())
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with (
+        run.handling(run.ENDING, lambda *_: over.set()),
+        output,
+        traffic,
+        logs or contextlib.nullcontext(),
+    ):
+        while not over.wait(_TICK) and traffic.running:
+            seen = _look(traffic, state, seen, told, output)
+        traffic.halt()
+        _look(traffic, state, seen, told, output, is_last=True)
+        if logs:
+            logs.settle_answered(traffic.recent(_KEEP))
 
 
 def _look(

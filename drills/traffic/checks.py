@@ -51,7 +51,7 @@ def checks(
         Check("wrong side", "0", f"{part.wrong_side}", part.wrong_side == 0),
     ]
     if objectives.gap is not None:
-        gap = part.longest_gap.seconds if part.longest_gap else 0.0
+        gap = part.gap_seconds
         promised = f"{objectives.gap * 1000:.0f} ms"
         measured = f"{at_most(gap * 1000, objectives.gap * 1000, 0)} ms"
         result.append(Check("longest gap", promised, measured, gap <= objectives.gap))

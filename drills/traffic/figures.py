@@ -69,3 +69,8 @@ class Part:
     def answered(self) -> int:
         """How many got a good answer."""
         return self.sent - self.lost
+
+    @property
+    def gap_seconds(self) -> float:
+        """How long the longest gap was; 0 without one."""
+        return self.longest_gap.seconds if self.longest_gap else 0.0

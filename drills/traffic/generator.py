@@ -16,7 +16,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,19 +50,16 @@ class Traffic:
         *,
         name: str = record.FILE,
         keep: float = 120.0,
-        listener: Callable[[Sample], None] | None = None,
     ) -> None:
         """Nothing happens yet.
 
         `folder` is where the record goes (`reports/<run>`), `name` its file. `keep`: seconds
-        of samples that `recent` and `since` know of. `listener` is called with each sample, in
-        another thread.
+        of samples that `recent` and `since` know of.
         """
         self._plan = plan
         self._beside = frozenset(plan.uncounted)
         self._header = dataclasses.replace(header, plan=plan.without_secrets)
         self._keep = keep
-        self._listener = listener
         self._path = folder / name
         self._samples: collections.deque[Sample] = collections.deque()
         self._count = 0
@@ -98,14 +95,8 @@ class Traffic:
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is this process's to handle: what is due is awaited
         )
-        assert self._process.stdin
-        try:
-            # the pipe stays open: its end tells the process to stop, also when this one is killed
-            self._process.stdin.write(json.dumps(_settings(self._plan, self._header)).encode())
-            self._process.stdin.write(b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it has ended already and its words are read below
+        # the pipe stays open: its end tells the process to stop, also when this one is killed
+        self._tell({"run": self._header.run, **dataclasses.asdict(self._plan)})
         self._reader = threading.Thread(target=self._read, name="traffic", daemon=True)
         self._reader.start()
 
@@ -145,11 +136,15 @@ class Traffic:
 
     def set_rate(self, rate: float) -> None:
         """Send at another rate from now on, in requests a second; ignored once it has ended."""
+        self._tell({"rate": rate})
+
+    def _tell(self, words: dict[str, Any]) -> None:
+        """Write a line to the process; whether it has ended is found out by who reads its words."""
         process = self._process
         if process is None or process.stdin is None or process.stdin.closed:
             return
         with contextlib.suppress(BrokenPipeError):
-            process.stdin.write(json.dumps({"rate": rate}).encode() + b"\n")
+            process.stdin.write(json.dumps(words).encode() + b"\n")
             process.stdin.flush()
 
     def mark(self, event: Event) -> None:
@@ -212,8 +207,6 @@ class Traffic:
             writer.write_line(line)
             if isinstance(entry, Sample):
                 self._keep_sample(entry)
-                if self._listener:
-                    self._listener(entry)
             if time.monotonic() - flushed > _FLUSH:
                 writer.flush()
                 flushed = time.monotonic()
@@ -224,7 +217,3 @@ class Traffic:
             self._samples.append(sample)
             while self._samples[0].ended < sample.ended - self._keep:
                 self._samples.popleft()
-
-
-def _settings(plan: TrafficPlan, header: Header) -> dict[str, Any]:
-    return {"run": header.run, **dataclasses.asdict(plan)}

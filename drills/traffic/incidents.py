@@ -7,14 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from drills.traffic.model import Event, EventKind, Execution, Sample
-from drills.traffic.returning import Return, returned
+from drills.traffic.returning import BACK, Return, returned
 
 EJECTED = ("ejected", "unhealthy")
 """Names of observations that say that the struck side is known to be down."""
-_QUIET = 0.5
+QUIET = 0.5
 """Seconds without an answer from the struck side after which it counts as left."""
-_BACK = 0.8
-"""Part of its former share at which the struck side counts as back."""
 FIRST_SECONDS = 3.0
 """The part of a fault in which requests are tried again before it is known."""
 UNLOGGED = -1.0
@@ -222,7 +220,7 @@ def _all_moved(fault: float, during: Sequence[Sample], struck: str) -> float | N
         if sample.repeatable and (sample.failure or sample.cluster == struck):
             last = max(last, sample.due)
     end = max(sample.due for sample in during)
-    return last if end - last >= _QUIET else None
+    return last if end - last >= QUIET else None
 
 
 def _settled(
@@ -237,7 +235,7 @@ def _settled(
             of_struck -= answers[start].cluster == struck and not answers[start].failure
             start += 1
         full = sample.ended - back >= window
-        if full and of_struck >= _BACK * share * (index - start + 1):
+        if full and of_struck >= BACK * share * (index - start + 1):
             return sample.ended
     return None
 

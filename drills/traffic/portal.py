@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from drills.traffic.model import Execution
-from foundation.contract import GATEWAY_NAME, GATEWAY_NAMESPACE
+from drills.traffic.model import Execution, Sample
+from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
 from foundation.errors import ToolMissing
 
 
@@ -35,7 +35,7 @@ class Source:
 
 
 PORTAL = Source("transaction-service", "app=web-portal")
-GATEWAYS = Source(GATEWAY_NAMESPACE, f"app.kubernetes.io/name={GATEWAY_NAME}")
+GATEWAYS = Source(GATEWAY_NAMESPACE, GATEWAY_SELECTOR)
 
 
 def source_for(is_portal: bool) -> Source:
@@ -127,6 +127,10 @@ class PortalLogs:
             self._over.wait(0.05)
         return True
 
+    def settle_answered(self, samples: Iterable[Sample]) -> None:
+        """Wait until the last good answer of each pod was seen."""
+        self.settle({s.pod: s.id for s in samples if not s.lost}.values())
+
     def stop(self) -> None:
         """End following; stopping twice is no error."""
         with self._guard:
@@ -153,20 +157,14 @@ class PortalLogs:
 
     def _watch(self, cluster: str) -> None:
         """Have each portal's log followed, as soon as its container runs."""
-        command = [
-            "get",
-            "pods",
-            "--selector",
-            self._source.selector,
-            "--watch",
-            "--output-watch-events",
-        ]
+        which = ["pods", "--selector", self._source.selector]
+        how = ["--watch", "--output-watch-events", "--output", f"jsonpath={_PODS}"]
+        command = ["get", *which, *how]
         followed: set[str] = set()
         pause = _AGAIN
         while not self._over.is_set():
-            watch = _Kubectl(self, cluster, [*command, "--output", f"jsonpath={_PODS}"])
             pause = min(2 * pause, _LONGEST)
-            for line in watch.lines():
+            for line in self._printed(cluster, command):
                 change, pod, started = (*line.split(), "", "", "")[:3]
                 if change == "DELETED":
                     self._gone.add(pod)
@@ -189,7 +187,7 @@ class PortalLogs:
         while not self._over.is_set():
             command = ["logs", pod, "--follow", "--timestamps", "--since-time", since]
             pause = min(2 * pause, _LONGEST)
-            for line in _Kubectl(self, cluster, command).lines():
+            for line in self._printed(cluster, command):
                 if line.startswith("Error") and "NotFound" in line:
                     self._gone.add(pod)
                 stamp, _, text = line.partition(" ")
@@ -207,12 +205,12 @@ class PortalLogs:
         """Return what a line of a log says; None if it is of no interest."""
         return execution(text, cluster, pod)
 
-    def run(self, cluster: str, arguments: Iterable[str]) -> subprocess.Popen[str] | None:
-        """Start kubectl; None once following is over."""
+    def _printed(self, cluster: str, arguments: Iterable[str]) -> Iterator[str]:
+        """Yield what kubectl prints, line by line; nothing once following is over."""
         context = ["--kubeconfig", str(self._kubeconfig), "--context", cluster]
         with self._guard:
             if self._over.is_set():
-                return None
+                return
             process = subprocess.Popen(
                 ["kubectl", *context, "--namespace", self._source.namespace, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -223,27 +221,8 @@ class PortalLogs:
                 start_new_session=True,  # Ctrl-C is for the program that reads here
             )
             self._processes.add(process)
-            return process
-
-    def ended(self, process: subprocess.Popen[str]) -> None:
-        """Forget a process that has ended."""
-        with self._guard:
-            self._processes.discard(process)
-
-
-class _Kubectl:
-    """One run of kubectl and its lines."""
-
-    def __init__(self, logs: PortalLogs, cluster: str, arguments: Iterable[str]) -> None:
-        self._logs = logs
-        self._process = logs.run(cluster, arguments)
-
-    def lines(self) -> Iterator[str]:
-        """Yield what it prints, line by line, until it ends."""
-        process = self._process
-        if process is None:
-            return
         assert process.stdout
         with process:
             yield from (line.rstrip("\n") for line in process.stdout)
-        self._logs.ended(process)
+        with self._guard:
+            self._processes.discard(process)

@@ -20,9 +20,7 @@ def run_id(what: str, now: float) -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{what}"
 
 
-def config_digest(
-    stack: str, changes: Mapping[str, Any] | None = None, project: Path = project.ROOT
-) -> str:
+def config_digest(stack: str, changes: Mapping[str, Any] | None = None) -> str:
     """Return a digest of what a stack's behaviour follows from: its settings and the manifests.
 
     `changes` are settings in force that are not the stack's own; a file that one names counts by
@@ -32,8 +30,8 @@ def config_digest(
     for key, value in sorted((changes or {}).items()):
         named = Path(str(value))
         digest.update(f"{key}\0{named.read_text() if named.is_file() else value}\0".encode())
-    settings = [project / "Pulumi.yaml", project / f"Pulumi.{stack}.yaml"]
-    for file in [*settings, *sorted((project / "manifests").glob("*.yaml"))]:
+    settings = [project.ROOT / "Pulumi.yaml", project.ROOT / f"Pulumi.{stack}.yaml"]
+    for file in [*settings, *sorted((project.ROOT / "manifests").glob("*.yaml"))]:
         if file.exists():
             lines = file.read_text().splitlines()
             # a random salt, which Pulumi may or may not have written

@@ -12,6 +12,8 @@ from drills.traffic.model import Sample
 
 LONGEST = 120
 """Seconds after the first answer that are looked at."""
+BACK = 0.8
+"""Part of its former share at which a cluster counts as back."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def returned(before: Sequence[Sample], after: Sequence[Sample], cluster: str) ->
 
 def _until_due(shares: Sequence[float], due: float) -> tuple[float, ...]:
     """Return the shares up to the first second from which on they are about what is due."""
-    late = [number for number, share in enumerate(shares) if share < 0.8 * due]
+    late = [number for number, share in enumerate(shares) if share < BACK * due]
     return tuple(itertools.islice(shares, (late[-1] + 2) if late else 1))
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from drills.traffic.figures import Part
@@ -15,8 +14,7 @@ from drills.traffic.incidents import Incident
 from drills.traffic.ledger import Ledger
 from drills.traffic.returning import in_words
 from drills.traffic.streams import Streams
-from drills.traffic.view import LOST, clock, milliseconds
-from drills.traffic.window import Second
+from drills.traffic.view import LOST, clock, figures, milliseconds
 
 #: The moments of an incident in the order in which they should come, and their names.
 MOMENTS = (
@@ -41,11 +39,6 @@ def as_json(ledger: Ledger) -> dict[str, Any]:
     for name in ("total", "promised"):
         result[name] |= _derived(getattr(ledger, name))
     return result
-
-
-def second_as_json(second: Second) -> dict[str, Any]:
-    """Return one second of the live view as JSON's types."""
-    return dataclasses.asdict(second)
 
 
 def _derived(part: Part) -> dict[str, Any]:
@@ -74,7 +67,7 @@ def comparisons(ledger: Ledger) -> list[str]:
     """Return a sentence for each lane that is there to compare: what the same time cost it."""
     return [
         f"Beside it, not counted: {name} lost {part.lost:,} of {part.sent:,};"
-        f" longest gap {milliseconds(part.longest_gap.seconds if part.longest_gap else 0.0)} ms."
+        f" longest gap {milliseconds(part.gap_seconds)} ms."
         for name, part in ledger.beside.items()
     ]
 
@@ -106,10 +99,8 @@ def _streams(ledger: Ledger) -> list[RenderableType]:
     """Return the table of the streams, if there were any."""
     if not ledger.streams:
         return []
-    grid = Table(title="Streams", title_justify="left", title_style="bold", box=None)
-    grid.add_column("")
-    for head in ("cut", "end", "got", "lost", "twice", "order", "silence", "back", "away"):
-        grid.add_column(head, justify="right")
+    heads = ("cut", "end", "got", "lost", "twice", "order", "silence", "back", "away")
+    grid = figures("Streams", "", *heads)
     for kind, streams in ledger.streams.items():
         grid.add_row(kind, *stream_cells(streams)[1:])
     return [grid]
@@ -184,16 +175,13 @@ def moments(incident: Incident) -> list[tuple[str, str]]:
 
 def table(ledger: Ledger) -> RenderableType:
     """Return the ledger for a terminal of 80 columns."""
-    grid = Table(title="Ledger", title_justify="left", title_style="bold", box=None)
-    grid.add_column("")
-    for head in _SHORT_HEADS:
-        grid.add_column(head, justify="right")
+    grid = figures("Ledger", "", *_SHORT_HEADS)
     for name, part in rows(ledger).items():
         style = "bold" if part is ledger.total else ""
-        figures = cells(part, ledger.started)[: len(_SHORT_HEADS)]
+        shown = cells(part, ledger.started)[: len(_SHORT_HEADS)]
         if part.duplicated is None:
-            figures[HEADS.index("duplicated")] = "?"
-        values = [Text(value, style) for value in figures]
+            shown[HEADS.index("duplicated")] = "?"
+        values = [Text(value, style) for value in shown]
         if part.lost:
             values[HEADS.index("lost")].stylize(f"bold {LOST}")
         # the line below says the rest; 80 columns have no room for it

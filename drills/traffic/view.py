@@ -87,16 +87,16 @@ def _clusters(state: Live, last: Second) -> Table:
     good = max(1, last.sent - last.lost)
     for name, colour in cluster_colours(state.clusters).items():
         share = last.clusters.get(name, 0) / good
-        bar = Text("█" * round(share * _BAR), colour) + Text(
-            "·" * (_BAR - round(share * _BAR)), "bright_black"
-        )
         strip = _strip([s.clusters.get(name, 0) for s in state.seconds], _most(state))
         table.add_row(
-            Text(name or "unnamed", f"bold {colour}"), bar, f"{share:>4.0%}", Text(strip, colour)
+            Text(name or "unnamed", f"bold {colour}"),
+            _bar(share, colour),
+            f"{share:>4.0%}",
+            Text(strip, colour),
         )
     strip = _strip([s.lost for s in state.seconds], _most(state))
     count = Text(f"{last.lost:>4}", f"bold {LOST}" if last.lost else "bright_black")
-    table.add_row(Text("lost", f"bold {LOST}"), Text("·" * _BAR, "bright_black"), count, strip)
+    table.add_row(Text("lost", f"bold {LOST}"), _bar(0.0, LOST), count, strip)
     for lane in sorted(state.uncounted):
         table.add_row(*_beside(state, last, lane))
     return table
@@ -106,10 +106,14 @@ def _beside(state: Live, last: Second, lane: str) -> tuple[Text, Text, Text, Tex
     """Return the row of what a lane loses that is there only to compare."""
     most = max((second.beside.get(lane, 0) for second in state.seconds), default=0) or 1
     lost = last.beside_lost.get(lane, 0)
-    length = round(lost / max(1, last.beside.get(lane, 0)) * _BAR)
-    bar = Text("█" * length, LOST) + Text("·" * (_BAR - length), "bright_black")
+    bar = _bar(lost / max(1, last.beside.get(lane, 0)), LOST)
     strip = _strip([second.beside_lost.get(lane, 0) for second in state.seconds], most)
     return Text(f"{lane} lost", LOST), bar, Text(f"{lost:>4}"), Text(strip, LOST)
+
+
+def _bar(share: float, colour: str) -> Text:
+    length = round(share * _BAR)
+    return Text("█" * length, colour) + Text("·" * (_BAR - length), "bright_black")
 
 
 def _strip(values: Sequence[int], most: int) -> str:
@@ -168,6 +172,14 @@ def _count(lost: int) -> Text:
 def _events(events: Sequence[Event]) -> Text:
     lines = [Text(plain_event(event), _STYLES.get(event.kind, "")) for event in events]
     return Text("\n").join([Text(""), *lines])
+
+
+def figures(title: str, *heads: str) -> Table:
+    """Return a table whose first column names its rows; the others have figures."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None)
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="right" if number else "left")
+    return table
 
 
 def console() -> Console:

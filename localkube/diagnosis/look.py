@@ -11,12 +11,10 @@ from localkube import lab, pki, preflight
 from localkube.api import FAILURES, Api
 from localkube.cluster import Status
 from localkube.diagnosis import Finding, clock, memory, pressure, stopped
+from localkube.health import ANSWER_SECONDS
 from localkube.inside.node import config_file
 from localkube.spec import ClusterSpec
 from localkube.supervisord_config import find
-
-ANSWER_SECONDS = 3
-"""How long an API server may take for an answer; it takes milliseconds."""
 
 
 def findings(folder: Path, clusters: Sequence[tuple[ClusterSpec, Status]]) -> list[Finding]:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+from localkube.api import Api
 
-def warning(document: dict[str, Any], reason: str, message: str, component: str) -> dict[str, Any]:
-    """Build a warning about an object, to be created in `namespace_of` it.
 
-    `document` needs its apiVersion and kind, which lists leave out of their items.
+def warn(
+    api: Api, kind: str, document: dict[str, Any], reason: str, message: str, component: str
+) -> None:
+    """Create a warning about an object of the core group. Raises `FAILURES`.
+
+    `kind` is given apart, because lists leave it out of their items.
     """
     metadata = document["metadata"]
+    # of an object of no namespace it is in `default`, as Kubernetes has it
+    namespace = metadata.get("namespace", "default")
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     about = {key: metadata[key] for key in ("name", "namespace", "uid") if key in metadata}
-    return {
-        "metadata": {"generateName": f"{metadata['name']}-", "namespace": namespace_of(document)},
-        "involvedObject": {"apiVersion": document["apiVersion"], "kind": document["kind"], **about},
+    event = {
+        "metadata": {"generateName": f"{metadata['name']}-", "namespace": namespace},
+        "involvedObject": {"apiVersion": "v1", "kind": kind, **about},
         "type": "Warning",
         "reason": reason,
         "message": message,
@@ -25,13 +31,4 @@ def warning(document: dict[str, Any], reason: str, message: str, component: str)
         "lastTimestamp": now,
         "count": 1,
     }
-
-
-def namespace_of(document: dict[str, Any]) -> str:
-    """Return the namespace for an object's events: its own, or `default` as Kubernetes has it."""
-    return str(document["metadata"].get("namespace", "default"))
-
-
-def path_for(document: dict[str, Any]) -> str:
-    """Return the API path at which an event about the object is created."""
-    return f"/api/v1/namespaces/{namespace_of(document)}/events"
+    api.call("POST", f"/api/v1/namespaces/{namespace}/events", event)

@@ -58,9 +58,7 @@ def reconcile(api: Api, address: str, told: set[str]) -> str:
         if service["metadata"]["uid"] not in told:
             told.add(service["metadata"]["uid"])
             message = f"another LoadBalancer Service has one of these ports on {address}"
-            whole = {"apiVersion": "v1", "kind": "Service", **service}
-            event = events.warning(whole, "PortTaken", message, "load-balancer")
-            api.call("POST", events.path_for(whole), event)
+            events.warn(api, "Service", service, "PortTaken", message, "load-balancer")
     return str(found["metadata"]["resourceVersion"])
 
 

@@ -10,12 +10,13 @@ import os
 import sys
 from pathlib import Path
 
+from foundation import project
 from localkube import cgroups, network
 from localkube.diagnosis import memory
 from localkube.inside import volumes
 from localkube.mounts import cover, mount
 from localkube.spec import ClusterSpec, Node
-from localkube.supervisord_config import PROJECT, Program, python, supervisord
+from localkube.supervisord_config import Program, python, supervisord
 from toolchain import tools
 
 KEPT = {
@@ -44,7 +45,7 @@ def config_file(node: Node) -> Path:
 def needed() -> list[Path]:
     """Return what a lab and its nodes use of the host, wherever it lies."""
     resolver = Path("/etc/resolv.conf").resolve().parent
-    return [PROJECT, tools.cache_dir(), Path(sys.prefix), Path(sys.base_prefix), resolver]
+    return [project.ROOT, tools.cache_dir(), Path(sys.prefix), Path(sys.base_prefix), resolver]
 
 
 def main(folder: Path, ordinal: int) -> None:

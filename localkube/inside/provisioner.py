@@ -99,10 +99,7 @@ class Provisioner:
         if (key := (document["metadata"]["uid"], message)) in self.told:
             return
         self.told.add(key)
-        whole = {"apiVersion": "v1", "kind": kind, **document}
-        self.api.call(
-            "POST", events.path_for(whole), events.warning(whole, reason, message, COMPONENT)
-        )
+        events.warn(self.api, kind, document, reason, message, COMPONENT)
 
 
 def notice(api: Api, path: str, changed: threading.Event) -> None:

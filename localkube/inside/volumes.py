@@ -147,7 +147,7 @@ def volume_for(claim: Object, chosen: Object, node: str) -> Object:
     """Build the PersistentVolume for a claim, bound to it from the start."""
     metadata, spec = claim["metadata"], claim["spec"]
     name = name_for(claim)
-    volume: Object = {
+    return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
         "metadata": {
@@ -171,7 +171,6 @@ def volume_for(claim: Object, chosen: Object, node: str) -> Object:
             "nodeAffinity": affinity(node),
         },
     }
-    return volume
 
 
 def affinity(node: str) -> Mapping[str, Any]:

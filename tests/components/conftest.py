@@ -15,8 +15,8 @@ import pytest
 from components.backends.local import LocalBackend
 from foundation.project import ROOT
 from tests.support.event_loops import closed_at_the_end
+from tests.support.isolation import PROJECT
 
-PROJECT = "multi-cluster-resiliency"
 MANAGER = {"pulumi.com/patchFieldManager": "pulumi-kubernetes-multi-cluster-resiliency"}
 AT_ONCE = {
     "pulumi.com/deletionPropagationPolicy": "background",

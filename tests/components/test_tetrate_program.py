@@ -222,6 +222,6 @@ def test_a_certificate_of_ones_own_is_taken_as_it_is(
 def test_the_same_documents_on_both_platforms_differ_by_twins_alone() -> None:
     documents = list(yaml.safe_load_all((ROOT / "manifests" / "app.yaml").read_text()))
     place = ApplicationCluster("east-cluster", "us-east1")
-    envoy = objects(documents, place, "corp-edge", 100)
-    tetrate = objects(documents, place, "corp-edge", 100, Platform.TETRATE)
+    envoy = objects(documents, place, 100, Platform.ENVOY)
+    tetrate = objects(documents, place, 100, Platform.TETRATE)
     assert [d for d in envoy if d["metadata"]["name"] != twin_name("web-portal")] == tetrate

@@ -23,6 +23,7 @@ from components.clusters.application import Application
 from components.clusters.cluster import Cluster
 from components.routing.routes import PREFIX, is_exposed
 from components.routing.targets import ApplicationCluster
+from components.settings.model import Platform
 from foundation.identity import Identity, identity_of
 from tests.components.conftest import kubeconfig
 from tests.engine.conftest import new_stack
@@ -33,7 +34,6 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(1200)]
 CLUSTERS = 25
 UPDATES = 4
 EXAMPLES = 2
-EDGE = "corp-edge"
 
 NAMES = ("shop", "shop-b", "shop-pods", "cluster-info", "s" * 63)
 NAMESPACES = ("shop", "shop-b", "default", "", None)
@@ -98,7 +98,8 @@ class Clusters:
     def _program(self) -> None:
         for name, documents in self.manifests.items():
             made = Cluster(name, "us-east1", Backend())  # type: ignore[arg-type]
-            Application(name, made, ApplicationCluster(name, "us-east1"), documents, EDGE, 100)
+            place = ApplicationCluster(name, "us-east1")
+            Application(made, place, documents, 100, Platform.ENVOY)
 
     def wanted(self, cluster: str) -> dict[Identity, Document]:
         """Return what a cluster should hold: the manifest's objects, and those of the demo's own.
@@ -106,7 +107,7 @@ class Clusters:
         A Service that is exposed gets its weight as an annotation; all else is as it was written.
         """
         place = ApplicationCluster(cluster, "us-east1")
-        own = objects(self.manifests[cluster], place, EDGE, 100)
+        own = objects(self.manifests[cluster], place, 100, Platform.ENVOY)
         theirs = {identity_of(d): d for d in self.manifests[cluster] if not is_exposed(d)}
         return {identity_of(each): each for each in own} | theirs
 

@@ -29,7 +29,7 @@ ORDER = (
 FAILED = pytest.StashKey[bool]()
 """Whether a test has failed."""
 
-TEST_SECONDS = 400
+TEST_SECONDS = 800
 """Longest time of a test, the first `up` included."""
 
 

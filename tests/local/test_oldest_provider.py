@@ -28,7 +28,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not provider.exists():
         if not os.environ.get(ASKED):
             pytest.skip(f"the oldest provider is not built; have it built: {ASKED}=1 ./demo test …")
-        with setup.exclusive("tools"):
+        with setup.exclusive():
             setup.build_modules([(module, [NAME])])
             estimate.free_build_cache()
     folder = tmp_path_factory.mktemp("provider")
@@ -61,9 +61,9 @@ def test_after_the_first_update_there_is_nothing_to_do(demo: Checkout, started: 
 test_to_standby = test_switch.test_to_standby_all_requests_go_to_the_active_cluster
 test_the_weight_in_standby = test_switch.test_the_weight_is_on_the_service
 test_back_to_active = test_switch.test_back_to_active_both_answer
-test_a_patched_annotation = test_changed_by_hand.test_an_annotation_patched_by_hand_is_set_back
-test_a_scaled_deployment = test_changed_by_hand.test_a_deployment_scaled_by_hand_is_set_back
-test_a_deleted_object = test_changed_by_hand.test_a_deleted_object_is_made_again
+test_changes_by_hand = (
+    test_changed_by_hand.test_what_was_patched_scaled_and_deleted_by_hand_is_set_back
+)
 
 
 def test_destroy_leaves_nothing(demo: Checkout) -> None:

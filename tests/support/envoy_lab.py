@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from components.envoy.common import Listen, Paths, edge_san, gateway_san
+from components.envoy.common import Listen, Paths, edge_san
 from components.envoy.edge_clusters import EdgeConfig
 from components.envoy.edge_config import edge_files
 from components.envoy.gateway_clusters import GatewayConfig
@@ -30,6 +30,7 @@ from components.routing.exposed_services import twin_name
 from components.routing.routes import Route, routes
 from components.routing.targets import ApplicationCluster, Target, gateway_targets
 from components.tls.certificates import KeyPair, authority, leaf
+from foundation.contract import gateway_san
 from foundation.project import ROOT
 from tests.support.envoy_process import HOST, Envoy, ask, eventually
 from tests.support.pod_dns import PodDns
@@ -135,7 +136,7 @@ class Lab:
             own_addresses=(address,),
             https_port=10443,
             listen=_listen(address),
-            paths=_paths(folder),
+            paths=paths(folder),
             **settings,
         )
         return edge_files(config)
@@ -152,7 +153,7 @@ class Lab:
             profile=self.profile,
             cluster_domain=f"{cluster.name}.test",
             listen=_listen(address),
-            paths=_paths(folder),
+            paths=paths(folder),
             dns_server=self.dns[cluster.name].server_address,
             **settings,
         )
@@ -260,7 +261,7 @@ def _listen(address: str) -> Listen:
     return Listen(address=address, admin_address=address)
 
 
-def _paths(folder: Path) -> Paths:
+def paths(folder: Path) -> Paths:
     return Paths(str(folder / "config"), str(folder / "mesh"), str(folder / "certs"))
 
 

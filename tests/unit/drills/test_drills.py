@@ -203,13 +203,13 @@ def test_a_misspelt_fault_is_answered_with_the_nearest() -> None:
 
 def test_active_strikes_east_and_west_takes_all() -> None:
     fault = named("workload-gone")
-    assert struck_by_default(fault, ACTIVE, EDGE) == EAST
+    assert struck_by_default(fault, ACTIVE) == EAST
     assert predict(fault, EAST, ACTIVE).during == (WEST,)
 
 
 def test_standby_strikes_the_active_one_and_the_other_takes_over() -> None:
     fault = named("gateway-gone")
-    assert struck_by_default(fault, STANDBY, EDGE) == WEST
+    assert struck_by_default(fault, STANDBY) == WEST
     predicted = predict(fault, WEST, STANDBY)
     assert (predicted.before, predicted.during) == ((WEST,), (EAST,))
 
@@ -217,7 +217,7 @@ def test_standby_strikes_the_active_one_and_the_other_takes_over() -> None:
 def test_what_leaves_the_data_path_alone_moves_nothing() -> None:
     assert predict(named("control-plane-gone"), EAST, ACTIVE).during == (EAST, WEST)
     assert predict(named("edge-killed"), EDGE, STANDBY).during == (WEST,)
-    assert struck_by_default(named("edge-killed"), STANDBY, EDGE) == EDGE
+    assert struck_by_default(named("edge-killed"), STANDBY) == EDGE
 
 
 def test_of_five_clusters_all_but_the_struck_one_of_the_first_group_take_over() -> None:

@@ -16,7 +16,7 @@ from drills.stack import Stack
 from drills.traffic import __main__ as traffic_command
 from foundation import project
 from foundation.entry import entry
-from foundation.errors import UsageError, UserError, last_line
+from foundation.errors import UsageError, UserError, first_of, last_line, shortened
 
 PACKAGES = (
     "components",
@@ -151,3 +151,10 @@ def test_kubectls_reason_is_its_last_line_that_is_no_log() -> None:
     said = "E1124 19:50:20.123 1 memcache.go:265] noise\nerror: You must be logged in\n"
     assert last_line(said) == "You must be logged in"
     assert last_line("") == "no message"
+
+
+def test_what_is_too_long_to_be_shown_is_cut_and_says_so() -> None:
+    assert shortened("abc", 3) == "abc"
+    assert shortened("abcd", 3) == "ab…"
+    assert first_of(["a", "b"], 2) == "a, b"
+    assert first_of(["a", "b", "c", "d"], 2) == "a, b and 2 more"

@@ -88,9 +88,8 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "requirements.txt").write_text("one==1\n")
     monkeypatch.setattr(project, "VENV", folder)
     monkeypatch.setattr(venv, "PYTHON", folder / "bin" / "python")
-    monkeypatch.setattr(venv, "_STAMP", folder / "installed.txt")
     monkeypatch.setattr(venv, "_REQUIREMENTS", tmp_path / "requirements.txt")
-    (folder / "installed.txt").write_text(venv.wanted())
+    (folder / "installed.txt").write_text(venv.wanted(folder, tmp_path / "requirements.txt"))
     return tmp_path
 
 

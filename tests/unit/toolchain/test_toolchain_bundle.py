@@ -105,7 +105,6 @@ def test_the_environment_is_made_from_the_bundle(
 ) -> None:
     monkeypatch.setattr(project, "VENV", small / ".venv")
     monkeypatch.setattr(venv, "PYTHON", small / ".venv/bin/python")
-    monkeypatch.setattr(venv, "_STAMP", small / ".venv/installed.txt")
     monkeypatch.setattr(project, "PRIVATE", small / ".demo")
     steps: list[list[str]] = []
 

@@ -210,10 +210,8 @@ def test_a_failed_build_ends_the_other(small: Path) -> None:
 
 
 def test_the_second_of_two_waits_and_says_for_whom(small: Path) -> None:
-    script = (
-        "from toolchain import setup\nwith setup.exclusive('tools'):\n    print('in', flush=True)\n"
-    )
-    with setup.exclusive("tools"):
+    script = "from toolchain import setup\nwith setup.exclusive():\n    print('in', flush=True)\n"
+    with setup.exclusive():
         second = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
         assert second.stdout is not None
         said = second.stdout.readline()

@@ -19,6 +19,7 @@ from components.routing.routes import routes
 from foundation.errors import ToolMissing
 from foundation.identity import identity_of
 from foundation.project import ROOT
+from tests.support import corpus
 from toolchain import tools
 
 NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: bank}\n"
@@ -271,15 +272,6 @@ ODD = st.sampled_from(
 )
 
 
-def places(value: Any) -> list[tuple[Any, Any]]:
-    """Return every container and key in a document."""
-    found: list[tuple[Any, Any]] = []
-    if isinstance(value, dict | list):
-        for key in list(value) if isinstance(value, dict) else range(len(value)):
-            found += [(value, key), *places(value[key])]
-    return found
-
-
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_any_value_of_any_type_is_used_or_refused_in_one_line(
@@ -287,7 +279,7 @@ def test_any_value_of_any_type_is_used_or_refused_in_one_line(
 ) -> None:
     documents = [value.value for value in values(SHOP.read_bytes())]
     for _ in range(data.draw(st.integers(1, 3))):
-        holder, key = data.draw(st.sampled_from(places(documents)))
+        holder, key = data.draw(st.sampled_from(corpus.places(documents)))
         holder[key] = copy.deepcopy(data.draw(ODD))
     text = "".join(f"---\n{json.dumps(document)}\n" for document in documents)
     try:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from components.envoy.common import edge_san, gateway_san
+from components.envoy.common import edge_san
 from components.envoy.tls import MESH, sds_version
 from components.envoy.version import version_command
 from components.gateways.loaded import state
 from components.routing.transport import Transport
+from foundation.contract import gateway_san
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab
 from tests.support.envoy_process import HOST, Envoy, ask, eventually
 from tests.support.own_server import Executions, OwnServer

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.envoy.common import Paths, checksum, render
+from components.envoy.common import checksum, render
 from components.envoy.edge_clusters import EdgeConfig
 from components.envoy.edge_config import edge_bootstrap, edge_files
 from components.envoy.gateway_clusters import GatewayConfig
@@ -30,7 +30,7 @@ from components.routing.targets import (
 from components.routing.transport import Protocol, Transport
 from components.tls.certificates import authority, leaf
 from foundation.project import ROOT
-from tests.support.envoy_lab import CLUSTERS, portal_route, read_profile, shipped_profile
+from tests.support.envoy_lab import CLUSTERS, paths, portal_route, read_profile, shipped_profile
 from tests.support.envoy_process import envoy_binary
 
 PORTAL = portal_route()
@@ -82,10 +82,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def _paths(folder: Path) -> Paths:
-    return Paths(str(folder / "config"), str(folder / "mesh"), str(folder / "certs"))
-
-
 EVERY_BOOTSTRAP = {
     **{f"edge {mode}": edge(mode) for mode in LbMode},
     "edge with several certificates": edge(routes=(PORTAL, SHOP, PLAIN)),
@@ -107,7 +103,7 @@ EVERY_BOOTSTRAP = {
 
 @pytest.mark.parametrize("name", EVERY_BOOTSTRAP)
 def test_envoy_accepts_the_bootstrap_without_a_warning(name: str, folder: Path) -> None:
-    config = replace(EVERY_BOOTSTRAP[name], paths=_paths(folder))
+    config = replace(EVERY_BOOTSTRAP[name], paths=paths(folder))
     if isinstance(config, EdgeConfig):  # as a whole, for Envoy does not validate other files
         files = {"envoy.yaml": render(edge_bootstrap(config))}
     else:

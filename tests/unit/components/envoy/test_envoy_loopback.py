@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from components.envoy.common import edge_san, gateway_san
+from components.envoy.common import edge_san
 from components.envoy.drain import drain_command
 from components.routing.targets import LbMode, edge_targets, edge_weights
+from foundation.contract import gateway_san
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, lab
 from tests.support.envoy_process import HOST, Answer, Envoy, ask, eventually
 

@@ -8,7 +8,8 @@ import yaml
 
 from components.profile.defaults import DEFAULTS
 from components.profile.model import FAILBACK_RAMP, IDLE_TIMEOUT
-from components.profile.requests import PREFIX, RequestRules
+from components.profile.requests import RequestRules
+from components.routing.transport import PREFIX
 from foundation import project
 
 PAGE = (project.ROOT / "docs" / "profile.md").read_text()

@@ -242,7 +242,7 @@ def test_a_service_without_selector_is_refused() -> None:
 def test_the_weight_is_written_on_a_copy_of_the_service(weight: int | None, text: str) -> None:
     given = service(edge_cluster="corp-edge")
     before = copy.deepcopy(given)
-    notes = with_weight(given, "corp-edge", weight)["metadata"]["annotations"]
+    notes = with_weight(given, weight)["metadata"]["annotations"]
     assert notes[f"{PREFIX}edge-clusters"] == text
     assert f"{PREFIX}edge-cluster" not in notes
     assert given == before

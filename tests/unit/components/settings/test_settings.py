@@ -15,8 +15,7 @@ from components.settings.local import LocalSettings
 from components.settings.model import Settings, read
 from components.settings.values import SettingsError
 from foundation.project import ROOT
-
-PROJECT = "multi-cluster-resiliency"
+from tests.support.isolation import PROJECT
 
 
 def settings(root: Path = ROOT, stack: str = "west", **values: object) -> Settings:

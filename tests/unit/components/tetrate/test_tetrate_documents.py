@@ -50,14 +50,14 @@ def with_notes(**notes: str) -> dict[str, Any]:
     ("weight", "text"), [(100, "corp-edge:100"), (0, "corp-edge:0"), (None, "corp-edge")]
 )
 def test_the_portals_service_differs_by_its_weight_alone(weight: int | None, text: str) -> None:
-    result = exposed(PORTAL, "corp-edge", weight)
+    result = exposed(PORTAL, weight)
     notes = result["metadata"]["annotations"]
     assert notes == {**PORTAL["metadata"]["annotations"], f"{NOTES}edge-clusters": text}
     assert {**result, "metadata": None} == {**PORTAL, "metadata": None}
 
 
 def test_what_the_platform_cannot_do_without_is_filled_in() -> None:
-    notes = exposed(with_notes(host="a.example.com"), "corp-edge", 7)["metadata"]["annotations"]
+    notes = exposed(with_notes(host="a.example.com"), 7)["metadata"]["annotations"]
     assert notes == {
         f"{NOTES}host": "a.example.com",
         f"{NOTES}expose": "global",
@@ -68,7 +68,7 @@ def test_what_the_platform_cannot_do_without_is_filled_in() -> None:
 
 def test_what_the_user_says_to_the_platform_stays() -> None:
     given = with_notes(host="a.example.com", expose="local", workload_selector="app=mine")
-    notes = exposed(given, "corp-edge", 7)["metadata"]["annotations"]
+    notes = exposed(given, 7)["metadata"]["annotations"]
     assert notes[f"{NOTES}expose"] == "local"
     assert f"{NOTES}auto-deploy" not in notes
     assert notes[f"{NOTES}workload-selector"] == "app=mine"
@@ -141,7 +141,7 @@ def test_a_tenant_that_would_not_use_the_profile_is_refused(
 
 def test_clusters_without_the_platform_are_refused_with_the_way_out() -> None:
     with pytest.raises(UserError) as refusal:
-        served.check(Discovery(kinds=()).raw, "corp-edge", [PROFILE, TENANT], "tetrate-system")
+        served.check(Discovery(kinds=()).raw, [PROFILE, TENANT])
     assert str(refusal.value) == (
         "corp-edge has no Profile (profile.tsb.tetrate.io/v2) and Tenant (tsb.tetrate.io/v2); "
         "install Tetrate's platform (its CRDs too) in that cluster, name the cluster that has it, "
@@ -154,21 +154,21 @@ def test_an_older_version_of_a_kind_is_not_the_kind() -> None:
     older = copy.deepcopy(known.kinds)
     older[0]["spec"]["versions"][0]["name"] = "v1"
     with pytest.raises(UserError, match=r"^corp-edge has no Tenant \(tsb\.tetrate\.io/v2\); "):
-        served.check(Discovery(kinds=older).raw, "corp-edge", [PROFILE, TENANT], "tetrate-system")
+        served.check(Discovery(kinds=older).raw, [PROFILE, TENANT])
 
 
 def test_the_platforms_own_namespace_must_be_there() -> None:
     with pytest.raises(UserError, match=r"^corp-edge has no namespace tetrate-system"):
-        served.check(Discovery().raw, "corp-edge", [PROFILE, TENANT], "tetrate-system")
+        served.check(Discovery().raw, [PROFILE, TENANT])
     there = Discovery(objects=[NAMESPACE])
-    served.check(there.raw, "corp-edge", [PROFILE, TENANT], "tetrate-system")
+    served.check(there.raw, [PROFILE, TENANT])
 
 
 def test_what_somebody_else_has_set_is_not_changed() -> None:
     theirs = changed(TENANT, spec={"displayName": "Default", "profiles": ["organizations/x"]})
     there = Discovery(objects=[NAMESPACE, theirs])
     with pytest.raises(UserError, match=r"^corp-edge has a Tenant default already, with "):
-        served.check(there.raw, "corp-edge", [PROFILE, TENANT], "tetrate-system")
+        served.check(there.raw, [PROFILE, TENANT])
 
 
 def test_the_same_as_somebody_elses_and_ones_own_are_no_obstacle() -> None:
@@ -178,7 +178,7 @@ def test_the_same_as_somebody_elses_and_ones_own_are_no_obstacle() -> None:
         {"manager": "pulumi-kubernetes-1a2b", "operation": "Apply"}
     ]
     there = Discovery(objects=[NAMESPACE, TENANT, ours])
-    served.check(there.raw, "corp-edge", [PROFILE, TENANT], "tetrate-system")
+    served.check(there.raw, [PROFILE, TENANT])
 
 
 def test_a_subresource_is_no_kind() -> None:
@@ -187,7 +187,7 @@ def test_a_subresource_is_no_kind() -> None:
             return json.dumps({"groups": [{"versions": [{"groupVersion": "a.b/v1"}]}]})
         return json.dumps({"resources": [{"name": "things/status", "kind": "Thing"}]})
 
-    assert served.served_kinds(raw, "any", {"a.b/v1"}) == {}
+    assert served.served_kinds(raw, {"a.b/v1"}) == {}
 
 
 def test_clusters_that_are_made_bare_cannot_have_the_platform() -> None:

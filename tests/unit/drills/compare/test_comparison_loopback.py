@@ -74,7 +74,7 @@ class NoLogs:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def settle(self, _: object) -> None:
+    def settle_answered(self, _: object) -> None:
         pass
 
 

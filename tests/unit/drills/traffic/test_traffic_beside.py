@@ -261,8 +261,7 @@ def test_plain_lines_and_json_have_it_too() -> None:
     assert (second.sent, second.lost) == (200, 0)
     line = view.plain_second(second)
     assert line.endswith("lost 0  (envoy lost 50 of 100)")
-    told = summary.second_as_json(second)
-    assert (told["beside"], told["beside_lost"]) == ({"envoy": 100}, {"envoy": 50})
+    assert (second.beside, second.beside_lost) == ({"envoy": 100}, {"envoy": 50})
 
 
 # -- reports ---------------------------------------------------------------------------------------
