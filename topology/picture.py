@@ -86,7 +86,7 @@ def picture(
         arrives = sum(peer["rate"] for peer in passed if peer["to"] == cluster["name"])
         cluster["answers"] = max(0.0, cluster["rate"] - on) + min(arrives, total)
         if not is_heard:  # nothing is known, which is not that nothing is sent
-            cluster |= dict.fromkeys(("rate", "share", "answers"))
+            cluster |= {"rate": None, "share": None, "answers": 0.0}
     return {
         "at": now,
         "rate": total if is_heard else None,

@@ -74,6 +74,7 @@ def _alone(stack: Stack) -> Iterator[None]:
         )
 
     lock = stack.folder / "compare.lock"
+    lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock.touch(mode=0o600)
     with files.locked(lock, refuse):
         yield

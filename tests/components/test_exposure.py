@@ -12,6 +12,7 @@ from components.backends import inventory
 from components.backends.existing import ExistingBackend
 from components.backends.mark import ANNOTATION
 from components.backends.review import Seen
+from components.documents import sources
 from components.documents.waiting import SKIP_AWAIT
 from tests.components.conftest import Demo, kubeconfig, secret_value, value
 
@@ -138,7 +139,7 @@ def test_what_is_checked_beforehand_is_what_is_registered(existing: Existing) ->
         check = ExistingBackend.check
 
         def listing(self: ExistingBackend) -> None:
-            self._objects()
+            self._objects(sources.load(self._settings.manifest))
             check(self)
 
         patch.setattr(ExistingBackend, "check", listing)

@@ -341,7 +341,8 @@ def test_what_no_edge_pod_says_is_not_known() -> None:
     for when, proxies in ((60.0, [edge]), (10.5, [])):
         silent = picture(proxies, when, {"east-cluster": 1.0})
         assert silent["rate"] is None
-        assert {silent["clusters"][0][key] for key in ("rate", "share", "answers")} == {None}
+        assert {silent["clusters"][0][key] for key in ("rate", "share")} == {None}
+        assert History("west").add(silent)["points"] == []
 
 
 def test_only_the_last_of_those_that_are_gone_stay(tmp_path: Path) -> None:

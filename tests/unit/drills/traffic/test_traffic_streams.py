@@ -97,7 +97,7 @@ def test_silence_and_the_way_back_are_the_longest_there_were(
 
 def test_promises_on_streams() -> None:
     def missed(found: Streams, objectives: Objectives) -> list[str]:
-        made = checks(Part(), (), objectives, {KIND: found})
+        made = checks(Part(sent=9), (), objectives, {KIND: found})
         return [check.name.removeprefix(f"{KIND}: ") for check in made if not check.met]
 
     strict = Objectives(back=2.0, cut=0)
@@ -105,9 +105,9 @@ def test_promises_on_streams() -> None:
     assert missed(Streams(streams=1, messages=5, back=2.0), strict) == []
     for wrong in (Streams(lost=1), Streams(repeated=1), Streams(disordered=1)):
         assert missed(wrong, strict) == [messages]
-    assert missed(Streams(cut=1, back=2.5), strict) == ["cut", "back"]
-    assert missed(Streams(away=1), strict) == ["back"]
-    assert missed(Streams(cut=1, back=9), Objectives()) == []
+    assert missed(Streams(messages=5, cut=1, back=2.5), strict) == ["cut", "back"]
+    assert missed(Streams(messages=5, away=1), strict) == ["back"]
+    assert missed(Streams(messages=5, cut=1, back=9), Objectives()) == []
 
 
 @pytest.fixture(scope="module")
