@@ -43,7 +43,7 @@ _MACHINE = Path("/sys/class/dmi/id/product_name")
 
 
 class GkeBackend:
-    """One network a stack; a cluster's place in the settings is its place in the address plan."""
+    """One network a stack; a cluster's position in the settings is that in the address plan."""
 
     exposure = Exposure(gateway_annotations=INTERNAL)
 

@@ -1,6 +1,6 @@
 """Address ranges of the clusters in their one network: pure, disjoint, the same in every update.
 
-A cluster's place in the settings is its place here, the edge's is 0. Ranges of Google's own
+A cluster's position in the settings is its position here, the edge's is 0. Ranges of Google's own
 services and of Docker's bridge (172.17.0.0/16) stay free.
 """
 
@@ -30,7 +30,7 @@ class Ranges:
 
 
 def ranges(index: int) -> Ranges:
-    """Return the ranges of the cluster with this place, counted from 0."""
+    """Return the ranges of the cluster at this position, counted from 0."""
     parts = (_part(whole, index) for whole in (_NODES, _PODS, _SERVICES, _CONTROL_PLANES))
     return Ranges(*parts)
 
@@ -38,5 +38,5 @@ def ranges(index: int) -> Ranges:
 def _part(whole: IPv4Network, index: int) -> str:
     """Return one of sixteen equal parts."""
     if not 0 <= index < MAX_CLUSTERS:
-        raise ValueError(f"there is no place {index} among {MAX_CLUSTERS} clusters")
+        raise ValueError(f"there is no position {index} among {MAX_CLUSTERS} clusters")
     return str(list(whole.subnets(prefixlen_diff=4))[index])

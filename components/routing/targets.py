@@ -193,7 +193,7 @@ def gateway_targets(
 def _nearest(
     clusters: Sequence[ApplicationCluster], own: int, order: Sequence[str]
 ) -> list[ApplicationCluster]:
-    """Return the peers of the cluster at place `own`; `order` has the peers' regions."""
+    """Return the peers of the cluster at position `own`; `order` has the peers' regions."""
     following = [*clusters[own + 1 :], *clusters[:own]]
     of_region = [[peer for peer in following if peer.region == region] for region in order]
     in_turn = (peer for rank in zip_longest(*of_region) for peer in rank if peer is not None)

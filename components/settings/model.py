@@ -97,7 +97,7 @@ class Settings:
 
     @property
     def cluster_names(self) -> tuple[str, ...]:
-        """All clusters, the edge's first; the position is the cluster's place in address plans."""
+        """All clusters, the edge's first; the position decides in address plans."""
         return (EDGE_CLUSTER, *(cluster.name for cluster in self.clusters))
 
 

@@ -33,7 +33,7 @@ class Axis:
     seconds: float
 
     def x(self, seconds: float) -> float:
-        """Return the place of a moment, within the chart."""
+        """Return the position of a moment, within the chart."""
         share = min(1.0, max(0.0, seconds / self.seconds))
         return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
 

@@ -24,7 +24,7 @@ _LONG_EJECTION = 60.0
 
 
 def traps(profile: HttpProfile, context: Context) -> list[Trap]:
-    """Return the traps that a profile holds in that place."""
+    """Return the traps that a profile holds for that stack."""
     found = [trap for rule in _RULES for trap in rule(profile, context)]
     return [*found, *_differing(profile, context, {trap.key for trap in found})]
 

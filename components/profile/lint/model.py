@@ -1,4 +1,4 @@
-"""What a trap is, and what is known about the place where a profile is to be applied."""
+"""What a trap is, and what is known of the stack to which a profile is to be applied."""
 
 from __future__ import annotations
 

@@ -139,5 +139,5 @@ def test_no_range_of_any_cluster_meets_another() -> None:
 
 
 def test_there_are_no_more_places_than_ranges() -> None:
-    with pytest.raises(ValueError, match="no place 16"):
+    with pytest.raises(ValueError, match="no position 16"):
         ranges(MAX_CLUSTERS)
