@@ -14,7 +14,7 @@ import pytest
 
 from foundation import packages, project, run
 from foundation.errors import ToolMissing, UserError
-from launcher import commands, main
+from launcher import commands, main, stack_commands
 from toolchain import venv
 
 DEMO = project.ROOT / "demo"
@@ -269,7 +269,7 @@ def test_up_refuses_a_full_disk_before_anything_is_written(
     monkeypatch.setattr(commands.selection, "setting", lambda *_: "local")
     monkeypatch.setattr(commands.setup, "ensure", lambda: None)
     monkeypatch.setattr(commands.environment, "prepare", touched)
-    monkeypatch.setattr(commands.preflight, "DISK_BYTES", 10**18)
+    monkeypatch.setattr(stack_commands.preflight, "DISK_BYTES", 10**18)
     with pytest.raises(UserError, match=r"^the disk of \S+ has .* free, .* needed: free some"):
         commands.execute("up", [])
 
@@ -278,11 +278,11 @@ def test_an_update_of_other_clusters_needs_disk_for_the_state_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(commands.selection, "setting", lambda *_: "existing")
-    monkeypatch.setattr(commands.preflight, "DISK_BYTES", 10**18)
-    commands._check_space("west")
-    monkeypatch.setattr(commands.preflight, "STATE_BYTES", 10**18)
+    monkeypatch.setattr(stack_commands.preflight, "DISK_BYTES", 10**18)
+    stack_commands.check_space("west")
+    monkeypatch.setattr(stack_commands.preflight, "STATE_BYTES", 10**18)
     with pytest.raises(UserError, match="needed: free some"):
-        commands._check_space("west")
+        stack_commands.check_space("west")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from foundation import project, run, selection, stack_file
 from foundation.errors import UserError
-from launcher import commands, leftovers, salt, stacks
+from launcher import leftovers, salt, stack_commands, stacks
 
 PROJECT = 'name: "demo"  # quoted\nconfig:\n  backend: {type: string, default: local}\n'
 
@@ -85,7 +85,7 @@ def test_destroy_forgets_objects_of_embedded_clusters_only(
     monkeypatch.setattr(project, "stack_folder", lambda stack: folder / "private")
     monkeypatch.setattr(leftovers, "forget_torn_states", lambda *_: None)
     env = {"PATH": "/nowhere", "PULUMI_BACKEND_URL": "none://"}
-    assert commands._destroy(env, "west") == 0
+    assert stack_commands.destroy(env, "west") == 0
     assert given
     for each in given:
         for name in ("PULUMI_K8S_DELETE_UNREACHABLE", "PULUMI_SKIP_CHECKPOINTS"):
@@ -109,16 +109,16 @@ def test_in_clusters_of_others_a_fault_is_mended_before_a_destroy(
     monkeypatch.setattr(project, "stack_folder", lambda stack: private)
     monkeypatch.setattr(leftovers, "forget_torn_states", lambda *_: None)
     env = {"PATH": "/nowhere", "PULUMI_BACKEND_URL": "none://"}
-    monkeypatch.setattr(commands.state, "kept", contextlib.nullcontext)
-    monkeypatch.setattr(commands.pulumi_use, "prepare", lambda env, _: env)
+    monkeypatch.setattr(stack_commands.state, "kept", contextlib.nullcontext)
+    monkeypatch.setattr(stack_commands.pulumi_use, "prepare", lambda env, _: env)
     if backend == "existing" and faults != "[]":
         with pytest.raises(UserError, match="task heal-all"):
-            commands._destroy(env, "west")
+            stack_commands.destroy(env, "west")
         with pytest.raises(UserError, match="task heal-all"):
-            commands._pulumi(env, ["destroy", "--yes", "--stack", "west"])
+            stack_commands.pulumi(env, ["destroy", "--yes", "--stack", "west"])
         assert not ran
     else:
-        assert commands._destroy(env, "west") == 0
+        assert stack_commands.destroy(env, "west") == 0
 
 
 def test_an_interrupted_destroy_ends_nothing_more(
@@ -138,7 +138,7 @@ def test_an_interrupted_destroy_ends_nothing_more(
     monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: True)
     monkeypatch.setattr(project, "stack_folder", lambda stack: folder / "private")
     env = {"PATH": "/nowhere", "PULUMI_BACKEND_URL": "none://"}
-    assert commands._destroy(env, "west") == 130
+    assert stack_commands.destroy(env, "west") == 130
     assert [words[:2] for words in ran] == [["pulumi", "destroy"]]
     assert "./demo destroy west" in capsys.readouterr().err
 
@@ -200,11 +200,11 @@ def test_a_stack_in_clusters_of_others_is_not_forgotten_without_its_state(
     monkeypatch.setattr(leftovers, "forget_torn_states", lambda *_: None)
     env = {"PATH": "/nowhere", "PULUMI_BACKEND_URL": "file:///other"}
     if backend == "local":
-        assert commands._destroy(env, "west") == 0
+        assert stack_commands.destroy(env, "west") == 0
         assert not private.exists()
         return
     with pytest.raises(
         UserError, match=r"not in file:///other\. .* destroy west; if that state is"
     ):
-        commands._destroy(env, "west")
+        stack_commands.destroy(env, "west")
     assert (private / "kubeconfig").exists()

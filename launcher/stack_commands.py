@@ -1,0 +1,175 @@
+"""What brings a stack up or takes it down, by Pulumi, and what is looked at before and after."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from foundation import contract, project, run, selection
+from foundation.errors import UserError
+from foundation.pulumi_process import GO_SETTINGS
+from launcher import leftovers, pulumi_use, stacks, state
+from localkube import owner, preflight
+
+
+def up(env: Mapping[str, str], stack: str) -> int:
+    """Bring a stack up, and say where it answers; return the exit code. Raises UserError."""
+    _check_owner(env, stack)
+    with state.kept(env) as env:
+        stacks.select(env, stack)
+        # outputs would come after the reason of what fails; `_say_url` says which matters else
+        how = ("--yes", "--skip-preview", "--suppress-outputs")
+        code = _update(env, stack, "up", *how, "--stack", stack)
+        if code == 0:
+            _say_url(stacks.answer(env, "stack", "output", "--json", "--stack", stack), stack)
+        return code
+
+
+def _update(env: Mapping[str, str], stack: str, *arguments: str) -> int:
+    """Run an update by Pulumi, then look for each object, or say why pods are not ready.
+
+    Returns the exit code, 1 if a cluster lacks an object. After a Ctrl-C nothing is looked at, and
+    it is 130, whatever Pulumi's is.
+    """
+    code = _pulumi_itself(env, *arguments)
+    if run.was_interrupted():
+        return 130
+    killed = (project.stack_folder(stack) / contract.KILLED_FILE).exists()
+    looks = ["drills.presence", *(["drills.compared"] if killed else [])]
+    for what in ["drills.unready"] if code else looks:
+        code = run.foreground(["python", "-m", what, "--stack", stack], env, project.ROOT) or code
+    return code
+
+
+def _say_url(outputs: dict[str, object], stack: str) -> None:
+    """End `up` with the address and a line to paste."""
+    url = outputs.get("url")
+    if not isinstance(url, str):
+        return
+    authority = project.stack_folder(stack) / "ca.pem"  # written by the program
+    here = Path.cwd()
+    shown = authority.relative_to(here) if authority.is_relative_to(here) else authority
+    print(f"\n{url}\n\n  curl --cacert {shlex.quote(str(shown))} {shlex.quote(url)}")
+
+
+def destroy(env: Mapping[str, str], stack: str) -> int:
+    """Take a stack down, whatever its state knows; return the exit code. Raises UserError."""
+    _check_owner(env, stack)
+    backend = selection.setting(stack, "backend")
+    _check_mended(stack)
+    if backend == "local":
+        # a cluster that is gone already must not keep its objects in the state; in one of others
+        # they would stay for ever
+        env = {**_OF_OWN_CLUSTERS, **env}
+    with state.kept(pulumi_use.with_program(env, stack)) as env:
+        exists = stacks.exists(env, stack)
+        if not exists and not project.stack_folder(stack).exists():
+            print(f"Nothing to destroy: stack {stack} is not there.")
+            return 0
+        if not exists:
+            _check_known(env, stack)
+        if exists and (code := _pulumi_itself(env, "destroy", *_YES, "--stack", stack)):
+            if contract.RUN_PROGRAM in env:
+                print(
+                    "Should the settings not fit any more what is up, use the state alone:"
+                    f" {contract.RUN_PROGRAM}=false ./demo destroy {stack}",
+                    file=sys.stderr,
+                )
+            print(
+                f"Should this state be beyond repair, end the clusters without Pulumi:"
+                f" ./demo local sweep .demo/{stack}/lab;"
+                f" ./demo pulumi stack rm --force --yes --preserve-config {stack}",
+                file=sys.stderr,
+            )
+            return code
+        if run.was_interrupted():  # of which Pulumi's exit code says nothing (3.274)
+            print(f"Interrupted. Go on: ./demo destroy {stack}", file=sys.stderr)
+            return 130
+        # whatever the state does not know of any more, because it was lost or damaged
+        lab = project.stack_folder(stack) / "lab"
+        sweep = ["python", "-m", "localkube", "sweep", str(lab)]
+        if code := run.foreground(sweep, env, project.ROOT):
+            return code
+        remove = ("stack", "rm", "--yes", "--preserve-config", "--remove-backups", "--stack", stack)
+        if exists and (code := _pulumi_itself(env, *remove)):
+            return code
+        shutil.rmtree(project.stack_folder(stack), ignore_errors=True)
+        leftovers.forget_torn_states(project.state_folder(), stack)
+    return 0
+
+
+_YES = ("--yes", "--skip-preview")
+
+_OF_OWN_CLUSTERS = {
+    "PULUMI_K8S_DELETE_UNREACHABLE": "true",
+    # Pulumi writes the whole state after each object, which grows with the square of the clusters:
+    # at five of them 7.8 of the 8.8 s of the processor that it takes. A destroy that is killed
+    # begins anew with the whole state, and what is gone by then is not missed.
+    "PULUMI_SKIP_CHECKPOINTS": "true",
+}
+"""Environment of a destroy of embedded clusters, with which all that is in them goes."""
+
+
+def _check_mended(stack: str) -> None:
+    """Refuse while a fault is in force, which only the stack knows how to mend. Raises UserError.
+
+    In clusters of others it may have been made to what is not the stack's: nodes are cordoned.
+    """
+    if selection.setting(stack, "backend") != "existing":
+        return
+    journal = project.stack_folder(stack) / contract.FAULTS_FILE
+    if journal.exists() and journal.read_text().strip() not in ("", "[]"):
+        raise UserError(
+            f"A drill's fault is in force in clusters of stack {stack}: mend it first, with"
+            f" {project.task('heal-all', stack)}. If that is not possible any more,"
+            f" delete {journal}"
+        )
+
+
+def _check_owner(env: Mapping[str, str], stack: str) -> None:
+    """Refuse a stack whose lab is in another state backend. Raises UserError."""
+    lab = project.stack_folder(stack) / "lab"
+    if text := owner.refusal(lab, env):
+        raise UserError(text)
+
+
+def _check_known(env: Mapping[str, str], stack: str) -> None:
+    """Refuse to forget a stack in clusters of others that the state does not know.
+
+    Embedded clusters end without a state. Raises UserError.
+    """
+    kubeconfig = project.kubeconfig(stack)
+    if selection.setting(stack, "backend") != "local" and kubeconfig.exists():
+        shown = shlex.quote(str(kubeconfig))
+        raise UserError(
+            f"Stack {stack} is in clusters of others, and its state is not in"
+            f" {owner.state_url(env) or owner.UNKNOWN}. Name the backend that has"
+            f" it: {owner.VARIABLE}=URL ./demo destroy {stack}; if that state is lost, delete its"
+            f" namespaces by hand (kubectl --kubeconfig {shown}), then the folder"
+            f" {shlex.quote(str(kubeconfig.parent))}"
+        )
+
+
+def check_space(stack: str) -> None:
+    """Refuse an update for which a disk is too small, before anything is written."""
+    needed = preflight.space(project.stack_folder(stack) / "lab")
+    if selection.setting(stack, "backend") != "local":
+        needed = {project.state_folder(): preflight.STATE_BYTES}
+    preflight.check_disk(needed)
+
+
+def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
+    return run.foreground(["pulumi", *arguments], {**GO_SETTINGS, **env}, project.ROOT)
+
+
+def pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
+    """Run Pulumi with these arguments; return the exit code. Raises UserError."""
+    with state.kept(env) as env:
+        env = pulumi_use.prepare(env, arguments)
+        if stack := pulumi_use.destroyed(env, arguments):
+            _check_mended(stack)
+        stack = pulumi_use.updated(env, arguments)
+        return _update(env, stack, *arguments) if stack else _pulumi_itself(env, *arguments)
