@@ -74,9 +74,8 @@ def make(root: Path) -> Plan:
         plan.backend.check()
         is_update = os.environ.get(RUN_PROGRAM) != "true"
         if is_update and project.uses_own_state(os.environ):
-            name = Path(pulumi.get_project(), f"{settings.stack}.json")
-            state = project.state_folder() / ".pulumi" / "stacks" / name
-            replacements.check(state, plan.documents)
+            states = project.states(project.state_folder()) / pulumi.get_project()
+            replacements.check(states / f"{settings.stack}.json", plan.documents)
         if settings.platform is Platform.TETRATE:
             _check_platform(plan)
     except UserError as error:

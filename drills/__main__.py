@@ -132,8 +132,7 @@ def _where(stack: Stack, fault: Fault) -> str:
 
 def _break(stack: Stack, fault: Fault, cluster: str) -> int:
     say(f"{fault.name} strikes {cluster}. {fault.what}")
-    during = fault.during(stack, cluster) if fault.during else None
-    predicted = prediction.predict(fault, cluster, stack.order, during)
+    predicted = prediction.of(fault, cluster, stack)
     strike = action.write_down(stack, fault, cluster)
     tell = action.announcer(stack)
     try:

@@ -94,9 +94,9 @@ def make_predicted(
     within = fault.grace_at(stack)
     make(fault, strike, lambda e: tell(dataclasses.replace(e, serving=serving, within=within)))
     if fault.update:
-        text, at = "The update has returned.", time.time()
-        who = (fault.name, strike.cluster, text, predicted.during, LAST_ANSWERS)
-        tell(Event(at, EventKind.SWITCH, *who))
+        switch = Event(time.time(), EventKind.SWITCH, fault.name, strike.cluster)
+        text = "The update has returned."
+        tell(dataclasses.replace(switch, text=text, serving=predicted.during, within=LAST_ANSWERS))
 
 
 def mend(stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]) -> None:

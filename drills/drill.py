@@ -86,8 +86,7 @@ def _run(
     lanes: Sequence[LanePlan],
     force: bool,
 ) -> Outcome:
-    during = fault.during(stack, cluster) if fault.during else None
-    predicted = prediction.predict(fault, cluster, stack.order, during)
+    predicted = prediction.of(fault, cluster, stack)
     load = fault.load(stack, predicted.during or ()) if fault.load else None
     plan = pace.plan(stack, lanes)
     plan = loaded(plan, stack, load) if load else plan

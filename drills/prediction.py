@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from drills.faults.model import Fault, Moves
+from drills.stack import Stack
 from foundation.contract import EDGE_CLUSTER
 
 Order = Sequence[Sequence[str]]
@@ -54,6 +55,12 @@ def predict(
     if fault.moves is Moves.NONE or fault.edge:
         return Prediction(before, before)
     return Prediction(before, _first(order, {struck}))
+
+
+def of(fault: Fault, struck: str, stack: Stack) -> Prediction:
+    """Say who answers in a stack."""
+    during = fault.during(stack, struck) if fault.during else None
+    return predict(fault, struck, stack.order, during)
 
 
 def score(prediction: Prediction, answered: Iterable[str]) -> str:

@@ -60,9 +60,9 @@ class Updates:
         with contextlib.suppress(UserError):  # it was taken down
             self._stack = Stack.selected(self._stack.name, self._stack.elsewhere)
             broken = Journal(self._stack.folder).entries()  # then others may have to answer
-            who = None if broken else self._stack.serving
-            who = who or self._stack.application_clusters
-            self._tell(f"The update has ended: mode {self._stack.mode}.", who, LAST_ANSWERS)
+            known = None if broken else self._stack.serving
+            text = f"The update has ended: mode {self._stack.mode}."
+            self._tell(text, known or self._stack.application_clusters, LAST_ANSWERS)
 
     def _tell(self, text: str, serving: tuple[str, ...], within: float = 0.0) -> None:
         event = Event(time.time(), EventKind.NOTE, _NAME, "", text, serving, within)

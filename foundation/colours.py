@@ -37,9 +37,10 @@ def cluster_colours(clusters: Iterable[str]) -> dict[str, str]:
     """
     shown: dict[str, str] = {}
     for name in sorted(set(clusters)):
-        shades = [_shade(region_colour(name), number) for number in range(_MOST)]
+        own = region_colour(name)
+        shades = (_shade(own, number) for number in range(_MOST))
         apart = (one for one in shades if all(_distance(one, o) > _APART for o in shown.values()))
-        shown[name] = next(apart, shades[-1])
+        shown[name] = next(apart, own)
     return shown
 
 

@@ -49,6 +49,11 @@ def state_folder() -> Path:
     return PRIVATE / "pulumi"
 
 
+def states(folder: Path) -> Path:
+    """Return where Pulumi keeps the states of a backend's folder, each as PROJECT/STACK.json."""
+    return folder / ".pulumi" / "stacks"
+
+
 def state_url() -> str:
     """Return the state's folder as Pulumi's backend URL; a space or % in its path is quoted."""
     return state_folder().as_uri()

@@ -76,7 +76,7 @@ def prepare(env: Mapping[str, str]) -> None:
 def _check_passphrase(env: Mapping[str, str]) -> None:
     """Refuse to make another passphrase where a state needs the one that is gone."""
     file = project.passphrase_file()
-    states = (project.state_folder() / ".pulumi" / "stacks").glob("*/*.json")
+    states = project.states(project.state_folder()).glob("*/*.json")
     if not file.exists() and project.uses_own_state(env) and any(states):
         raise UserError(
             f"{file} is gone, and without it the state in {project.state_folder()} cannot be read."

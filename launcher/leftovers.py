@@ -80,7 +80,7 @@ def mend_states(state: Path) -> None:
     Without a good copy the torn state is set aside, as if it had been deleted: what it knew of is
     then found by the next `up`, and ended by `destroy`.
     """
-    for file in sorted((state / ".pulumi" / "stacks").glob("*/*.json")):
+    for file in sorted(project.states(state).glob("*/*.json")):
         if _is_whole(file):
             continue
         copy = file.with_name(f"{file.name}.bak")
@@ -102,7 +102,7 @@ def note_killed(state: Path) -> None:
     so it is kept beside the stack until `drills.compared` has looked. What was made or deleted
     then, the next update makes or deletes.
     """
-    for file in (state / ".pulumi" / "stacks").glob("*/*.json"):
+    for file in project.states(state).glob("*/*.json"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             latest = json.loads(file.read_text())["checkpoint"]["latest"] or {}
             pending = [each["type"] for each in latest.get("pending_operations", ())]
@@ -125,7 +125,7 @@ def remove_torn_attributes(state: Path) -> None:
 
 def forget_torn_states(state: Path, stack: str) -> None:
     """Remove what mend_states has set aside of `stack`."""
-    for file in (state / ".pulumi" / "stacks").glob(f"*/{stack}.json.torn"):
+    for file in project.states(state).glob(f"*/{stack}.json.torn"):
         file.unlink(missing_ok=True)
 
 

@@ -122,7 +122,7 @@ def destroyed(env: Mapping[str, str], arguments: Sequence[str]) -> str:
     line = pulumi_line.parse(arguments)
     if line.runs_elsewhere or line.words[0] not in _DESTROY:
         return ""
-    return line.stack or selection.selected_stack(env) or selection.DEFAULT_STACK
+    return line.stack or selection.current(env)
 
 
 def program_of(env: Mapping[str, str], arguments: Sequence[str]) -> str:
@@ -130,7 +130,7 @@ def program_of(env: Mapping[str, str], arguments: Sequence[str]) -> str:
     line = pulumi_line.parse(arguments)
     if need(line) is Need.NOTHING or line.words[0] in ("config", "stack"):
         return ""
-    return line.stack or selection.selected_stack(env) or selection.DEFAULT_STACK
+    return line.stack or selection.current(env)
 
 
 def with_program(env: Mapping[str, str], stack: str) -> Mapping[str, str]:

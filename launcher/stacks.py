@@ -19,10 +19,9 @@ def exists(env: Env, stack: str) -> bool:
 
     Raises UserError when the state backend does not answer.
     """
-    if project.uses_own_state(env):
-        folder = project.state_folder() / ".pulumi" / "stacks"
-        if any(folder.glob(f"*/{stack}.json")):
-            return True
+    own = project.states(project.state_folder())
+    if project.uses_own_state(env) and any(own.glob(f"*/{stack}.json")):
+        return True
     return stack in _resources(env)
 
 

@@ -72,8 +72,7 @@ class Hand:
     def _predicted(self, fault: Any, cluster: str) -> str:
         if self._stack.platform != "envoy":
             return f"{fault.what} What follows is up to platform {self._stack.platform}."
-        during = fault.during(self._stack, cluster) if fault.during else None
-        text = prediction.predict(fault, cluster, self._stack.order, during).text
+        text = prediction.of(fault, cluster, self._stack).text
         return f"{fault.what} Predicted: {text}"
 
     def do(self, wanted: Any) -> None:

@@ -27,6 +27,10 @@ from foundation import lists
 from foundation.commands import Failed
 from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 from foundation.errors import UserError
+from foundation.identity import custom_scopes
+
+Kind = tuple[str, str]
+"""API group and kind."""
 
 
 class ExistingBackend:
@@ -66,7 +70,7 @@ class ExistingBackend:
                 raise missing(context, known, cluster, self._key(cluster))
         documents = sources.load(self._settings.manifest, later=_said_before)
         objects = self._objects(documents)
-        own = defined(documents)
+        own = custom_scopes(documents)
         with ThreadPoolExecutor(max_workers=len(contexts)) as pool:
             seen = list(pool.map(lambda name: self._look(name, objects[name], own), contexts))
         self._seen = {each.cluster: each for each in seen if each.uid}
@@ -119,26 +123,15 @@ class ExistingBackend:
         return Seen.of(cluster, context, kubeconfig, version, lacking, there, items)
 
 
-Kind = tuple[str, str]
-"""API group and kind."""
-
-
-def defined(documents: Iterable[Mapping[str, Any]]) -> set[Kind]:
-    """Return the kinds that documents define by a CustomResourceDefinition."""
-    specs = [d["spec"] for d in documents if d["kind"] == "CustomResourceDefinition"]
-    return {(spec["group"], spec["names"]["kind"]) for spec in specs}
-
-
 def _there(kubeconfig: str, items: Iterable[Item], own: Collection[Kind]) -> list[dict[str, Any]]:
     """Return the objects of the list that the cluster has, and its own namespace kube-system.
 
     Of kinds in `own` it may know nothing yet: then it has none of them. Raises Failed.
     """
     wanted = [Item("v1", "Namespace", "", "kube-system"), *items]
-    custom = [item for item in wanted if (item.group, item.kind) in own]
-    if custom:
-        served = {v: _served(kubeconfig, v) for v in {item.version for item in custom}}
-        wanted = [i for i in wanted if i not in custom or i.kind in served[i.version]]
+    versions = {item.version for item in wanted if (item.group, item.kind) in own}
+    served = {version: _served(kubeconfig, version) for version in versions}
+    wanted = [i for i in wanted if (i.group, i.kind) not in own or i.kind in served[i.version]]
     documents = [
         {
             "apiVersion": item.version,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from drills.compare.usage import Usage
 from drills.traffic import Event, EventKind, Execution, Sample
+from drills.traffic.executed import Executed
 from drills.traffic.figures import Latency
 from drills.traffic.incidents import incidents
 
@@ -111,7 +111,7 @@ def under_faults(
 ) -> dict[str, UnderFault]:
     """Return what one lane cost, fault by fault. `samples` are those of the lane."""
     moments = {(i.name, i.fault): i for i in incidents(samples, events)}
-    times = Counter(each.id for each in executions if each.begun)
+    executed = Executed(executions, lambda each: each.begun)
     found = {}
     for part in parts(events, max((s.ended for s in samples), default=0.0)):
         within = [s for s in samples if part.begin <= s.due < part.end and s.repeatable]
@@ -123,17 +123,17 @@ def under_faults(
             slowest=max((s.duration for s in good), default=0.0),
             moved=incident.seconds_to(incident.all_moved),
             back=incident.seconds_after_fix(incident.failed_back),
-            executions=_executions(within, good, times),
+            executions=_executions(within, good, executed),
             used=incident.used,
         )
     return found
 
 
 def _executions(
-    within: Sequence[Sample], good: Sequence[Sample], times: Mapping[str, int]
+    within: Sequence[Sample], good: Sequence[Sample], executed: Executed
 ) -> float | None:
-    executed = sum(times[sample.id] for sample in within)
-    return executed / len(good) if good and executed else None
+    times = sum(map(executed.times, within))
+    return times / len(good) if good and times else None
 
 
 def calm(

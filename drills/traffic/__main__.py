@@ -234,10 +234,9 @@ def _look(
     samples, seen = traffic.since(seen)
     state.add(samples)
     now = time.time() if traffic.running else state.last_end
-    closed = state.turn(
-        state.last_end + 2 if is_last else time.time() - TOLD
-    )  # the second under way too
-    output.update(state, closed, events, now)
+    # at last the second that is under way, too
+    over = state.last_end + 2 if is_last else time.time() - TOLD
+    output.update(state, state.turn(over), events, now)
     return seen
 
 

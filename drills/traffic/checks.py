@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drills.traffic.figures import Part
 from drills.traffic.incidents import FIRST_SECONDS, UNLOGGED, Incident
 from drills.traffic.model import Objectives
 from drills.traffic.streams import Streams
-
-NOT_MEASURED = "not measured"
-"""What is said where nothing happened that could have kept or broken a promise: it is not met."""
 
 _MOST_DIGITS = 9
 """Nanoseconds: no clock here tells more."""
@@ -27,6 +24,11 @@ class Check:
     met: bool
 
 
+def not_measured(check: Check, why: str = "") -> Check:
+    """Return the check of a promise that nothing could have kept or broken: it is not met."""
+    return replace(check, measured=f"not measured{why and f': {why}'}", met=False)
+
+
 def checks(
     part: Part,
     found: Sequence[Incident],
@@ -37,17 +39,16 @@ def checks(
     slowest = part.latency.max
     result = []
     if (lost := objectives.lost) is not None:
-        measured = f"{part.lost}" if part.sent else NOT_MEASURED
-        result.append(Check("lost", f"{lost}", measured, bool(part.sent) and part.lost <= lost))
-    promised, is_answered = f"{objectives.slowest * 1000:.0f} ms", part.answered > 0
-    measured = f"{at_most(slowest * 1000, objectives.slowest * 1000, 0)} ms"
+        check = Check("lost", f"{lost}", f"{part.lost}", part.lost <= lost)
+        result.append(check if part.sent else not_measured(check))
+    check = Check(
+        "slowest answer",
+        f"{objectives.slowest * 1000:.0f} ms",
+        f"{at_most(slowest * 1000, objectives.slowest * 1000, 0)} ms",
+        slowest <= objectives.slowest,
+    )
     result += [
-        Check(
-            "slowest answer",
-            promised,
-            measured if is_answered else NOT_MEASURED,
-            is_answered and slowest <= objectives.slowest,
-        ),
+        check if part.answered else not_measured(check),
         Check("wrong side", "0", f"{part.wrong_side}", part.wrong_side == 0),
     ]
     if objectives.gap is not None:
@@ -116,10 +117,10 @@ def _of_executions(incident: Incident, objectives: Objectives) -> list[Check]:
     every = zip(parts, objectives.executions, incident.executions, strict=True)
     for part, most, found in every:
         name = f"executions per request, {part}, {incident.label}"
-        if found == UNLOGGED:
-            result.append(Check(name, f"{most:g}", f"{NOT_MEASURED}: no log has them", False))
-        elif found is not None:
-            result.append(Check(name, f"{most:g}", at_most(found, most, 2), found <= most))
+        if found is None:
+            continue
+        check = Check(name, f"{most:g}", at_most(found, most, 2), found <= most)
+        result.append(not_measured(check, "no log has them") if found == UNLOGGED else check)
     return result
 
 
@@ -127,9 +128,8 @@ def _of_streams(kind: str, streams: Streams, objectives: Objectives) -> list[Che
     """Give the promises about streams of a kind: messages always, the others where promised."""
     wrong = streams.lost + streams.repeated + streams.disordered
     what = f"{kind}: messages lost, repeated or out of order"
-    came = streams.messages > 0
-    measured = f"{wrong}" if came else f"{NOT_MEASURED}: no message came"
-    result = [Check(what, "0", measured, came and wrong == 0)]
+    check = Check(what, "0", f"{wrong}", wrong == 0)
+    result = [check if streams.messages else not_measured(check, "no message came")]
     if (cut := objectives.cut) is not None:
         result.append(Check(f"{kind}: cut", f"{cut}", f"{streams.cut}", streams.cut <= cut))
     if (back := objectives.back) is not None:

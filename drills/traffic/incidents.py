@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from drills.traffic.executed import Executed
 from drills.traffic.model import Event, EventKind, Execution, Sample
 from drills.traffic.returning import BACK, Return, returned
 
@@ -88,30 +88,17 @@ def incidents(
     faults = [event for event in events if event.kind is EventKind.FAULT]
     if not faults:
         return []
-    times = None if executions is None else _Times(executions)
+    executed = None if executions is None else Executed(executions, lambda each: each.begun)
     by_end = sorted(samples, key=lambda s: s.ended)
     over = by_end[-1].ended if by_end else faults[-1].at
     found = []
     begin = float("-inf")
     for number, fault in enumerate(faults):
         end = faults[number + 1].at if number + 1 < len(faults) else over + 1
-        found.append(_incident(fault, by_end, events, begin, end, times))
+        found.append(_incident(fault, by_end, events, begin, end, executed))
         last = found[-1]
         begin = last.settled or last.mended or fault.at  # what was usual, and no other fault
     return found
-
-
-class _Times:
-    """How often each request was executed, by its id."""
-
-    def __init__(self, executions: Iterable[Execution]) -> None:
-        found = list(executions)
-        self._begun = Counter(each.id for each in found if each.begun)
-        self._answered = Counter(each.id for each in found if each.status)
-
-    def of(self, sample: Sample) -> int:
-        """Return the executions of a request; a status that it calls good is that of one."""
-        return (self._answered if sample.good else self._begun)[sample.id]
 
 
 def _incident(
@@ -120,7 +107,7 @@ def _incident(
     events: Sequence[Event],
     begin: float,
     end: float,
-    times: _Times | None,
+    executed: Executed | None,
 ) -> Incident:
     fix = next(
         (
@@ -172,22 +159,23 @@ def _incident(
         recovered=fix and max([fix, *(s.due for s in after if s.failure)]),
         returned=None if back is None else returned(before, after, struck),
         executions=(
-            _executions(by_end, times, fault.at, min(mended, fault.at + FIRST_SECONDS)),
-            _executions(by_end, times, fault.at + FIRST_SECONDS, mended),
+            _executions(by_end, executed, fault.at, min(mended, fault.at + FIRST_SECONDS)),
+            _executions(by_end, executed, fault.at + FIRST_SECONDS, mended),
         ),
     )
 
 
 def _executions(
-    samples: Iterable[Sample], times: _Times | None, begin: float, end: float
+    samples: Iterable[Sample], executed: Executed | None, begin: float, end: float
 ) -> float | None:
     """Return the executions for each request that was due from `begin` to `end`."""
-    if times is None:
+    if executed is None:
         return None
-    found = [(times.of(sample), sample.failure) for sample in samples if begin <= sample.due < end]
-    known = [executed for executed, failure in found if executed or failure]
-    if found and len(known) == sum(1 for _, failure in found if failure):
-        return UNLOGGED if len(known) < len(found) else sum(known) / len(known)
+    found = [(executed.times(s), s.failure) for s in samples if begin <= s.due < end]
+    answered = [times for times, failure in found if not failure]
+    if answered and not any(answered):
+        return UNLOGGED
+    known = [times for times, failure in found if times or failure]
     return sum(known) / len(known) if known else None
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from drills.traffic.checks import Check, checks
+from drills.traffic.executed import Executed
 from drills.traffic.figures import Gap, Latency, Part
 from drills.traffic.incidents import Incident, incidents
 from drills.traffic.model import Event, EventKind, Execution, Objectives, Sample, StreamEntry
@@ -120,8 +121,7 @@ def ledger(
     in order of time.
     """
     sides = Serving(serving, events)
-    times = Counter(execution.id for execution in executions or () if execution.executed)
-    answers = Counter(execution.id for execution in executions or () if execution.status)
+    known = Executed(executions or (), lambda each: each.executed)
     logged = 0
     tallies: defaultdict[_Key, _Tally] = defaultdict(_Tally)
     lateness = array("d")
@@ -131,8 +131,7 @@ def ledger(
     for sample in samples:
         cluster = sample.cluster or NOBODY
         wrong = sides.wrong(sample)
-        # a status that the request itself calls good is that of an execution
-        executed = (answers if sample.good else times)[sample.id]
+        executed = known.times(sample)
         key = (sample.lane, cluster, sample.kind, sample.protocol, sample.reused, sample.repeatable)
         tallies[key].add(sample, objectives.slowest, wrong, executed > 1)
         logged += sample.lane not in left_out and not sample.failure and executed > 0

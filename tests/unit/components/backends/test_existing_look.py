@@ -11,6 +11,7 @@ from components import kubectl
 from components.backends import existing
 from components.backends.inventory import Item
 from foundation.commands import Failed
+from foundation.identity import custom_scopes
 
 CART = Item("shop.example.com/v1", "Cart", "retail", "mine")
 SERVICE = Item("v1", "Service", "retail", "shop")
@@ -20,12 +21,13 @@ OWN = {("shop.example.com", "Cart")}
 def definition(group: str, kind: str) -> dict[str, Any]:
     spec = {"group": group, "names": {"kind": kind, "plural": kind.lower()}}
     name = {"name": f"{kind.lower()}.{group}"}
-    return {"kind": "CustomResourceDefinition", "metadata": name, "spec": spec}
+    head = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
+    return {**head, "metadata": name, "spec": spec}
 
 
 def test_kinds_that_the_manifest_defines_are_known() -> None:
-    documents = [definition("shop.example.com", "Cart"), {"kind": "Cart"}]
-    assert existing.defined(documents) == OWN
+    cart = {"apiVersion": "shop.example.com/v1", "kind": "Cart"}
+    assert set(custom_scopes([definition("shop.example.com", "Cart"), cart])) == OWN
 
 
 @pytest.mark.parametrize("kinds", [None, [], ["Other"], ["Cart"]])
