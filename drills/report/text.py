@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -19,6 +20,9 @@ from drills.traffic.summary import (
     rows,
     stream_cells,
 )
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that an XML 1.0 document may not hold, escaped or not: its production `Char`."""
 
 
 def ledger_json(run: Run) -> str:
@@ -99,6 +103,7 @@ def junit(run: Run) -> str:
 
 
 def xml(root: Element) -> str:
-    """Return a whole XML document, indented."""
+    """Return a whole XML document, indented; what it may not hold, such as colours, as U+FFFD."""
     indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+    body = _NOT_XML.sub("\ufffd", tostring(root, encoding="unicode"))
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{body}\n'

@@ -110,11 +110,16 @@ def test_a_drill_breaks_nothing_where_somebody_else_has_done_so_meanwhile(
     demo: Checkout, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    arguments = ("task", "drill", "--", "gateway-gone", "--baseline", "6", "--hold", "2")
+    arguments = ("task", "drill", "--", "gateway-gone", "--baseline", "2", "--hold", "2")
     process = demo.start("./demo", *arguments, log=log)
-    eventually(lambda: "Predicted" in log.read_text(), "the baseline has begun", 60)
-    demo.demo("task", "break", "--", "gateway-gone", "--cluster", WEST)
-    assert process.wait(DRILL_SECONDS) == 1
+    try:
+        eventually(lambda: "Predicted" in log.read_text(), "the drill has begun", 60)
+        os.killpg(process.pid, signal.SIGSTOP)  # its baseline ends after the break, not before
+        demo.demo("task", "break", "--", "gateway-gone", "--cluster", WEST)
+        os.killpg(process.pid, signal.SIGCONT)
+        assert process.wait(DRILL_SECONDS) == 1
+    finally:
+        kill_session(process)
     assert f"{EAST} is the last healthy path ({WEST}: gateway-gone is in force)" in log.read_text()
     assert f"{EAST}: gateway-gone" not in broken(demo)
     demo.demo("task", "fix", "--", "gateway-gone", "--cluster", WEST)

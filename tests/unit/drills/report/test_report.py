@@ -7,12 +7,15 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from drills import report
 from drills.report import __main__ as command
-from drills.report import compare
+from drills.report import compare, text
 from drills.report.matrix_page import Row, Verdict, headline
 from drills.report.run import load
 from drills.report.series import LOST, series
@@ -107,8 +110,8 @@ def test_all_four_files_tell_the_ledger(tmp_path: Path) -> None:
     assert told["ledger"]["met"] is False
     assert told["header"]["config_digest"] == "abc123"
     words = " ".join(Page(page.read_text()).words)
-    for text in ("7 of 2,000 requests were lost", "all moves to west", "abc123", "kubernetes v1"):
-        assert text in words
+    for said in ("7 of 2,000 requests were lost", "all moves to west", "abc123", "kubernetes v1"):
+        assert said in words
     markdown = (folder / "report.md").read_text()
     assert "**7 of 2,000 requests were lost.**" in markdown
     assert "| lost | 0 | 7 | **missed** |" in markdown
@@ -239,6 +242,14 @@ def test_the_matrix(tmp_path: Path) -> None:
     assert counts == ["4", "1", "1", "1"]
     markdown = (tmp_path / "matrix.md").read_text()
     assert "| workload | gone | met: lost 0" in markdown
+
+
+@given(st.text())
+@example("\x1b[31mtask: Failed\x1b[0m\x00")
+def test_a_test_suite_is_xml_whatever_the_reason_is(reason: str) -> None:
+    root = Element("testsuite", {"name": reason})
+    read = ElementTree.fromstring(text.xml(root)).get("name")
+    assert read is not None and len(read) == len(reason)
 
 
 def test_the_matrix_counts_what_no_objective_covers_and_says_so(tmp_path: Path) -> None:
