@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drills.compare.usage import Usage
-from drills.traffic import Event, EventKind, Execution, Sample
-from drills.traffic.executed import Executed
+from drills.traffic import Event, EventKind, Sample
+from drills.traffic.executed import Executed, begun
 from drills.traffic.figures import Latency
 from drills.traffic.incidents import incidents
 
@@ -107,11 +107,10 @@ def calm_span(events: Sequence[Event]) -> tuple[float, float]:
 
 
 def under_faults(
-    samples: Sequence[Sample], events: Sequence[Event], executions: Iterable[Execution]
+    samples: Sequence[Sample], events: Sequence[Event], executed: Executed
 ) -> dict[str, UnderFault]:
     """Return what one lane cost, fault by fault. `samples` are those of the lane."""
     moments = {(i.name, i.fault): i for i in incidents(samples, events)}
-    executed = Executed(executions, lambda each: each.begun)
     found = {}
     for part in parts(events, max((s.ended for s in samples), default=0.0)):
         within = [s for s in samples if part.begin <= s.due < part.end and s.repeatable]
@@ -132,7 +131,7 @@ def under_faults(
 def _executions(
     within: Sequence[Sample], good: Sequence[Sample], executed: Executed
 ) -> float | None:
-    times = sum(map(executed.times, within))
+    times = sum(executed.times(s, begun) for s in within)
     return times / len(good) if good and times else None
 
 

@@ -22,13 +22,13 @@ from drills.stack import EDGE, Stack
 from drills.traffic import (
     Event,
     EventKind,
-    Execution,
     Header,
     LanePlan,
     TrafficPlan,
     provenance,
     record,
 )
+from drills.traffic.executed import Executed
 from drills.traffic.generator import Traffic
 from drills.traffic.portal import PortalLogs, source_for
 from foundation import project
@@ -187,9 +187,9 @@ def compare(
     assert found.header.plan
     lanes = [lane.name for lane in found.header.plan.lanes]
     samples = {name: [s for s in found.samples if s.lane == name] for name in lanes}
-    executions: Sequence[Execution] = found.executions
+    executed = Executed(found.executions)
     span = figures.calm_span(found.events)
-    costs = {n: figures.under_faults(samples[n], found.events, executions) for n in lanes}
+    costs = {n: figures.under_faults(samples[n], found.events, executed) for n in lanes}
     faults = {
         part.name: {lane: cost[part.name] for lane, cost in costs.items()}
         for part in figures.parts(found.events, 0.0)

@@ -100,31 +100,33 @@ def _marks(
 ) -> list[Element]:
     """Return a line per event and, above the chart, its name in the first row with room for it."""
     ends = [0.0] * _LABELS
-    made = []
+    lines, texts = [], []
     for event in sorted(events, key=lambda event: event.at):
         x = axis.x(event.at - run.start)
         hue = EVENT_COLOURS[event.kind]
-        row = next((n for n, end in enumerate(ends) if end <= x), None)
-        top = 0.0 if not labels or row is None else -float((_LABELS - row) * ROW)
-        made.append(e("line", x1=x, x2=x, y1=top, y2=height, stroke=hue, class_="mark"))
-        if not labels or row is None:
-            continue
         text = mark_text(event)
         size = len(text) * 8.8  # of the larger type on paper
         fits = x + size + 6 < WIDTH
+        left = x if fits else x - size
+        row = next((n for n, end in enumerate(ends) if end <= left), None)
+        top = 0.0 if not labels or row is None else -float((_LABELS - row) * ROW)
+        lines.append(e("line", x1=x, x2=x, y1=top, y2=height, stroke=hue, class_="mark"))
+        if not labels or row is None:
+            continue
         ends[row] = x + size + 14 if fits else WIDTH
-        made.append(
+        texts.append(
             e(
                 "text",
                 text,
                 x=x + 5 if fits else x - 5,
                 y=top + 13,
                 fill=hue,
+                class_="name",
                 font_weight="600",
                 text_anchor="start" if fits else "end",
             )
         )
-    return made
+    return lines + texts
 
 
 def mark_text(event: Event) -> str:

@@ -74,12 +74,11 @@ class Run:
 
 def load(path: Path) -> Run:
     """Read the record at `path`, or in that folder. Raises record.RecordError."""
-    header, entries = record.entries(path, samples=False)
-    events = sorted((x for x in entries if isinstance(x, Event)), key=lambda event: event.at)
+    header, _ = record.entries(path)
+    events = sorted(record.each(path, Event), key=lambda event: event.at)
     ledger = ledger_of(path)
-    _, entries = record.entries(path)
     over_time = series(
-        (entry for entry in entries if isinstance(entry, Sample)),
+        record.each(path, Sample),
         ledger.started or header.started,
         ledger.ended or header.started,
         header.plan.uncounted if header.plan else (),

@@ -1,4 +1,4 @@
-"""The ledger of a record on disk, however long it is: samples are read one by one."""
+"""The ledger of a record on disk, however long it is: entries are read one by one."""
 
 from __future__ import annotations
 
@@ -14,16 +14,13 @@ def ledger_of(path: Path, objectives: Objectives | None = None) -> Ledger:
 
     `objectives` are the header's, unless others are given.
     """
-    header, entries = record.entries(path, samples=False)
-    others = list(entries)
-    executions = [entry for entry in others if isinstance(entry, Execution)]
-    _, entries = record.entries(path)
+    header, _ = record.entries(path)
     return ledger(
-        (entry for entry in entries if isinstance(entry, Sample)),
-        [entry for entry in others if isinstance(entry, Event)],
+        record.each(path, Sample),
+        list(record.each(path, Event)),
         objectives or header.objectives,
-        executions=executions if header.portal_logs else None,
+        executions=record.each(path, Execution) if header.portal_logs else None,
         serving=header.serving,
-        streams=(entry for entry in others if isinstance(entry, StreamEntry)),
+        streams=record.each(path, StreamEntry),
         uncounted=header.plan.uncounted if header.plan else (),
     )

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 
 from drills.traffic.model import Execution, Sample
 
 
+def done(status: int) -> bool:
+    """Whether the application did what was asked, rather than refuse it or be left."""
+    return 200 <= status < 400
+
+
+def begun(status: int) -> bool:
+    """Whether a pod worked for it: it did what was asked, or nobody awaited its answer."""
+    return done(status) or not status
+
+
 class Executed:
-    """Counts of executions, by request."""
+    """The statuses that logs have of each request: little memory for each, for a run of hours."""
 
-    def __init__(
-        self, executions: Iterable[Execution], counts: Callable[[Execution], bool]
-    ) -> None:
-        """`counts` says of an execution whether it is one of what was asked."""
-        found = list(executions)
-        self._counted = Counter(each.id for each in found if counts(each))
-        self._answered = Counter(each.id for each in found if each.status)
+    def __init__(self, executions: Iterable[Execution]) -> None:
+        self._statuses: dict[str, tuple[int, ...]] = {}
+        shared: dict[tuple[int, ...], tuple[int, ...]] = {}
+        for each in executions:
+            statuses = (*self._statuses.get(each.id, ()), each.status)
+            self._statuses[each.id] = shared.setdefault(statuses, statuses)
 
-    def times(self, sample: Sample) -> int:
-        """Return the executions of a request; a status that it calls good is that of one."""
-        return (self._answered if sample.good else self._counted)[sample.id]
+    def times(self, sample: Sample, counts: Callable[[int], bool]) -> int:
+        """Return the executions of a request; a status that it calls good is that of one.
+
+        `counts` says of another request's status whether it is one of what was asked.
+        """
+        statuses = self._statuses.get(sample.id, ())
+        return sum(map(bool if sample.good else counts, statuses))

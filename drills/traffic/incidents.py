@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from drills.traffic.executed import Executed
-from drills.traffic.model import Event, EventKind, Execution, Sample
+from drills.traffic.executed import Executed, begun
+from drills.traffic.model import Event, EventKind, Sample
 from drills.traffic.returning import BACK, Return, returned
 
 EJECTED = ("ejected", "unhealthy")
@@ -78,17 +78,16 @@ class Incident:
 def incidents(
     samples: Sequence[Sample],
     events: Sequence[Event],
-    executions: Iterable[Execution] | None = None,
+    executed: Executed | None = None,
 ) -> list[Incident]:
     """Return the incidents of a run, in order. `samples` may be in any order.
 
-    `executions` are what pods logged; None if nobody looked.
+    `executed` is what pods logged; None if nobody looked.
     """
     events = sorted(events, key=lambda event: event.at)
     faults = [event for event in events if event.kind is EventKind.FAULT]
     if not faults:
         return []
-    executed = None if executions is None else Executed(executions, lambda each: each.begun)
     by_end = sorted(samples, key=lambda s: s.ended)
     over = by_end[-1].ended if by_end else faults[-1].at
     found = []
@@ -171,7 +170,7 @@ def _executions(
     """Return the executions for each request that was due from `begin` to `end`."""
     if executed is None:
         return None
-    found = [(executed.times(s), s.failure) for s in samples if begin <= s.due < end]
+    found = [(executed.times(s, begun), s.failure) for s in samples if begin <= s.due < end]
     answered = [times for times, failure in found if not failure]
     if answered and not any(answered):
         return UNLOGGED

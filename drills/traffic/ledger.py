@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from drills.traffic.checks import Check, checks
-from drills.traffic.executed import Executed
+from drills.traffic.executed import Executed, done
 from drills.traffic.figures import Gap, Latency, Part
 from drills.traffic.incidents import Incident, incidents
 from drills.traffic.model import Event, EventKind, Execution, Objectives, Sample, StreamEntry
@@ -108,7 +108,7 @@ def ledger(
     events: Sequence[Event],
     objectives: Objectives,
     *,
-    executions: Sequence[Execution] | None = None,
+    executions: Iterable[Execution] | None = None,
     serving: Iterable[str] | None = None,
     uncounted: Iterable[str] = (),
     streams: Iterable[StreamEntry] = (),
@@ -121,7 +121,7 @@ def ledger(
     in order of time.
     """
     sides = Serving(serving, events)
-    known = Executed(executions or (), lambda each: each.executed)
+    executed = None if executions is None else Executed(executions)
     logged = 0
     tallies: defaultdict[_Key, _Tally] = defaultdict(_Tally)
     lateness = array("d")
@@ -131,17 +131,17 @@ def ledger(
     for sample in samples:
         cluster = sample.cluster or NOBODY
         wrong = sides.wrong(sample)
-        executed = known.times(sample)
+        times = executed.times(sample, done) if executed else 0
         key = (sample.lane, cluster, sample.kind, sample.protocol, sample.reused, sample.repeatable)
-        tallies[key].add(sample, objectives.slowest, wrong, executed > 1)
-        logged += sample.lane not in left_out and not sample.failure and executed > 0
+        tallies[key].add(sample, objectives.slowest, wrong, times > 1)
+        logged += sample.lane not in left_out and not sample.failure and times > 0
         lateness.append(sample.started - sample.due)
         if watch and sample.lane not in left_out:
             counted.append(sample)
 
     def part(fits: Callable[[_Key], bool]) -> Part:
         chosen = [tally for key, tally in tallies.items() if fits(key)]
-        return _part(chosen, duplicates_known=executions is not None)
+        return _part(chosen, duplicates_known=executed is not None)
 
     def split(field: int) -> dict[str, Part]:
         names = sorted({str(key[field]) for key in tallies if key[0] not in left_out})
@@ -155,7 +155,7 @@ def ledger(
     promised = part(lambda key: key[0] not in left_out and key[5])
     by_lane = {lane: part(functools.partial(_is_lane, lane)) for lane in lanes}
     beside = {lane: by_lane.pop(lane) for lane in lanes if lane in left_out}
-    found = tuple(incidents(counted, events, executions))
+    found = tuple(incidents(counted, events, executed))
     kinds = ledger_of_streams(streams)
     connections = split(4)
     return Ledger(
@@ -175,7 +175,7 @@ def ledger(
             if str(flag) in connections
         },
         lateness=Latency.of(lateness),
-        logged=None if executions is None else logged,
+        logged=None if executed is None else logged,
         incidents=found,
         checks=tuple(checks(promised, found, objectives, kinds)),
         streams=kinds,

@@ -156,16 +156,6 @@ class Execution:
     status: int = 0
     """What the pod answered; 0 when the other side had gone before it could."""
 
-    @property
-    def executed(self) -> bool:
-        """Whether the portal did what was asked, rather than refuse it or be left."""
-        return 200 <= self.status < 400
-
-    @property
-    def begun(self) -> bool:
-        """Whether a pod worked for it: it did what was asked, or nobody awaited its answer."""
-        return self.executed or not self.status
-
 
 class StreamStep(StrEnum):
     """What happened to a stream."""

@@ -11,10 +11,10 @@ import dataclasses
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from drills.traffic.model import (
     ErrorKind,
@@ -34,6 +34,8 @@ FILE = "record.jsonl"
 """Name of a record inside the folder of its run."""
 
 Entry = Sample | Event | Execution | StreamEntry
+
+_Kind = TypeVar("_Kind", Sample, Event, Execution, StreamEntry)
 
 
 class RecordError(UserError):
@@ -70,27 +72,37 @@ def read(path: Path) -> Record:
     return record
 
 
-def entries(path: Path, *, samples: bool = True) -> tuple[Header, Iterator[Entry]]:
+def entries(path: Path, *kinds: type[Entry]) -> tuple[Header, Iterator[Entry]]:
     """Return the header and, one by one, what follows it. Raises RecordError, while reading too.
 
-    Without `samples` these are passed over, which is faster.
+    With `kinds` all others are passed over, which is faster.
     """
     if path.is_dir():
         path = path / FILE
-    lines = _lines(path)
+    names = [kind.__name__.lower() for kind in kinds]
+    lines = _lines(path, [f'"{name}"' for name in names])
     first = next(lines, None)
     if first is None or first.get("type") != "header":
         raise RecordError(f"{path} is not a record of a run: its first line is not a header.")
-    wanted = (line for line in lines if samples or line.get("type") != "sample")
+    wanted = (line for line in lines if not names or line.get("type") in names)
     return _header(first), (decode(line) for line in wanted)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def each(path: Path, kind: type[_Kind]) -> Iterator[_Kind]:
+    """Return one by one the entries of one kind. Raises RecordError, while reading too."""
+    _, found = entries(path, kind)
+    return (entry for entry in found if isinstance(entry, kind))
+
+
+def _lines(path: Path, words: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield the first line and those with any of the words, all if there are no words."""
     try:
         with path.open() as stream:
             for number, line in enumerate(stream, 1):
                 if not line.endswith("\n"):
                     return
+                if words and number > 1 and not any(word in line for word in words):
+                    continue  # decoding takes longer
                 try:
                     yield json.loads(line)
                 except ValueError:

@@ -36,6 +36,7 @@ from drills.traffic import (
     TrafficPlan,
     record,
 )
+from drills.traffic.executed import Executed
 from foundation.errors import UserError
 from foundation.project import ROOT
 
@@ -287,25 +288,25 @@ def executed(samples: Sequence[Sample], status: int = 200) -> list[Execution]:
 
 def test_a_lane_that_leaves_has_a_time_and_one_that_does_not_has_none() -> None:
     left = [*BEFORE, lost(10.5), *[sample(11 + n / 2, took=0.3) for n in range(18)], *AFTER]
-    costs = figures.under_faults(left, EVENTS, executed(left))
+    costs = figures.under_faults(left, EVENTS, Executed(executed(left)))
     gone = costs["gateway-gone"]
     assert (gone.sent, gone.lost, gone.slowest) == (34 + 1, 1, 0.3)
     assert (gone.moved, gone.back) == (0.5, pytest.approx(1.51))
     stayed = [*BEFORE, *[lost(10 + n / 2) for n in range(20)], *AFTER]
-    gone = figures.under_faults(stayed, EVENTS, [])["gateway-gone"]
+    gone = figures.under_faults(stayed, EVENTS, Executed([]))["gateway-gone"]
     assert (gone.lost, gone.moved, gone.executions) == (20, None, None)
 
 
 def test_executions_count_what_was_begun_for_nobody_and_not_what_was_refused() -> None:
     slow = [sample(31 + n, took=2.0) for n in range(4)]
     twice = [*executed(slow), *executed(slow, 0), *executed(slow, 503)]
-    cost = figures.under_faults([*BEFORE, *slow], EVENTS, twice)[PATIENCE]
+    cost = figures.under_faults([*BEFORE, *slow], EVENTS, Executed(twice))[PATIENCE]
     assert (cost.sent, cost.lost, cost.slowest, cost.executions) == (4, 0, 2.0, 2.0)
 
 
 def test_orders_without_a_key_are_not_counted_under_a_fault() -> None:
     orders = [lost(12, method="POST"), lost(13, method="POST", key="k"), sample(14)]
-    cost = figures.under_faults([*BEFORE, *orders], EVENTS, [])["gateway-gone"]
+    cost = figures.under_faults([*BEFORE, *orders], EVENTS, Executed([]))["gateway-gone"]
     assert (cost.sent, cost.lost) == (2, 1)
 
 

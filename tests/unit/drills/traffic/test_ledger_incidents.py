@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from drills.traffic import ErrorKind, Event, EventKind, Execution, Objectives, Sample
 from drills.traffic.checks import checks
+from drills.traffic.executed import Executed
 from drills.traffic.figures import Part
 from drills.traffic.incidents import UNLOGGED, Incident, incidents
 
@@ -188,11 +189,11 @@ def test_executions_are_counted_for_each_request_that_was_due_in_a_part_of_the_f
             return UNLOGGED
         return pytest.approx(sum(logged) / len(logged)) if counts else None
 
-    (found,) = incidents(samples, [FAULT, FIX], logged)
+    (found,) = incidents(samples, [FAULT, FIX], Executed(logged))
     assert found.executions == (mean(10, 13), mean(13, 20))
     assert only(samples, FAULT, FIX).executions == (None, None)
     short = Event(T0 + 12, EventKind.FIX, "gone", EAST)
-    (found,) = incidents(samples, [FAULT, short], logged)
+    (found,) = incidents(samples, [FAULT, short], Executed(logged))
     assert found.executions == (mean(10, 12), None)
 
 
@@ -245,13 +246,13 @@ def test_a_status_that_a_request_calls_good_is_an_execution() -> None:
         for due in (11, 12)
     ]
     logged = [Execution(T0 + 11, s.id, EAST, "pod", status=409) for s in samples for _ in range(3)]
-    (found,) = incidents(samples, [FAULT, FIX], logged)
+    (found,) = incidents(samples, [FAULT, FIX], Executed(logged))
     assert found.executions[0] == 3.0
 
 
 def test_executions_that_no_log_has_keep_no_promise() -> None:
     samples = [dataclasses.replace(sample(n / 10, EAST), id=f"{n}") for n in range(300)]
-    (found,) = incidents(samples, [FAULT, FIX], [])
+    (found,) = incidents(samples, [FAULT, FIX], Executed([]))
     assert found.executions == (UNLOGGED, UNLOGGED)
     promised = Objectives(moved=None, executions=(1.5, 1.1))
     shown = {c.name: (c.measured, c.met) for c in checks(Part(sent=9), [found], promised)}
