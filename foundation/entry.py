@@ -25,9 +25,10 @@ def entry(
 ) -> int:
     """Run `main` and return its exit code; an error for people becomes a line and a code.
 
-    A UserError is printed as `error: …` and gives `failed`, as does a full disk. A UsageError gives
-    2 and Ctrl-C 130, after the line `interrupted`. Output that nobody reads any more gives 141 and
-    nothing is said. Any other exception is a defect of the demo and passes.
+    A UserError is printed as `error: …` and gives `failed`, as do a full disk and a file that is
+    not the user's. A UsageError gives 2 and Ctrl-C 130, after the line `interrupted`. Output that
+    nobody reads any more gives 141 and nothing is said. Any other exception is a defect of the demo
+    and passes.
     """
     try:
         code = main()
@@ -44,11 +45,28 @@ def entry(
         print(f"error: {error}", file=sys.stderr)
         return failed
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if (remedy := _remedy(error)) is None:
             raise
-        where = f" at {error.filename}" if error.filename else ""
-        print(f"error: a disk is full{where}: free some, then run this again", file=sys.stderr)
+        print(f"error: {remedy}", file=sys.stderr)
         return failed
     except KeyboardInterrupt:
         print(f"\n{interrupted}", file=sys.stderr)
         return INTERRUPTED
+
+
+def _remedy(error: OSError) -> str | None:
+    """Return what is wrong with the machine's files, and what to do; None if it is not that."""
+    where = f" at {error.filename}" if error.filename else ""
+    match error.errno:
+        case errno.ENOSPC:
+            return f"a disk is full{where}: free some, then run this again"
+        case errno.EDQUOT:
+            return f"your quota of the disk is used up{where}: free some, then run this again"
+        case errno.EROFS:
+            return f"the file system is read-only{where}: clone the project to another one"
+        case errno.EACCES | errno.EPERM if error.filename:
+            return (
+                f"{error.filename} is not yours to use: run this as the user who ran ./demo before"
+                " (root: sudo -E ./demo …), or have the file given to you (chown)"
+            )
+    return None

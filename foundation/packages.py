@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -24,6 +25,10 @@ TO_RUN = {
     "ip": "iproute2",
     "iptables": "iptables",
 }
+
+
+# a machine that has just started upgrades itself and holds the lock
+_PATIENT = ("-o", "DPkg::Lock::Timeout=300")
 
 
 @dataclass(frozen=True)
@@ -62,20 +67,25 @@ def missing_to_compile(seccomp: bool = True) -> list[Need]:
     The program that holds a pod's namespaces is compiled on each machine, by gcc alone.
     """
     reason = "runc is built with it" if seccomp else "the embedded clusters need it"
-    headers = {"stdlib.h": "libc6-dev"} | ({"seccomp.h": "libseccomp-dev"} if seccomp else {})
     needs = [] if which("gcc") else [Need("gcc", reason, "gcc")]
-    lacking = [header for header in headers if needs or not _compiles(header)]
-    return needs + [Need(header, reason, headers[header]) for header in lacking]
+    if needs or not _compiles("stdlib.h", "-static"):
+        # Fedora has it apart from the headers
+        what = "a static C library (libc.a; Fedora: glibc-static)"
+        needs.append(Need(what, reason, "libc6-dev"))
+    if seccomp and (len(needs) > 1 or not _compiles("seccomp.h", "-c")):
+        needs.append(Need("seccomp.h", reason, "libseccomp-dev"))
+    return needs
 
 
-def _compiles(header: str) -> bool:
-    done = subprocess.run(
-        ["gcc", "-fsyntax-only", "-x", "c", "-"],
-        input=f"#include <{header}>\n",
-        text=True,
-        capture_output=True,
-        check=False,
-    )
+def _compiles(header: str, how: str) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            ["gcc", how, "-o", f"{folder}/out", "-x", "c", "-"],
+            input=f"#include <{header}>\nint main(void) {{ return 0; }}\n",
+            text=True,
+            capture_output=True,
+            check=False,
+        )
     return done.returncode == 0
 
 
@@ -96,7 +106,7 @@ def install(needs: Iterable[Need]) -> None:
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for step in (
         ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages],
+        ["apt-get", "install", "-y", "-qq", *_PATIENT, "--no-install-recommends", *packages],
     ):
         done = subprocess.run(step, env=quiet, capture_output=True, text=True, check=False)
         # an update may fail for one repository of many; the installation tells

@@ -18,6 +18,16 @@ def command_lines() -> Iterator[tuple[int, list[str]]]:
             yield process.pid, words
 
 
+def command_line(pid: int) -> list[str]:
+    """Return the command line of a process; empty if it has ended, reaped or not."""
+    import psutil
+
+    try:
+        return list(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return []
+
+
 def environment(pid: int) -> Mapping[str, str]:
     """Return the variables of a process; none where it has ended or is somebody else's."""
     import psutil

@@ -37,7 +37,7 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
     if tools.is_ours("pulumi"):
         # The provider built here is not the official binary of that release: other projects must
         # not find it in ~/.pulumi. And found on PATH, Pulumi would warn of it in every run.
-        env.setdefault("PULUMI_HOME", str(project.PRIVATE / "pulumi-home"))
+        env["PULUMI_HOME"] = env.get("PULUMI_HOME") or str(project.PRIVATE / "pulumi-home")
         # what was built here is all there is: looking for more, in vain, costs seconds a run
         env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
         env[PROVIDER_RELEASE] = provider_release()
@@ -71,6 +71,19 @@ def prepare(env: Mapping[str, str]) -> None:
         home.mkdir(mode=0o700, exist_ok=True)
         link_provider(home / "plugins", tools.path(_PROVIDER))
         without_logs(home / "logs")
+    elif tools.is_ours("pulumi"):
+        _check_home(Path(env["PULUMI_HOME"]))
+
+
+def _check_home(home: Path) -> None:
+    """Refuse a home of Pulumi's that lacks the provider: the one built here is for us alone."""
+    plugin = home / "plugins" / f"resource-kubernetes-v{provider_release()}" / _PROVIDER
+    if not plugin.exists():
+        raise UserError(
+            f"PULUMI_HOME is {home}, which has no {_PROVIDER} {provider_release()}, and ./demo puts"
+            " the one that it has into a home of its own only: unset PULUMI_HOME, or install it"
+            f" there: pulumi plugin install resource kubernetes {provider_release()}"
+        )
 
 
 def _check_passphrase(env: Mapping[str, str]) -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import json
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from foundation import contract, processes, project
-
-_SLACK = 2.0  # seconds: start times are counted in ticks since boot, which drifts from the clock
 
 
 @dataclass(frozen=True)
@@ -23,7 +20,6 @@ class Lock:
     file: Path
     pid: int
     host: str
-    since: float  # seconds since the epoch
 
 
 def locks(state: Path) -> list[Lock]:
@@ -32,27 +28,24 @@ def locks(state: Path) -> list[Lock]:
     for file in sorted((state / ".pulumi" / "locks").rglob("*.json")):
         try:
             content = json.loads(file.read_text())
-            since = datetime.datetime.fromisoformat(content["timestamp"]).timestamp()
-            found.append(Lock(file, int(content["pid"]), content["hostname"], since))
+            found.append(Lock(file, int(content["pid"]), content["hostname"]))
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return found
 
 
-def is_stale(lock: Lock, host: str, started: Callable[[int], float | None]) -> bool:
+def is_stale(lock: Lock, host: str, command_line: Callable[[int], Sequence[str]]) -> bool:
     """Check whether the owner of `lock` is gone: a process of this host that has ended.
 
-    `started` gives when a process began (None: there is none). One that began after the lock was
-    taken has only inherited the number.
+    `command_line` gives that of a process (empty: there is none). One that is no `pulumi` has only
+    inherited the number. When it began says nothing: the clock may have been set meanwhile.
     """
-    if lock.host != host:
-        return False
-    began = started(lock.pid)
-    return began is None or began > lock.since + _SLACK
+    words = command_line(lock.pid)
+    return lock.host == host and not (words and Path(words[0]).name == "pulumi")
 
 
 def _is_left(lock: Lock) -> bool:
-    return is_stale(lock, socket.gethostname(), processes.started)
+    return is_stale(lock, socket.gethostname(), processes.command_line)
 
 
 def updating(state: Path, stack: str) -> list[int]:

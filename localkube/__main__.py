@@ -69,6 +69,7 @@ def run(chosen: argparse.Namespace) -> int:
         cluster.stop(spec)
         print(f"{spec.name} has no power; `./demo local start {spec.name}` starts it again")
     elif chosen.command == "start":
+        print(f"starting {spec.name}", flush=True)
         cluster.start(spec)
         print(f"{spec.name} is ready")
     else:

@@ -149,6 +149,20 @@ def hierarchies() -> list[Path]:
     return sorted({path.resolve() for path in ROOT.iterdir() if (path / "cgroup.procs").exists()})
 
 
+def withheld(root: Path = ROOT) -> list[str]:
+    """Return the controllers that no node can have, on version 2: processes are in the top cgroup.
+
+    Those of a container are, where it has a cgroup namespace of its own; the machine's real top
+    cgroup may hold processes.
+    """
+    if not is_unified(root) or not (root / "cgroup.type").exists():
+        return []
+    there = set((root / "cgroup.controllers").read_text().split())
+    handed_down = set((root / "cgroup.subtree_control").read_text().split())
+    missing = sorted((there & set(CONTROLLERS)) - handed_down)
+    return missing if (root / "cgroup.procs").read_text().split() else []
+
+
 def is_unified(hierarchy: Path) -> bool:
     """Check whether this is the root of a version 2 hierarchy."""
     return (hierarchy / "cgroup.controllers").exists()

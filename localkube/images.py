@@ -10,6 +10,7 @@ Format: https://github.com/opencontainers/image-spec (image layout, version 1.0.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -112,8 +113,9 @@ def key() -> str:
 def forget_unused(folder: Path) -> None:
     """Remove stores not used for `UNUSED_SECONDS`; the links of clusters to them stay good."""
     for old in folder.iterdir():
-        if time.time() - old.stat().st_mtime > UNUSED_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process' scratch folder may go
+            if time.time() - old.stat().st_mtime > UNUSED_SECONDS:
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def clone(source: Path, target: Path) -> None:
@@ -135,7 +137,10 @@ def build(scratch: Path) -> None:
     """Make the archives and import them into a store at ``scratch/root``."""
     pause = scratch / "pause"
     source = Path(__file__).with_name("pause.c")
-    subprocess.run(["gcc", "-static", "-Os", "-s", "-o", str(pause), str(source)], check=True)
+    try:
+        commands.output(["gcc", "-static", "-Os", "-s", "-o", str(pause), str(source)])
+    except commands.Failed as error:
+        raise LocalKubeError(f"cannot compile {source}: {error.said.strip()[-400:]}") from None
     for number, image in enumerate(images(pause)):
         with tarfile.open(scratch / f"{number}.tar", "w") as archive:
             write_archive(image, archive)

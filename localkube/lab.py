@@ -12,18 +12,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from foundation import files, project
 from foundation.pulumi_process import GO_SETTINGS
-from localkube import LocalKubeError, cgroups, delegation, folders, network
+from localkube import LocalKubeError, cgroups, delegation, folders, kernel, network
 from localkube.diagnosis import memory
 from localkube.inside.node import needed
 from localkube.mounts import USUAL_UMASK, cover, mount
-from localkube.preflight import INOTIFY_INSTANCES, INOTIFY_LIMIT
-from localkube.spec import lab_cgroup, lab_id
+from localkube.spec import LAB_RANGES, lab_cgroup, lab_id
 from localkube.supervisord_config import (
     Program,
     configuration,
@@ -48,7 +47,11 @@ START_SECONDS = 20
 def locked(lab: Path) -> Iterator[None]:
     """Keep others from changing the lab meanwhile; a lock dies with its process."""
     lab.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with files.locked(lab.parent):
+
+    def waiting() -> None:
+        print(f"waiting for another command that changes {lab}", flush=True)
+
+    with files.locked(lab.parent, waiting):
         yield
 
 
@@ -77,10 +80,9 @@ def ensure(lab: Path) -> Supervisor:
     kill(lab)
     for other in end_abandoned():
         print(f"ended the clusters of {other}, which is gone", flush=True)
-    if int(INOTIFY_LIMIT.read_text()) < INOTIFY_INSTANCES:
-        INOTIFY_LIMIT.write_text(str(INOTIFY_INSTANCES))
     for name in ("groups", "log"):
         (lab / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    kernel.prepare(lab)
     if problem := delegation.start(lab_id(lab), f"Pods of {lab}"):
         print(f"systemd delegates no cgroup, so the lab's is at the root: {problem}", flush=True)
     egress = Program("egress", python("localkube.inside.egress"))
@@ -91,7 +93,7 @@ def ensure(lab: Path) -> Supervisor:
         process = subprocess.Popen(
             ["unshare", *namespaces, *python("localkube.lab", str(lab))],
             cwd=project.ROOT,
-            env={name: value for name, value in os.environ.items() if name not in _OF_COMMAND},
+            env=environment(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -106,6 +108,17 @@ def ensure(lab: Path) -> Supervisor:
     process.kill()
     last = (lab / "log" / "lab.log").read_text().strip().splitlines()[-1:] or ["it was too slow"]
     raise LocalKubeError(f"the lab did not start: {last[0]} (log: {lab / 'log' / 'lab.log'})")
+
+
+def environment(base: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of all that runs in a lab.
+
+    A proxy of the machine's is for what is outside: nodes reach each other without it.
+    """
+    env = {name: value for name, value in base.items() if name not in _OF_COMMAND}
+    named = env.get("no_proxy") or env.get("NO_PROXY")
+    inside = ",".join([*([named] if named else []), *LAB_RANGES, "127.0.0.0/8", "localhost"])
+    return {**env, "NO_PROXY": inside, "no_proxy": inside}
 
 
 def kill(lab: Path, deadline: float = 10.0) -> None:
@@ -126,6 +139,7 @@ def kill(lab: Path, deadline: float = 10.0) -> None:
 def destroy(lab: Path) -> None:
     """End the lab and remove all that is left of it, whatever state it is in."""
     kill(lab)
+    kernel.restore(lab)
     cgroup = lab_cgroup(lab)
     delegation.stop(lab_id(lab))
     cgroups.remove(cgroup)

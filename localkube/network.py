@@ -10,6 +10,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from localkube import kernel
 from localkube.namespaces import BRIDGE, inside
 from localkube.spec import BRIDGE_ADDRESS, EGRESS_PORT, Node
 
@@ -83,5 +84,6 @@ def port_name(node: Node) -> str:
 
 
 def forward_packets() -> None:
-    """Have the calling process' network namespace route between its links."""
+    """Have the calling process' network namespace route and filter between its links."""
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    kernel.filter_bridges()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from foundation import commands, disk, packages, processes, project
-from localkube import LocalKubeError, cgroups
+from localkube import LocalKubeError, cgroups, kernel
 from localkube.diagnosis import clock
 from toolchain import tools
 
@@ -26,13 +26,6 @@ TEMPORARY_BYTES = 50_000_000
 """Free disk for files that are gone after a command."""
 
 FREE_SOME = "free some, or clone the project to another disk"
-
-INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
-
-INOTIFY_INSTANCES = 1024
-"""A cluster takes 20 of them (measured: controller-manager 7, API server 6, kubelet 6, containerd
-2, an Envoy 1). The kernel's default of 128 a user ends two stacks at once: the kubelet that comes
-last fails. The limit is raised, never lowered, and stays until the machine restarts."""
 
 PROGRAMS = {**packages.TO_RUN, "mount": "mount", "gcc": "gcc libc6-dev"}
 """Programs of the system that are needed, and the Debian packages that hold them."""
@@ -54,9 +47,14 @@ def check(ports: Sequence[int], folder: Path) -> None:
     held = relayed(folder)
     if not held:  # a lab that runs has them
         check_namespaces()
-    check_limits()
+    kernel.check()
     if not cgroups.hierarchies():
         raise LocalKubeError(f"no cgroups at {cgroups.ROOT}: mount them, as systemd does")
+    if missing := cgroups.withheld():
+        raise LocalKubeError(
+            f"this container's processes are in its topmost cgroup, so nodes cannot have"
+            f" {', '.join(missing)}: start the container with --privileged --cgroupns=host"
+        )
     check_disk(space(folder))
     check_clock(folder)
     wanted = [port for port in ports if port not in held]
@@ -106,16 +104,6 @@ def check_namespaces() -> None:
             f"this machine does not allow new namespaces ({reason}): use a virtual machine, or a "
             "container with --privileged"
         ) from None
-
-
-def check_limits() -> None:
-    """Raise `LocalKubeError` where the kernel's limit is too low and the lab cannot raise it."""
-    limit = int(INOTIFY_LIMIT.read_text())
-    if limit < INOTIFY_INSTANCES and not os.access(INOTIFY_LIMIT, os.W_OK):
-        raise LocalKubeError(
-            f"fs.inotify.max_user_instances is {limit}, too low for several clusters; run on the "
-            f"host: sysctl -w fs.inotify.max_user_instances={INOTIFY_INSTANCES}"
-        )
 
 
 def space(folder: Path) -> dict[Path, float]:

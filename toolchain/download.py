@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import ssl
 import threading
 import time
 import urllib.error
@@ -45,6 +46,10 @@ class Patience:
     pause: float = 1.0
 
 
+NO_ANSWER = "no answer in time"
+"""Why a host that is silent is not reached."""
+
+
 class _NotToPlain(urllib.request.HTTPRedirectHandler):
     """Follows no redirection from https to anything else."""
 
@@ -62,17 +67,22 @@ def _open(url: str, timeout: float, headers: dict[str, str] | None = None) -> An
     return opener.open(urllib.request.Request(url, headers=_AGENT | (headers or {})), None, timeout)
 
 
-def answers(url: str, patience: Patience) -> bool:
-    """Return whether the host of `url` answers at all; what it answers is looked at later."""
+def unreachable(url: str, patience: Patience) -> str:
+    """Return why the host of `url` does not answer; empty if it does, whatever it answers."""
     try:
         with _open(url, patience.reach) as response:
             response.read(1)
     except urllib.error.HTTPError as error:
         with error:
-            return error.code < http.client.INTERNAL_SERVER_ERROR and error.code != _PROXY_REFUSES
-    except (OSError, http.client.HTTPException, ValueError, Refused):
-        return False
-    return True
+            answers = error.code < http.client.INTERNAL_SERVER_ERROR
+            return "" if answers and error.code != _PROXY_REFUSES else _said(error)
+    except (OSError, http.client.HTTPException, ValueError, Refused) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            said = "its certificate is of an authority that is not known here"
+            return f"{said}: name a file with it by SSL_CERT_FILE"
+        return NO_ANSWER if isinstance(reason, TimeoutError) else _said(error)
+    return ""
 
 
 def listed(url: str, name: str, patience: Patience) -> str:

@@ -87,28 +87,28 @@ class Fetcher:
         for module, products in work:
             for source in self._sources(module, products):
                 probes.setdefault(host(source.url), source.checksums)
-        answers: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
+        answers: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
 
         def probe(name: str, url: str) -> None:
-            answers.put((name, download.answers(url, self._patience)))
+            answers.put((name, download.unreachable(url, self._patience)))
 
         end = time.monotonic() + self._patience.reach
         _daemons([functools.partial(probe, name, url) for name, url in probes.items()])
-        there: set[str] = set()
+        away = dict.fromkeys(probes, download.NO_ANSWER)
         with contextlib.suppress(queue.Empty):
             for _ in probes:
-                name, answered = answers.get(timeout=max(0.001, end - time.monotonic()))
-                there |= {name} if answered else set()
+                name, reason = answers.get(timeout=max(0.001, end - time.monotonic()))
+                away[name] = reason
         kept = []
         for module, products in work:
             hosts = {host(s.url) for s in self._sources(module, products)}
-            if hosts and hosts <= there:
+            lost = [f"{name} cannot be reached: {away[name]}" for name in hosts if away[name]]
+            if hosts and not lost:
                 kept.append((module, products))
                 continue
-            lost = ", ".join(sorted(hosts - there))
-            machine = os.uname().machine
-            reason = f"{lost} cannot be reached" if lost else f"not published for {machine}"
-            self.reasons[module.name] = reason
+            self.reasons[module.name] = ", ".join(sorted(lost)) or (
+                f"not published for {os.uname().machine}"
+            )
         return kept
 
     def fetch(self, work: Work) -> None:

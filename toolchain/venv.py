@@ -70,7 +70,7 @@ def enter(arguments: list[str]) -> None:
         return
     if not ready:
         if inside:  # it cannot be replaced from within
-            outer = f"{sys.base_prefix}/bin/python3"
+            outer = os.path.realpath(sys.executable)
             os.execv(outer, [outer, *arguments])
         make(prefetch="--build" not in arguments)
     os.execv(PYTHON, [str(PYTHON), *arguments])

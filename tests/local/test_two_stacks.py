@@ -19,10 +19,14 @@ EAST = "east-cluster"
 
 @pytest.fixture(scope="module")
 def east(copy: Checkout, up: str) -> Iterator[dict[str, Any]]:
-    """Outputs of stack east, up beside west; down again at the end."""
+    """Outputs of stack east, up beside west; down again at the end.
+
+    It is brought up behind a company's proxy, which is no way to a node and is never asked for one.
+    """
     copy.demo("pulumi", "stack", "select", "--create", "east")
     copy.demo("pulumi", "config", "set", "localNodes", "2", "--stack", "east")
-    copy.demo("up", "east")
+    proxy = "http://127.0.0.1:9"  # nobody listens there, neither on the machine nor in a node
+    copy.demo("up", "east", HTTP_PROXY=proxy, HTTPS_PROXY=proxy, NO_PROXY="example.com")
     yield copy.outputs("east")
     copy.demo("pulumi", "config", "rm", "localNodes", "--stack", "east")
     copy.demo("destroy", "east")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +47,26 @@ def test_a_full_disk_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> 
     assert entry(write) == FAILED
     said = capsys.readouterr().err
     assert said == "error: a disk is full: free some, then run this again\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.EACCES, "/there is not yours to use: run this as the user who ran ./demo before"),
+        (errno.EPERM, "/there is not yours to use: run this as the user who ran ./demo before"),
+        (errno.EROFS, "the file system is read-only at /there: clone the project to another one"),
+        (errno.EDQUOT, "your quota of the disk is used up at /there: free some, then run this"),
+    ],
+)
+def test_a_file_that_is_not_the_users_is_said_in_one_line(
+    number: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> int:
+        raise OSError(number, os.strerror(number), "/there")
+
+    assert entry(fail) == FAILED
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {said}")
 
 
 def test_another_error_of_the_system_is_a_defect() -> None:

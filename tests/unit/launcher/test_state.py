@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,26 +18,19 @@ from foundation.errors import UserError
 from launcher import environment, leftovers, salt
 from toolchain import tools
 
-NOW = 1_700_000_000.0
-
-
-def lock(host: str = "here", pid: int = 7, since: float = NOW) -> leftovers.Lock:
-    return leftovers.Lock(Path("lock.json"), pid, host, since)
-
 
 @pytest.mark.parametrize(
-    ("began", "host", "stale"),
+    ("words", "host", "stale"),
     [
-        (None, "here", True),  # ended
-        (NOW - 60, "here", False),  # the owner, at work
-        (NOW + 60, "here", True),  # another process, under the owner's number
-        (None, "elsewhere", False),  # not ours to judge
+        ([], "here", True),  # ended
+        (["/usr/local/bin/pulumi", "up"], "here", False),  # the owner, at work
+        (["bash"], "here", True),  # another process, under the owner's number
+        ([], "elsewhere", False),  # not ours to judge
     ],
 )
-def test_a_lock_is_stale_when_its_owner_is_gone(
-    began: float | None, host: str, stale: bool
-) -> None:
-    assert leftovers.is_stale(lock(host=host), "here", lambda pid: began) is stale
+def test_a_lock_is_stale_when_its_owner_is_gone(words: list[str], host: str, stale: bool) -> None:
+    lock = leftovers.Lock(Path("lock.json"), 7, host)
+    assert leftovers.is_stale(lock, "here", lambda pid: words) is stale
 
 
 def write_lock(backend: Path, name: str, pid: int, host: str) -> Path:
@@ -49,14 +42,23 @@ def write_lock(backend: Path, name: str, pid: int, host: str) -> Path:
     return file
 
 
+@pytest.fixture
+def updating() -> Iterator[int]:
+    """A process that looks like an update at work; its id."""
+    command = ["pulumi", "-c", "input()"]
+    with subprocess.Popen(command, executable=sys.executable, stdin=subprocess.PIPE) as process:
+        yield process.pid
+        process.kill()
+
+
 def test_only_the_locks_of_ended_processes_of_this_host_are_removed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, updating: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     here = socket.gethostname()
     gone = write_lock(tmp_path, "gone", ended.pid, here)
-    mine = write_lock(tmp_path, "mine", os.getpid(), here)
+    mine = write_lock(tmp_path, "mine", updating, here)
     other = write_lock(tmp_path, "other", ended.pid, here + "-not")
     damaged = gone.with_name("damaged.json")
     damaged.write_text("{")
@@ -103,13 +105,13 @@ SETTINGS = "# why\nconfig:\n  p:lbMode: active  # default\n\n  p:port: 1\n"
 SALT = "encryptionsalt: v1:abc=:v1:def:ghi==\n"
 
 
-def test_an_update_that_goes_on_is_known_by_its_lock(tmp_path: Path) -> None:
+def test_an_update_that_goes_on_is_known_by_its_lock(tmp_path: Path, updating: int) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     write_lock(tmp_path, "gone", ended.pid, socket.gethostname())
     assert leftovers.updating(tmp_path, "west") == []
-    write_lock(tmp_path, "mine", os.getpid(), socket.gethostname())
-    assert leftovers.updating(tmp_path, "west") == [os.getpid()]
+    write_lock(tmp_path, "mine", updating, socket.gethostname())
+    assert leftovers.updating(tmp_path, "west") == [updating]
     assert leftovers.updating(tmp_path, "east") == []
 
 
@@ -234,6 +236,19 @@ def test_a_provider_of_an_earlier_release_stays_while_it_is_there(clone: Path) -
     assert links == {
         "4.1.0": clone / "kept", "4.2.0": present, environment.provider_release(): present,
     }  # fmt: skip
+
+
+def test_a_home_of_pulumis_without_the_provider_is_refused(clone: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    env = environment.variables({"PULUMI_HOME": str(home)}, "west")
+    with pytest.raises(UserError, match=r"PULUMI_HOME is .*/home, .*: unset PULUMI_HOME"):
+        environment.prepare(env)
+    release = environment.provider_release()
+    plugin = home / "plugins" / f"resource-kubernetes-v{release}" / "pulumi-resource-kubernetes"
+    plugin.parent.mkdir(parents=True)
+    plugin.touch()
+    environment.prepare(env)
+    assert environment.variables({"PULUMI_HOME": ""}, "west")["PULUMI_HOME"].startswith(str(clone))
 
 
 def test_the_program_asks_for_the_provider_that_was_built(clone: Path) -> None:

@@ -150,3 +150,23 @@ def test_version_2_hands_the_kubelets_controllers_down(version2: Path) -> None:
     assert (version2 / "localkube/a/node/cgroup.subtree_control").read_text() == "+memory"
     # one write a controller, the last one stays in an ordinary file
     assert (version2 / "cgroup.subtree_control").read_text() in ("+cpu", "+memory", "+pids")
+
+
+@pytest.mark.parametrize(
+    ("kind", "processes", "handed_down", "missing"),
+    [
+        ("domain", "1\n27\n", "", ["cpu", "memory", "pids"]),  # a container's own
+        ("domain", "1\n27\n", "cpu memory", ["pids"]),
+        ("domain", "1\n27\n", "cpu memory pids", []),
+        ("domain", "", "", []),  # its processes are in a child, as systemd has them
+        (None, "1\n27\n", "", []),  # the machine's own top cgroup has no type
+    ],
+)
+def test_version_2_hands_nothing_down_from_a_cgroup_with_processes(
+    version2: Path, kind: str | None, processes: str, handed_down: str, missing: list[str]
+) -> None:
+    if kind:
+        (version2 / "cgroup.type").write_text(kind)
+    (version2 / "cgroup.procs").write_text(processes)
+    (version2 / "cgroup.subtree_control").write_text(handed_down)
+    assert cgroups.withheld(version2) == missing

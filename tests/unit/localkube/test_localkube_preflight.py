@@ -26,8 +26,9 @@ def able(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which everything else is as it should be."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(preflight.shutil, "which", lambda name, path: name)
-    for check in ("check_namespaces", "check_limits"):
-        monkeypatch.setattr(preflight, check, lambda: None)
+    monkeypatch.setattr(preflight, "check_namespaces", lambda: None)
+    monkeypatch.setattr(preflight.kernel, "check", lambda: None)
+    monkeypatch.setattr(preflight.cgroups, "withheld", lambda: [])
     monkeypatch.setattr(preflight, "check_disk", lambda folder: None)
     monkeypatch.setattr(preflight.cgroups, "hierarchies", lambda: [Path("/sys/fs/cgroup")])
 
@@ -60,3 +61,11 @@ def test_the_ports_of_the_labs_own_relays_are_fine(relay: int, tmp_path: Path) -
 def test_the_relays_of_another_lab_are_somebody_else(relay: int, tmp_path: Path) -> None:
     with pytest.raises(LocalKubeError, match=f"port {relay} of 127.0.0.1 is in use"):
         preflight.check([relay], tmp_path / "other")
+
+
+def test_a_container_whose_processes_hold_the_top_cgroup_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight.cgroups, "withheld", lambda: ["cpu", "memory"])
+    with pytest.raises(LocalKubeError, match=r"cannot have cpu, memory.* --cgroupns=host"):
+        preflight.check([], tmp_path)

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import re
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from email.message import Message
 from io import BytesIO
 from pathlib import Path
+from urllib.error import URLError
 from urllib.request import Request
 
 import pytest
@@ -296,16 +298,16 @@ def test_a_proxy_is_used_and_exceptions_from_it_are_heeded(
 
 def test_a_proxy_that_refuses_counts_as_unreachable() -> None:
     with serving(Publisher(status=407)) as publisher:
-        assert not download.answers(f"{publisher.address}/second", PATIENT)
+        assert download.unreachable(f"{publisher.address}/second", PATIENT).startswith("407 ")
         publisher.status = 403  # of a host that shows no lists
-        assert download.answers(f"{publisher.address}/second", PATIENT)
+        assert not download.unreachable(f"{publisher.address}/second", PATIENT)
 
 
 def test_each_host_is_asked_once_and_none_that_is_away_holds_up_the_rest() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
         publisher = Publisher(port=silent.getsockname()[1])
         hasty = dataclasses.replace(PATIENT, reach=0.2)
-        reason = f"127.0.0.1:{publisher.port} cannot be reached"
+        reason = f"127.0.0.1:{publisher.port} cannot be reached: no answer in time"
         assert fetched(publisher, hasty) == dict.fromkeys(("lone", "packed"), reason)
         silent.settimeout(2)
         silent.accept()[0].close()
@@ -328,7 +330,15 @@ def test_a_host_that_leads_to_plain_http_cannot_be_reached(monkeypatch: pytest.M
         raise download.Refused("not https")
 
     monkeypatch.setattr(download, "_open", refuse)
-    assert not download.answers("https://publisher.test/a", PATIENT)
+    assert download.unreachable("https://publisher.test/a", PATIENT) == "not https"
+
+
+def test_an_authority_that_is_not_known_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise URLError(ssl.SSLCertVerificationError(1, "certificate verify failed"))
+
+    monkeypatch.setattr(download, "_open", refuse)
+    assert "SSL_CERT_FILE" in download.unreachable("https://publisher.test/a", PATIENT)
 
 
 @given(

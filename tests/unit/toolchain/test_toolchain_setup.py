@@ -273,5 +273,5 @@ def test_the_c_compiler_is_needed_even_where_runc_is_not_built(
     ]  # fmt: skip
     assert [n.package for n in packages.missing_to_compile(seccomp=False)] == ["gcc", "libc6-dev"]
     monkeypatch.undo()
-    monkeypatch.setattr(packages, "_compiles", lambda header: False)
+    monkeypatch.setattr(packages, "_compiles", lambda header, how: False)
     assert [n.package for n in packages.missing_to_compile(seccomp=False)] == ["libc6-dev"]
