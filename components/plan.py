@@ -17,11 +17,15 @@ from components.backends.protocol import ClusterBackend, Standing
 from components.clusters import replacements
 from components.documents import schema, sources, waiting
 from components.documents.origin import ManifestError
+from components.envoy import capacity
+from components.envoy.edge_clusters import EdgeConfig
 from components.profile import lint
 from components.profile.lint.model import Context
 from components.profile.model import HttpProfile, http_profile
+from components.routing import cautions
 from components.routing.annotations import PREFIX
 from components.routing.routes import Route, routes
+from components.routing.targets import edge_targets
 from components.settings.local import LocalSettings
 from components.settings.model import Platform, Settings, load
 from components.tetrate import served
@@ -68,10 +72,14 @@ def make(root: Path) -> Plan:
     plan = read(settings, choice.of(settings))
     for line in settings.without_effect:
         pulumi.log.warn(line)
+    for line in cautions.lines(plan.documents):
+        pulumi.log.warn(line)
     for trap in lint.traps(plan.profile, _context(settings)):
         pulumi.log.warn(trap.line)
     try:
         plan.backend.check()
+        if settings.platform is Platform.ENVOY:
+            capacity.check(_edge(plan))
         is_update = os.environ.get(RUN_PROGRAM) != "true"
         if is_update and project.uses_own_state(os.environ):
             states = project.states(project.state_folder()) / pulumi.get_project()
@@ -83,6 +91,23 @@ def make(root: Path) -> Plan:
             raise
         pulumi.log.warn(f"pulumi up would stop here: {error}")
     return plan
+
+
+def _edge(plan: Plan) -> EdgeConfig:
+    """Return the edge's configuration with addresses as long as any, before there are some."""
+    settings = plan.settings
+    addresses = {cluster.name: "255.255.255.255" for cluster in settings.clusters}
+    targets = edge_targets(
+        settings.edge_weights, settings.clusters, addresses, settings.edge_region
+    )
+    return EdgeConfig(
+        routes=tuple(plan.routes),
+        targets=tuple(targets),
+        profile=plan.profile,
+        own_addresses=("255.255.255.255",),
+        https_port=plan.backend.https_port,
+        failback=settings.failback,
+    )
 
 
 def read(settings: Settings, backend: ClusterBackend) -> Plan:
@@ -102,7 +127,8 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
     parsed = http_profile(profile, source=profile_file)
     for document in documents:
         metadata = document["metadata"]
-        if GATEWAY_NAMESPACE in (metadata["name"], metadata.get("namespace")):
+        own = metadata["name"] if document["kind"] == "Namespace" else metadata.get("namespace")
+        if own == GATEWAY_NAMESPACE:
             raise UserError(
                 f"{manifest}: {document['kind']} {metadata['name']} is in "
                 f"{GATEWAY_NAMESPACE}, which is the gateways' own namespace; move it to another"

@@ -32,7 +32,9 @@ Source: https://kubernetes.io/docs/reference/using-api/deprecation-guide/.
 """
 
 _FIRST = {"Namespace", "CustomResourceDefinition"}
-_LAST = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"}
+_WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"}
+_LAST = {"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "APIService"}
+"""What API servers ask from then on, and what a workload of the manifest may answer."""
 
 SECRET_KEYS = {"data", "stringData"}
 """What a Secret hides."""
@@ -138,8 +140,9 @@ def annotated(document: Mapping[str, Any], notes: Mapping[str, str]) -> dict[str
 
 
 def _stages(documents: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    stages: list[list[Mapping[str, Any]]] = [[], [], []]
+    stages: list[list[Mapping[str, Any]]] = [[], [], [], []]
     for document in documents:
         kind = document["kind"]
-        stages[0 if kind in _FIRST else 2 if kind in _LAST else 1].append(document)
+        last = 3 if kind in _LAST else 2 if kind in _WORKLOADS else 1
+        stages[0 if kind in _FIRST else last].append(document)
     return stages

@@ -1,4 +1,4 @@
-"""Changes for which Pulumi would delete a workload or a claim first: refused before anything is.
+"""Changes for which Pulumi would delete what serves or holds data: refused before anything is.
 
 Kubernetes takes none of these fields in place, but for one. The provider then deletes the object
 and makes it anew, in every cluster at once: all pods of an application go together, or its data.
@@ -7,11 +7,11 @@ and makes it anew, in every cluster at once: all pods of an application go toget
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foundation.errors import UserError
+from foundation.errors import UserError, first_of
 from foundation.identity import Identity, identity_of
 
 Document = Mapping[str, Any]
@@ -53,6 +53,8 @@ def check(state: Path, documents: Iterable[Document]) -> None:
 def lines(known: Iterable[Document], documents: Iterable[Document]) -> Iterator[str]:
     """Return a line for each object that would be replaced, and why; pure."""
     before: dict[Identity, Document] = {identity_of(each): each for each in known}
+    documents = list(documents)
+    yield from _emptied(before, documents)
     for document in documents:
         identity = identity_of(document)
         if (old := before.get(identity)) is None:
@@ -67,6 +69,22 @@ def lines(known: Iterable[Document], documents: Iterable[Document]) -> Iterator[
                     " the new one another name, which is made before the old one goes, or keep what"
                     " was"
                 )
+
+
+def _emptied(before: Iterable[Identity], documents: Sequence[Document]) -> Iterator[str]:
+    """Yield a line for each namespace that would go although documents are still in it."""
+    now = {identity_of(document): document for document in documents}
+    for identity in before:
+        if identity.kind != "Namespace" or identity in now:
+            continue
+        within = [each for each in now if each.namespace == identity.name]
+        if within:
+            named = first_of([str(each) for each in within], 2)
+            yield (
+                f"{identity} is no longer in the manifest, but {named} is:"
+                " Pulumi would delete the namespace, and Kubernetes all that is in it, data too."
+                " Keep the document, or move its objects to another namespace first"
+            )
 
 
 def _is_object(resource: Mapping[str, Any]) -> bool:

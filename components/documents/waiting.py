@@ -50,7 +50,7 @@ _ONCE = ("Never", "OnFailure")
 def await_annotations(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the annotations by which the provider waits as it should; the user's own count."""
     own = document["metadata"].get("annotations") or {}
-    unawaited = document["kind"] in _UNAWAITED or _ends(document)
+    unawaited = document["kind"] in _UNAWAITED or _ends(document) or _is_held(document)
     if not unawaited or SKIP_AWAIT in own or WAIT_FOR in own:
         return {}
     return {SKIP_AWAIT: "true"}
@@ -59,6 +59,21 @@ def await_annotations(document: Mapping[str, Any]) -> dict[str, str]:
 def _ends(document: Mapping[str, Any]) -> bool:
     """Say whether it is a pod that does its work and ends, well or not: a chart's test, say."""
     return document["kind"] == "Pod" and (document.get("spec") or {}).get("restartPolicy") in _ONCE
+
+
+def _is_held(document: Mapping[str, Any]) -> bool:
+    """Say whether a rollout does not go on by itself, however long one waits for its end."""
+    spec = document.get("spec") or {}
+    strategy = spec.get("updateStrategy") or {}
+    match document["kind"]:
+        case "Deployment":
+            # without pods a claim may stay unbound
+            return bool(spec.get("paused")) or spec.get("replicas") == 0
+        case "StatefulSet" if (strategy.get("rollingUpdate") or {}).get("partition"):
+            return True
+        case "StatefulSet" | "DaemonSet":
+            return strategy.get("type") == "OnDelete"
+    return False
 
 
 def timeouts(document: Mapping[str, Any]) -> pulumi.CustomTimeouts:

@@ -42,9 +42,24 @@ def serving(
 
     def rank(found: tuple[Document, Document]) -> tuple[bool, bool]:
         document, pod = found
-        return _declares(pod, port), document.get("kind") not in ("Job", "CronJob")
+        return _declares(pod, port), not _ends(document)
 
     return max(_selected(service, documents), key=rank, default=None)  # the first of equals
+
+
+def target_ports(
+    service: Document, port: Mapping[str, Any], documents: Sequence[Document]
+) -> dict[int, str]:
+    """Return the container's port in each workload behind a Service's port: number -> name."""
+    found: dict[int, str] = {}
+    for document, pod in _selected(service, documents):
+        if not _ends(document) and (number := target_port(port, pod)) is not None:
+            found.setdefault(number, f"{document.get('kind')} {document['metadata']['name']}")
+    return found
+
+
+def _ends(document: Document) -> bool:
+    return document.get("kind") in ("Job", "CronJob")
 
 
 def _selected(
@@ -90,19 +105,27 @@ def target_port(port: Mapping[str, Any], pod: Document | None) -> int | None:
 
 def readiness_path(pod: Document | None, target: int) -> str | None:
     """Return the path of the readiness probe on the exposed port, if the workload has one."""
+    if not (probe := readiness_probe(pod, target)):
+        return None
+    path = mapping(probe.get("httpGet")).get("path")
+    return "/" + path.lstrip("/") if isinstance(path, str) else "/"  # as the kubelet does
+
+
+def readiness_probe(pod: Document | None, target: int) -> Document | None:
+    """Return the readiness probe that asks for a page of the exposed port, if there is one."""
     for container in containers(pod):
-        probe = mapping(mapping(container.get("readinessProbe")).get("httpGet"))
-        if not probe:
+        probe = mapping(container.get("readinessProbe"))
+        asked = mapping(probe.get("httpGet"))
+        if not asked:
             continue
-        port = probe.get("port")
+        port = asked.get("port")
         named = {
             candidate.get("containerPort")
             for candidate in mappings(container.get("ports"))
             if candidate.get("name") == port
         }
         if target == port or target in named:
-            path = probe.get("path")
-            return path if isinstance(path, str) and path else "/"
+            return probe
     return None
 
 

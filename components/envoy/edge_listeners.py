@@ -42,7 +42,7 @@ def _https_listener(config: EdgeConfig) -> dict[str, Any]:
     The first certificate also serves clients that ask for no name or an unknown one.
     """
     secure = [route for route in config.routes if route.protocol == "HTTPS"]
-    hosts = _route_config("https", _hosts(secure, config), config)
+    hosts = _route_config("https", _hosts("HTTPS", config), config)
     chains = []
     for index, secret in enumerate(_secrets(config)):
         names = sorted({h for r in secure if r.tls_secret == secret for h in r.hosts})
@@ -64,25 +64,34 @@ def _https_listener(config: EdgeConfig) -> dict[str, Any]:
 
 def _http_listener(config: EdgeConfig) -> dict[str, Any]:
     """Return the listener without TLS: routes of protocol HTTP, all else is sent to https."""
-    route_config = _route_config("http", _hosts(config.routes, config, redirect=True), config)
+    route_config = _route_config("http", _hosts("HTTP", config), config)
     manager = http.connection_manager("http", route_config, _http_options(config))
     return server.listener(
         "http", config.listen.address, config.listen.http, [{"filters": [manager]}]
     )
 
 
-def _hosts(
-    routes: Sequence[Route], config: EdgeConfig, *, redirect: bool = False
-) -> list[dict[str, Any]]:
-    """Return a virtual host per external name; `redirect` sends HTTPS routes to the https port."""
+def _hosts(protocol: str, config: EdgeConfig) -> list[dict[str, Any]]:
+    """Return a virtual host per external name of a listener, "HTTP" or "HTTPS".
+
+    A path that another Service of the host has by the other protocol is none of this listener's: a
+    gateway would take it to that Service. HTTP leads to HTTPS, and HTTPS never to HTTP.
+    """
     result = []
-    for host in dict.fromkeys(host for route in routes for host in route.hosts):
-        served = [route for route in routes if host in route.hosts]
-        plain = [r for r in served if r.protocol == "HTTP"] if redirect else served
-        ordered = forwarding.longest_first(plain)
-        entries = [entry for route in ordered for entry in _forward(route, config)]
-        if len(plain) < len(served):
-            entries.append(_to_https(config))
+    redirects = protocol == "HTTP"
+    shown = [route for route in config.routes if redirects or route.protocol == protocol]
+    for host in dict.fromkeys(host for route in shown for host in route.hosts):
+        served = [route for route in config.routes if host in route.hosts]
+        own = [route for route in served if route.protocol == protocol]
+        entries = []
+        for route in forwarding.longest_first(served):
+            if route in own:
+                entries += _forward(route, config)
+            elif any(forwarding.is_below(route.path, each.path) for each in own):
+                elsewhere = _to_https(route.path, config) if redirects else None
+                entries.append(elsewhere or forwarding.not_found(route.path))
+        if redirects and len(own) < len(served):
+            entries.append(_to_https("/", config))
         rules = config.profile.requests
         entries = [*forwarding.refused(rules.methods), *entries, forwarding.not_found()]
         result.append(forwarding.virtual_host(host, [host], entries, rules.retry_body))
@@ -128,12 +137,12 @@ def _http_options(config: EdgeConfig) -> http.Options:
     )
 
 
-def _to_https(config: EdgeConfig) -> dict[str, Any]:
+def _to_https(path: str, config: EdgeConfig) -> dict[str, Any]:
     """Return the redirect; 308 keeps method, path and query."""
     redirect: dict[str, Any] = {"https_redirect": True, "response_code": "PERMANENT_REDIRECT"}
     if config.https_port != 443:
         redirect["port_redirect"] = config.https_port
-    return {"match": {"prefix": "/"}, "redirect": redirect}
+    return {"match": forwarding.below(path), "redirect": redirect}
 
 
 def _route_config(name: str, hosts: Sequence[dict[str, Any]], config: EdgeConfig) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from components.envoy.common import extension, seconds
 from components.profile.model import HttpProfile
 from components.profile.requests import RequestRules
 from components.routing.routes import Route
-from components.routing.transport import SAFE_METHODS
+from components.routing.transport import SAFE_METHODS, Protocol
 
 #: Conditions under which a request was surely not executed by any application.
 NOT_EXECUTED = ("connect-failure", "refused-stream", "reset-before-request")
@@ -67,7 +67,7 @@ def forwarding_routes(
     second try beside the first is only made where the annotation asks for it. Any other request is
     tried again only if it was surely not executed, for the application cannot tell a second try
     from a second order. Such requests, WebSockets and server-sent events go to the Envoy cluster
-    `patient`, where there is one. Streams are never hedged.
+    `patient`, where there is one, as do all calls of gRPC. Streams are never hedged.
     """
     match = below(route.path)
     repeatable = "|".join((*SAFE_METHODS, *route.transport.repeatable))
@@ -83,6 +83,8 @@ def forwarding_routes(
     again = _action(cluster, profile, tries, tries.conditions)
     once = _action(patient or cluster, profile, tries, cautious)
     routes = [{"match": {**match, "headers": not_repeatable}, "route": once}]
+    if route.transport.protocol is Protocol.GRPC:  # any call may be a stream, and none tells
+        return [*routes, {"match": match, "route": {**again, "cluster": patient or cluster}}]
     if tries.hedge_after and tries.attempts:
         hedged = _hedged(again, tries)
     elif patient:
@@ -125,6 +127,11 @@ def _hedged(action: Mapping[str, Any], tries: Tries) -> dict[str, Any]:
         policy["per_try_idle_timeout"] = seconds(tries.first_byte - tries.hedge_after)
     hedge = {"hedge_policy": {"hedge_on_per_try_timeout": True}}
     return {**action, "retry_policy": policy, **hedge}
+
+
+def is_below(path: str, other: str) -> bool:
+    """Check whether `below(other)` matches a path."""
+    return other == "/" or f"{path}/".startswith(f"{other}/")
 
 
 def below(path: str) -> dict[str, Any]:
@@ -188,10 +195,10 @@ def longest_first(routes: Iterable[Route]) -> list[Route]:
     return sorted(routes, key=lambda route: len(route.path), reverse=True)
 
 
-def not_found() -> dict[str, Any]:
-    """Return the route for what nobody exposes."""
+def not_found(path: str = "/") -> dict[str, Any]:
+    """Return the route for what nobody exposes, of all that is below a path."""
     return {
-        "match": {"prefix": "/"},
+        "match": below(path),
         "direct_response": {"status": 404, "body": {"inline_string": "Not found.\n"}},
     }
 

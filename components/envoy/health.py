@@ -28,7 +28,7 @@ def http_check(
     through_gateway: bool = False,
     is_rare: bool = False,
 ) -> dict[str, Any]:
-    """Return an active health check: every answer below 500 in time is healthy.
+    """Return an active health check: every answer below 500 in time, or 501, is healthy.
 
     An application that wants a login (401, 302) or knows no such page (404) is there and answers;
     what it answers is its own affair. `reuse_connection` False meets what a new connection would
@@ -41,7 +41,8 @@ def http_check(
     check: dict[str, Any] = {
         "host": host,
         "path": _GRPC_PATH if is_grpc else route.health_path,
-        "expected_statuses": [{"start": 200, "end": 500}],
+        # 501: what is there does not know GET
+        "expected_statuses": [{"start": 200, "end": 500}, {"start": 501, "end": 502}],
     }
     if is_grpc:
         check["method"] = "POST"

@@ -35,6 +35,9 @@ is left out for five (`baseEjectionTime`). One that is away for longer is not th
 SERVER_ERROR = 500
 """The least status by which the application, or a gateway before it, says that it failed."""
 
+NOT_IMPLEMENTED = 501
+"""What answers this is there, and does not know GET."""
+
 TELLS_EVERY = 5.0
 """Seconds between two lines that say what is waited for."""
 
@@ -56,6 +59,11 @@ def _tell(text: str) -> None:
     print(text, flush=True)
 
 
+def is_answer(status: int) -> bool:
+    """Check whether a status says that the application answers, as the edge's checks take it."""
+    return status < SERVER_ERROR or status == NOT_IMPLEMENTED
+
+
 def wait(
     props: dict[str, Any],
     ask: Callable[[str, str, str], tuple[int, str, str]] | None = None,
@@ -66,6 +74,7 @@ def wait(
     """Ask for `url` until `IN_A_ROW` new connections are answered by the wanted configuration.
 
     Any status below 500 is an answer: the application's first page may redirect or want a login.
+    So is 501.
 
     When the edge's rollout is complete, kube-proxy may still lead a new connection to a pod of the
     old configuration, which drains; the answers tell when that is over. They also tell when the
@@ -84,7 +93,7 @@ def wait(
             status, configuration, cluster = (ask or get)(
                 props["url"], props["host"], props["authority"]
             )
-            said, answered = f"status {status}", status < SERVER_ERROR
+            said, answered = f"status {status}", is_answer(status)
             if answered and configuration != props["configuration"]:
                 said, answered = f"{said} by the former configuration", False
         except OSError as error:
@@ -103,6 +112,8 @@ def wait(
             raise UserError(
                 f"{props['url']} did not answer below 500 within {deadline:.0f} s, last: {said}; "
                 "look: ./demo kubectl --context corp-edge -n tetrate-system logs deployment/gateway"
+                ". Pods whose readinessProbe asks no page of the exposed port by httpGet have to"
+                " answer GET at the exposed path"
             )
         if not good:
             pause(_PAUSE)

@@ -49,9 +49,9 @@ def headless(service: Document) -> dict[str, Any]:
             ],
         },
     }
-    for key in ("namespace", "labels"):
-        if key in metadata:
-            twin["metadata"][key] = copy.deepcopy(metadata[key])
+    # without the labels: what selects the Service by them must not find it twice
+    if "namespace" in metadata:
+        twin["metadata"]["namespace"] = metadata["namespace"]
     return twin
 
 

@@ -112,9 +112,11 @@ def _route(
     notes = Notes(service, source, own_gateways)
     names = hosts(notes)
     path = notes.get("path", "/")
-    if not path.startswith("/") or any(sign in path for sign in "?#* "):
-        raise notes.wrong("path", f"is '{path}'; a path such as /web-portal is needed")
     path = path.rstrip("/") or "/"
+    parts = path[1:].split("/") if path != "/" else []
+    # the edge looks for no path but one that is normal, by RFC 3986
+    if not path.startswith("/") or any(s in path for s in "?#* ") or {"", ".", ".."} & {*parts}:
+        raise notes.wrong("path", f"is '{path}'; a path such as /web-portal is needed")
     protocol = notes.get("protocol", "HTTP").upper()
     if protocol not in PROTOCOLS:
         raise notes.wrong("protocol", f"is '{protocol}'; {' or '.join(PROTOCOLS)} is needed")
@@ -139,6 +141,14 @@ def _route(
             f"{notes.where}: no container port in the manifest is called "
             f"'{port.get('targetPort')}' (its targetPort); name the container's port so, or use "
             "the number"
+        )
+    others = workload.target_ports(service, port, documents)
+    if len(others) > 1:
+        listed = ", ".join(f"{number} in {name}" for number, name in others.items())
+        raise RouteError(
+            f"{notes.where}: its targetPort '{port.get('targetPort')}' is {listed}, and gateways"
+            " reach all pods of a Service at one port; give the containers the same one, or each"
+            " workload a Service"
         )
     return Route(
         service=service["metadata"]["name"],
@@ -179,7 +189,13 @@ def _service_port(service: Document, notes: Notes) -> Mapping[str, Any]:
     spec = mapping(service.get("spec"))
     if not mapping(spec.get("selector")):
         raise RouteError(f"{notes.where} has no selector, so its pods are unknown; add one")
-    ports = list(workload.mappings(spec.get("ports")))
+    ports = [
+        port
+        for port in workload.mappings(spec.get("ports"))
+        if (port.get("protocol") or "TCP") == "TCP"
+    ]
+    if not ports:
+        raise RouteError(f"{notes.where} has no TCP port, and no other is exposed; give it one")
     for port in ports:
         if not isinstance(port.get("port"), int):
             raise RouteError(f"{notes.where} has a port without a number; give each one")

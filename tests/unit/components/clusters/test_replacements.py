@@ -68,3 +68,13 @@ def test_the_state_says_what_is_there(tmp_path: Path) -> None:
     check(state, [document("Deployment", selector=1)])
     with pytest.raises(UserError, match="made before the old one goes"):
         check(state, [document("Deployment", selector=2)])
+
+
+def test_a_namespace_that_still_holds_something_is_kept() -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "retail"}}
+    shop = document("Deployment")
+    (line,) = lines([namespace, shop], [shop])
+    assert line.startswith("Namespace retail is no longer in the manifest, but Deployment shop in")
+    elsewhere = {**shop, "metadata": {"name": "shop", "namespace": "other"}}
+    for now in ([namespace, shop], [], [elsewhere]):
+        assert list(lines([namespace, shop], now)) == []

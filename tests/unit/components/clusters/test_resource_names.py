@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.clusters.manifest import autoscaled, former_types, resource_name, resource_type
+from components.clusters.manifest import (
+    _stages,
+    autoscaled,
+    former_types,
+    resource_name,
+    resource_type,
+)
 from components.documents.waiting import SKIP_AWAIT, TIMEOUT, WAIT_FOR, await_annotations, seconds
 from components.routing.exposed_services import twin_name
 from foundation.errors import UserError
@@ -100,6 +106,31 @@ def test_a_pod_that_ends_is_not_waited_for(policy: str, skips: bool) -> None:
     assert await_annotations(found) == ({SKIP_AWAIT: "true"} if skips else {})
 
 
+HELD = [
+    ("Deployment", {"paused": True}),
+    ("Deployment", {"replicas": 0}),
+    ("StatefulSet", {"updateStrategy": {"rollingUpdate": {"partition": 2}}}),
+    ("StatefulSet", {"updateStrategy": {"type": "OnDelete"}}),
+    ("DaemonSet", {"updateStrategy": {"type": "OnDelete"}}),
+]
+GOES_ON = [
+    ("Deployment", {"paused": False, "replicas": 2}),
+    ("StatefulSet", {"updateStrategy": {"rollingUpdate": {"partition": 0}}}),
+    ("DaemonSet", {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": None}}),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "skips"),
+    [*((*each, True) for each in HELD), *((*each, False) for each in GOES_ON)],
+)
+def test_a_rollout_that_somebody_else_takes_on_is_not_waited_for(
+    kind: str, spec: dict[str, Any], skips: bool
+) -> None:
+    found = {**document("apps", "v1", kind, "a", "b"), "spec": spec}
+    assert await_annotations(found) == ({SKIP_AWAIT: "true"} if skips else {})
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "Pod"])
 def test_pods_are_waited_for(kind: str) -> None:
     assert await_annotations(document("any", "v1", kind, "a", "b")) == {}
@@ -118,3 +149,14 @@ def test_a_time_out_that_the_provider_would_ignore_is_refused(text: str) -> None
     found["metadata"]["annotations"] = {TIMEOUT: text}
     with pytest.raises(UserError, match=r"own\.yaml: Deployment b: annotation .* whole number"):
         seconds(found, "own.yaml")
+
+
+def test_what_a_workload_answers_api_servers_comes_after_it() -> None:
+    kinds = ("APIService", "Deployment", "ValidatingWebhookConfiguration", "Secret", "Namespace")
+    staged = _stages([document("any", "v1", kind, "a", kind) for kind in kinds])
+    assert [[each["kind"] for each in stage] for stage in staged] == [
+        ["Namespace"],
+        ["Secret"],
+        ["Deployment"],
+        ["APIService", "ValidatingWebhookConfiguration"],
+    ]

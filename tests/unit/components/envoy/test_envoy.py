@@ -308,6 +308,17 @@ def test_a_gateway_hedges_where_the_service_asks_for_it_and_the_edge_never() -> 
     assert policy["route"]["retry_policy"]["per_try_timeout"] == "0.25s"
 
 
+def test_calls_of_grpc_are_never_hedged_and_wait_for_a_gateway_as_streams_do() -> None:
+    """Any of them may be a stream."""
+    asked = Transport(Protocol.GRPC, hedge_after=0.25, repeatable=("POST",))
+    routes = (replace(PORTAL, transport=asked),)
+    assert not list(nodes(gateway_bootstrap(gateway(routes)), "hedge_policy"))
+    document = edge_bootstrap(edge(routes=routes))
+    served = next(nodes(document, "virtual_hosts"))[0]["routes"]
+    clusters = {each["route"]["cluster"] for each in served if "route" in each}
+    assert len(clusters) == 1 and clusters.pop().startswith("patient_")
+
+
 def test_a_profile_without_retries_tries_once() -> None:
     silent = replace(PROFILE, retries=replace(PROFILE.retries, attempts=0))
     document = edge_bootstrap(replace(edge(), profile=silent))
@@ -384,6 +395,28 @@ def test_services_of_protocol_http_are_served_without_tls_and_others_redirected(
     clusters = [entry["route"]["cluster"] for entry in hosts["news.example.com"][:2]]
     assert clusters == ["patient_retail_news", "regions_retail_news"]
     assert "news.example.com" not in {h["name"] for h in next(nodes(https, "virtual_hosts"))}
+
+
+@pytest.mark.parametrize("outer", ["HTTP", "HTTPS"])
+def test_a_path_below_another_services_is_served_by_its_own_protocol_alone(outer: str) -> None:
+    """A gateway takes a request to the Service of the longest path, whatever it came by."""
+    inner = "HTTPS" if outer == "HTTP" else "HTTP"
+    shop = replace(SHOP, path="/", protocol=outer, tls_secret="c" if outer == "HTTPS" else None)
+    admin = replace(
+        SHOP, service="admin", path="/admin", protocol=inner,
+        tls_secret="c" if inner == "HTTPS" else None,
+    )  # fmt: skip
+    listeners = edge_bootstrap(edge(routes=(shop, admin)))["static_resources"]["listeners"]
+    shown = {}
+    for listener in listeners[:2]:
+        routes = next(nodes(listener, "virtual_hosts"))[0]["routes"]
+        shown[listener["name"].upper()] = next(r for r in routes if "/admin" in str(r["match"]))
+        assert "/admin" in str(routes[0]["match"]), "it is looked at first"
+    assert "retail_admin" in shown[inner]["route"]["cluster"]
+    if outer == "HTTP":
+        assert shown["HTTP"]["redirect"]["https_redirect"]
+    else:
+        assert shown["HTTPS"]["direct_response"]["status"] == 404
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from components.application.exposed_application import exposed_application
+from components.routing import cautions
 from components.routing.annotations import PREFIX, RouteError
 from components.routing.exposed_services import headless, twin_name, with_weight
 from components.routing.routes import Route, is_exposed, routes
@@ -274,3 +275,60 @@ def test_a_host_has_one_certificate() -> None:
     assert len(both(https("a", "one"), https("b", "one", path="/b"))) == 2
     assert len(both(https("a", "one"), https("b", "other", host="other.example.com"))) == 2
     assert len(both(service("a"), https("b", "one", path="/b"))) == 2, "one of them has no TLS"
+
+
+@pytest.mark.parametrize("path", ["healthz", "/healthz", "//healthz"])
+def test_a_probes_path_begins_with_one_slash_as_the_kubelet_has_it(path: str) -> None:
+    (route,) = routes([service(), workload(probe={"path": path, "port": "web"})])
+    assert route.health_path == "/healthz"
+
+
+@pytest.mark.parametrize("path", ["/a/./b", "/a/../b", "/a//b", "//", "/.."])
+def test_a_path_that_the_edge_never_looks_for_is_refused(path: str) -> None:
+    if path == "//":
+        assert routes([service(path=path), workload()])[0].path == "/"
+        return
+    with pytest.raises(RouteError, match="a path such as /web-portal is needed"):
+        routes([service(path=path), workload()])
+
+
+def test_a_port_of_another_protocol_is_passed_over() -> None:
+    both, only = service(), service()
+    udp = {"name": "dns", "port": 53, "protocol": "UDP"}
+    both["spec"]["ports"] = [udp, {"name": "any", "port": 80, "targetPort": "web"}]
+    assert routes([both, workload()])[0].port == 80
+    only["spec"]["ports"] = [udp]
+    with pytest.raises(RouteError, match="has no TCP port"):
+        routes([only, workload()])
+
+
+def test_a_port_by_name_that_is_two_numbers_is_refused() -> None:
+    blue, green = workload(), workload()
+    green["metadata"] = {"name": "green", "namespace": "retail"}
+    assert routes([service(), blue, green])[0].target_port == 8080
+    (container,) = green["spec"]["template"]["spec"]["containers"]
+    container["ports"] = [{"name": "web", "containerPort": 9090}]
+    with pytest.raises(
+        RouteError, match=r"'web' is 8080 in Deployment shop, 9090 in Deployment green"
+    ):
+        routes([service(), blue, green])
+    green["kind"] = "Job"
+    assert routes([service(), blue, green])[0].target_port == 8080
+
+
+def test_the_twin_is_not_found_by_the_services_labels() -> None:
+    assert "labels" not in headless(service())["metadata"]
+
+
+def test_what_is_not_followed_is_warned_of() -> None:
+    exposed, behind = service(), workload(probe={"path": "/ready", "port": "web"})
+    behind["apiVersion"] = "apps/v1"
+    assert list(cautions.lines([exposed, behind])) == []
+    exposed["spec"]["sessionAffinity"] = "ClientIP"
+    (container,) = behind["spec"]["template"]["spec"]["containers"]
+    container["readinessProbe"]["timeoutSeconds"] = 5
+    affinity, slow = cautions.lines([exposed, behind])
+    assert affinity.startswith("Service shop in namespace retail: sessionAffinity ClientIP is not")
+    assert slow.startswith("Deployment shop in namespace retail: its readinessProbe may take 5 s")
+    container["readinessProbe"]["httpGet"]["port"] = 9999  # of another port: the edge does not ask
+    assert list(cautions.lines([exposed, behind])) == [affinity]
