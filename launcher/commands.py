@@ -18,6 +18,8 @@ def execute(name: str, arguments: list[str]) -> int:
     stack = stack_named(name, arguments, selection.stacks()) if name in _ON_STACK else None
     if name in _ON_TOOLS:
         return _ON_TOOLS[name](arguments)
+    if name == "up" and stack is not None:
+        stack_commands.check_root(stack)
     setup.ensure()
     if name == "up" and stack is not None:
         stack_commands.check_space(stack)

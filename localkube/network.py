@@ -69,6 +69,13 @@ def attach(node: Node) -> None:
     forward_packets()
 
 
+def cut(process: int) -> None:
+    """Take the link from the node that a process belongs to; one that has ended is passed over."""
+    where = f"--net=/proc/{process}/ns/net"
+    command = ["nsenter", where, "ip", "link", "set", "eth0", "down"]
+    subprocess.run(command, capture_output=True, check=False)
+
+
 def ip(*commands: str) -> None:
     """Run commands of ip(8) in the caller's network namespace.
 

@@ -16,6 +16,12 @@ from drills.traffic.returning import BACK
 _MORE = 0.05
 """Part of all requests by which others must answer more to count as taking over."""
 
+_FEW = 2.5
+"""Answers a second more that are no chance where few are sent."""
+
+_SPACINGS = 5
+"""So many times the usual time between two answers are a silence."""
+
 Shares = Mapping[str, float]
 
 
@@ -28,6 +34,8 @@ class _Fault:
     at: float
     before: Shares
     """Shares of the answers when it struck."""
+    rate: float
+    """Answers a second of the struck cluster then."""
     seen: set[str] = field(default_factory=set)
     fixed: float | None = None
 
@@ -38,6 +46,7 @@ class Moments:
     def __init__(self) -> None:
         self._faults: list[_Fault] = []
         self._shares: Shares = {}
+        self._total = 0.0
 
     def add(self, found: Mapping[str, Any], told: Iterable[Event]) -> list[dict[str, Any]]:
         """Return the events of this picture: what was told, and what followed from it."""
@@ -45,20 +54,26 @@ class Moments:
         for event in told:
             events.append(_as_told(event))
             if event.kind is EventKind.FAULT:
-                new = _Fault(event.name, event.cluster, event.at, self._shares)
+                rate = self._shares.get(event.cluster, 0.0) * self._total
+                new = _Fault(event.name, event.cluster, event.at, self._shares, rate)
                 self._faults = [f for f in self._faults if not _is_same(f, event)] + [new]
             elif event.kind is EventKind.FIX:
                 for fault in self._faults:
                     if _is_same(fault, event):
                         fault.fixed = event.at
         answers = {each["name"]: float(each["answers"]) for each in found["clusters"]}
-        total = sum(answers.values())
+        total = _total(found)
         if total > 0:
             self._shares = {name: rate / total for name, rate in answers.items()}
+            self._total = total
             for fault in self._faults:
                 events += _followed(fault, found, self._shares)
             self._faults = [fault for fault in self._faults if "back" not in fault.seen]
         return events
+
+
+def _total(found: Mapping[str, Any]) -> float:
+    return sum(float(each["answers"]) for each in found["clusters"])
 
 
 def _is_same(fault: _Fault, event: Event) -> bool:
@@ -93,11 +108,13 @@ def _followed(fault: _Fault, found: Mapping[str, Any], shares: Shares) -> Iterab
         others = {name: share for name, share in shares.items() if name != fault.cluster}
         more = {n: share - fault.before.get(n, 0.0) for n, share in others.items()}
         most = max(more, key=lambda name: more[name], default="")
-        if "elsewhere" not in fault.seen and most and more[most] > _MORE:
+        known_by = _FEW / _total(found)
+        if "elsewhere" not in fault.seen and most and more[most] > max(_MORE, known_by):
             yield moment("elsewhere", now, f"{most} answers for {fault.cluster}")
         # the edge sends there no more, or the gateways send to its pods no more: they pass on
         sides = [(max(last, fault.at), known) for last, known in struck["counted"]]
-        quiet = [last for last, known in sides if known - last >= QUIET]
+        silence = max(QUIET, _SPACINGS / fault.rate)
+        quiet = [last for last, known in sides if known - last >= silence]
         if "moved" not in fault.seen and quiet:
             yield moment("moved", min(quiet), f"all moved away from {fault.cluster}")
     # or its due share, if that is less: few requests make a share that nobody is due

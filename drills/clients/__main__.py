@@ -76,11 +76,18 @@ def _run(options: argparse.Namespace) -> int:
     client_packages.ensure()
     accounts: list[Account] = []
     slow = {fault.name: fault.objectives_at(stack).slowest for fault in faults}
-    with tempfile.TemporaryDirectory() as folder:
-        for number, fault in enumerate(faults, 1):
-            say(f"\n{number} of {len(faults)}: {fault.name}")
-            accounts += _through(stack, fault, there, options, Path(folder))
-    return _finish(accounts, [fault.name for fault in faults], missing, slow, options, stack)
+    done: list[str] = []
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            for number, fault in enumerate(faults, 1):
+                say(f"\n{number} of {len(faults)}: {fault.name}")
+                accounts += _through(stack, fault, there, options, Path(folder))
+                done.append(fault.name)
+    except BaseException:
+        if done:  # what was measured until then is kept
+            _finish(accounts, done, missing, slow, options, stack)
+        raise
+    return _finish(accounts, done, missing, slow, options, stack)
 
 
 def _check(stack: Stack, faults: Sequence[Fault]) -> None:

@@ -76,7 +76,8 @@ def chosen(names: Sequence[str], files: Sequence[Path]) -> list[Balancer]:
     """
     picked = named(names) if names or files else list(BALANCERS)
     picked += [_own(file) for file in files]
-    twice = [b.name for n, b in enumerate(picked) if b.name in [o.name for o in picked[:n]]]
+    taken = [OURS, DIRECT, *(b.name for b in picked)]
+    twice = [b.name for n, b in enumerate(picked, 2) if b.name in taken[:n]]
     if twice:
         raise UserError(f"{twice[0]} is there twice; give the file another name")
     return picked

@@ -28,12 +28,13 @@ def headline(comparison: Comparison) -> str:
     lost = sum(lanes[OURS].lost for lanes in comparison.faults.values() if OURS in lanes)
     count = len(behind(comparison))
     where = f"behind in {count} columns" if count else "best or equal in every column"
-    return f"Our edge lost {lost:,} requests; it is {where}"
+    return f"Our edge lost {lost:,} requests that may be sent again; it is {where}"
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """Return which versions were compared, and what was left out and why."""
+    """Return what was compared and how, and what was left out and why."""
     found = [f"{lane}: {version}" for lane, version in comparison.versions.items()]
+    found += comparison.conditions
     return found + [
         f"{name} is not compared, or not to the end: {why}"
         for name, why in comparison.skipped.items()

@@ -96,7 +96,7 @@ def run(
         measured = {
             lane: Measured(idle[lane], _IDLE_SECONDS, calm[lane], end[lane]) for lane in end
         }
-        found = compare(folder, measured, others.versions, {**others.skipped, **ended})
+        found = compare(folder, measured, others.versions, {**others.skipped, **ended}, pace)
     return found, page.write(folder, header.title, found)
 
 
@@ -181,6 +181,7 @@ def compare(
     measured: Mapping[str, Measured],
     versions: Mapping[str, str],
     skipped: Mapping[str, str],
+    pace: Pace,
 ) -> Comparison:
     """Return what the record in a folder says of each lane. Raises record.RecordError."""
     found = record.read(folder)
@@ -197,7 +198,19 @@ def compare(
     direct = samples.get(DIRECT, [])
     calm = {n: figures.calm(samples[n], span, direct, measured.get(n)) for n in lanes}
     own = {OURS: f"envoy {tools.version(tools.ENVOY)} (the running stack)"}
-    return Comparison(faults, calm, {**own, **versions}, skipped)
+    return Comparison(faults, calm, {**own, **versions}, skipped, _conditions(found.header, pace))
+
+
+def _conditions(header: Header, pace: Pace) -> list[str]:
+    """Return when, where and how a comparison was made, for who reads two of them."""
+    begun = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(header.started))
+    with_what = ", ".join(f"{key} {value}" for key, value in header.environment.items())
+    return [
+        f"Measured: {begun}, stack {header.stack}, configuration {header.config_digest}",
+        f"On: {with_what}",
+        f"Each lane {pace.rate:g} requests/s; {pace.calm:g} s without a fault, each fault in force"
+        f" for {pace.hold:g} s, and {pace.recover:g} s after it",
+    ]
 
 
 def _header(stack: Stack, faults: Sequence[Fault]) -> Header:

@@ -24,6 +24,8 @@ CALM_HEADS = (
 )
 
 NEVER = "never"
+NOT_STRUCK = "not struck"
+"""A lane that did not use the struck side when the fault came: an earlier one still held it off."""
 _NONE = "-"
 
 Lines = list[tuple[str, ...]]
@@ -41,11 +43,15 @@ class Comparison:
     """Lane -> program and version."""
     skipped: Mapping[str, str] = field(default_factory=dict)
     """Balancer that is not there -> why."""
+    conditions: Sequence[str] = ()
+    """When, where and how it was measured, a line each."""
 
 
 def fault_lines(lanes: Mapping[str, UnderFault], *, moves: bool = True) -> Lines:
     """Return a line for each lane, as FAULT_HEADS has them."""
-    return [(lane, *_fault_cells(cost, moves)) for lane, cost in lanes.items()]
+    struck = moves and any(cost.used for cost in lanes.values())
+    never = {True: NEVER, False: NOT_STRUCK} if struck else {True: _NONE, False: _NONE}
+    return [(lane, *_fault_cells(cost, never[cost.used])) for lane, cost in lanes.items()]
 
 
 def calm_lines(lanes: Mapping[str, Calm]) -> Lines:
@@ -53,8 +59,7 @@ def calm_lines(lanes: Mapping[str, Calm]) -> Lines:
     return [(lane, *_calm_cells(cost)) for lane, cost in lanes.items()]
 
 
-def _fault_cells(cost: UnderFault, moves: bool) -> tuple[str, ...]:
-    never = NEVER if moves and cost.used else _NONE
+def _fault_cells(cost: UnderFault, never: str) -> tuple[str, ...]:
     return (
         f"{cost.sent:,}",
         f"{cost.lost:,}",
@@ -108,6 +113,9 @@ _COLUMNS = (
 
 _CALM_COLUMNS = (
     _Column("lost", lambda cost: cost.lost, 0.0, _in("")),
+    _Column("p50", lambda cost: cost.p50, 0.0005, _in(" ms", 1000)),
+    # scheduling on a machine that all lanes share
+    _Column("p99", lambda cost: cost.p99, 0.005, _in(" ms", 1000)),
     _Column("added latency", lambda cost: cost.added, 0.0005, _in(" ms", 1000)),
     _Column("CPU per 1,000 requests", lambda cost: cost.cpu, 0.05, _in(" s")),
     _Column("CPU without requests", lambda cost: cost.idle, 0.0005, _in(" ms/s", 1000)),
@@ -118,8 +126,8 @@ _CALM_COLUMNS = (
 def behind(comparison: Comparison) -> list[str]:
     """Return where our edge is not best or equal, a line each; empty if nowhere.
 
-    Under faults only those lanes count that lost no more than ours: to be quick by giving up is no
-    merit. Differences within the noise of one machine count as equal.
+    Under faults only those lanes count that were struck and lost no more than ours: to be quick by
+    giving up is no merit. Differences within the noise of one machine count as equal.
     """
     found = []
     for fault, lanes in comparison.faults.items():
@@ -127,7 +135,11 @@ def behind(comparison: Comparison) -> list[str]:
         if ours is None:
             continue
         rivals = _rivals(lanes)
-        peers = {name: cost for name, cost in rivals.items() if cost.lost <= ours.lost}
+        peers = {
+            name: cost
+            for name, cost in rivals.items()
+            if cost.lost <= ours.lost and cost.used >= ours.used
+        }
         for column in _COLUMNS:
             if fault == PATIENCE and column.name in ("moved", "back"):
                 continue

@@ -131,7 +131,7 @@ def _marks(
 
 def mark_text(event: Event) -> str:
     """Return an event as its mark on the time axis says it."""
-    words = {EventKind.FAULT: "", EventKind.FIX: "mended: ", EventKind.SWITCH: "switch: "}
+    words = {EventKind.FAULT: "", EventKind.FIX: "mending: ", EventKind.SWITCH: "switch: "}
     where = f" {event.cluster}" if event.cluster else ""
     return f"{words.get(event.kind, '')}{event.name}{where}"
 

@@ -96,7 +96,7 @@ def headline(rows: Sequence[Row]) -> tuple[str, bool]:
 
 def of_lost(lost: int, sent: int, uncovered: int) -> str:
     """Return how many requests were lost, and how many of these no objective covers, in words."""
-    note = f", {uncovered:,} of them POSTs that no objective covers" if uncovered else ""
+    note = f", {uncovered:,} of them that no objective covers" if uncovered else ""
     return f"{lost:,} of {sent:,} lost{note}"
 
 

@@ -51,10 +51,11 @@ class Run:
             return f"Missed: {'; '.join(self.missed)}."
         words = ["All objectives were met."]
         if apart := self.ledger.uncovered:
-            what = "requests are POSTs" if apart > 1 else "request is a POST"
+            many = "requests were" if apart > 1 else "request was"
             words.append(
-                f"{apart:,} lost {what} without an Idempotency-Key, which no objective covers: a "
-                "proxy that sent one again might execute an order twice."
+                f"{apart:,} lost {many} of a method that may not be repeated, without an"
+                " Idempotency-Key, which no objective covers: a proxy that sent one again might"
+                " execute an order twice."
             )
         if self.ledger.promised.lost:
             allowed = self.ledger.objectives.lost

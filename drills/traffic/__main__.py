@@ -24,7 +24,7 @@ from drills.stack import Stack
 from drills.traffic import provenance, record, summary, view
 from drills.traffic.accounts import ledger_of
 from drills.traffic.events import Announcements
-from drills.traffic.generator import Traffic
+from drills.traffic.generator import Traffic, TrafficError
 from drills.traffic.model import Event, Header, Objectives
 from drills.traffic.plan import Lane, LanePlan, TrafficPlan
 from drills.traffic.portal import PortalLogs, source_for
@@ -143,6 +143,10 @@ def _send(options: argparse.Namespace, stack: Stack | None, plan: TrafficPlan, u
             _watch(traffic, logs, sources, _output(options.json, header, plan), state)
     except FileExistsError as error:
         raise UserError(f"{error.filename} exists already. Name another: --record FILE") from None
+    except TrafficError:  # what was recorded until then is told
+        with contextlib.suppress(record.RecordError):
+            _finish(traffic, options.json, with_report=not options.record)
+        raise
     return _finish(traffic, options.json, with_report=not options.record)
 
 

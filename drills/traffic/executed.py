@@ -28,9 +28,10 @@ class Executed:
             self._statuses[each.id] = shared.setdefault(statuses, statuses)
 
     def times(self, sample: Sample, counts: Callable[[int], bool]) -> int:
-        """Return the executions of a request; a status that it calls good is that of one.
+        """Return the executions of a request; a status that was named as good is that of one.
 
-        `counts` says of another request's status whether it is one of what was asked.
+        `counts` says of any other status whether it is one of what was asked.
         """
+        named = sample.status if sample.good else None
         statuses = self._statuses.get(sample.id, ())
-        return sum(map(bool if sample.good else counts, statuses))
+        return sum(status == named or counts(status) for status in statuses)

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from foundation import project
+import yaml
+
+from foundation import commands, project
 from foundation.errors import ToolMissing
 from toolchain import tools
 
@@ -23,26 +25,41 @@ def run_id(what: str, now: float) -> str:
 def config_digest(stack: str, changes: Mapping[str, Any] | None = None) -> str:
     """Return a digest of what a stack's behaviour follows from: its settings and the manifests.
 
-    `changes` are settings in force that are not the stack's own; a file that one names counts by
-    what it holds. Two runs with the same digest measured the same configuration.
+    `changes` are settings in force that are not the stack's own; files and folders that a setting
+    names count by what they hold. What renders them is told by `described`.
     """
     digest = hashlib.sha256()
-    for key, value in sorted((changes or {}).items()):
-        named = Path(str(value))
-        digest.update(f"{key}\0{named.read_text() if named.is_file() else value}\0".encode())
     settings = [project.ROOT / "Pulumi.yaml", project.ROOT / f"Pulumi.{stack}.yaml"]
-    for file in [*settings, *sorted((project.ROOT / "manifests").glob("*.yaml"))]:
-        if file.exists():
-            lines = file.read_text().splitlines()
-            # a random salt, which Pulumi may or may not have written
-            text = "\n".join(line for line in lines if not line.startswith("encryptionsalt:"))
-            digest.update(f"{file.name}\0{text}\0".encode())
+    values = list((changes or {}).items())
+    for file in filter(Path.exists, settings):
+        lines = file.read_text().splitlines()
+        # a random salt, which Pulumi may or may not have written
+        text = "\n".join(line for line in lines if not line.startswith("encryptionsalt:"))
+        digest.update(f"{file.name}\0{text}\0".encode())
+        values += ((yaml.load(text, Loader=yaml.CSafeLoader) or {}).get("config") or {}).items()
+    for key, value in sorted(values, key=str):
+        digest.update(f"{key}\0{value}\0".encode())
+        for name in value if isinstance(value, list) else [value]:
+            for file in _held_by(project.ROOT / str(name)):
+                digest.update(file.read_bytes())
+    for file in sorted((project.ROOT / "manifests").glob("*.yaml")):
+        digest.update(f"{file.name}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _held_by(path: Path) -> list[Path]:
+    """Return the file of this path, or those in the folder of it; none where there is neither."""
+    try:
+        found = path.rglob("*") if path.is_dir() and path != project.ROOT else [path]
+        return sorted(file for file in found if file.is_file())
+    except (OSError, ValueError):  # no path at all, but a long text
+        return []
 
 
 def described() -> dict[str, Any]:
     """Return what a reader of a report should know of this machine and of the versions in use."""
     return {
+        "demo": _commit(),
         "machine": f"{os.cpu_count()} cores, {_memory_gib():.0f} GiB",
         "kernel": platform.release(),
         "python": platform.python_version(),
@@ -52,6 +69,15 @@ def described() -> dict[str, Any]:
             if (version := _version(name))
         },
     }
+
+
+def _commit() -> str:
+    """Return the commit of this checkout, `-dirty` where files differ; a word if there is none."""
+    try:
+        command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+        return commands.output(command, folder=project.ROOT, seconds=10).strip()
+    except (OSError, commands.Failed):
+        return "no git checkout"
 
 
 def _version(name: str) -> str:

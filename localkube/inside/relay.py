@@ -20,6 +20,9 @@ from localkube.spec import ClusterSpec, relay_cgroup
 CONNECT_SECONDS = 5
 """A node that does not answer for so long counts as unreachable; the client's connection closes."""
 
+LOOK_SECONDS, LOOK_PAUSE = 0.3, 0.2
+"""An unreachable node is looked for with so many seconds for an answer, and between two looks."""
+
 TRIES, PAUSE = 10, 0.005
 """A refused connection is tried again, with so many seconds between: kube-proxy then leads to
 another pod. Load balancers do the same (HAProxy's `redispatch`): nothing has been sent yet."""
@@ -84,9 +87,11 @@ class Pipe(asyncio.Protocol):
 class Entry(Pipe):
     """The client's side: reads nothing before the connection into the lab stands."""
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    def __init__(self, target: tuple[str, int], unreachable: asyncio.Event) -> None:
+        """`unreachable` is set when the target is."""
         super().__init__()
         self.target = target
+        self.unreachable = unreachable
         self.task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -100,12 +105,14 @@ class Entry(Pipe):
         self.task = loop.create_task(self.connect())
 
     async def connect(self) -> None:
-        """Open the way into the lab, or ends the client's connection."""
+        """Open the way into the lab, or end the client's connection."""
         assert self.transport
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 self.twin = await self.reach()
-        except OSError:
+        except OSError as error:
+            if not isinstance(error, ConnectionRefusedError):
+                self.unreachable.set()
             self.transport.abort()
         else:
             if self.transport.is_closing():  # the client has gone meanwhile
@@ -138,14 +145,46 @@ def listen(port: int, address: str = "127.0.0.1") -> socket.socket:
 
 async def serve(listeners: dict[socket.socket, tuple[str, int]]) -> None:
     """Relay what the listeners accept, for ever."""
-    loop = asyncio.get_running_loop()
-    async with contextlib.AsyncExitStack() as servers:
+    async with asyncio.TaskGroup() as group:
         for listener, target in listeners.items():
-            entry = functools.partial(Entry, target)
-            # it listens anew, by its own default to a line of 100
-            server = await loop.create_server(entry, sock=listener, backlog=BACKLOG)
-            await servers.enter_async_context(server)
-        await asyncio.Event().wait()
+            group.create_task(relay(listener, target))
+
+
+async def relay(listener: socket.socket, target: tuple[str, int]) -> None:
+    """Relay what one listener accepts, and refuse connections while the target is unreachable.
+
+    A connection that is accepted and then reset is what kubectl and Pulumi's provider take for a
+    passing fault: they try again for half a minute, at each of many requests (client-go's
+    `IsConnectionReset`). A refused one they report at once.
+    """
+    loop, unreachable = asyncio.get_running_loop(), asyncio.Event()
+    entry = functools.partial(Entry, target, unreachable)
+    with listener:
+        while True:
+            # it listens anew, by its own default to a line of 100, and closes what it was given
+            server = await loop.create_server(entry, sock=listener.dup(), backlog=BACKLOG)
+            try:
+                await unreachable.wait()
+            finally:
+                server.close()
+            # on Linux it listens no more then, and keeps the port that it was bound to by number
+            listener.shutdown(socket.SHUT_RD)
+            while not await is_reachable(target):
+                await asyncio.sleep(LOOK_PAUSE)
+            unreachable.clear()
+
+
+async def is_reachable(target: tuple[str, int]) -> bool:
+    """Check whether a node answers, if only by refusing."""
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            _, writer = await asyncio.open_connection(*target)
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def main(folder: Path) -> None:

@@ -21,7 +21,9 @@ import javax.net.ssl.TrustManagerFactory;
  */
 public class JavaClient {
   static final String BODY = "{\"from\":\"checking\",\"to\":\"savings\",\"amount\":\"25.00\"}";
-  static final Map<String, Long> underWay = new ConcurrentHashMap<>();
+  static final Map<String, Long> underWay = new ConcurrentHashMap<>(); // id -> due, ns from begin
+  static volatile long begin; // by a clock that nobody sets
+  static volatile long now; // the same moment, in ms since the epoch
 
   public static void main(String[] a) throws Exception {
     String run = a[0];
@@ -33,7 +35,15 @@ public class JavaClient {
     HttpClient client = builder.build();
     var timer = Executors.newSingleThreadScheduledExecutor();
     var count = new AtomicLong();
-    timer.scheduleAtFixedRate(() -> one(client, uri, run, count.getAndIncrement()), 0, (long) (1e6 / rate), TimeUnit.MICROSECONDS);
+    begin = System.nanoTime();
+    now = System.currentTimeMillis();
+    Runnable next =
+        () -> {
+          long number = count.getAndIncrement();
+          // when it is due, not when a busy program gets round to it
+          one(client, uri, run, number, (long) (number * 1e9 / rate));
+        };
+    timer.scheduleAtFixedRate(next, 0, (long) (1e6 / rate), TimeUnit.MICROSECONDS);
     while (System.in.read() >= 0) {}
     timer.shutdown();
     long end = System.nanoTime() + (long) (patience * 1e9);
@@ -43,9 +53,9 @@ public class JavaClient {
     Runtime.getRuntime().halt(0);
   }
 
-  static void one(HttpClient client, URI uri, String run, long number) {
+  static void one(HttpClient client, URI uri, String run, long number, long due) {
     String id = run + "-" + number;
-    underWay.put(id, System.currentTimeMillis());
+    underWay.put(id, due);
     var request = HttpRequest.newBuilder(uri).header("x-demo-request", id);
     if (number % 2 == 1) {
       request.header("idempotency-key", id).header("content-type", "application/json");
@@ -68,11 +78,11 @@ public class JavaClient {
   static synchronized void tell(String id, int status, String cluster, String error) {
     Long due = underWay.remove(id);
     if (due == null) return;
-    double seconds = (System.currentTimeMillis() - due) / 1e3;
+    double seconds = (System.nanoTime() - begin - due) / 1e9;
     System.out.printf(
         java.util.Locale.ROOT,
         "{\"id\":\"%s\",\"due\":%.3f,\"seconds\":%.3f,\"status\":%d,\"cluster\":\"%s\",\"error\":\"%s\"}%n",
-        id, due / 1e3, seconds, status, cluster, error.replaceAll("[\\\\\"\\p{Cntrl}]", "'"));
+        id, now / 1e3 + due / 1e9, seconds, status, cluster, error.replaceAll("[\\\\\"\\p{Cntrl}]", "'"));
     System.out.flush();
   }
 

@@ -66,6 +66,8 @@ func main() {
 	}
 	begin := time.Now()
 	for number := 0; ; number++ {
+		// counted from here, not from when a busy program gets round to it
+		due := begin.Add(time.Duration(float64(number) / p.Rate * float64(time.Second)))
 		select {
 		case <-over:
 			end := time.Now().Add(time.Duration(p.Patience * float64(time.Second)))
@@ -88,11 +90,11 @@ func main() {
 				tell(id, line{Error: "no answer until the end"})
 			}
 			return
-		case <-time.After(time.Until(begin.Add(time.Duration(float64(number) / p.Rate * float64(time.Second))))):
+		case <-time.After(time.Until(due)):
 		}
 		id := fmt.Sprintf("%s-%d", p.Run, number)
 		mu.Lock()
-		underWay[id] = time.Now()
+		underWay[id] = due
 		mu.Unlock()
 		go func() { tell(id, ask(client, p.URL, number, id)) }()
 	}

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+from typing import NamedTuple
 
 from drills.clients.programs.http_ways import (
     Ask,
@@ -34,6 +35,15 @@ WAYS = {
 }
 
 
+class Due(NamedTuple):
+    """When a request is due."""
+
+    at: float
+    """Seconds since the epoch."""
+    clock: float
+    """By the event loop's clock, which nobody sets."""
+
+
 async def run(plan: ClientPlan) -> None:
     """Send at the plan's rate until the standard input ends; then wait for what is under way."""
     loop = asyncio.get_running_loop()
@@ -46,14 +56,16 @@ async def run(plan: ClientPlan) -> None:
 
     loop.add_reader(0, read)
     async with WAYS[plan["way"]](plan) as ask:
-        begin, number = loop.time(), 0
-        tasks: dict[asyncio.Task[None], tuple[int, float]] = {}
+        # counted from when a request is due, not from when a busy program gets round to it
+        begin, now, number = loop.time(), time.time(), 0
+        tasks: dict[asyncio.Task[None], tuple[int, Due]] = {}
         while not over.is_set():
             with contextlib.suppress(TimeoutError):
                 pause = begin + number / plan["rate"] - loop.time()
                 await asyncio.wait_for(over.wait(), max(0.0, pause))
-            task = asyncio.create_task(one(ask, plan, number))
-            tasks[task] = (number, time.time())
+            due = Due(now + number / plan["rate"], begin + number / plan["rate"])
+            task = asyncio.create_task(one(ask, plan, number, due))
+            tasks[task] = (number, due)
             task.add_done_callback(lambda done: tasks.pop(done, None))
             number += 1
         if tasks:
@@ -65,9 +77,8 @@ async def run(plan: ClientPlan) -> None:
         os._exit(0)  # threads and connections of libraries may wait for ever
 
 
-async def one(ask: Ask, plan: ClientPlan, number: int) -> None:
+async def one(ask: Ask, plan: ClientPlan, number: int, due: Due) -> None:
     """Send one request and say what became of it."""
-    due = time.time()
     try:
         status, cluster = await ask(number, f"{plan['run']}-{number}")
     except Exception as error:
@@ -78,13 +89,13 @@ async def one(ask: Ask, plan: ClientPlan, number: int) -> None:
 
 
 def tell(
-    plan: ClientPlan, number: int, due: float, status: int = 0, cluster: str = "", error: str = ""
+    plan: ClientPlan, number: int, due: Due, status: int = 0, cluster: str = "", error: str = ""
 ) -> None:
     """Write a line for one request."""
     line = {
         "id": f"{plan['run']}-{number}",
-        "due": round(due, 6),
-        "seconds": round(time.time() - due, 6),
+        "due": round(due.at, 6),
+        "seconds": round(asyncio.get_running_loop().time() - due.clock, 6),
         "status": status,
         "cluster": cluster,
         "error": error,

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -309,3 +310,16 @@ def test_arguments_of_pytest_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_stack_is_not_called_as_what_is_beside_the_stacks(name: str) -> None:
     with pytest.raises(UserError, match=f"No stack can be called {name}"):
         commands.stack_named("destroy", [name], ["west", name])
+
+
+@pytest.mark.parametrize(
+    ("user", "backend", "refused"),
+    [(1000, "local", True), (0, "local", False), (1000, "existing", False)],
+)
+def test_who_may_not_have_embedded_clusters_is_told_before_the_tools_are_made(
+    user: int, backend: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack_commands.os, "geteuid", lambda: user)
+    monkeypatch.setattr(stack_commands.selection, "setting", lambda stack, key: backend)
+    with pytest.raises(UserError, match=r"sudo \./demo up") if refused else nullcontext():
+        stack_commands.check_root("west")

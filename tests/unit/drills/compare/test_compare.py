@@ -330,6 +330,7 @@ def test_a_record_is_compared_lane_by_lane(tmp_path: Path) -> None:
     plan = TrafficPlan(
         lanes=(*lanes, LanePlan(DIRECT, "https://z/", True, False, protocols=("h1",)))
     )
+    pace = run.Pace()
     with record.Writer(tmp_path / record.FILE, Header("r", T0, plan=plan)) as writer:
         for n, name in enumerate((OURS, "nginx", DIRECT)):
             for each in [*BEFORE, *AFTER]:
@@ -339,7 +340,7 @@ def test_a_record_is_compared_lane_by_lane(tmp_path: Path) -> None:
             writer.write(event)
     assert record.read(tmp_path).header.plan == plan
     usage_ = {OURS: Measured(Usage(0, 0), 5.0, Usage(0.02, 0), Usage(0, 1 << 20))}
-    found = run.compare(tmp_path, usage_, {"nginx": "nginx 1"}, {"caddy": "no reason"})
+    found = run.compare(tmp_path, usage_, {"nginx": "nginx 1"}, {"caddy": "no reason"}, pace)
     assert list(found.faults) == ["gateway-gone", PATIENCE]
     assert {n: c.lost for n, c in found.faults["gateway-gone"].items()} == {
         OURS: 0,
@@ -348,6 +349,7 @@ def test_a_record_is_compared_lane_by_lane(tmp_path: Path) -> None:
     }
     assert found.calm[OURS].cpu == pytest.approx(1.0) and found.calm["nginx"].cpu is None
     assert found.versions.keys() == {OURS, "nginx"}
+    assert any("20 requests/s; 20 s without a fault" in line for line in found.conditions)
 
 
 # -- tables ----------------------------------------------------------------------------------------
@@ -364,7 +366,16 @@ def comparison(ours: UnderFault, other: UnderFault, fault: str = "region-cut") -
 def test_equal_costs_are_nowhere_behind() -> None:
     same = comparison(GOOD, GOOD)
     assert table.behind(same) == []
-    assert page.headline(same) == "Our edge lost 0 requests; it is best or equal in every column"
+    assert page.headline(same) == (
+        "Our edge lost 0 requests that may be sent again; it is best or equal in every column"
+    )
+
+
+def test_a_lane_that_was_not_struck_is_no_match() -> None:
+    away = replace(GOOD, used=False, moved=None, slowest=0.01)
+    assert table.behind(comparison(GOOD, away)) == []
+    lines = table.fault_lines({OURS: GOOD, "nginx": away})
+    assert table.NOT_STRUCK in lines[1] and table.NOT_STRUCK not in lines[0]
 
 
 @pytest.mark.parametrize(

@@ -147,8 +147,11 @@ def test_a_run_without_loss_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lost", "words"),
     [
-        (1, "1 lost request is a POST without an Idempotency-Key, which no objective covers"),
-        (2, "2 lost requests are POSTs without an Idempotency-Key, which no objective covers"),
+        (1, "1 lost request was of a method that may not be repeated, without an"),
+        (
+            2,
+            "2 lost requests were of a method that may not be repeated, without an",
+        ),
     ],
 )
 def test_a_verdict_says_why_no_objective_covers_what_was_lost(
@@ -256,7 +259,7 @@ def test_the_matrix_counts_what_no_objective_covers_and_says_so(tmp_path: Path) 
     ledger = ledger_of(write(tmp_path / "a", lost=4, method="POST"))
     row = Row("workload", "gone", "active", Verdict.MET, "", ledger, "a")
     assert headline([row])[0] == (
-        "1 of 1 met their objectives; 4 of 2,000 lost, 4 of them POSTs that no objective covers"
+        "1 of 1 met their objectives; 4 of 2,000 lost, 4 of them that no objective covers"
     )
     assert row.figures.startswith("lost 0 (4 more that no objective covers), ")
 

@@ -363,6 +363,6 @@ def test_the_headline_says_under_which_faults_requests_were_lost() -> None:
     record.events = [done("overload", 9000, 1200), done("edge-killed", 2000, 3, 2)]
     record.events += [done("overload", 9000, 98), done("gateway-gone", 2000, 0)]
     assert record.headline == (
-        "4 of 4 events met their objectives; 1,301 of 22,000 lost, 2 of them POSTs that no"
+        "4 of 4 events met their objectives; 1,301 of 22,000 lost, 2 of them that no"
         " objective covers: 1,298 in overload, 3 in edge-killed"
     )

@@ -243,6 +243,13 @@ def test_a_status_that_a_request_calls_good_is_that_of_an_execution() -> None:
     assert ledger([asked], (), Objectives(), executions=[]).logged == 0
 
 
+def test_a_try_that_was_refused_is_no_execution_whatever_else_is_good() -> None:
+    asked = dataclasses.replace(sample(0, status=201, number=1), good=True)
+    tried = [Execution(T0, "r-1", EAST, "a", "PUT", status) for status in (503, 201)]
+    found = ledger([asked], (), Objectives(), executions=tried)
+    assert (found.logged, found.total.duplicated) == (1, 0)
+
+
 def test_what_was_not_measured_is_not_met() -> None:
     promised = Objectives(lost=0, slowest=0.25, moved=None)
     nothing = ledger([], (), promised)

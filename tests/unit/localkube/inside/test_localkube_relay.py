@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import time
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from localkube.inside.relay import Entry, Pipe, listen, serve
+from localkube.inside import relay as module
+from localkube.inside.relay import Entry, Pipe, is_reachable, listen, serve
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -21,11 +23,13 @@ def relayed(handler: Handler, client: Callable[[int], Awaitable[None]]) -> None:
     async def run() -> None:
         server = await asyncio.start_server(handler, "127.0.0.1", 0)
         target = server.sockets[0].getsockname()
-        entry = listen(0)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        entry = listen(port)
         relay = asyncio.create_task(serve({entry: target}))
         try:
             async with asyncio.timeout(10):
-                await client(entry.getsockname()[1])
+                await client(port)
         finally:
             await end(relay)
             server.close()
@@ -154,6 +158,58 @@ def test_a_refused_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) ->
     asyncio.run(run())
 
 
+def test_while_a_node_is_unreachable_connections_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first one is accepted: it finds out."""
+    back, looked = asyncio.Event(), asyncio.Event()
+    reach = Entry.reach
+
+    async def unreachable(self: Entry) -> Pipe:
+        raise OSError(errno.EHOSTUNREACH, "no route to host")
+
+    async def look(target: tuple[str, int]) -> bool:
+        looked.set()
+        await back.wait()
+        return True
+
+    monkeypatch.setattr(module, "is_reachable", look)
+    monkeypatch.setattr(Entry, "reach", unreachable)
+
+    async def client(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read(1) == b""
+        writer.close()
+        await looked.wait()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+        monkeypatch.setattr(Entry, "reach", reach)
+        back.set()
+        reader, writer = await until_accepted(port)
+        writer.write(b"hello")
+        writer.write_eof()
+        assert await reader.read(-1) == b"hello"
+        writer.close()
+
+    relayed(echo, client)
+
+
+async def until_accepted(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to a port that is about to listen."""
+    while True:
+        with contextlib.suppress(ConnectionRefusedError):
+            return await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.sleep(0.01)
+
+
+def test_a_node_is_reachable_if_it_refuses() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        open_port = server.getsockname()
+        assert asyncio.run(is_reachable(open_port))
+    assert asyncio.run(is_reachable(open_port))  # nobody listens there any more
+
+
 def test_a_burst_of_new_connections_waits_in_line_and_is_not_dropped() -> None:
     async def client(port: int) -> None:
         (await asyncio.open_connection("127.0.0.1", port))[1].close()  # the relay serves
@@ -166,6 +222,11 @@ def test_a_burst_of_new_connections_waits_in_line_and_is_not_dropped() -> None:
             while not all(map(is_connected, clients)):
                 assert time.monotonic() < end, "some were dropped"
                 time.sleep(0.05)
+        # it has taken up all of them when it has served one that came later
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write_eof()
+        assert await reader.read(-1) == b""
+        writer.close()
 
     def is_connected(client: socket.socket) -> bool:
         with contextlib.suppress(OSError):
