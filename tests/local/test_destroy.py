@@ -9,6 +9,7 @@ from pathlib import Path
 
 from localkube import cgroups
 from localkube.spec import lab_cgroup
+from tests.local.test_stopped import ALONE, stop
 from tests.support import lab
 from tests.support.checkout import Checkout, is_free
 
@@ -79,9 +80,12 @@ def test_destroy_again_has_nothing_to_do_and_succeeds(demo: Checkout) -> None:
     demo.demo("destroy")
 
 
-def test_without_pulumis_state_destroy_still_cleans(demo: Checkout) -> None:
+def test_without_pulumis_state_a_stopped_lab_is_taken_down(demo: Checkout) -> None:
     demo.demo("up")
     before = Traces.of(demo.lab())
+    stop(demo, *ALONE["kube-apiserver"])
+    stop(demo, *ALONE["supervisord"])
+    stop(demo, "supervisor.supervisord", "lab/supervisord.conf")
     shutil.rmtree(demo.folder / ".demo" / "pulumi")
     demo.demo("destroy")
     assert left(demo, before) == []

@@ -82,16 +82,6 @@ def test_stopped_programs_without_which_the_cluster_looks_well(
     assert demo.preview() == []
 
 
-def test_a_stopped_lab_is_taken_down(demo: Checkout) -> None:
-    stop(demo, *ALONE["kube-apiserver"])
-    stop(demo, *ALONE["supervisord"])
-    stop(demo, "supervisor.supervisord", "lab/supervisord.conf")
-    demo.demo("destroy")
-    assert lab.named(demo.lab(), "") == []
-    demo.demo("up")
-    serves(demo.outputs(), EAST)
-
-
 def test_stopped_processes_of_pods(demo: Checkout, outputs: dict[str, Any]) -> None:
     names = demo.kubectl(EAST, "get", "pods", "--namespace=tetrate-system", "--output=name").split()
     gateways = [name.removeprefix("pod/") for name in names]

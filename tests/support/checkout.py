@@ -26,7 +26,7 @@ import yaml
 from foundation import project
 from localkube.lab import destroy, end_abandoned
 from tests.support import isolation
-from toolchain import gcp, venv
+from toolchain import gcp, tools, venv
 
 SOURCE = project.ROOT
 CLUSTERS = ("corp-edge", "east-cluster", "west-cluster")
@@ -133,8 +133,12 @@ class Checkout:
         self.demo("pulumi", "config", "set-all", "--path", *values)
 
     def kubectl(self, cluster: str, *arguments: str, check: bool = True) -> str:
-        """What kubectl prints about a cluster of the selected stack."""
-        return self.demo("kubectl", "--context", cluster, *arguments, check=check).output
+        """What kubectl prints about a cluster of the selected stack; itself, which is quicker."""
+        (file,) = (self.folder / ".demo" / "pulumi-home" / "workspaces").glob("*.json")
+        state = (self.folder / ".demo" / "pulumi").as_uri()
+        stack = str(json.loads(file.read_text())["stacks"][state]).rpartition("/")[2]
+        where = (f"--kubeconfig={self.private(stack)}/kubeconfig", f"--context={cluster}")
+        return self.run(str(tools.path("kubectl")), *where, *arguments, check=check).output
 
     def outputs(self, stack: str = "west") -> dict[str, Any]:
         """Outputs of a stack."""
