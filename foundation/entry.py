@@ -56,6 +56,8 @@ def entry(
 
 def _remedy(error: OSError) -> str | None:
     """Return what is wrong with the machine's files, and what to do; None if it is not that."""
+    if str(error.filename).startswith(("/proc/", "/sys/")):
+        return None
     where = f" at {error.filename}" if error.filename else ""
     match error.errno:
         case errno.ENOSPC:

@@ -18,12 +18,14 @@ def command_lines() -> Iterator[tuple[int, list[str]]]:
             yield process.pid, words
 
 
-def command_line(pid: int) -> list[str]:
-    """Return the command line of a process; empty if it has ended, reaped or not."""
+def command_line(pid: int) -> list[str] | None:
+    """Return the command line of a process; empty if it has ended, None if it may not be read."""
     import psutil
 
     try:
         return list(psutil.Process(pid).cmdline())
+    except psutil.AccessDenied:
+        return None
     except psutil.Error:
         return []
 

@@ -25,6 +25,8 @@ def execute(name: str, arguments: list[str]) -> int:
         stack_commands.check_space(stack)
     env = environment.variables(os.environ, stack)
     environment.prepare(env)
+    if name in ("up", "destroy", "task"):
+        environment.check_home(env)
     if name in _RUN_THE_PROGRAM:
         own = pulumi_use.program_of(env, arguments) if name == "pulumi" else stack
         chosen = selection.current(env) if own is None else own

@@ -71,18 +71,19 @@ def prepare(env: Mapping[str, str]) -> None:
         home.mkdir(mode=0o700, exist_ok=True)
         link_provider(home / "plugins", tools.path(_PROVIDER))
         without_logs(home / "logs")
-    elif tools.is_ours("pulumi"):
-        _check_home(Path(env["PULUMI_HOME"]))
 
 
-def _check_home(home: Path) -> None:
+def check_home(env: Mapping[str, str]) -> None:
     """Refuse a home of Pulumi's that lacks the provider: the one built here is for us alone."""
+    home = Path(env.get("PULUMI_HOME", ""))
+    if not tools.is_ours("pulumi") or home == project.PRIVATE / "pulumi-home":
+        return
     plugin = home / "plugins" / f"resource-kubernetes-v{provider_release()}" / _PROVIDER
     if not plugin.exists():
         raise UserError(
             f"PULUMI_HOME is {home}, which has no {_PROVIDER} {provider_release()}, and ./demo puts"
             " the one that it has into a home of its own only: unset PULUMI_HOME, or install it"
-            f" there: pulumi plugin install resource kubernetes {provider_release()}"
+            f" there: ./demo pulumi plugin install resource kubernetes {provider_release()}"
         )
 
 

@@ -34,14 +34,16 @@ def locks(state: Path) -> list[Lock]:
     return found
 
 
-def is_stale(lock: Lock, host: str, command_line: Callable[[int], Sequence[str]]) -> bool:
+def is_stale(lock: Lock, host: str, command_line: Callable[[int], Sequence[str] | None]) -> bool:
     """Check whether the owner of `lock` is gone: a process of this host that has ended.
 
-    `command_line` gives that of a process (empty: there is none). One that is no `pulumi` has only
-    inherited the number. When it began says nothing: the clock may have been set meanwhile.
+    `command_line` gives that of a process (empty: there is none; None: it may not be read). One
+    that is no `pulumi` has only inherited the number. When it began says nothing: the clock may
+    have been set meanwhile.
     """
-    words = command_line(lock.pid)
-    return lock.host == host and not (words and Path(words[0]).name == "pulumi")
+    if lock.host != host or (words := command_line(lock.pid)) is None:
+        return False
+    return not words or Path(words[0]).name != "pulumi"
 
 
 def _is_left(lock: Lock) -> bool:

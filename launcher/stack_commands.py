@@ -60,7 +60,7 @@ def check_root(stack: str) -> None:
     """Refuse embedded clusters to others than root, before minutes of set-up. Raises UserError."""
     if sys.platform == "linux" and os.geteuid() and selection.setting(stack, "backend") == "local":
         raise UserError(
-            f"the embedded clusters make network namespaces, which needs root: sudo ./demo up"
+            f"the embedded clusters make network namespaces, which needs root: sudo -E ./demo up"
             f" {stack}\nWithout root: clusters that you have, see docs/existing.md"
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from foundation import commands, files, packages
@@ -37,6 +38,10 @@ OF_KUBELET = {
 machine's, whichever namespaces it runs in."""
 
 
+_FILE = "sysctl.json"
+"""Name of the note in a lab's folder: parameter -> value before."""
+
+
 def check() -> None:
     """Raise `LocalKubeError` where the kernel lacks what a lab needs and cannot give itself."""
     file = SYSCTL / INOTIFY_LIMIT
@@ -62,16 +67,21 @@ def prepare(lab: Path) -> None:
         _load()
     # what another lab's kubelets have set already is noted in that lab
     values = {name: _value(name) for name in OF_KUBELET}
-    changes = {name: now for name, now in values.items() if now not in (None, OF_KUBELET[name])}
+    changes = {
+        name: now for name, now in values.items() if now is not None and now != OF_KUBELET[name]
+    }
     if changes:
-        files.replace(_noted(lab), json.dumps(changes))
+        _note(lab, changes)
 
 
-def restore(lab: Path) -> None:
-    """Set back what the lab's kubelets have changed, unless somebody has changed it since."""
-    try:
-        changes = json.loads(_noted(lab).read_text())
-    except (OSError, ValueError):
+def restore(lab: Path, other: Path | None = None) -> None:
+    """Set back what the lab's kubelets have changed, unless somebody has changed it since.
+
+    While an `other` lab runs its kubelets need it so: what is to be set back is noted there.
+    """
+    changes = _noted(lab)
+    if other and changes:
+        _note(other, changes)
         return
     for name, before in changes.items():
         if _value(name) == OF_KUBELET.get(name):
@@ -84,8 +94,16 @@ def filter_bridges() -> None:
     (SYSCTL / BRIDGE_FILTER).write_text("1")
 
 
-def _noted(lab: Path) -> Path:
-    return lab / "sysctl.json"
+def _note(lab: Path, changes: Mapping[str, int]) -> None:
+    """Add to what is noted; the first note of a parameter counts."""
+    files.replace(lab / _FILE, json.dumps({**changes, **_noted(lab)}))
+
+
+def _noted(lab: Path) -> dict[str, int]:
+    try:
+        return dict(json.loads((lab / _FILE).read_text()))
+    except (OSError, ValueError):
+        return {}
 
 
 def _value(name: str) -> int | None:

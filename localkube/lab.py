@@ -74,15 +74,15 @@ def supervisor(lab: Path) -> Supervisor | None:
 
 def ensure(lab: Path) -> Supervisor:
     """Start the lab unless it runs. Call it under `locked`."""
+    for name in ("groups", "log"):
+        (lab / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    kernel.prepare(lab)
     running = supervisor(lab)
     if running and running.is_up():
         return running
     kill(lab)
     for other in end_abandoned():
         print(f"ended the clusters of {other}, which is gone", flush=True)
-    for name in ("groups", "log"):
-        (lab / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    kernel.prepare(lab)
     if problem := delegation.start(lab_id(lab), f"Pods of {lab}"):
         print(f"systemd delegates no cgroup, so the lab's is at the root: {problem}", flush=True)
     egress = Program("egress", python("localkube.inside.egress"))
@@ -139,7 +139,8 @@ def kill(lab: Path, deadline: float = 10.0) -> None:
 def destroy(lab: Path) -> None:
     """End the lab and remove all that is left of it, whatever state it is in."""
     kill(lab)
-    kernel.restore(lab)
+    labs = (config.parent for _, config in supervisords())
+    kernel.restore(lab, next((o for o in labs if o != lab and (o / "groups").is_dir()), None))
     cgroup = lab_cgroup(lab)
     delegation.stop(lab_id(lab))
     cgroups.remove(cgroup)

@@ -10,6 +10,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from foundation import packages
 from localkube import kernel
 from localkube.namespaces import BRIDGE, inside
 from localkube.spec import BRIDGE_ADDRESS, EGRESS_PORT, Node
@@ -72,7 +73,8 @@ def attach(node: Node) -> None:
 def cut(process: int) -> None:
     """Take the link from the node that a process belongs to; one that has ended is passed over."""
     where = f"--net=/proc/{process}/ns/net"
-    command = ["nsenter", where, "ip", "link", "set", "eth0", "down"]
+    nsenter, ip = (packages.which(name) or name for name in ("nsenter", "ip"))
+    command = [nsenter, where, ip, "link", "set", "eth0", "down"]
     subprocess.run(command, capture_output=True, check=False)
 
 

@@ -15,13 +15,23 @@ from pathlib import Path
 
 from localkube import cgroups
 from localkube.namespaces import BRIDGE, enter
-from localkube.spec import ClusterSpec, relay_cgroup
+from localkube.spec import API_PORT, ClusterSpec, relay_cgroup
 
 CONNECT_SECONDS = 5
 """A node that does not answer for so long counts as unreachable; the client's connection closes."""
 
-LOOK_SECONDS, LOOK_PAUSE = 0.3, 0.2
-"""An unreachable node is looked for with so many seconds for an answer, and between two looks."""
+SILENT_SECONDS = 1
+"""The same of an API server that was unreachable when it was last asked."""
+
+INTERNAL_ERROR = bytes.fromhex("15 03 03 00 02 02 50")
+"""A fatal alert of TLS (RFC 5246, section 7.2): what whoever asks an API server is told while its
+node is unreachable. A connection that is accepted and reset is a passing fault to kubectl and to
+Pulumi's provider: they try again for half a minute, at each request (client-go's
+`IsConnectionReset`). An alert they report at once."""
+
+KEEP_ALIVE = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3}
+"""Seconds and times after which a connection to an API server ends whose node is gone; who follows
+a log would learn of it no earlier than from its own ping."""
 
 TRIES, PAUSE = 10, 0.005
 """A refused connection is tried again, with so many seconds between: kube-proxy then leads to
@@ -57,7 +67,9 @@ class Pipe(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Hand the half-close on; the other direction stays open until it ends as well."""
         self.ended = True
-        assert self.twin and self.twin.transport and self.transport
+        if not self.twin:
+            return False
+        assert self.twin.transport and self.transport
         if self.twin.ended:
             self.twin.transport.close()
             self.transport.close()
@@ -87,11 +99,11 @@ class Pipe(asyncio.Protocol):
 class Entry(Pipe):
     """The client's side: reads nothing before the connection into the lab stands."""
 
-    def __init__(self, target: tuple[str, int], unreachable: asyncio.Event) -> None:
-        """`unreachable` is set when the target is."""
+    def __init__(self, target: tuple[str, int], silent: set[tuple[str, int]]) -> None:
+        """`silent` are the targets that were unreachable when they were last asked."""
         super().__init__()
         self.target = target
-        self.unreachable = unreachable
+        self.silent = silent
         self.task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -107,19 +119,39 @@ class Entry(Pipe):
     async def connect(self) -> None:
         """Open the way into the lab, or end the client's connection."""
         assert self.transport
+        is_api = self.target[1] == API_PORT
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            known = is_api and self.target in self.silent
+            async with asyncio.timeout(SILENT_SECONDS if known else CONNECT_SECONDS):
                 self.twin = await self.reach()
-        except OSError as error:
-            if not isinstance(error, ConnectionRefusedError):
-                self.unreachable.set()
+        except ConnectionRefusedError:  # it starts
             self.transport.abort()
+        except OSError:
+            self.silent.add(self.target)
+            if is_api:
+                self.tell()
+            else:
+                self.transport.abort()
         else:
+            self.silent.discard(self.target)
+            if is_api:
+                keep_alive(self.twin)
             if self.transport.is_closing():  # the client has gone meanwhile
                 assert self.twin.transport
                 self.twin.transport.abort()
             else:
                 self.transport.resume_reading()
+
+    def tell(self) -> None:
+        """Say INTERNAL_ERROR and close, when the client has or in a second.
+
+        What it says meanwhile is read: closing would reset the connection for what is not.
+        """
+        assert self.transport
+        self.transport.resume_reading()
+        self.transport.write(INTERNAL_ERROR)
+        self.transport.write_eof()
+        asyncio.get_running_loop().call_later(1, self.transport.close)
 
     async def reach(self) -> Pipe:
         """Return the other side of a connection to the target. Raises OSError."""
@@ -129,6 +161,15 @@ class Entry(Pipe):
                 return (await loop.create_connection(lambda: Pipe(self), *self.target))[1]
             await asyncio.sleep(PAUSE)
         return (await loop.create_connection(lambda: Pipe(self), *self.target))[1]
+
+
+def keep_alive(pipe: Pipe) -> None:
+    """Have a connection end within seconds whose other side is gone."""
+    assert pipe.transport
+    inner = pipe.transport.get_extra_info("socket")
+    inner.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEP_ALIVE.items():
+        inner.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def listen(port: int, address: str = "127.0.0.1") -> socket.socket:
@@ -145,46 +186,15 @@ def listen(port: int, address: str = "127.0.0.1") -> socket.socket:
 
 async def serve(listeners: dict[socket.socket, tuple[str, int]]) -> None:
     """Relay what the listeners accept, for ever."""
-    async with asyncio.TaskGroup() as group:
+    loop = asyncio.get_running_loop()
+    silent: set[tuple[str, int]] = set()
+    async with contextlib.AsyncExitStack() as servers:
         for listener, target in listeners.items():
-            group.create_task(relay(listener, target))
-
-
-async def relay(listener: socket.socket, target: tuple[str, int]) -> None:
-    """Relay what one listener accepts, and refuse connections while the target is unreachable.
-
-    A connection that is accepted and then reset is what kubectl and Pulumi's provider take for a
-    passing fault: they try again for half a minute, at each of many requests (client-go's
-    `IsConnectionReset`). A refused one they report at once.
-    """
-    loop, unreachable = asyncio.get_running_loop(), asyncio.Event()
-    entry = functools.partial(Entry, target, unreachable)
-    with listener:
-        while True:
-            # it listens anew, by its own default to a line of 100, and closes what it was given
-            server = await loop.create_server(entry, sock=listener.dup(), backlog=BACKLOG)
-            try:
-                await unreachable.wait()
-            finally:
-                server.close()
-            # on Linux it listens no more then, and keeps the port that it was bound to by number
-            listener.shutdown(socket.SHUT_RD)
-            while not await is_reachable(target):
-                await asyncio.sleep(LOOK_PAUSE)
-            unreachable.clear()
-
-
-async def is_reachable(target: tuple[str, int]) -> bool:
-    """Check whether a node answers, if only by refusing."""
-    try:
-        async with asyncio.timeout(LOOK_SECONDS):
-            _, writer = await asyncio.open_connection(*target)
-    except ConnectionRefusedError:
-        return True
-    except OSError:
-        return False
-    writer.close()
-    return True
+            entry = functools.partial(Entry, target, silent)
+            # it listens anew, by its own default to a line of 100
+            server = await loop.create_server(entry, sock=listener, backlog=BACKLOG)
+            await servers.enter_async_context(server)
+        await asyncio.Event().wait()
 
 
 def main(folder: Path) -> None:

@@ -28,10 +28,16 @@ while IFS= read -r line || [[ $line ]]; do printf '%s\\n' "$line"; done <&3
 
 
 def get_in_pod(demo: Checkout, cluster: str, host: str, port: int) -> dict[str, Any]:
-    """What the portal at `host` says to a pod of a cluster."""
-    output = demo.kubectl(cluster, *PORTAL, "bash", "-c", GET, "get", host, str(port))
-    assert "HTTP/1.1 200 OK" in output, output
-    return dict(json.loads(output.strip().splitlines()[-1]))
+    """What the portal at `host` says to a pod of a cluster, once kube-proxy knows the way."""
+    command = (*PORTAL, "bash", "-c", GET, "get", host, str(port))
+    said = [""]
+
+    def answers() -> bool:
+        said.append(demo.kubectl(cluster, *command, check=False))
+        return "HTTP/1.1 200 OK" in said[-1]
+
+    eventually(answers, f"{host} answers at port {port}")
+    return dict(json.loads(said[-1].strip().splitlines()[-1]))
 
 
 def service(name: str, kind: str, port: int, **fields: object) -> dict[str, Any]:

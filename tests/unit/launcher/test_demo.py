@@ -321,5 +321,5 @@ def test_who_may_not_have_embedded_clusters_is_told_before_the_tools_are_made(
 ) -> None:
     monkeypatch.setattr(stack_commands.os, "geteuid", lambda: user)
     monkeypatch.setattr(stack_commands.selection, "setting", lambda stack, key: backend)
-    with pytest.raises(UserError, match=r"sudo \./demo up") if refused else nullcontext():
+    with pytest.raises(UserError, match=r"sudo -E \./demo up") if refused else nullcontext():
         stack_commands.check_root("west")

@@ -25,10 +25,13 @@ from toolchain import tools
         ([], "here", True),  # ended
         (["/usr/local/bin/pulumi", "up"], "here", False),  # the owner, at work
         (["bash"], "here", True),  # another process, under the owner's number
+        (None, "here", False),  # somebody else's
         ([], "elsewhere", False),  # not ours to judge
     ],
 )
-def test_a_lock_is_stale_when_its_owner_is_gone(words: list[str], host: str, stale: bool) -> None:
+def test_a_lock_is_stale_when_its_owner_is_gone(
+    words: list[str] | None, host: str, stale: bool
+) -> None:
     lock = leftovers.Lock(Path("lock.json"), 7, host)
     assert leftovers.is_stale(lock, "here", lambda pid: words) is stale
 
@@ -242,12 +245,13 @@ def test_a_home_of_pulumis_without_the_provider_is_refused(clone: Path, tmp_path
     home = tmp_path / "home"
     env = environment.variables({"PULUMI_HOME": str(home)}, "west")
     with pytest.raises(UserError, match=r"PULUMI_HOME is .*/home, .*: unset PULUMI_HOME"):
-        environment.prepare(env)
+        environment.check_home(env)
     release = environment.provider_release()
     plugin = home / "plugins" / f"resource-kubernetes-v{release}" / "pulumi-resource-kubernetes"
     plugin.parent.mkdir(parents=True)
     plugin.touch()
-    environment.prepare(env)
+    environment.check_home(env)
+    environment.check_home(environment.variables({}, "west"))
     assert environment.variables({"PULUMI_HOME": ""}, "west")["PULUMI_HOME"].startswith(str(clone))
 
 

@@ -59,6 +59,24 @@ def test_a_second_lab_sets_nothing_back_that_the_first_one_found(sysctl: Path, l
     )
 
 
+def test_what_is_to_be_set_back_goes_to_a_lab_that_still_runs(
+    sysctl: Path, lab: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    kernel.prepare(lab)
+    for name, value in kernel.OF_KUBELET.items():
+        (sysctl / name).write_text(str(value))
+    kernel.prepare(other)
+    kernel.restore(lab, other)
+    assert (sysctl / "kernel/panic").read_text() == "10", "the other one's kubelets need it"
+    (sysctl / "vm/panic_on_oom").write_text("2")
+    kernel.prepare(other)  # it starts again, and somebody has changed one meanwhile
+    (sysctl / "vm/panic_on_oom").write_text("0")
+    kernel.restore(other)
+    assert {(sysctl / name).read_text() for name in kernel.OF_KUBELET} == {"7"}
+
+
 def test_a_kernel_without_a_parameter_is_fine(sysctl: Path, lab: Path) -> None:
     (sysctl / "kernel/keys/root_maxkeys").unlink()
     kernel.prepare(lab)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import socket
 import time
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from localkube.inside import relay as module
-from localkube.inside.relay import Entry, Pipe, is_reachable, listen, serve
+from localkube.inside.relay import (
+    CONNECT_SECONDS,
+    INTERNAL_ERROR,
+    SILENT_SECONDS,
+    Entry,
+    Pipe,
+    listen,
+    serve,
+)
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -23,13 +29,11 @@ def relayed(handler: Handler, client: Callable[[int], Awaitable[None]]) -> None:
     async def run() -> None:
         server = await asyncio.start_server(handler, "127.0.0.1", 0)
         target = server.sockets[0].getsockname()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        entry = listen(port)
+        entry = listen(0)
         relay = asyncio.create_task(serve({entry: target}))
         try:
             async with asyncio.timeout(10):
-                await client(port)
+                await client(entry.getsockname()[1])
         finally:
             await end(relay)
             server.close()
@@ -158,56 +162,50 @@ def test_a_refused_connection_is_tried_again(monkeypatch: pytest.MonkeyPatch) ->
     asyncio.run(run())
 
 
-def test_while_a_node_is_unreachable_connections_are_refused(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("is_api", [True, False])
+def test_a_client_of_an_api_server_is_told_that_its_node_is_unreachable(
+    is_api: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first one is accepted: it finds out."""
-    back, looked = asyncio.Event(), asyncio.Event()
-    reach = Entry.reach
+    given: list[float] = []
+    timeout, reach = asyncio.timeout, Entry.reach
 
-    async def unreachable(self: Entry) -> Pipe:
-        raise OSError(errno.EHOSTUNREACH, "no route to host")
+    def noted(limit: float) -> asyncio.Timeout:
+        given.append(limit)
+        return timeout(0.05 if limit in (CONNECT_SECONDS, SILENT_SECONDS) else limit)
 
-    async def look(target: tuple[str, int]) -> bool:
-        looked.set()
-        await back.wait()
-        return True
-
-    monkeypatch.setattr(module, "is_reachable", look)
-    monkeypatch.setattr(Entry, "reach", unreachable)
+    async def never(self: Entry) -> Pipe:
+        await asyncio.Event().wait()
+        raise AssertionError
 
     async def client(port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        with contextlib.suppress(ConnectionResetError):
-            assert await reader.read(1) == b""
-        writer.close()
-        await looked.wait()
-        with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection("127.0.0.1", port)
-        monkeypatch.setattr(Entry, "reach", reach)
-        back.set()
-        reader, writer = await until_accepted(port)
-        writer.write(b"hello")
-        writer.write_eof()
-        assert await reader.read(-1) == b"hello"
-        writer.close()
+        monkeypatch.setattr("localkube.inside.relay.asyncio.timeout", noted)
+        for way in (never, never, reach, reach):
+            monkeypatch.setattr(Entry, "reach", way)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"hello")
+            writer.write_eof()
+            with contextlib.suppress(ConnectionResetError):
+                answers.append(await reader.read(-1))
+            writer.close()
 
-    relayed(echo, client)
+    async def run() -> None:
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        target = server.sockets[0].getsockname()
+        if is_api:
+            monkeypatch.setattr("localkube.inside.relay.API_PORT", target[1])
+        entry = listen(0)
+        relay = asyncio.create_task(serve({entry: target}))
+        await client(entry.getsockname()[1])
+        await end(relay)
+        server.close()
+        await server.wait_closed()
 
-
-async def until_accepted(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection to a port that is about to listen."""
-    while True:
-        with contextlib.suppress(ConnectionRefusedError):
-            return await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.sleep(0.01)
-
-
-def test_a_node_is_reachable_if_it_refuses() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        open_port = server.getsockname()
-        assert asyncio.run(is_reachable(open_port))
-    assert asyncio.run(is_reachable(open_port))  # nobody listens there any more
+    answers: list[bytes] = []
+    asyncio.run(run())
+    second = SILENT_SECONDS if is_api else CONNECT_SECONDS
+    assert given == [CONNECT_SECONDS, second, second, CONNECT_SECONDS]
+    assert answers[-2:] == [b"hello", b"hello"]
+    assert (answers[0] == INTERNAL_ERROR) is is_api
 
 
 def test_a_burst_of_new_connections_waits_in_line_and_is_not_dropped() -> None:
@@ -222,11 +220,6 @@ def test_a_burst_of_new_connections_waits_in_line_and_is_not_dropped() -> None:
             while not all(map(is_connected, clients)):
                 assert time.monotonic() < end, "some were dropped"
                 time.sleep(0.05)
-        # it has taken up all of them when it has served one that came later
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write_eof()
-        assert await reader.read(-1) == b""
-        writer.close()
 
     def is_connected(client: socket.socket) -> bool:
         with contextlib.suppress(OSError):
