@@ -72,8 +72,9 @@ def make(root: Path) -> Plan:
     plan = read(settings, choice.of(settings))
     for line in settings.without_effect:
         pulumi.log.warn(line)
-    for line in cautions.lines(plan.documents):
-        pulumi.log.warn(line)
+    if settings.platform is Platform.ENVOY:
+        for line in cautions.lines(plan.documents, plan.routes):
+            pulumi.log.warn(line)
     for trap in lint.traps(plan.profile, _context(settings)):
         pulumi.log.warn(trap.line)
     try:

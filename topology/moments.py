@@ -109,7 +109,11 @@ def _followed(fault: _Fault, found: Mapping[str, Any], shares: Shares) -> Iterab
         more = {n: share - fault.before.get(n, 0.0) for n, share in others.items()}
         most = max(more, key=lambda name: more[name], default="")
         known_by = _FEW / _total(found)
-        if "elsewhere" not in fault.seen and most and more[most] > max(_MORE, known_by):
+        if (
+            "elsewhere" not in fault.seen
+            and most
+            and more[most] > max(_MORE, min(known_by, former / 2))
+        ):
             yield moment("elsewhere", now, f"{most} answers for {fault.cluster}")
         # the edge sends there no more, or the gateways send to its pods no more: they pass on
         sides = [(max(last, fault.at), known) for last, known in struck["counted"]]

@@ -6,7 +6,7 @@ exists; no typed Kubernetes modules are imported, which keeps the program's star
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -33,8 +33,8 @@ Source: https://kubernetes.io/docs/reference/using-api/deprecation-guide/.
 
 _FIRST = {"Namespace", "CustomResourceDefinition"}
 _WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"}
-_LAST = {"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "APIService"}
-"""What API servers ask from then on, and what a workload of the manifest may answer."""
+_ASKING = {"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "APIService"}
+"""What has API servers ask a Service from then on."""
 
 SECRET_KEYS = {"data", "stringData"}
 """What a Secret hides."""
@@ -140,9 +140,26 @@ def annotated(document: Mapping[str, Any], notes: Mapping[str, str]) -> dict[str
 
 
 def _stages(documents: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    documents = list(documents)
+    services = {
+        (each.namespace, each.name)
+        for each in map(identity_of, documents)
+        if each.kind == "Service"
+    }
     stages: list[list[Mapping[str, Any]]] = [[], [], [], []]
     for document in documents:
         kind = document["kind"]
-        last = 3 if kind in _LAST else 2 if kind in _WORKLOADS else 1
+        last = 2 if kind in _WORKLOADS else 3 if services & set(_asked(document)) else 1
         stages[0 if kind in _FIRST else last].append(document)
     return stages
+
+
+def _asked(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the Services that API servers ask because of a document: those of its own workloads."""
+    if document["kind"] not in _ASKING:
+        return
+    asking = [document.get("spec") or {}]
+    asking += [each.get("clientConfig") or {} for each in document.get("webhooks") or ()]
+    for each in asking:
+        service = each.get("service") or {}
+        yield service.get("namespace") or "", service.get("name") or ""

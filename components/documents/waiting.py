@@ -62,16 +62,18 @@ def _ends(document: Mapping[str, Any]) -> bool:
 
 
 def _is_held(document: Mapping[str, Any]) -> bool:
-    """Say whether a rollout does not go on by itself, however long one waits for its end."""
+    """Say whether the provider would wait for the end of a rollout that somebody else takes on.
+
+    Of a StatefulSet with `OnDelete` it awaits the pods alone, which is as it should be.
+    """
     spec = document.get("spec") or {}
     strategy = spec.get("updateStrategy") or {}
     match document["kind"]:
         case "Deployment":
-            # without pods a claim may stay unbound
-            return bool(spec.get("paused")) or spec.get("replicas") == 0
-        case "StatefulSet" if (strategy.get("rollingUpdate") or {}).get("partition"):
-            return True
-        case "StatefulSet" | "DaemonSet":
+            return bool(spec.get("paused"))
+        case "StatefulSet":
+            return bool((strategy.get("rollingUpdate") or {}).get("partition"))
+        case "DaemonSet":
             return strategy.get("type") == "OnDelete"
     return False
 

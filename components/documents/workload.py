@@ -53,7 +53,8 @@ def target_ports(
     """Return the container's port in each workload behind a Service's port: number -> name."""
     found: dict[int, str] = {}
     for document, pod in _selected(service, documents):
-        if not _ends(document) and (number := target_port(port, pod)) is not None:
+        has_pods = mapping(document.get("spec")).get("replicas") != 0 and not _ends(document)
+        if has_pods and (number := target_port(port, pod)) is not None:
             found.setdefault(number, f"{document.get('kind')} {document['metadata']['name']}")
     return found
 

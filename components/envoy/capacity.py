@@ -21,16 +21,19 @@ def check(config: EdgeConfig) -> None:
     The gateways' own ConfigMaps are smaller. Raises UserError.
     """
     count = len(config.routes)
-    first = _bytes(replace(config, routes=config.routes[:1]))
-    if first * count < _NEAR * MOST_BYTES:
+    largest = max(config.routes, key=lambda route: len(route.hosts))
+    one = _bytes(replace(config, routes=(largest,)))
+    if one * count < _NEAR * MOST_BYTES:
         return
     size = _bytes(config)
     if size > MOST_BYTES:
-        fit = 1 + (MOST_BYTES - first) * (count - 1) // (size - first)
+        each = (size - one) // (count - 1) if count > 1 else size
+        fit = max(0, 1 + (MOST_BYTES - one) // each)
         raise UserError(
             f"{count} Services are exposed, and the edge's configuration of them takes {size:,}"
-            f" bytes, of {MOST_BYTES:,} that a ConfigMap may have: expose about {fit}, by one"
-            " Service for several paths, or, where failback is ramped or manual, have it atOnce"
+            f" bytes, of {MOST_BYTES:,} that a ConfigMap may have: expose about {fit} such, with as"
+            " many hosts, by one Service for several paths or hosts, or, where failback is ramped"
+            " or manual, have it atOnce"
         )
 
 

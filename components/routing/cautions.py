@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from components.documents import workload
 from components.routing.annotations import Document
-from components.routing.routes import is_exposed
+from components.routing.routes import Route, is_exposed
 from foundation.identity import identity_of, mapping
 
 CHECK_SECONDS = 0.3
@@ -19,10 +19,12 @@ DEFAULT_PROBE_SECONDS = 1
 """A probe's `timeoutSeconds` where none is given, in Kubernetes."""
 
 
-def lines(documents: Sequence[Document]) -> Iterator[str]:
+def lines(documents: Sequence[Document], routes: Sequence[Route]) -> Iterator[str]:
     """Yield a line for each exposed Service's setting that is not followed, for a warning."""
+    exposed = {(route.namespace, route.service): route for route in routes}
     for service in filter(is_exposed, documents):
         spec, where = mapping(service.get("spec")), identity_of(service)
+        route = exposed[where.namespace, where.name]
         if spec.get("sessionAffinity") == "ClientIP":
             yield (
                 f"{where}: sessionAffinity ClientIP is not kept through the edge: requests of one"
@@ -30,10 +32,9 @@ def lines(documents: Sequence[Document]) -> Iterator[str]:
             )
         for port in workload.mappings(spec.get("ports")):
             found = workload.serving(service, port, documents)
-            target = workload.target_port(port, found[1] if found else None)
-            if not found or target is None:
+            if not found or port.get("port") != route.port:
                 continue
-            probe = workload.readiness_probe(found[1], target)
+            probe = workload.readiness_probe(found[1], route.target_port)
             seconds = probe.get("timeoutSeconds") if probe else None
             if isinstance(seconds, int) and seconds > DEFAULT_PROBE_SECONDS:
                 yield (

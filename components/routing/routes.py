@@ -143,7 +143,7 @@ def _route(
             "the number"
         )
     others = workload.target_ports(service, port, documents)
-    if len(others) > 1:
+    if own_gateways and len(others) > 1:
         listed = ", ".join(f"{number} in {name}" for number, name in others.items())
         raise RouteError(
             f"{notes.where}: its targetPort '{port.get('targetPort')}' is {listed}, and gateways"

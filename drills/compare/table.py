@@ -134,12 +134,8 @@ def behind(comparison: Comparison) -> list[str]:
         ours = lanes.get(OURS)
         if ours is None:
             continue
-        rivals = _rivals(lanes)
-        peers = {
-            name: cost
-            for name, cost in rivals.items()
-            if cost.lost <= ours.lost and cost.used >= ours.used
-        }
+        rivals = {n: cost for n, cost in _rivals(lanes).items() if cost.used >= ours.used}
+        peers = {name: cost for name, cost in rivals.items() if cost.lost <= ours.lost}
         for column in _COLUMNS:
             if fault == PATIENCE and column.name in ("moved", "back"):
                 continue

@@ -39,21 +39,26 @@ def config_digest(stack: str, changes: Mapping[str, Any] | None = None) -> str:
         values += ((yaml.load(text, Loader=yaml.CSafeLoader) or {}).get("config") or {}).items()
     for key, value in sorted(values, key=str):
         digest.update(f"{key}\0{value}\0".encode())
+        if isinstance(value, Mapping):  # as Pulumi.yaml declares it
+            value = value.get("value", value.get("default"))
         for name in value if isinstance(value, list) else [value]:
-            for file in _held_by(project.ROOT / str(name)):
-                digest.update(file.read_bytes())
+            digest.update(_held_by(project.ROOT / str(name)))
     for file in sorted((project.ROOT / "manifests").glob("*.yaml")):
         digest.update(f"{file.name}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _held_by(path: Path) -> list[Path]:
-    """Return the file of this path, or those in the folder of it; none where there is neither."""
+def _held_by(path: Path) -> bytes:
+    """Return what a file holds, or all files of a folder but hidden ones; nothing if it is none."""
+    held = b""
     try:
         found = path.rglob("*") if path.is_dir() and path != project.ROOT else [path]
-        return sorted(file for file in found if file.is_file())
-    except (OSError, ValueError):  # no path at all, but a long text
-        return []
+        for file in sorted(found):
+            if file.is_file() and not any(p.startswith(".") for p in file.relative_to(path).parts):
+                held += file.read_bytes()
+    except (OSError, ValueError):  # no path at all, but a long text; a file that may not be read
+        pass
+    return held
 
 
 def described() -> dict[str, Any]:

@@ -173,7 +173,7 @@ def test_a_full_disk_is_named_and_the_cluster_comes_back_when_it_is_freed(
     spec: ClusterSpec, small_disk: Path
 ) -> None:
     filling = small_disk / "filling"
-    with filling.open("wb") as file, contextlib.suppress(OSError):
+    with filling.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(1 << 20))
     try:

@@ -108,12 +108,12 @@ def test_a_pod_that_ends_is_not_waited_for(policy: str, skips: bool) -> None:
 
 HELD = [
     ("Deployment", {"paused": True}),
-    ("Deployment", {"replicas": 0}),
     ("StatefulSet", {"updateStrategy": {"rollingUpdate": {"partition": 2}}}),
-    ("StatefulSet", {"updateStrategy": {"type": "OnDelete"}}),
     ("DaemonSet", {"updateStrategy": {"type": "OnDelete"}}),
 ]
 GOES_ON = [
+    ("Deployment", {"replicas": 0}),
+    ("StatefulSet", {"updateStrategy": {"type": "OnDelete"}}),
     ("Deployment", {"paused": False, "replicas": 2}),
     ("StatefulSet", {"updateStrategy": {"rollingUpdate": {"partition": 0}}}),
     ("DaemonSet", {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": None}}),
@@ -152,11 +152,24 @@ def test_a_time_out_that_the_provider_would_ignore_is_refused(text: str) -> None
 
 
 def test_what_a_workload_answers_api_servers_comes_after_it() -> None:
-    kinds = ("APIService", "Deployment", "ValidatingWebhookConfiguration", "Secret", "Namespace")
-    staged = _stages([document("any", "v1", kind, "a", kind) for kind in kinds])
-    assert [[each["kind"] for each in stage] for stage in staged] == [
+    kinds = ("Deployment", "Secret", "Namespace", "Service")
+    own = {"service": {"namespace": "a", "name": "Service"}}
+    others = {"service": {"namespace": "b", "name": "Service"}}
+    asking = [
+        {**document("any", "v1", "APIService", "", "own"), "spec": own},
+        {**document("any", "v1", "APIService", "", "others"), "spec": others},
+        *(
+            {
+                **document("any", "v1", "MutatingWebhookConfiguration", "", name),
+                "webhooks": [{"clientConfig": client}],
+            }
+            for name, client in (("own", own), ("others", others), ("url", {"url": "https://x"}))
+        ),
+    ]
+    staged = _stages([*asking, *(document("", "v1", kind, "a", kind) for kind in kinds)])
+    assert [[each["metadata"]["name"] for each in stage] for stage in staged] == [
         ["Namespace"],
-        ["Secret"],
+        ["others", "others", "url", "Secret", "Service"],
         ["Deployment"],
-        ["APIService", "ValidatingWebhookConfiguration"],
+        ["own", "own"],
     ]

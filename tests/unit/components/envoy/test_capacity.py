@@ -39,3 +39,12 @@ def test_as_many_as_are_said_to_fit_do_and_more_are_refused(failback: Failback) 
     assert sum(map(len, edge_files(too_many).values())) > capacity.MOST_BYTES
     with pytest.raises(UserError, match="that a ConfigMap may have"):
         capacity.check(too_many)
+
+
+def test_one_service_of_too_many_hosts_is_refused() -> None:
+    many = replace(portal_route(), hosts=tuple(f"shop-{n}.example.com" for n in range(300)))
+    config = replace(edge(1, Failback.AT_ONCE), routes=(many,))
+    with pytest.raises(UserError, match="1 Services are exposed"):
+        capacity.check(config)
+    with pytest.raises(UserError, match="2 Services are exposed"):
+        capacity.check(replace(config, routes=(portal_route(), many)))

@@ -323,12 +323,15 @@ def test_the_twin_is_not_found_by_the_services_labels() -> None:
 def test_what_is_not_followed_is_warned_of() -> None:
     exposed, behind = service(), workload(probe={"path": "/ready", "port": "web"})
     behind["apiVersion"] = "apps/v1"
-    assert list(cautions.lines([exposed, behind])) == []
+    both = [exposed, behind]
+    assert list(cautions.lines(both, routes(both))) == []
     exposed["spec"]["sessionAffinity"] = "ClientIP"
     (container,) = behind["spec"]["template"]["spec"]["containers"]
     container["readinessProbe"]["timeoutSeconds"] = 5
-    affinity, slow = cautions.lines([exposed, behind])
+    affinity, slow = cautions.lines(both, routes(both))
     assert affinity.startswith("Service shop in namespace retail: sessionAffinity ClientIP is not")
     assert slow.startswith("Deployment shop in namespace retail: its readinessProbe may take 5 s")
-    container["readinessProbe"]["httpGet"]["port"] = 9999  # of another port: the edge does not ask
-    assert list(cautions.lines([exposed, behind])) == [affinity]
+    # of another port, which the edge does not ask, be it the Service's too
+    container["readinessProbe"]["httpGet"]["port"] = 9999
+    exposed["spec"]["ports"].append({"name": "metrics", "port": 9999})
+    assert list(cautions.lines(both, routes(both))) == [affinity]
