@@ -155,7 +155,7 @@ def _stages(documents: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, An
 
 
 def _asked(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the Services that API servers ask because of a document: those of its own workloads."""
+    """Yield namespace and name of each Service that API servers ask because of a document."""
     if document["kind"] not in _ASKING:
         return
     asking = [document.get("spec") or {}]

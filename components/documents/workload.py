@@ -42,7 +42,7 @@ def serving(
 
     def rank(found: tuple[Document, Document]) -> tuple[bool, bool]:
         document, pod = found
-        return _declares(pod, port), not _ends(document)
+        return _declares(pod, port), not _is_job(document)
 
     return max(_selected(service, documents), key=rank, default=None)  # the first of equals
 
@@ -53,13 +53,13 @@ def target_ports(
     """Return the container's port in each workload behind a Service's port: number -> name."""
     found: dict[int, str] = {}
     for document, pod in _selected(service, documents):
-        has_pods = mapping(document.get("spec")).get("replicas") != 0 and not _ends(document)
+        has_pods = mapping(document.get("spec")).get("replicas") != 0 and not _is_job(document)
         if has_pods and (number := target_port(port, pod)) is not None:
             found.setdefault(number, f"{document.get('kind')} {document['metadata']['name']}")
     return found
 
 
-def _ends(document: Document) -> bool:
+def _is_job(document: Document) -> bool:
     return document.get("kind") in ("Job", "CronJob")
 
 

@@ -12,7 +12,7 @@ MOST_BYTES = 1_048_576
 """What the data of a ConfigMap may take (`MaxSecretSize` in Kubernetes' API validation)."""
 
 _NEAR = 0.5
-"""Below this part of the most, by the first Service's size, the rest need not be rendered."""
+"""Below this part of the most, by the size of the Service of most hosts, not all are rendered."""
 
 
 def check(config: EdgeConfig) -> None:

@@ -75,7 +75,7 @@ class Run:
 
 def load(path: Path) -> Run:
     """Read the record at `path`, or in that folder. Raises record.RecordError."""
-    header, _ = record.entries(path)
+    header = record.header(path)
     events = sorted(record.each(path, Event), key=lambda event: event.at)
     ledger = ledger_of(path)
     over_time = series(

@@ -14,7 +14,7 @@ def ledger_of(path: Path, objectives: Objectives | None = None) -> Ledger:
 
     `objectives` are the header's, unless others are given.
     """
-    header, _ = record.entries(path)
+    header = record.header(path)
     return ledger(
         record.each(path, Sample),
         list(record.each(path, Event)),

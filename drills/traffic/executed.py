@@ -8,12 +8,12 @@ from drills.traffic.model import Execution, Sample
 
 
 def done(status: int) -> bool:
-    """Whether the application did what was asked, rather than refuse it or be left."""
+    """Check whether the application did what was asked, rather than refuse it or be left."""
     return 200 <= status < 400
 
 
 def begun(status: int) -> bool:
-    """Whether a pod worked for it: it did what was asked, or nobody awaited its answer."""
+    """Check whether a pod worked for it: what was asked was done, or nobody awaited the answer."""
     return done(status) or not status
 
 

@@ -88,6 +88,11 @@ def entries(path: Path, *kinds: type[Entry]) -> tuple[Header, Iterator[Entry]]:
     return _header(first), (decode(line) for line in wanted)
 
 
+def header(path: Path) -> Header:
+    """Return the header alone. Raises RecordError."""
+    return entries(path)[0]
+
+
 def each(path: Path, kind: type[_Kind]) -> Iterator[_Kind]:
     """Return one by one the entries of one kind. Raises RecordError, while reading too."""
     _, found = entries(path, kind)
