@@ -9,7 +9,7 @@ from pathlib import Path
 
 from foundation import disk, project, run, selection
 from foundation.errors import UsageError, UserError
-from launcher import environment, pulumi_use, stack_commands, state
+from launcher import environment, pulumi_use, rootless, stack_commands, state
 from toolchain import gcp, setup, tools, venv
 
 
@@ -19,11 +19,13 @@ def execute(name: str, arguments: list[str]) -> int:
     if name in _ON_TOOLS:
         return _ON_TOOLS[name](arguments)
     if name == "up" and stack is not None:
-        stack_commands.check_root(stack)
+        rootless.check(stack)  # before minutes of set-up
     setup.ensure()
     if name == "up" and stack is not None:
         stack_commands.check_space(stack)
     env = environment.variables(os.environ, stack)
+    if rootless.is_wanted(name, stack or selection.current(env)):
+        return rootless.enter([name, *arguments])
     environment.prepare(env)
     if name in ("up", "destroy", "task"):
         environment.check_home(env)

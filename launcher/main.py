@@ -5,10 +5,13 @@ Only the standard library is imported here: this runs before the virtual environ
 
 from __future__ import annotations
 
+import os
 import sys
 
+from foundation import project
 from foundation.entry import USAGE as WRONG_USAGE
 from foundation.entry import entry
+from launcher import ownership
 from toolchain import venv
 
 USAGE = """\
@@ -46,10 +49,14 @@ def run(arguments: list[str]) -> int:
     if command not in COMMANDS:
         print(f"./demo has no command {command!r}. Commands: ./demo help", file=sys.stderr)
         return WRONG_USAGE
-    return entry(
-        lambda: _execute(command, arguments),
-        interrupted="Interrupted. The same command goes on where it was.",
-    )
+    try:
+        return entry(
+            lambda: _execute(command, arguments),
+            interrupted="Interrupted. The same command goes on where it was.",
+        )
+    finally:
+        if "SUDO_UID" in os.environ:
+            ownership.give_back(project.ROOT, os.environ)
 
 
 def _execute(command: str, arguments: list[str]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import sys
@@ -54,15 +53,6 @@ def _say_url(outputs: dict[str, object], stack: str) -> None:
     here = Path.cwd()
     shown = authority.relative_to(here) if authority.is_relative_to(here) else authority
     print(f"\n{url}\n\n  curl --cacert {shlex.quote(str(shown))} {shlex.quote(url)}")
-
-
-def check_root(stack: str) -> None:
-    """Refuse embedded clusters to others than root, before minutes of set-up. Raises UserError."""
-    if sys.platform == "linux" and os.geteuid() and selection.setting(stack, "backend") == "local":
-        raise UserError(
-            f"the embedded clusters make network namespaces, which needs root: sudo -E ./demo up"
-            f" {stack}\nWithout root: clusters that you have, see docs/existing.md"
-        )
 
 
 def destroy(env: Mapping[str, str], stack: str) -> int:

@@ -53,14 +53,20 @@ def _make(hierarchy: Path, cgroup: str) -> Path:
     for part in Path(cgroup).relative_to("/").parts:
         if is_unified(hierarchy):
             hand_down(here)
-        parent, here = here, here / part
-        here.mkdir(exist_ok=True)
-        for name in ("cpuset.cpus", "cpuset.mems"):
-            if not is_unified(hierarchy) and (here / name).exists():
-                (here / name).write_text((parent / name).read_text())
+        here = child(hierarchy, here, part)
         for name, value in SHARES.items():
             if part == TOP and (here / name).exists():
                 (here / name).write_text(value)
+    return here
+
+
+def child(hierarchy: Path, parent: Path, name: str) -> Path:
+    """Make a cgroup below another one of a hierarchy, fit to hold processes; return its folder."""
+    here = parent / name
+    here.mkdir(exist_ok=True)
+    for inherited in ("cpuset.cpus", "cpuset.mems"):
+        if not is_unified(hierarchy) and (here / inherited).exists():
+            (here / inherited).write_text((parent / inherited).read_text())
     return here
 
 

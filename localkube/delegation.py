@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from foundation import commands
-from localkube import cgroups
+from localkube import cgroups, rootless
 from toolchain.patience import scaled
 
 BOOTED = Path("/run/systemd/system")
@@ -76,7 +76,9 @@ def stop(name: str) -> None:
 
 
 def is_wanted() -> bool:
-    """Check whether systemd keeps the only tree of cgroups here."""
+    """Check whether systemd keeps the only tree of cgroups here, and no keeper has a part of it."""
+    if rootless.is_inside():
+        return False
     programs = all(map(shutil.which, ("systemd-run", "systemctl")))
     return programs and BOOTED.is_dir() and cgroups.is_unified(cgroups.ROOT)
 

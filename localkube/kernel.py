@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from foundation import commands, files, packages
-from localkube import LocalKubeError
+from localkube import LocalKubeError, rootless
 
 SYSCTL = Path("/proc/sys")
 
@@ -44,6 +44,8 @@ _FILE = "sysctl.json"
 
 def check() -> None:
     """Raise `LocalKubeError` where the kernel lacks what a lab needs and cannot give itself."""
+    if rootless.is_inside():  # only the machine's root may change it: see rootless.requirements
+        return
     file = SYSCTL / INOTIFY_LIMIT
     limit = int(file.read_text())
     if limit < INOTIFY_INSTANCES and not os.access(file, os.W_OK):
@@ -60,6 +62,8 @@ def prepare(lab: Path) -> None:
 
     Raises `LocalKubeError`.
     """
+    if rootless.is_inside():
+        return
     file = SYSCTL / INOTIFY_LIMIT
     if int(file.read_text()) < INOTIFY_INSTANCES:
         file.write_text(str(INOTIFY_INSTANCES))

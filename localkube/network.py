@@ -28,15 +28,21 @@ WAY_OUT = f"to {BRIDGE_ADDRESS} ipproto tcp dport {EGRESS_PORT}"
 
 def create_bridge() -> None:
     """Make the bridge's namespace and the bridge; called once, by the lab's first process."""
-    ip(f"netns add {BRIDGE.name}")
-    with inside(BRIDGE):
-        ip(
-            "link set lo up",
-            f"link add br0 address {BRIDGE_MAC} type bridge forward_delay 0",
-            f"address add {BRIDGE_ADDRESS}/24 dev br0",
-            "link set br0 up",
-        )
-        forward_packets()
+    BRIDGE.parent.mkdir()
+    BRIDGE.touch()
+    # `ip netns add` goes back to the namespace it came from, which an ordinary user may not
+    subprocess.run(["unshare", f"--net={BRIDGE}", "true"], check=True)
+    inside(BRIDGE, _make_bridge)
+
+
+def _make_bridge() -> None:
+    ip(
+        "link set lo up",
+        f"link add br0 address {BRIDGE_MAC} type bridge forward_delay 0",
+        f"address add {BRIDGE_ADDRESS}/24 dev br0",
+        "link set br0 up",
+    )
+    forward_packets()
 
 
 def attach(node: Node) -> None:
@@ -49,16 +55,8 @@ def attach(node: Node) -> None:
     A node that starts again finds the bridge's end of its former link still there when the kernel
     has not yet removed the old namespace; that end is deleted first.
     """
-    name = port_name(node)
     own = os.open("/proc/self/ns/net", os.O_RDONLY)
-    with inside(BRIDGE):
-        if Path("/proc/sys/net/ipv4/conf", name).exists():
-            ip(f"link delete {name}")
-        ip(
-            f"link add {name} type veth peer name eth0 netns /proc/{os.getpid()}/fd/{own}",
-            f"link set {name} master br0 up",
-            f"route replace {node.pod_range} via {node.address}",
-        )
+    inside(BRIDGE, lambda: _plug_in(node, f"/proc/{os.getpid()}/fd/{own}"))
     os.close(own)
     ip(
         "link set lo up",
@@ -68,6 +66,18 @@ def attach(node: Node) -> None:
         *(f"rule add iif {link} {WAY_OUT} prohibit" for link in ("eth0", POD_BRIDGE)),
     )
     forward_packets()
+
+
+def _plug_in(node: Node, there: str) -> None:
+    """Link the node's network namespace, by its file, to the bridge."""
+    name = port_name(node)
+    if Path("/proc/sys/net/ipv4/conf", name).exists():
+        ip(f"link delete {name}")
+    ip(
+        f"link add {name} type veth peer name eth0 netns {there}",
+        f"link set {name} master br0 up",
+        f"route replace {node.pod_range} via {node.address}",
+    )
 
 
 def cut(process: int) -> None:

@@ -38,7 +38,8 @@ def check(ports: Sequence[int], folder: Path) -> None:
     """
     if os.geteuid() != 0:
         raise LocalKubeError(
-            "backend local makes network namespaces and needs root: run it as root (sudo -E)"
+            "the embedded clusters need root, or the namespaces that ./demo makes for a user: run"
+            " ./demo up, which says what is missing"
         )
     path = packages.search_path(os.environ.get("PATH", ""))
     if missing := [name for name in PROGRAMS if not shutil.which(name, path=path)]:

@@ -9,7 +9,7 @@ import json
 import os
 from typing import Any
 
-from localkube import control_plane
+from localkube import control_plane, rootless
 from localkube.addons import addons
 from localkube.images import PAUSE
 from localkube.network import POD_BRIDGE
@@ -74,10 +74,16 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]  # it would leave a folder 
   # Many containers that run CI lack CAP_SYS_RESOURCE and may not lower an oom_score_adj;
   # elsewhere this changes nothing.
   restrict_oom_score_adj = true
-[plugins."io.containerd.cri.v1.runtime".cni]
+{_of_user()}[plugins."io.containerd.cri.v1.runtime".cni]
   bin_dirs = [{quoted(str(tools.path("bridge").parent))}]
   conf_dir = {quoted(str(node.folder / "cni"))}
 """
+
+
+def _of_user() -> str:
+    """Return what containerd must not try for an ordinary user (its docs/rootless.md)."""
+    settings = ("disable_apparmor = true", "disable_hugetlb_controller = true")
+    return "".join(f"  {line}\n" for line in settings if rootless.is_inside())
 
 
 def cni_config(node: Node) -> dict[str, Any]:
@@ -160,6 +166,8 @@ def kubelet_config(node: Node) -> dict[str, Any]:
         "serializeImagePulls": False,
         "shutdownGracePeriod": "0s",
         "volumePluginDir": "/var/lib/kubelet/volume-plugins",
+        # parameters of the kernel and its log are not an ordinary user's
+        **({"featureGates": {"KubeletInUserNamespace": True}} if rootless.is_inside() else {}),
     }
 
 

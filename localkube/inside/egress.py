@@ -151,8 +151,7 @@ async def serve(listener: socket.socket) -> None:
 
 def main() -> None:
     """Open the port inside the lab, then serve from the host's namespace."""
-    with inside(BRIDGE):
-        listener = listen(EGRESS_PORT, BRIDGE_ADDRESS)
+    listener = inside(BRIDGE, lambda: listen(EGRESS_PORT, BRIDGE_ADDRESS))
     asyncio.run(serve(listener))
 
 

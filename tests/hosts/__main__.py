@@ -42,6 +42,9 @@ def main() -> int:
         "--boot", action="store_true", help="try it in a machine of its own under QEMU instead"
     )
     parser.add_argument(
+        "--rootless", action="store_true", help="with --boot: as an ordinary user, without root"
+    )
+    parser.add_argument(
         "--without-tests", action="store_true", help="leave the unit tests out, which take longest"
     )
     chosen = parser.parse_args()
@@ -60,7 +63,11 @@ def _run(chosen: argparse.Namespace) -> int:
     with room() as made:
         print(f"{system.name}\n\n{HEADING}", flush=True)
         tests = not chosen.without_tests
-        rows = _boot(made, system, mirror) if chosen.boot else _try(made, system, mirror, tests)
+        rows = (
+            _boot(made, system, mirror, chosen.rootless)
+            if chosen.boot
+            else _try(made, system, mirror, tests)
+        )
     return 0 if all(row.is_good for row in rows) else 1
 
 
@@ -71,15 +78,18 @@ def _check_programs(programs: Mapping[str, str]) -> None:
         raise UserError(f"not found: {', '.join(missing)}; run: apt-get install -y {needed}")
 
 
-def _boot(room: Room, system: systems.System, mirror: str) -> list[Row]:
+def _boot(room: Room, system: systems.System, mirror: str, rootless: bool) -> list[Row]:
     further = (boot.KERNELS[system.distribution], *boot.INIT)
-    set_up = [step for step in steps.STEPS if step.title == "set-up"]
+    walk = steps.USER_STEPS if rootless else steps.STEPS
+    set_up = [step for step in walk if step.title.endswith("set-up")]
     rows = [
         _done("the system, from packages", lambda: room.make(system, mirror, further)),
         _done("copies of checkout and tools", room.furnish),
         *_walked(room, tuple(set_up)),
     ]
-    return rows + boot.boot(room, _shown) if all(row.is_good for row in rows) else rows
+    if not all(row.is_good for row in rows):
+        return rows
+    return rows + boot.boot(room, steps.BOOTED_USER if rootless else steps.BOOTED, _shown)
 
 
 def _try(room: Room, system: systems.System, mirror: str, tests: bool) -> list[Row]:

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,16 @@ from foundation import commands, run
 from foundation.errors import UserError, last_line
 from tests.hosts import guest
 from tests.hosts.room import Room, environment
-from tests.hosts.steps import BOOTED, Row, judged
+from tests.hosts.steps import USER, Row, Step, judged
 from toolchain.patience import VARIABLE, factor, scaled
 
 PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86", "mke2fs": "e2fsprogs"}
 KERNELS = {"debian": "linux-image-amd64", "ubuntu": "linux-image-virtual"}
 """Package of the kernel, by distribution."""
-INIT = ("initramfs-tools", "systemd-sysv", "udev", "dbus", "procps")
+INIT = (
+    "initramfs-tools", "systemd-sysv", "udev", "dbus", "procps",
+    "uidmap", "libpam-systemd", "dbus-user-session",
+)  # fmt: skip
 SECONDS = {True: 120.0, False: 900.0}
 """How long a boot may take with the processor's help and without."""
 SLOWER = {True: 1.0, False: 20.0}
@@ -39,6 +42,7 @@ _KERNEL_LINE = (
     "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off"
     " systemd.default_timeout_start_sec=600"
 )
+_AS = {USER: ("runuser", "-u", USER, "--")}
 _UNITS = "/etc/systemd/system"
 _UNIT = """\
 [Service]
@@ -74,15 +78,15 @@ def machine(root: Path, disk: Path, serials: tuple[Path, Path], accelerated: boo
     ]  # fmt: skip
 
 
-def boot(room: Room, show: Callable[[Row], Row]) -> list[Row]:
-    """Boot a copy of a furnished room, and return the rows of what is tried in it."""
+def boot(room: Room, walk: Sequence[Step], show: Callable[[Row], Row]) -> list[Row]:
+    """Boot a copy of a furnished room, and return the rows of the steps that are tried in it."""
     cpuinfo = Path("/proc/cpuinfo").read_text()
     accelerated = is_accelerated(cpuinfo, Path("/dev/kvm").exists())
     slower = max(SLOWER[accelerated], factor())
     disk, console, line = (room.root.parent / name for name in ("disk.img", "console", "told"))
-    _prepare(room, slower)
+    _prepare(room, walk, slower)
     _make_disk(room.root, disk)
-    limit = scaled(SECONDS[accelerated]) + slower * sum(step.seconds for step in BOOTED)
+    limit = scaled(SECONDS[accelerated]) + slower * sum(step.seconds for step in walk)
     command = run.tied(machine(room.root, disk, (console, line), accelerated))
     rows: list[Row] = []
     begin = time.monotonic()
@@ -91,21 +95,21 @@ def boot(room: Room, show: Callable[[Row], Row]) -> list[Row]:
             for said in told(
                 line, lambda: qemu.poll() is None and time.monotonic() < begin + limit
             ):
-                rows.append(show(_row(said, time.monotonic() - begin, accelerated)))
+                rows.append(show(_row(said, walk, time.monotonic() - begin, accelerated)))
         finally:
             qemu.kill()
-    if len(rows) <= len(BOOTED):
+    if len(rows) <= len(walk):
         last = last_line(_text(console)) or "nothing"
         failed = f"FAILED: it told of no more; its console ends with: {last}"
         rows.append(show(Row("the machine", time.monotonic() - begin, failed, False)))
     return rows
 
 
-def _row(said: Mapping[str, Any], seconds: float, accelerated: bool) -> Row:
+def _row(said: Mapping[str, Any], walk: Sequence[Step], seconds: float, accelerated: bool) -> Row:
     if said["title"] == guest.BEGIN:
         how = "with KVM" if accelerated else "emulated"
         return Row(f"boot, {how}", seconds, said["output"], True)
-    step = next(step for step in BOOTED if step.title == said["title"])
+    step = next(step for step in walk if step.title == said["title"])
     if missing := said.get("missing"):
         return Row(step.title, 0, f"FAILED: not run without {missing}", False)
     row = judged(step, said["code"], said["output"], said["seconds"])
@@ -114,20 +118,25 @@ def _row(said: Mapping[str, Any], seconds: float, accelerated: bool) -> Row:
     return row
 
 
-def _prepare(room: Room, slower: float) -> None:
+def _prepare(room: Room, walk: Sequence[Step], slower: float) -> None:
     """Have the system run the steps when it is up."""
     program, steps, unit = (
         Path(name)
         for name in ("/root/guest.py", "/root/steps.json", f"{_UNITS}/demo-trial.service")
     )
     shutil.copyfile(guest.__file__, room.outside(program))
-    variables = {**environment(os.environ, "root"), VARIABLE: str(slower)}
     work = [
-        {"title": s.title, "command": s.command, "seconds": s.seconds * slower, "needs": s.needs}
-        for s in BOOTED
+        {
+            "title": each.title,
+            "command": [*_AS.get(each.user, ()), *each.command],
+            "seconds": each.seconds * slower,
+            "needs": each.needs,
+            "folder": str(room.checkout(each.user)),
+            "environment": {**environment(os.environ, each.user), VARIABLE: str(slower)},
+        }
+        for each in walk
     ]
-    everything = {"folder": str(room.checkout()), "environment": variables, "steps": work}
-    room.outside(steps).write_text(json.dumps(everything))
+    room.outside(steps).write_text(json.dumps(work))
     room.outside(unit).write_text(_UNIT.format(program=program, steps=steps))
     wanted = room.outside(Path(_UNITS)) / "multi-user.target.wants"
     wanted.mkdir(exist_ok=True)

@@ -30,7 +30,7 @@ _LINES = 40
 
 def main(steps: str, line: str) -> None:
     """Run the steps of the file `steps`, as `boot.py` writes it, and tell the device `line`."""
-    work = json.loads(Path(steps).read_text())
+    work: list[dict[str, Any]] = json.loads(Path(steps).read_text())
     with Path(line).open("w") as serial:
 
         def tell(**what: Any) -> None:
@@ -38,12 +38,12 @@ def main(steps: str, line: str) -> None:
 
         tell(title=BEGIN, output=system())
         good: set[str] = set()
-        for step in work["steps"]:
+        for step in work:
             if missing := [title for title in step["needs"] if title not in good]:
                 tell(title=step["title"], missing=missing[0])
                 continue
             begin = time.monotonic()
-            code, output = _run(step, work["folder"], work["environment"])
+            code, output = _run(step)
             if code == 0:
                 good.add(step["title"])
             tell(
@@ -55,11 +55,16 @@ def main(steps: str, line: str) -> None:
         tell(title=END)
 
 
-def _run(step: dict[str, Any], folder: str, env: dict[str, str]) -> tuple[int | None, str]:
+def _run(step: dict[str, Any]) -> tuple[int | None, str]:
     """Return exit code and output of a step; no code where it took too long."""
     with OUTPUT.open("w") as log:  # a pipe is held open by what goes on running
         process = subprocess.Popen(
-            step["command"], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            step["command"],
+            cwd=step["folder"],
+            env=step["environment"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
         shown = subprocess.Popen(["sh", "-c", SHOWING, str(OUTPUT)])
         code: int | None

@@ -77,7 +77,7 @@ USER_STEPS = (
         90,
         ("a user: set-up",),
         USER,
-        refused="needs root",
+        refused="does not allow clusters without root",
     ),
 )
 
@@ -121,6 +121,45 @@ BOOTED = (
     Step("systemd", ("systemctl", "is-system-running"), 30),
 )
 """What root does in a system that was booted, in which everything is set up already."""
+
+_SYSTEMD_OF_USER = f"""
+loginctl enable-linger {USER}
+until systemctl is-active user@$(id --user {USER}); do sleep 1; done
+modprobe br_netfilter
+"""
+
+_DELEGATED_TO_USER = """
+unit=localkube-rootless.service
+show="systemctl --user --machine=$0@ show --value $unit"
+test "$($show --property=Delegate,ActiveState | xargs)" = "yes active"
+cd /sys/fs/cgroup$($show --property=ControlGroup)
+test ! -s cgroup.procs
+nodes=$(ls -d localkube/*/*/kubepods | wc -l)
+limits=$(cat localkube/*/*/kubepods/pod*/memory.max localkube/*/*/kubepods/*/pod*/memory.max |
+  grep -c -v max)
+test "$nodes" -gt 0
+test "$limits" -gt 0
+echo "$nodes nodes, $limits pods with a limit of memory in $unit: $(cat cgroup.controllers)"
+"""
+
+BOOTED_USER = (
+    Step("the administrator", ("sh", "-ec", _SYSTEMD_OF_USER), 60),
+    Step("enter", ("./demo", "local", "status"), 60, ("the administrator",), USER),
+    *(
+        dataclasses.replace(step, user=USER, needs=("enter",) if step.title == "up" else ("up",))
+        for step in _IN_MACHINE[:-1]
+    ),
+    Step(
+        "cgroups are delegated",
+        ("sh", "-ec", _DELEGATED_TO_USER, USER),
+        30,
+        shows=r"\d+ nodes, .*",
+    ),
+    dataclasses.replace(_IN_MACHINE[-1], needs=(), user=USER),
+    Step("what is left", ("sh", "-c", _LEFT), 60, ("destroy",)),
+    Step("systemd", ("systemctl", "is-system-running"), 30),
+)
+"""What an ordinary user does in such a system, after what its administrator does once."""
 
 
 def chosen(walk: tuple[Step, ...], tests: bool) -> tuple[Step, ...]:

@@ -15,7 +15,7 @@ import pytest
 
 from foundation import packages, project, run
 from foundation.errors import ToolMissing, UserError
-from launcher import commands, main, stack_commands
+from launcher import commands, main, rootless, stack_commands
 from toolchain import venv
 
 DEMO = project.ROOT / "demo"
@@ -319,7 +319,22 @@ def test_a_stack_is_not_called_as_what_is_beside_the_stacks(name: str) -> None:
 def test_who_may_not_have_embedded_clusters_is_told_before_the_tools_are_made(
     user: int, backend: str, refused: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stack_commands.os, "geteuid", lambda: user)
-    monkeypatch.setattr(stack_commands.selection, "setting", lambda stack, key: backend)
-    with pytest.raises(UserError, match=r"sudo -E \./demo up") if refused else nullcontext():
-        stack_commands.check_root("west")
+    monkeypatch.setattr(rootless.os, "geteuid", lambda: user)
+    monkeypatch.setattr(rootless.selection, "setting", lambda stack, key: backend)
+    monkeypatch.setattr(rootless.keeper, "of_user", lambda _: None)
+    monkeypatch.setattr(rootless.requirements, "lacking", lambda: ["no newuidmap", "no ids"])
+    told = r"no newuidmap\n  no ids\nOr as root: sudo -E \./demo up west"
+    with pytest.raises(UserError, match=told) if refused else nullcontext():
+        rootless.check("west")
+    assert not rootless.is_wanted("up", "west")
+
+
+@pytest.mark.parametrize("command", ["up", "pulumi", "task", "kubectl"])
+def test_what_reaches_into_clusters_runs_in_the_users_namespaces(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rootless.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(rootless.selection, "setting", lambda stack, key: "local")
+    monkeypatch.setattr(rootless.keeper, "of_user", lambda _: None)
+    monkeypatch.setattr(rootless.requirements, "lacking", list)
+    assert rootless.is_wanted(command, "west") is (command != "kubectl")
