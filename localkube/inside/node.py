@@ -1,12 +1,13 @@
 """The first process of a node: sets the machine up, then becomes its supervisord.
 
-Runs as process 1 of new PID, mount and network namespaces. When it ends, the kernel ends all that
-runs on the node, as if the power had gone.
+Runs as process 1 of new PID, mount, network, UTS and IPC namespaces. When it ends, the kernel ends
+all that runs on the node, as if the power had gone.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -32,9 +33,11 @@ and gone when the node stops, as nothing may be left on the host."""
 
 def program(node: Node) -> Program:
     """Return the node as a program of the lab's supervisord."""
-    namespaces = ["--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
+    # those that a pod may share with its node, by hostNetwork (of which the host name is a part),
+    # hostIPC and hostPID: an ordinary user's may not enter the machine's own
+    namespaces = ["--mount", "--pid", "--net", "--uts", "--ipc", "--mount-proc"]
     start = python("localkube.inside.node", str(node.cluster.folder), str(node.ordinal))
-    return Program(node.name, ["unshare", *namespaces, *start], kill=True)
+    return Program(node.name, ["unshare", *namespaces, "--fork", "--kill-child", *start], kill=True)
 
 
 def config_file(node: Node) -> Path:
@@ -55,6 +58,7 @@ def main(folder: Path, ordinal: int) -> None:
     # before it starts the first pod (measured)
     cgroups.clear(node.cgroup)
     cgroups.create(node.cgroup)
+    socket.sethostname(node.name)
     memory.note(node.folder)
     network.attach(node)
     cover(["/run", "/var/lib", "/var/log"], [Path(node.cluster.lab), *needed()])

@@ -22,7 +22,7 @@ CONTROLLERS = ("cpu", "memory", "pids")
 """What systemd has to delegate to a user. Some releases keep cpuset back; no pod here uses it."""
 
 INOTIFY_INSTANCES = 100
-"""A demo of three clusters takes 65 of them, which count as its user's (see `kernel`)."""
+"""A demo of three clusters takes some 70, which count as its user's (see `kernel`)."""
 
 _DELEGATE = (
     "sudo mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset"

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from drills.faults import FAULTS, Fault, named
-from tests.benchmark import drills_with_picture, further, growth, live_picture, report
+from tests.benchmark import drills_with_picture, further, growth, live_picture, report, rootless
 from tests.benchmark.measure import Samples, baselines, cold_tools, one_round
 from tests.support.checkout import checkout
 
@@ -37,6 +37,9 @@ def main() -> int:
         metavar="NAME",
         help="with --picture: drills (all) in each mode, without the picture, with its"
         " server alone and with a page open, in one round unless --rounds is given",
+    )
+    parser.add_argument(
+        "--rootless", action="store_true", help="only what it costs to do without root"
     )
     parser.add_argument("--tools", action="store_true", help="only the tools, from empty caches")
     parser.add_argument(
@@ -104,6 +107,10 @@ def measure(chosen: argparse.Namespace, samples: Samples) -> None:
             live_picture.one_round(demo, samples, chosen.soak)
             return
         rounds = chosen.rounds or 3
+        if chosen.rootless:
+            for _ in range(rounds):
+                rootless.one_round(demo, samples)
+            return
         for number in range(1, rounds + 1):
             print(f"round {number} of {rounds}", file=sys.stderr)
             baselines(samples)

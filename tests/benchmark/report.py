@@ -40,6 +40,8 @@ ROWS = (
     Row("nothing to do", "pulumi up: nothing to do", 5, 3, "bare update"),
     Row("preview", "pulumi preview: from nothing", 5, 3, "empty preview"),
     Row("destroy", "./demo destroy", 8, 4, "empty preview"),
+    Row("up, without root", "./demo up: without root", None, None, "up, as root"),
+    Row("destroy, without root", "./demo destroy: without root", None, None, "destroy, as root"),
     Row("memory (PSS)", "memory, shared once (PSS)", 3.5, 2.8, "bare cluster (PSS)", "GB"),
     Row("memory (RSS)", "memory, plain sum (RSS)", 3.5, 2.8, "bare cluster (RSS)", "GB"),
     Row("further cluster", "each further cluster: time", 6, 4, "bare cluster"),
@@ -60,6 +62,8 @@ BASELINES = {
     "bare cluster (RSS)": ("C", "its memory, RSS", "GB"),
     "empty preview": ("D", "preview, no program", "s"),
     "bare update": ("E", "up, least program", "s"),
+    "up, as root": ("F", "./demo up, as root", "s"),
+    "destroy, as root": ("G", "./demo destroy, as root", "s"),
 }
 """Letter by which a ratio names it, what it is, unit."""
 TOOLS = Row("tools", "tools from empty caches", 18 * 60, 10 * 60, "")

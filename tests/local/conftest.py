@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from localkube import LocalKubeError, preflight
+from localkube.rootless import requirements
 from tests.support.checkout import Checkout, checkout
 
 ORDER = (
@@ -85,7 +86,7 @@ def outputs(demo: Checkout) -> dict[str, Any]:
 def unable(folder: Path) -> str:
     """Why this machine cannot run the clusters; empty if it can."""
     if os.geteuid() != 0:
-        return "the embedded clusters need root"
+        return "; ".join(["the embedded clusters need root", *requirements.lacking()])
     try:
         preflight.check([], folder / "lab")
     except LocalKubeError as error:

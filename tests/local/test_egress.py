@@ -17,6 +17,7 @@ from tests.support.checkout import APPLICATION, CLUSTERS, Checkout, eventually
 NAMESPACE = "egress"
 IN_NAMESPACE = ("--namespace", NAMESPACE)
 NODE_PORT = 30128
+OF_NODE = ("hostNetwork", "hostPID", "hostIPC")
 WAIT_FOR_EVER = ["bash", "-c", "coproc read x; wait"]
 
 # asks for loopback, which is refused: nothing is connected to, and the refusal is an answer
@@ -30,7 +31,7 @@ ANSWER = "answer: HTTP/1.1 403 127.0.0.1 has no address outside this machine"
 
 
 def objects() -> list[dict[str, Any]]:
-    """A pod, one in its node's network, and a Service whose only endpoint is the way out.
+    """A pod, one in its node's namespaces, and a Service whose only endpoint is the way out.
 
     kube-proxy gives packets to a node port the node's address before they go to an endpoint.
     """
@@ -40,7 +41,7 @@ def objects() -> list[dict[str, Any]]:
     slice_labels = {"kubernetes.io/service-name": "detour"}
     described: list[tuple[str, str, str, dict[str, Any]]] = [
         ("v1", "Pod", "pod", {"spec": pod}),
-        ("v1", "Pod", "host", {"spec": {**pod, "hostNetwork": True}}),
+        ("v1", "Pod", "host", {"spec": {**pod, **dict.fromkeys(OF_NODE, True)}}),
         ("v1", "Service", "detour", {"spec": {"type": "NodePort", "ports": [port]}}),
         ("discovery.k8s.io/v1", "EndpointSlice", "detour", {
             "addressType": "IPv4",
@@ -112,6 +113,14 @@ def test_nodes_may_use_it(demo: Checkout) -> None:
 
 def test_a_pod_in_its_nodes_network_is_its_node(pods: Checkout) -> None:
     assert ask(pods, "host", *direct()) == ANSWER
+
+
+def test_a_pod_in_its_nodes_network_has_the_name_of_the_node(pods: Checkout) -> None:
+    for cluster in APPLICATION:
+        names = ("exec", "host", "--", "bash", "-c", "echo $HOSTNAME; echo /proc/[0-9]*/exe")
+        name, programs = pods.kubectl(cluster, *IN_NAMESPACE, *names).splitlines()
+        assert name == f"{cluster}-1"
+        assert len(programs.split()) > len(CLUSTERS)  # its node's, not its own alone
 
 
 def test_pods_may_not(pods: Checkout) -> None:
