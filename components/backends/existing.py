@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pulumi
 
 from components import kubectl
-from components.backends import inventory, mark, rights
+from components.backends import inventory, kinds, mark, rights
 from components.backends.contexts import Kubeconfig, files, missing
 from components.backends.inventory import Item
+from components.backends.kinds import Kind, Resource
 from components.backends.protocol import MadeCluster
 from components.backends.review import Seen, refusal
 from components.documents import sources
@@ -27,10 +28,6 @@ from foundation import lists
 from foundation.commands import Failed
 from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 from foundation.errors import UserError
-from foundation.identity import custom_scopes
-
-Kind = tuple[str, str]
-"""API group and kind."""
 
 
 class ExistingBackend:
@@ -70,7 +67,7 @@ class ExistingBackend:
                 raise missing(context, known, cluster, self._key(cluster))
         documents = sources.load(self._settings.manifest, later=_said_before)
         objects = self._objects(documents)
-        own = custom_scopes(documents)
+        own = kinds.defined(documents)
         with ThreadPoolExecutor(max_workers=len(contexts)) as pool:
             seen = list(pool.map(lambda name: self._look(name, objects[name], own), contexts))
         self._seen = {each.cluster: each for each in seen if each.uid}
@@ -110,50 +107,38 @@ class ExistingBackend:
         secrets = [(name, given.get(name) or GATEWAY_NAMESPACE) for name in names]
         return inventory.inventory(settings, documents, secrets)
 
-    def _look(self, cluster: str, items: list[Item], own: Collection[Kind]) -> Seen:
+    def _look(self, cluster: str, items: list[Item], own: Mapping[Kind, Resource]) -> Seen:
         """Ask one cluster for all that the decision needs; never fails."""
         context = self._own.contexts[cluster]
         try:
             kubeconfig = self._kubeconfig.standalone(context)
             version = json.loads(kubectl.ask(kubeconfig, "get", "--raw", "/version"))
-            lacking = rights.denied(kubeconfig, items)
-            there = [] if lacking else _there(kubeconfig, items, own)
+            served = kinds.served(kubeconfig, items)
+            custom = kinds.custom(items, served, own)
+            lacking = rights.denied(kubeconfig, items, custom)
+            there = [] if lacking else _there(kubeconfig, kinds.known(items, served))
         except (Failed, ValueError) as error:
             return Seen(cluster, context, problem=str(error))
-        return Seen.of(cluster, context, kubeconfig, version, lacking, there, items)
+        unserved = [i for i in items if i not in custom and not kinds.builtin(i)]
+        return Seen.of(cluster, context, kubeconfig, version, lacking, there, items, unserved)
 
 
-def _there(kubeconfig: str, items: Iterable[Item], own: Collection[Kind]) -> list[dict[str, Any]]:
+def _there(kubeconfig: str, items: Iterable[Item]) -> list[dict[str, Any]]:
     """Return the objects of the list that the cluster has, and its own namespace kube-system.
 
-    Of kinds in `own` it may know nothing yet: then it has none of them. Raises Failed.
+    It has to know their kinds. Raises Failed.
     """
-    wanted = [Item("v1", "Namespace", "", "kube-system"), *items]
-    versions = {item.version for item in wanted if (item.group, item.kind) in own}
-    served = {version: _served(kubeconfig, version) for version in versions}
-    wanted = [i for i in wanted if (i.group, i.kind) not in own or i.kind in served[i.version]]
     documents = [
         {
             "apiVersion": item.version,
             "kind": item.kind,
             "metadata": {"name": item.name, **({"namespace": n} if (n := item.namespace) else {})},
         }
-        for item in wanted
+        for item in (Item("v1", "Namespace", "", "kube-system"), *items)
     ]
     command = ("get", "--filename=-", "--ignore-not-found", "--output=json")
     given, requests = lists.as_list(documents), len(documents)
     return lists.items(kubectl.ask(kubeconfig, *command, given=given, requests=requests))
-
-
-def _served(kubeconfig: str, version: str) -> set[str]:
-    """Return the kinds of a custom API version that a cluster serves. Raises Failed."""
-    try:
-        found = json.loads(kubectl.ask(kubeconfig, "get", "--raw", f"/apis/{version}"))
-    except Failed as error:
-        if "(NotFound)" in error.said:
-            return set()
-        raise
-    return {resource["kind"] for resource in found["resources"]}
 
 
 def _said_before(error: ManifestError) -> None:

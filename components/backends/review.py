@@ -11,9 +11,13 @@ from typing import Any
 from components.backends import rights
 from components.backends.inventory import Item
 from components.backends.mark import ANNOTATION
+from foundation.errors import first_of
 
 OLDEST = (1, 27)
 """First Kubernetes that spreads the pods of each rollout by themselves (`matchLabelKeys`)."""
+
+_SHOWN = 3
+"""Kinds that are named of those that a cluster does not serve."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Seen:
     """Objects that are there under names that the stack needs."""
     needs: Sequence[Item] = ()
     """All that the stack will put into it."""
+    unserved: Sequence[Item] = ()
+    """Those of them whose kinds neither the cluster nor the manifest knows."""
 
     @staticmethod
     def of(
@@ -43,6 +49,7 @@ class Seen:
         denied: Sequence[rights.Right],
         there: Iterable[Mapping[str, Any]],
         needs: Sequence[Item] = (),
+        unserved: Sequence[Item] = (),
     ) -> Seen:
         """Take apart what the API server said."""
         objects = list(there)
@@ -56,6 +63,7 @@ class Seen:
             denied=denied,
             objects=[o for o in objects if o is not own],
             needs=needs,
+            unserved=unserved,
         )
 
     @property
@@ -102,6 +110,13 @@ def _unfit(seen: Seen, mark: str) -> str:
     if seen.version < OLDEST:
         version, oldest = (".".join(map(str, v)) for v in (seen.version, OLDEST))
         return f"{seen.shown} is Kubernetes {version}; use {oldest} or newer"
+    if seen.unserved:
+        names = dict.fromkeys(f"{item.kind} ({item.version})" for item in seen.unserved)
+        return (
+            f"{seen.shown} serves no {first_of(list(names), _SHOWN)}; install what defines it, put "
+            "its CustomResourceDefinition into the manifest, or correct apiVersion and kind: "
+            f"kubectl --context {seen.context} api-resources"
+        )
     if seen.denied:
         return (
             f"{seen.shown}: its user may not {rights.shown(seen.denied)}; use a context whose user "

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from components import kubectl
+from components.backends import kinds
 from components.backends.inventory import Item
+from components.backends.kinds import Resource
 from foundation import lists
 from foundation.commands import Failed
 from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import first_of
+from foundation.identity import DEFAULT_NAMESPACE
 
 _WRITE = ("get", "list", "watch", "create", "patch", "delete")
 _LOOK = ("get", "list", "watch")
@@ -27,13 +30,18 @@ Right = tuple[str, str, str, str]
 _ALL: Right = ("*", "*", "*", "")
 
 
-def wanted(items: Iterable[Item]) -> list[Right]:
-    """Return the rights that it takes to make, change, watch and remove these objects."""
+def wanted(items: Iterable[Item], custom: Mapping[Item, Resource] | None = None) -> list[Right]:
+    """Return the rights that it takes to make, change, watch and remove these objects.
+
+    `custom` has what the API calls those of custom kinds.
+    """
     found: dict[Right, None] = {}
     for item in items:
-        # of kinds that are not namespaced too, for then the namespace is not looked at
-        namespace = "" if item.kind == "Namespace" else item.namespace or "default"
-        found |= dict.fromkeys((v, item.group, plural(item.kind), namespace) for v in _WRITE)
+        resource = (custom or {}).get(item) or kinds.builtin(item)
+        if resource is None:  # nobody knows its kind: see `Seen.unserved`
+            continue
+        namespace = (item.namespace or DEFAULT_NAMESPACE) if resource.namespaced else ""
+        found |= dict.fromkeys((v, item.group, resource.plural, namespace) for v in _WRITE)
         if item.kind in _WORKLOADS:
             found |= dict.fromkeys((v, g, r, namespace) for g, r in _WATCHED for v in _LOOK)
         if item.kind == "Deployment" and namespace == GATEWAY_NAMESPACE:
@@ -41,21 +49,13 @@ def wanted(items: Iterable[Item]) -> list[Right]:
     return list(found)
 
 
-def plural(kind: str) -> str:
-    """Return the resource of a kind, as the API forms it."""
-    name = kind.lower()
-    if name.endswith("endpoints"):  # the API machinery's one exception
-        return name
-    if name.endswith("y") and name[-2] not in "aeiou":
-        return f"{name[:-1]}ies"
-    return f"{name}es" if name.endswith(("s", "x", "ch", "sh")) else f"{name}s"
-
-
-def denied(kubeconfig: str, items: Iterable[Item]) -> list[Right]:
-    """Ask a cluster, and return the rights that are lacking. Raises Failed."""
+def denied(
+    kubeconfig: str, items: Iterable[Item], custom: Mapping[Item, Resource] | None = None
+) -> list[Right]:
+    """Ask a cluster, and return the rights that are lacking, see `wanted`. Raises Failed."""
     if not _denied(kubeconfig, [_ALL]):
         return []
-    return _denied(kubeconfig, wanted(items))
+    return _denied(kubeconfig, wanted(items, custom))
 
 
 def _denied(kubeconfig: str, asked: Sequence[Right]) -> list[Right]:

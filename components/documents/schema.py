@@ -35,6 +35,11 @@ def version() -> str:
     return str(_schema()["version"])
 
 
+def knows(version: str, kind: str) -> bool:
+    """Tell whether a kind of an API version is one of Kubernetes' own."""
+    return f"{version} {kind}" in _schema()["kinds"]
+
+
 def check(document: Mapping[str, Any], refuse: fields.Refuse, later: Later) -> bool:
     """Check the types of all fields; tell whether the kind is known.
 

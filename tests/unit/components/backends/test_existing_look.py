@@ -8,47 +8,73 @@ from typing import Any
 import pytest
 
 from components import kubectl
-from components.backends import existing
+from components.backends import existing, kinds
 from components.backends.inventory import Item
+from components.backends.kinds import Resource
 from foundation.commands import Failed
-from foundation.identity import custom_scopes
 
 CART = Item("shop.example.com/v1", "Cart", "retail", "mine")
 SERVICE = Item("v1", "Service", "retail", "shop")
-OWN = {("shop.example.com", "Cart")}
+VERSION = "shop.example.com/v1"
 
 
-def definition(group: str, kind: str) -> dict[str, Any]:
-    spec = {"group": group, "names": {"kind": kind, "plural": kind.lower()}}
-    name = {"name": f"{kind.lower()}.{group}"}
+def definition(group: str, kind: str, plural: str) -> dict[str, Any]:
+    spec = {"group": group, "names": {"kind": kind, "plural": plural}, "scope": "Namespaced"}
+    name = {"name": f"{plural}.{group}"}
     head = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
     return {**head, "metadata": name, "spec": spec}
 
 
-def test_kinds_that_the_manifest_defines_are_known() -> None:
-    cart = {"apiVersion": "shop.example.com/v1", "kind": "Cart"}
-    assert set(custom_scopes([definition("shop.example.com", "Cart"), cart])) == OWN
+class Answers:
+    """What a cluster answers that serves some kinds of a version, or not even that."""
 
+    def __init__(self, *names: tuple[str, str], knows_version: bool = True) -> None:
+        self.listed = [{"kind": k, "name": n, "namespaced": True} for k, n in names]
+        self.knows_version = knows_version
+        self.asked: list[str] = []
 
-@pytest.mark.parametrize("kinds", [None, [], ["Other"], ["Cart"]])
-def test_a_custom_object_is_asked_for_once_its_kind_is_served(
-    monkeypatch: pytest.MonkeyPatch, kinds: list[str] | None
-) -> None:
-    asked: list[str] = []
-
-    def ask(_: str, *arguments: str, given: str = "", requests: int = 1) -> str:
+    def ask(self, _: str, *arguments: str, given: str = "", requests: int = 1) -> str:
         if "--raw" not in arguments:
-            asked.extend(each["kind"] for each in json.loads(given)["items"])
-            assert requests == len(asked)
+            self.asked += [each["kind"] for each in json.loads(given)["items"]]
+            assert requests == len(self.asked)
             return '{"kind": "List", "items": []}'
-        assert arguments[-1] == "/apis/shop.example.com/v1"
-        if kinds is None:
+        assert arguments[-1] == f"/apis/{VERSION}"
+        if not self.knows_version:
             raise Failed("could not find", "Error from server (NotFound): could not find")
-        return json.dumps({"resources": [{"kind": kind} for kind in kinds]})
+        return json.dumps({"resources": self.listed})
 
-    monkeypatch.setattr(kubectl, "ask", ask)
-    existing._there("", [SERVICE, CART], OWN)
-    assert asked == ["Namespace", "Service", *(["Cart"] if kinds == ["Cart"] else [])]
+
+def test_kinds_that_the_manifest_defines_are_known() -> None:
+    cart = {"apiVersion": VERSION, "kind": "Cart", "metadata": {"name": "mine"}}
+    own = kinds.defined([definition("shop.example.com", "Cart", "wagons"), cart])
+    assert own == {("shop.example.com", "Cart"): Resource("wagons")}
+    assert kinds.custom([SERVICE, CART], {}, own) == {CART: Resource("wagons")}
+
+
+def test_what_a_cluster_serves_is_read_without_subresources(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Answers(("Cart", "wagons"), ("Cart", "wagons/status"), ("Scale", "wagons/scale"))
+    monkeypatch.setattr(kubectl, "ask", cluster.ask)
+    assert kinds.served("", [SERVICE, CART]) == {(VERSION, "Cart"): Resource("wagons")}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "asked"),
+    [
+        (Answers(knows_version=False), False),
+        (Answers(), False),
+        (Answers(("Other", "others")), False),
+        (Answers(("Cart", "carts")), True),
+    ],
+)
+def test_a_custom_object_is_asked_for_once_its_kind_is_served(
+    monkeypatch: pytest.MonkeyPatch, cluster: Answers, asked: bool
+) -> None:
+    monkeypatch.setattr(kubectl, "ask", cluster.ask)
+    items = [SERVICE, CART]
+    existing._there("", kinds.known(items, kinds.served("", items)))
+    assert cluster.asked == ["Namespace", "Service", *(["Cart"] if asked else [])]
 
 
 def test_a_cluster_that_does_not_answer_is_no_cluster_without_the_kind(
@@ -59,7 +85,7 @@ def test_a_cluster_that_does_not_answer_is_no_cluster_without_the_kind(
 
     monkeypatch.setattr(kubectl, "ask", ask)
     with pytest.raises(Failed, match="refused"):
-        existing._there("", [CART], OWN)
+        kinds.served("", [CART])
 
 
 def test_many_requests_have_more_time(monkeypatch: pytest.MonkeyPatch) -> None:

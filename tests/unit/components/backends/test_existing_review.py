@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from components.backends import contexts, mark, rights
+from components.backends import contexts, kinds, mark, rights
 from components.backends.inventory import Item, inventory
+from components.backends.kinds import Resource
 from components.backends.mark import ANNOTATION
 from components.backends.review import Seen, refusal
 from foundation import lists, project
@@ -119,7 +120,7 @@ def test_the_inventory_names_what_is_in_each_cluster() -> None:
     ],
 )
 def test_kinds_are_asked_for_as_the_api_calls_them(kind: str, resource: str) -> None:
-    assert rights.plural(kind) == resource
+    assert kinds.plural(kind) == resource
 
 
 def test_rights_to_watch_pods_belong_to_a_workload() -> None:
@@ -136,6 +137,29 @@ def test_pods_of_the_edge_are_asked_to_load_what_changes() -> None:
     (asked,) = [right for right in wanted if right[2] == "pods/exec"]
     attributes = rights.review(asked)["spec"]["resourceAttributes"]
     assert (attributes["resource"], attributes["subresource"]) == ("pods", "exec")
+
+
+def test_rights_to_a_custom_kind_go_by_its_own_plural_and_scope() -> None:
+    cactus = Item("shop.example.com/v1", "Cactus", "retail", "mine")
+    wanted = rights.wanted([cactus], {cactus: Resource("cacti")})
+    assert ("create", "shop.example.com", "cacti", "retail") in wanted
+    wanted = rights.wanted([cactus], {cactus: Resource("cacti", namespaced=False)})
+    assert {right[2:] for right in wanted} == {("cacti", "")}
+    assert rights.wanted([cactus]) == [], "what nobody serves is not said to be forbidden"
+
+
+def test_rights_to_what_is_in_no_namespace_are_asked_for_the_whole_cluster() -> None:
+    role = Item("rbac.authorization.k8s.io/v1", "ClusterRole", "", "reader")
+    assert {right[3] for right in rights.wanted([role])} == {""}
+    secret = Item("v1", "Secret", "", "token")
+    assert {right[3] for right in rights.wanted([secret])} == {"default"}
+
+
+def test_kinds_that_a_cluster_does_not_serve_are_named() -> None:
+    cart = Item("shop.example.com/v1", "Cart", "retail", "mine")
+    text = refusal([seen("east", unserved=[cart, replace(cart, name="yours")])], MARK)
+    assert text.startswith("east (context my-east) serves no Cart (shop.example.com/v1); install")
+    assert text.endswith("kubectl --context my-east api-resources")
 
 
 def test_objects_that_kubectl_prints_are_read_one_by_one_or_as_a_list() -> None:
