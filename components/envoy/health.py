@@ -7,6 +7,7 @@ from typing import Any
 from components.envoy.common import seconds
 from components.envoy.http import overwriting
 from components.routing.routes import Route
+from components.routing.statuses import ALIVE
 from components.routing.transport import Protocol
 
 INTERVAL_SECONDS = 0.5
@@ -28,21 +29,20 @@ def http_check(
     through_gateway: bool = False,
     is_rare: bool = False,
 ) -> dict[str, Any]:
-    """Return an active health check: every answer below 500 in time, or 501, is healthy.
+    """Return an active health check: an answer in time with a status of `ALIVE` is healthy.
 
-    An application that wants a login (401, 302) or knows no such page (404) is there and answers;
-    what it answers is its own affair. `reuse_connection` False meets what a new connection would
-    meet: a Service that was closed, a certificate that expired, each of several pods behind an
-    address. A connection that stands tells of none of them. A check that goes `through_gateway`
-    gets there the headers that the pods need. `is_rare` has a healthy host checked less often.
+    What the application answers is its own affair. `reuse_connection` False meets what a new
+    connection would meet: a Service that was closed, a certificate that expired, each of several
+    pods behind an address. A connection that stands tells of none of them. A check that goes
+    `through_gateway` gets there the headers that the pods need. `is_rare` has a healthy host
+    checked less often.
     """
     protocol = route.transport.protocol
     is_grpc = protocol is Protocol.GRPC
     check: dict[str, Any] = {
         "host": host,
         "path": _GRPC_PATH if is_grpc else route.health_path,
-        # 501: what is there does not know GET
-        "expected_statuses": [{"start": 200, "end": 500}, {"start": 501, "end": 502}],
+        "expected_statuses": [{"start": each.start, "end": each.stop} for each in ALIVE],
     }
     if is_grpc:
         check["method"] = "POST"

@@ -12,6 +12,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource
 
+from components.routing.statuses import is_alive
 from foundation.dynamic_provider import BaseProvider, differ
 from toolchain import patience
 
@@ -31,12 +32,6 @@ SETTLING = 6.0
 The edge's own checks take a second to find a gateway that has become ready, and what failed before
 is left out for five (`baseEjectionTime`). One that is away for longer is not this update's failure.
 """
-
-SERVER_ERROR = 500
-"""The least status by which the application, or a gateway before it, says that it failed."""
-
-NOT_IMPLEMENTED = 501
-"""What answers this is there, and does not know GET."""
 
 TELLS_EVERY = 5.0
 """Seconds between two lines that say what is waited for."""
@@ -59,11 +54,6 @@ def _tell(text: str) -> None:
     print(text, flush=True)
 
 
-def is_answer(status: int) -> bool:
-    """Check whether a status says that the application answers, as the edge's checks take it."""
-    return status < SERVER_ERROR or status == NOT_IMPLEMENTED
-
-
 def wait(
     props: dict[str, Any],
     ask: Callable[[str, str, str], tuple[int, str, str]] | None = None,
@@ -73,8 +63,7 @@ def wait(
 ) -> None:
     """Ask for `url` until `IN_A_ROW` new connections are answered by the wanted configuration.
 
-    Any status below 500 is an answer: the application's first page may redirect or want a login.
-    So is 501.
+    Any status below 500 is an answer, and 501: see `components.routing.statuses`.
 
     When the edge's rollout is complete, kube-proxy may still lead a new connection to a pod of the
     old configuration, which drains; the answers tell when that is over. They also tell when the
@@ -93,7 +82,7 @@ def wait(
             status, configuration, cluster = (ask or get)(
                 props["url"], props["host"], props["authority"]
             )
-            said, answered = f"status {status}", is_answer(status)
+            said, answered = f"status {status}", is_alive(status)
             if answered and configuration != props["configuration"]:
                 said, answered = f"{said} by the former configuration", False
         except OSError as error:

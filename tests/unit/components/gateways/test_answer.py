@@ -16,7 +16,6 @@ from components.gateways.answer import (
     TELLS_EVERY,
     _AnswerProvider,
     get,
-    is_answer,
     wait,
 )
 from components.tls.certificates import KeyPair, authority, leaf
@@ -211,10 +210,3 @@ def test_it_asks_again_when_anything_changed(key: str) -> None:
     diff = _AnswerProvider().diff
     assert not diff("id", PROPS, PROPS).changes
     assert diff("id", PROPS, {**PROPS, key: "other"}).changes
-
-
-@pytest.mark.parametrize(
-    ("status", "answers"), [(200, True), (404, True), (500, False), (501, True), (503, False)]
-)
-def test_a_server_that_does_not_know_get_is_there(status: int, answers: bool) -> None:
-    assert is_answer(status) is answers
