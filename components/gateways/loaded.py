@@ -24,7 +24,7 @@ ANNOTATION = "resiliency.demo/loads"
 """On each pod: the version that it is to load, and how often it was asked to."""
 
 SECONDS = 60.0
-"""After so long an update has failed whose version is not in force in every pod."""
+"""After so long an update has failed whose version is not in every pod; slow machines get more."""
 
 REFUSED_AFTER = 2
 """Looks one after another, of seconds each, in which a pod has the files and does not load them."""
@@ -66,19 +66,27 @@ def wait(
 
     `load` asks the pods to load it for the n-th time and gives their names, `look` gives what a
     pod's command (`components.envoy.version`) prints, `logs` a pod's last lines. Raises UserError
-    when a pod refuses the version, with Envoy's reason, and after SECONDS.
+    when a pod refuses the version, with Envoy's reason, and after SECONDS. Old pods end meanwhile,
+    and kubectl fails for one that is gone when its turn comes: that is asked again.
     """
     from collections import Counter
     from concurrent.futures import ThreadPoolExecutor
 
+    from foundation.commands import Failed
     from foundation.errors import UserError
+    from toolchain import patience
 
-    end, tries, version = clock() + SECONDS, 0, props["version"]
+    limit = patience.scaled(SECONDS)
+    end, tries, version = clock() + limit, 0, props["version"]
     certificates = props.get("certificates") or {}
     unwilling: Counter[str] = Counter()
     while True:
         tries += 1
-        pods = (load or _load)(props, tries)
+        pods, lacking = list[str](), "no such pod runs"
+        try:
+            pods = (load or _load)(props, tries)
+        except Failed as error:
+            lacking = str(error)
         with ThreadPoolExecutor(max(1, len(pods))) as pool:
             told = list(pool.map(lambda pod: (look or _look)(props, pod), pods))
         states = {
@@ -97,10 +105,10 @@ def wait(
                     f"one before: {reason}; mend the setting that it names, then ./demo up"
                 )
         if clock() >= end:
-            which = next((f"{pod}: {why}" for pod, why in late.items()), "no such pod runs")
+            which = next((f"{pod}: {why}" for pod, why in late.items()), lacking)
             raise UserError(
                 f"{props['cluster']}: the new configuration is not in force in every pod "
-                f"within {SECONDS:.0f} s, {which}; look: ./demo kubectl --context "
+                f"within {limit:.0f} s, {which}; look: ./demo kubectl --context "
                 f"{props['cluster']} -n {props['namespace']} describe pods"
             )
         if not pods:
@@ -196,8 +204,12 @@ def _look(props: Mapping[str, Any], pod: str) -> str:
 
 def _logs(props: Mapping[str, Any], pod: str) -> str:
     from components import kubectl
+    from foundation.commands import Failed
 
-    return kubectl.ask(props["kubeconfig"], *_where(props), "logs", pod, "--since=30s")
+    try:
+        return kubectl.ask(props["kubeconfig"], *_where(props), "logs", pod, "--since=30s")
+    except Failed:
+        return ""  # a pod that has ended refuses nothing
 
 
 class Loaded(Resource, module="loaded", name="Loaded"):

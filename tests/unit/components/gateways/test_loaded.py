@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from components import kubectl
 from components.gateways.loaded import (
     NOT_TAKEN,
     REFUSED_AFTER,
@@ -15,6 +16,7 @@ from components.gateways.loaded import (
     state,
     wait,
 )
+from foundation.commands import Failed
 from foundation.errors import UserError
 
 PROPS = {
@@ -73,6 +75,48 @@ def test_pods_that_have_it_are_asked_once() -> None:
     pods = Pods(one=[GOOD], two=[GOOD])
     pods.wait()
     assert pods.asked == [1]
+
+
+def test_a_pod_that_ends_while_it_is_asked_is_no_failure() -> None:
+    pods = Pods(one=[GOOD])
+    load, gone = pods.load, iter([Failed('pods "gateway-old" not found')])
+
+    def once(props: object, tries: int) -> list[str]:
+        for error in gone:
+            raise error
+        return load(props, tries)
+
+    pods.load = once  # type: ignore[method-assign]
+    pods.wait()
+    assert pods.asked == [2]
+
+
+def test_what_keeps_pods_from_being_asked_is_said() -> None:
+    pods = Pods()
+
+    def never(_: object, __: int) -> list[str]:
+        pods.now += 2.5
+        raise Failed("pods is forbidden")
+
+    pods.load = never  # type: ignore[method-assign]
+    with pytest.raises(UserError, match=f"within {SECONDS:.0f} s, pods is forbidden; look: "):
+        pods.wait()
+
+
+def test_a_pod_that_ends_before_its_log_is_read_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ask(*_: object) -> str:
+        raise Failed('pods "one" not found')
+
+    monkeypatch.setattr(kubectl, "ask", ask)
+    pods = Pods(one=[UNWILLING] * REFUSED_AFTER + [GOOD])
+    wait(PROPS, pods.load, pods.look, None, lambda: pods.now, lambda _: None)
+
+
+def test_a_slow_machine_has_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEMO_PATIENCE", "2")
+    Pods(one=[OLD] * 30 + [GOOD]).wait()
 
 
 def test_a_refusal_ends_the_update_with_the_reason_of_envoy() -> None:
