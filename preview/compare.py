@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from foundation.errors import shortened
@@ -36,17 +36,38 @@ def changes(base: StackPlan, head: StackPlan) -> tuple[Change, ...]:
 
 def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield each single value with its path; what lists hold goes by its name where it has one."""
-    if isinstance(value, Mapping) and value:
-        for key in sorted(value):
-            step = f".{key}" if _PLAIN.fullmatch(key) else f'["{key}"]'
-            yield from flat(value[key], f"{path}{step}".removeprefix("."))
-    elif isinstance(value, list) and value:
-        names = [item.get("name") if isinstance(item, Mapping) else None for item in value]
-        named = all(isinstance(n, str) for n in names) and len(set(names)) == len(names)
-        for position, item in enumerate(value):
-            yield from flat(item, f"{path}[{names[position] if named else position}]")
+    if isinstance(value, Mapping | list) and value:
+        for inner, item in _parts(value, path):
+            yield from flat(item, inner)
     else:
         yield path, value
+
+
+def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield what a mapping or a list holds, with its path; nothing of any other value."""
+    if isinstance(value, Mapping):
+        for key in sorted(value):
+            step = f".{key}" if _PLAIN.fullmatch(key) else f'["{key}"]'
+            yield f"{path}{step}".removeprefix("."), value[key]
+    elif isinstance(value, list):
+        names = _names(value)
+        for position, item in enumerate(value):
+            yield f"{path}[{names[position] if names else position}]", item
+
+
+def _names(value: Sequence[Any]) -> list[str]:
+    """Return the names of what a list holds, in its order; none unless each has its own."""
+    names = [item.get("name") if isinstance(item, Mapping) else None for item in value]
+    found = [name for name in names if isinstance(name, str)]
+    return found if len(set(found)) == len(value) else []
+
+
+def _orders(value: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Yield the names in each list whose parts go by them, which says nothing of their order."""
+    if isinstance(value, list) and (names := _names(value)):
+        yield f"{path}[order]", names
+    for inner, item in _parts(value, path):
+        yield from _orders(item, inner)
 
 
 def shown(value: Any) -> str:
@@ -60,6 +81,12 @@ def shown(value: Any) -> str:
 
 def _differing(old: Resource, new: Resource) -> tuple[Property, ...]:
     before, after = _values(old), _values(new)
+    was, now = dict(_orders(old.inputs)), dict(_orders(new.inputs))
+    for path in was.keys() & now.keys():
+        # what is new or gone is shown by itself, and moves nothing
+        kept = {*was[path]} & {*now[path]}
+        if [n for n in was[path] if n in kept] != [n for n in now[path] if n in kept]:
+            before[path], after[path] = was[path], now[path]
     return tuple(
         _property(path, before.get(path, _ABSENT), after.get(path, _ABSENT))
         for path in sorted(before.keys() | after.keys())

@@ -56,6 +56,15 @@ def test_what_a_list_holds_goes_by_its_name() -> None:
     assert len(paths) == 3
 
 
+def test_another_order_of_a_list_is_a_change() -> None:
+    """Init containers run in turn, and a variable may use those before it."""
+    one, two, three = ({"name": name, "image": name} for name in ("one", "two", "three"))
+    (found,) = change(resource(spec={"c": [one, two]}), resource(spec={"c": [two, one]})).properties
+    assert found == Property("spec.c[order]", '["one", "two"]', '["two", "one"]')
+    inserted = change(resource(spec={"c": [one, two]}), resource(spec={"c": [one, three, two]}))
+    assert not [p for p in inserted.properties if p.path.endswith("[order]")]
+
+
 def test_keys_that_are_no_words_are_written_in_brackets() -> None:
     found = dict(compare.flat({"data": {"tls.crt": 1}, "a/b": [2, {}], "c": {}}))
     assert found == {'data["tls.crt"]': 1, '["a/b"][0]': 2, '["a/b"][1]': {}, "c": {}}
