@@ -7,6 +7,7 @@ request from a fork, it says so and succeeds: the step's summary has the same te
 from __future__ import annotations
 
 import argparse
+import http.client
 import itertools
 import json
 import os
@@ -66,7 +67,7 @@ def put(env: Mapping[str, str], number: int, body: str) -> str:
             if error.code in _REFUSED:
                 return f"No right to comment here ({error.code}): see the summary of this job."
             raise UserError(f"GitHub did not take the comment: {error}") from None
-    except (urllib.error.URLError, TimeoutError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise UserError(f"GitHub does not answer: {error}") from None
 
 

@@ -311,6 +311,14 @@ def test_without_the_right_to_comment_the_summary_has_to_do(github: GitHub) -> N
         comment.put(github.env, 7, "text")
 
 
+def test_a_connection_that_ends_without_an_answer_is_one_clear_line(
+    github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Handler, "do_GET", lambda self: self.connection.close())
+    with pytest.raises(UserError, match="GitHub does not answer: "):
+        comment.put(github.env, 7, "text")
+
+
 def test_outside_of_a_workflow_the_comment_says_what_it_lacks() -> None:
     with pytest.raises(UserError, match="GITHUB_API_URL is not set"):
         comment.put({}, 7, "text")
