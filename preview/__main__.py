@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(chosen: argparse.Namespace) -> int:
     try:
         with _interruptible():
-            result = model.read(_results(chosen.results)) if chosen.results else _preview(chosen)
+            result = _gathered(chosen) if chosen.results else _preview(chosen)
             if chosen.result:
                 model.write(result, chosen.result)
             if chosen.markdown:
@@ -69,6 +70,12 @@ def _progress(total: int) -> Iterator[matrix.Done]:
         yield lambda: bar.advance(task)
 
 
+def _gathered(chosen: argparse.Namespace) -> model.Result:
+    """Return the results that others have written, and as failed those of them that are lost."""
+    wanted = itertools.product(chosen.stack or (), chosen.mode or matrix.MODES)
+    return model.read(_results(chosen.results), wanted)
+
+
 def _results(given: Sequence[Path]) -> list[Path]:
     """Return the files, and those of the folders, in a settled order."""
     return [
@@ -95,7 +102,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--markdown", type=_file, metavar="FILE", help="write it as Markdown too")
     parser.add_argument("--result", type=_file, metavar="FILE", help="write it for --results")
     parser.add_argument(
-        "--results", nargs="+", type=Path, metavar="FILE", help="preview nothing: show these as one"
+        "--results",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="preview nothing: show these as one; of each --stack there must be one",
     )
     return parser
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -95,8 +95,14 @@ def write(result: Result, file: Path) -> None:
     file.write_text(json.dumps(asdict(result), indent=1) + "\n")
 
 
-def read(files: Sequence[Path]) -> Result:
-    """Return the results of several runs as one. Raises UserError."""
+LOST = "its job ended without a result; look at the job's log"
+
+
+def read(files: Sequence[Path], wanted: Iterable[tuple[str, str]] = ()) -> Result:
+    """Return the results of several runs as one. Raises UserError.
+
+    `wanted` are stacks and modes of which there has to be a result: one that is lost has failed.
+    """
     parts = []
     for file in files:
         try:
@@ -106,6 +112,8 @@ def read(files: Sequence[Path]) -> Result:
     if not parts:
         raise UserError("There is no result to show: every preview job failed before its end")
     diffs = [diff for part in parts for diff in part.diffs]
+    there = {(diff.stack, diff.mode) for diff in diffs}
+    diffs += [StackDiff(*one, 0, head_problem=LOST) for one in wanted if one not in there]
     return Result(parts[0].base, parts[0].head, tuple(diffs), parts[0].note)
 
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from foundation.errors import UserError
 from policies.rules import SECRET, UNKNOWN, Resource
 from preview import comment, compare, engine, markdown, model, terminal, text, trees
+from preview.__main__ import main as preview
 from preview.matrix import diff
 from preview.model import Change, Kind, Property, Result, StackDiff, StackPlan
 
@@ -237,6 +238,29 @@ def test_results_of_several_jobs_become_one(tmp_path: Path) -> None:
     (tmp_path / "torn.json").write_text("{")
     with pytest.raises(UserError, match=r"torn\.json is no result of a preview"):
         model.read([tmp_path / "torn.json"])
+
+
+def test_a_job_without_a_result_is_no_preview_without_changes(tmp_path: Path) -> None:
+    for number, one in enumerate(RESULT.diffs):
+        model.write(Result("abc1234", "def5678", (one,)), tmp_path / f"{number}.json")
+    files = sorted(tmp_path.glob("*.json"))
+    wanted = [(stack, mode) for stack in ("east", "west") for mode in ("active", "standby")]
+    found = model.read(files, wanted)
+    assert found.diffs[:3] == RESULT.diffs
+    (lost,) = found.diffs[3:]
+    assert (lost.stack, lost.mode, lost.ok) == ("east", "standby", False)
+    assert "1 of 4 previews fail" in text.headline(found)
+    assert "east standby: fails" in markdown.render(found)
+
+
+def test_the_command_that_gathers_names_the_results_that_are_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model.write(RESULT, tmp_path / "some.json")
+    assert preview([f"--results={tmp_path}"]) == 0
+    assert preview([f"--results={tmp_path}", "--stack=west"]) == 1
+    assert "west locality: fails" in capsys.readouterr().out
+    assert preview([f"--results={tmp_path}", "--mode=active"]) == 0
 
 
 class GitHub(HTTPServer):

@@ -65,6 +65,12 @@ def test_its_matrix_is_every_stack_in_every_mode() -> None:
     assert JOBS["preview"]["strategy"]["fail-fast"] is False
 
 
+def test_no_job_of_it_is_missed_when_the_results_are_gathered() -> None:
+    (gather,) = (s["run"] for _, s in STEPS if "--results" in s.get("run", ""))
+    for stack in JOBS["preview"]["strategy"]["matrix"]["stack"]:
+        assert f"--stack {stack}" in gather
+
+
 def test_pulumis_action_installs_the_version_that_the_demo_builds() -> None:
     tools = tomllib.loads((ROOT / "toolchain" / "tools.toml").read_text())
     (version,) = (m["version"] for m in tools["module"] if m["name"] == "pulumi")
