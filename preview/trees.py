@@ -19,7 +19,7 @@ from foundation import archives, project, selection, stack_file
 from foundation.errors import UserError
 
 _NO_PART = {".github", ".ci", "docs", "drills", "policies", "preview", "tests", "Taskfile.yml"}
-"""What no program and no settings file of a stack reads; nor any Markdown."""
+"""What no program reads, nor any Markdown; unless a stack's settings name it."""
 
 
 _VERSIONS = ("requirements.txt", "requirements-gke.txt", "toolchain/tools.toml")
@@ -46,11 +46,16 @@ def head(project: Path, folder: Path) -> Tree:
     Files that a stack's settings name are part of it even where git ignores them.
     """
     listed = _git(project, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    for name in {*filter(None, listed.decode().split("\0")), *_named_by_settings(project)}:
+    names = {*filter(None, listed.decode().split("\0")), *_named_by_settings(project)}
+    for name in names:
         source, target = project / name, folder / name
-        if source.is_file():  # not one that was deleted and is not yet committed so
-            target.parent.mkdir(parents=True, exist_ok=True)
+        if not source.exists():  # deleted, and not yet committed so
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_file():
             shutil.copy2(source, target)
+        elif source.is_symlink() and source.resolve().is_relative_to(project.resolve()):
+            target.symlink_to(os.path.relpath(source.resolve(), source.parent.resolve()))
     dirty = _git(project, "status", "--porcelain").strip()
     commit = _title(project, "HEAD")
     return Tree(_ready(folder), f"{commit} and changes not yet committed" if dirty else commit)
@@ -86,11 +91,16 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _files(project: Path, named: Path) -> Iterator[str]:
-    if not named.resolve().is_relative_to(project.resolve()) or named == project:
+    """Yield the files by the folders that they are in, and the links that lead to these."""
+    root = project.resolve()
+    if not named.resolve().is_relative_to(root) or named == project:
         return
+    for path in (named, *named.parents):
+        if path.is_symlink() and path.is_dir() and path.is_relative_to(project):
+            yield str((path.parent.resolve() / path.name).relative_to(root))
     for file in named.rglob("*") if named.is_dir() else (named,):
         if file.is_file():
-            yield str(file.relative_to(project))
+            yield str((file.parent.resolve() / file.name).relative_to(root))
 
 
 def base(project: Path, folder: Path, reference: str | None) -> Tree:
@@ -152,7 +162,7 @@ def _parts(folder: Path) -> list[str]:
             folders[:] = [name for name in folders if name not in _NO_PART | {project.VENV.name}]
             files = [name for name in files if name not in _NO_PART]
         found += [str(inside / name) for name in files if not name.endswith(".md")]
-    return sorted(found)
+    return sorted({*found, *_named_by_settings(folder)})
 
 
 def _ready(folder: Path) -> Path:

@@ -447,6 +447,59 @@ def test_what_no_preview_reads_makes_no_difference(repository: Path, tmp_path: P
     assert trees.differing(base, head)
 
 
+@pytest.mark.parametrize(
+    ("named", "file"),
+    [
+        ("tests", "tests/page.md"),
+        ("docs/app.yaml", "docs/app.yaml"),
+        ('["a.yaml", "drills/app"]', "drills/app/b.yaml"),
+        ("app", "app/page.md"),
+    ],
+)
+def test_what_a_stack_names_makes_a_difference_wherever_it_is(
+    repository: Path, tmp_path: Path, named: str, file: str
+) -> None:
+    """A kustomization makes ConfigMaps of any file."""
+    (repository / "Pulumi.west.yaml").write_text(f"config:\n  demo:manifest: '{named}'\n")
+    (repository / file).parent.mkdir(parents=True, exist_ok=True)
+    (repository / file).write_text("one\n")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "an application")
+    (repository / file).write_text("two\n")
+    base, head = both(repository, tmp_path)
+    assert trees.differing(base, head)
+
+
+def test_a_folder_by_another_name_is_in_both_trees(repository: Path, tmp_path: Path) -> None:
+    (repository / "app" / "v2").mkdir(parents=True)
+    (repository / "app" / "v2" / "a.yaml").write_text("one\n")
+    (repository / "app" / "current").symlink_to("v2")
+    (repository / "app" / "elsewhere").symlink_to(tmp_path)
+    git(repository, "add", "app/v2", "app/current")
+    git(repository, "commit", "-q", "-m", "a link")
+    base, head = both(repository, tmp_path)
+    for tree in (base, head):
+        assert (tree.folder / "app" / "current" / "a.yaml").read_text() == "one\n"
+    assert (head.folder / "app" / "current").is_symlink()
+    assert not trees.differing(base, head)
+    assert not (head.folder / "app" / "elsewhere").exists(), "it leads out of the copy"
+
+
+@pytest.mark.parametrize("named", ["app/current", "app/current/a.yaml"])
+def test_a_folder_by_another_name_may_be_ignored_by_git(
+    repository: Path, tmp_path: Path, named: str
+) -> None:
+    (repository / ".git" / "info" / "exclude").write_text("app/\n")
+    (repository / "Pulumi.west.yaml").write_text(f"config:\n  demo:manifest: {named}\n")
+    (repository / "app" / "v2").mkdir(parents=True)
+    (repository / "app" / "v2" / "a.yaml").write_text("one\n")
+    (repository / "app" / "current").symlink_to(repository / "app" / "v2")
+    _, head = both(repository, tmp_path)
+    copied = head.folder / "app" / "current" / "a.yaml"
+    assert copied.read_text() == "one\n"
+    assert copied.resolve().is_relative_to(head.folder)
+
+
 @pytest.mark.parametrize("reference", ["no-such", "--help", "HEAD^1"])
 def test_a_base_that_is_not_there_is_one_clear_line(
     repository: Path, tmp_path: Path, reference: str
