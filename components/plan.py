@@ -82,9 +82,9 @@ def make(root: Path) -> Plan:
         if settings.platform is Platform.ENVOY:
             capacity.check(_edge(plan))
         is_update = os.environ.get(RUN_PROGRAM) != "true"
-        if is_update and project.uses_own_state(os.environ):
-            states = project.states(project.state_folder()) / pulumi.get_project()
-            replacements.check(states / f"{settings.stack}.json", plan.documents)
+        state = project.own_state(os.environ, pulumi.get_project(), settings.stack)
+        if is_update and state:
+            replacements.check(state, plan.documents)
         if settings.platform is Platform.TETRATE:
             _check_platform(plan)
     except UserError as error:

@@ -80,3 +80,11 @@ def identity() -> str:
 def uses_own_state(env: Mapping[str, str]) -> bool:
     """Check whether the state is in the project's own folder."""
     return env.get("PULUMI_BACKEND_URL") == state_url()
+
+
+def own_state(env: Mapping[str, str], name: str, stack: str) -> Path | None:
+    """Return the file of a stack's state, where that is in the project's own folder.
+
+    `name` is that of Pulumi's project. The file may not be there yet.
+    """
+    return states(state_folder()) / name / f"{stack}.json" if uses_own_state(env) else None

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+from components.backends.gke_network import positions
 from components.backends.protocol import MadeCluster
 from components.settings.exposure import Exposure
 from components.settings.gke import GkeSettings
 from components.settings.model import Settings
+from foundation import project
 from foundation.errors import UserError
 from toolchain import gcp as package
 
@@ -43,12 +45,15 @@ _MACHINE = Path("/sys/class/dmi/id/product_name")
 
 
 class GkeBackend:
-    """One network a stack; a cluster's position in the settings is that in the address plan."""
+    """One network a stack; a cluster keeps its position in the address plan while it is there."""
 
     exposure = Exposure(gateway_annotations=INTERNAL)
 
     def __init__(self, settings: Settings, own: GkeSettings) -> None:
-        """Raises UserError when pulumi-gcp is missing: without it even a preview is impossible."""
+        """Raises UserError when pulumi-gcp is missing: without it even a preview is impossible.
+
+        So it is without knowing which addresses the clusters have.
+        """
         if not package.is_ready():
             raise UserError(
                 f"backend gke needs pulumi-gcp {package.version()} in {package.FOLDER.name}: run "
@@ -63,6 +68,8 @@ class GkeBackend:
             sys.path.append(str(package.FOLDER))
         self._settings, self._own = settings, own
         self._foundation: Foundation | None = None
+        state = project.own_state(os.environ, pulumi.get_project(), settings.stack)
+        self._positions = positions(settings.cluster_names, state)
 
     @property
     def edge_names(self) -> tuple[str, ...]:
@@ -97,7 +104,8 @@ class GkeBackend:
             self._foundation = Foundation("google-cloud", settings.stack, self._own)
         regions = {each.name: each.region for each in settings.clusters}
         region = regions.get(name, settings.edge_region)
-        made = make_cluster(name, region, self._foundation, settings, parent)
+        position = self._positions[name]
+        made = make_cluster(name, region, position, self._foundation, settings, parent)
         return MadeCluster(
             kubeconfig=pulumi.Output.all(made.endpoint, made.authority).apply(
                 lambda known: kubeconfig(name, *known)

@@ -11,7 +11,7 @@ from pulumi_gcp.compute import Subnetwork
 from pulumi_gcp.container import Cluster, NodePool
 
 from components.backends.gke_foundation import NODE_SCOPES, Foundation
-from components.backends.gke_network import ranges
+from components.backends.gke_network import SUBNETWORK_SUFFIX, ranges
 from components.settings.gke import GkeSettings, Location, ReleaseChannel
 from components.settings.model import Settings
 
@@ -39,14 +39,22 @@ class GoogleCluster:
 
 
 def make_cluster(
-    name: str, region: str, shared: Foundation, settings: Settings, parent: pulumi.Resource
+    name: str,
+    region: str,
+    position: int,
+    shared: Foundation,
+    settings: Settings,
+    parent: pulumi.Resource,
 ) -> GoogleCluster:
-    """Register a cluster, its subnetwork and, unless Google looks after them, its nodes."""
+    """Register a cluster, its subnetwork and, unless Google looks after them, its nodes.
+
+    `position` is that in the address plan.
+    """
     gke = shared.gke
-    own = ranges(settings.cluster_names.index(name))
+    own = ranges(position)
     location = region if gke.location is Location.REGIONAL else f"{region}-{_ZONE}"
     subnetwork = Subnetwork(
-        f"{name}-subnetwork",
+        f"{name}{SUBNETWORK_SUFFIX}",
         name=f"{name}-{settings.stack}",
         region=region,
         network=shared.network.self_link,

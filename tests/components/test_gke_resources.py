@@ -102,6 +102,19 @@ def test_private_nodes_reach_the_internet_by_one_nat_a_region(up: Run) -> None:
     }
 
 
+def test_a_cluster_behind_one_that_goes_keeps_its_ranges(
+    up: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kind, state = "gcp:compute/subnetwork:Subnetwork", tmp_path / "west.json"
+    before = up().of_type(kind)
+    made = [{"type": kind, "urn": f"u::{name}", "inputs": i} for name, i in before.items()]
+    state.write_text(json.dumps({"checkpoint": {"latest": {"resources": made}}}))
+    monkeypatch.setattr(gke.project, "own_state", lambda *_: state)
+    after = up(clusters=[{"name": "west-cluster", "region": "us-west1"}]).of_type(kind)
+    del before["east-cluster-subnetwork"]
+    assert after == before
+
+
 def test_public_nodes_need_no_nat(up: Run) -> None:
     demo = up(gkePrivateNodes="false")
     assert demo.of_type("compute/router:Router") == demo.of_type("routerNat:RouterNat") == {}
