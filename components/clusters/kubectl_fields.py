@@ -15,6 +15,7 @@ from typing import Any
 import pulumi
 
 from components import kubectl
+from components.documents import schema
 from foundation.commands import Failed
 from foundation.identity import identity_of
 from foundation.lists import as_list, items, reference
@@ -55,12 +56,24 @@ def lines(cluster: str, live: Iterable[Document]) -> Iterator[str]:
 
 
 def _look(kubeconfig: Path, cluster: str, documents: Sequence[Document]) -> list[str]:
+    builtin = [each for each in documents if schema.knows(each["apiVersion"], each["kind"])]
+    for some in (documents, builtin):
+        try:
+            return list(lines(cluster, _live(kubeconfig, cluster, some)))
+        except Failed as error:
+            # one new kind is enough for kubectl to fail, and there is nothing of it yet
+            if _UNKNOWN_KIND not in error.said:
+                break
+    return []
+
+
+_UNKNOWN_KIND = "no matches for kind"
+
+
+def _live(kubeconfig: Path, cluster: str, documents: Sequence[Document]) -> list[dict[str, Any]]:
+    """Return those of the objects that a cluster has. Raises Failed."""
     text = as_list(reference(each) for each in documents)
     how = ("--ignore-not-found", "--show-managed-fields", "--output=json", "--filename=-")
     where = (f"--kubeconfig={kubeconfig}", f"--context={cluster}")
     limit = f"--request-timeout={kubectl.CONNECT_SECONDS}s"
-    try:
-        said = kubectl.run((*where, limit, "get", *how), given=text)
-    except Failed:
-        return []
-    return list(lines(cluster, items(said)))
+    return items(kubectl.run((*where, limit, "get", *how), given=text, requests=len(documents)))
