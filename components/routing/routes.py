@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from components.documents import fields, workload
 from components.routing.annotations import (
@@ -26,6 +27,9 @@ from components.routing.transport import Transport, is_told, transport
 from foundation.contract import MESH_SECRET
 from foundation.errors import UserError
 from foundation.identity import DEFAULT_NAMESPACE, mapping
+
+_SENT_AS_IT_IS = "".join(map(chr, range(0x21, 0x7F)))
+"""What a client may send of a path without encoding it; no other letters reach the edge."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,8 @@ def _route(
     # the edge looks for no path but one that is normal, by RFC 3986
     if not path.startswith("/") or any(s in path for s in "?#* ") or {"", ".", ".."} & {*parts}:
         raise notes.wrong("path", f"is '{path}'; a path such as /web-portal is needed")
+    if (sent := quote(path, safe=_SENT_AS_IT_IS)) != path:
+        raise notes.wrong("path", f"is '{path}', and browsers ask for '{sent}'; write that")
     protocol = notes.get("protocol", "HTTP").upper()
     if protocol not in PROTOCOLS:
         raise notes.wrong("protocol", f"is '{protocol}'; {' or '.join(PROTOCOLS)} is needed")

@@ -161,6 +161,8 @@ def test_services_without_the_annotation_or_kept_inside_are_not_exposed() -> Non
         ({"hosts": ",".join(f"h{n}.example.com" for n in range(11))}, "has 11 names; 10"),
         ({"path": "shop"}, "'gateway.tetrate.io/path' is 'shop'; a path such as /web-portal"),
         ({"path": "/shop?x=1"}, "a path such as"),
+        ({"path": "/größe/a b"}, "is '/größe/a b'; a path such as /web-portal is needed"),
+        ({"path": "/größe"}, "is '/größe', and browsers ask for '/gr%C3%B6%C3%9Fe'; write that"),
         ({"protocol": "TCP"}, "'gateway.tetrate.io/protocol' is 'TCP'; HTTPS or HTTP"),
         ({"protocol": "HTTPS"}, "'gateway.tetrate.io/tls-secret' is missing"),
         (
