@@ -11,6 +11,7 @@ from typing import Any
 from components.backends import rights
 from components.backends.inventory import Item
 from components.backends.mark import ANNOTATION
+from components.documents import schema
 from foundation.errors import first_of
 
 OLDEST = (1, 27)
@@ -132,7 +133,7 @@ def _unfit(seen: Seen, mark: str) -> str:
         if holder == mark or namespace in ours:
             continue
         where = f" --namespace {namespace}" if namespace else ""
-        delete = f"kubectl --context {seen.context}{where} delete {kind.lower()} {name}"
+        delete = f"kubectl --context {seen.context}{where} delete {_typed(found)} {name}"
         what = f"{seen.shown}: {kind} {name}{f' in {namespace}' if namespace else ''} is there"
         if holder:
             return (
@@ -142,6 +143,18 @@ def _unfit(seen: Seen, mark: str) -> str:
             )
         return f"{what} and is not this stack's; use another cluster, or remove it: {delete}"
     return ""
+
+
+def _typed(found: Mapping[str, Any]) -> str:
+    """Return an object's kind as kubectl takes it: a custom one with version and group.
+
+    Without them a kind that Kubernetes has as well would be taken for that.
+    """
+    kind, version = str(found["kind"]), str(found.get("apiVersion", "v1"))
+    if schema.knows(version, kind) or "/" not in version:
+        return kind.lower()
+    group, _, number = version.partition("/")
+    return f"{kind.lower()}.{number}.{group}"
 
 
 def _name(found: Mapping[str, Any]) -> tuple[str, str]:

@@ -94,6 +94,15 @@ def test_a_users_namespace_or_object_is_not_taken_over() -> None:
     assert text.endswith("kubectl --context my-east --namespace default delete service shop")
 
 
+def test_the_command_that_removes_an_object_names_its_group() -> None:
+    """Service is a kind of Knative's as well, and the other one is not to be deleted."""
+    knative = {**found("Service", "shop", "default"), "apiVersion": "serving.knative.dev/v1"}
+    text = refusal([seen("east", objects=[knative])], MARK)
+    assert text.endswith(" delete service.v1.serving.knative.dev shop")
+    core = {**found("Service", "shop", "default"), "apiVersion": "v1"}
+    assert refusal([seen("east", objects=[core])], MARK).endswith(" delete service shop")
+
+
 def test_what_another_stack_made_is_not_taken_over_either() -> None:
     objects = [found("Namespace", "bank", holder="east-9876")]
     text = refusal([seen("east", objects=objects)], MARK)
