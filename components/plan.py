@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from components.settings.local import LocalSettings
 from components.settings.model import Platform, Settings, load
 from components.tetrate import served
 from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
-from components.tls import secrets
+from components.tls import secrets, validity
 from foundation import project
 from foundation.contract import GATEWAY_NAMESPACE, RUN_PROGRAM
 from foundation.errors import UserError
@@ -77,6 +77,8 @@ def make(root: Path) -> Plan:
             pulumi.log.warn(line)
     for trap in lint.traps(plan.profile, _context(settings)):
         pulumi.log.warn(trap.line)
+    for line in _uncovered(plan):
+        pulumi.log.warn(line)
     try:
         plan.backend.check()
         if settings.platform is Platform.ENVOY:
@@ -85,6 +87,9 @@ def make(root: Path) -> Plan:
         state = project.own_state(os.environ, pulumi.get_project(), settings.stack)
         if is_update and state:
             replacements.check(state, plan.documents)
+        if is_update:
+            for secret in filter(secrets.is_filled, plan.secrets):
+                validity.check(secret, sources.named(settings.online_banking_secret))
         if settings.platform is Platform.TETRATE:
             _check_platform(plan)
     except UserError as error:
@@ -187,6 +192,14 @@ def _secrets(
             )
         result.append({**secret, "metadata": metadata})
     return result
+
+
+def _uncovered(plan: Plan) -> Iterator[str]:
+    """Yield a line for each exposed host that no certificate of the user's own covers."""
+    for secret in filter(secrets.is_filled, plan.secrets):
+        name = secret["metadata"]["name"]
+        hosts = dict.fromkeys(h for r in plan.routes if r.tls_secret == name for h in r.hosts)
+        yield from validity.lines(secret, sources.named(plan.settings.online_banking_secret), hosts)
 
 
 def _warn_of_version(error: ManifestError) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from base64 import b64encode
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,37 @@ def test_a_certificate_that_no_service_names_is_refused(tmp_path: Path, platform
 def test_an_empty_secret_that_no_service_names_is_no_harm(tmp_path: Path) -> None:
     file = own_secret(tmp_path, "other", "elsewhere", filled=False)
     assert made(chosen(tmp_path, service("shop", OWN), online_banking_secret=file)).routes
+
+
+@pytest.mark.parametrize("destroys", [True, False], ids=["destroy", "up"])
+def test_a_certificate_that_clients_refuse_stops_what_would_show_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, destroys: bool
+) -> None:
+    warnings: list[str] = []
+    file = own_secret(tmp_path, "shop-certs")
+    settings = chosen(tmp_path, service("shop", OWN), online_banking_secret=file)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plan, "load", lambda root: settings)
+    monkeypatch.setattr(LocalBackend, "check", lambda self: None)
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
+    monkeypatch.setattr(plan.validity, "datetime", Later)
+    if destroys:
+        monkeypatch.setenv("PULUMI_RUN_PROGRAM", "true")
+        assert plan.make(ROOT).secrets
+    else:
+        with pytest.raises(UserError, match=r"secret\.yaml: the certificate of Secret shop-certs"):
+            plan.make(ROOT)
+    (uncovered,) = warnings
+    assert "does not cover shop.example.com, and clients of that refuse it" in uncovered
+
+
+class Later(datetime):
+    """A clock that is a century ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime(2126, 1, 1, tzinfo=tz)
 
 
 def test_two_profiles_in_one_file_are_refused(tmp_path: Path) -> None:
