@@ -29,11 +29,11 @@ PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|client-key-data:")
 _TEMPLATES = {
     "Pod": ("spec",),
     "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
-    **dict.fromkeys(
-        ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "ReplicationController"),
-        ("spec", "template", "spec"),
-    ),
+    "PodTemplate": ("template", "spec"),
 }
+_TEMPLATE = ("spec", "template", "spec")
+"""Where all other kinds that make pods hold them, custom ones such as a Rollout too."""
+
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 _HOST = ("hostNetwork", "hostPID", "hostIPC")
 
@@ -193,8 +193,8 @@ def _kind(resource: Resource) -> str:
 
 def _pod(resource: Resource) -> Mapping[str, Any]:
     """Return the pod's specification in a resource that makes pods; empty for others."""
-    path = _TEMPLATES.get(_kind(resource))
-    return _map(_get(resource.inputs, *path)) if path else {}
+    kind = _kind(resource)
+    return _map(_get(resource.inputs, *_TEMPLATES.get(kind, _TEMPLATE))) if kind else {}
 
 
 def _containers(pod: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

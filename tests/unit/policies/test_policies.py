@@ -98,6 +98,19 @@ def test_no_pod_is_privileged(pod: dict[str, Any], changes: dict[str, Any], said
     assert said in found
 
 
+def test_pods_of_custom_kinds_are_looked_at_as_well() -> None:
+    """An Argo Rollout and a Knative Service hold pods where a Deployment does."""
+    spec = {"template": {"spec": {"containers": [container(image="shop")], "hostPID": True}}}
+    rollout = Resource("kubernetes:argoproj.io/v1alpha1:Rollout", "it", {"spec": spec}, "west")
+    host, image = violations(rollout)
+    assert host.startswith("privileged-pod: Rollout it: hostPID")
+    assert image.startswith("image-version: Rollout it: image shop")
+    template = kubernetes("PodTemplate", template=spec["template"])
+    assert len(violations(template)) == 2
+    generated = {"template": {"spec": {"source": {"path": "apps"}}}}
+    assert violations(kubernetes("ApplicationSet", spec=generated)) == []
+
+
 @pytest.mark.parametrize(
     "image", ["envoy", "envoy:latest", "example.com:5000/envoy", "example.com:5000/a/b:latest", ""]
 )
