@@ -77,10 +77,15 @@ def _gathered(chosen: argparse.Namespace) -> model.Result:
 
 
 def _results(given: Sequence[Path]) -> list[Path]:
-    """Return the files, and those of the folders, in a settled order."""
-    return [
-        f for path in given for f in (sorted(path.rglob("*.json")) if path.is_dir() else [path])
-    ]
+    """Return the files, and those of the folders, in a settled order.
+
+    A folder need not be there: without any result nobody has made it.
+    """
+    found: list[Path] = []
+    for path in given:
+        is_file = path.is_file() or (path.suffix and not path.is_dir())
+        found += [path] if is_file else sorted(path.rglob("*.json"))
+    return found
 
 
 @contextlib.contextmanager

@@ -109,12 +109,13 @@ def read(files: Sequence[Path], wanted: Iterable[tuple[str, str]] = ()) -> Resul
             parts.append(_result(json.loads(file.read_text())))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{file} is no result of a preview: {error}") from None
-    if not parts:
-        raise UserError("There is no result to show: every preview job failed before its end")
     diffs = [diff for part in parts for diff in part.diffs]
     there = {(diff.stack, diff.mode) for diff in diffs}
     diffs += [StackDiff(*one, 0, head_problem=LOST) for one in wanted if one not in there]
-    return Result(parts[0].base, parts[0].head, tuple(diffs), parts[0].note)
+    if not (parts or diffs):
+        raise UserError("There is no result to show: every preview job failed before its end")
+    first = parts[0] if parts else Result("unknown", "unknown", ())
+    return Result(first.base, first.head, tuple(diffs), first.note)
 
 
 def _result(data: dict[str, Any]) -> Result:

@@ -261,6 +261,22 @@ def test_the_command_that_gathers_names_the_results_that_are_lost(
     assert preview([f"--results={tmp_path}", "--stack=west"]) == 1
     assert "west locality: fails" in capsys.readouterr().out
     assert preview([f"--results={tmp_path}", "--mode=active"]) == 0
+    (tmp_path / "some.json").rename(tmp_path / "some")
+    assert preview([f"--results={tmp_path / 'some'}"]) == 0
+
+
+def test_a_run_in_which_every_job_was_lost_has_something_to_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the comment of the run before would stay, with what that found."""
+    none, shown = tmp_path / "results", tmp_path / "preview.md"
+    options = [f"--results={none}", "--stack=east", "--mode=active", f"--markdown={shown}"]
+    assert preview(options) == 1
+    assert "1 of 1 previews fail" in shown.read_text()
+    assert preview([f"--results={none}"]) == 2
+    assert "every preview job failed" in capsys.readouterr().err
+    assert preview([f"--results={tmp_path}/no.json"]) == 2
+    assert "no.json is no result of a preview" in capsys.readouterr().err
 
 
 class GitHub(HTTPServer):
