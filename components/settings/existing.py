@@ -120,7 +120,7 @@ def _may_be_external(address: str) -> bool:
 def _host(values: Values, key: str, given: str) -> str:
     if not _HOST.fullmatch(given):
         raise values.refusal(key, given, "use an IPv4 address or a host's name")
-    return given
+    return given.lower()
 
 
 def _text(values: Values, key: str, given: object) -> str:

@@ -40,6 +40,12 @@ def test_load_balancers_need_no_address_and_may_have_one() -> None:
     assert (dict(found.addresses), found.edge_port) == ({"east": "east.example.com"}, 443)
 
 
+def test_hosts_are_in_small_letters_as_those_of_services_are() -> None:
+    """Envoy refuses a configuration with a host in two forms."""
+    found = existing(edgeAddress="Bank.Example.COM:8443")
+    assert (found.edge_host, found.edge_port) == ("bank.example.com", 8443)
+
+
 def test_node_ports_are_what_the_others_and_clients_use() -> None:
     clusters = [{**EAST, "address": "172.18.0.3"}]
     found = existing(exposure="NodePort", clusters=clusters, edgeAddress="172.18.0.2")
