@@ -86,8 +86,9 @@ def known(items: Iterable[Item], served: Mapping[Kind, Resource]) -> list[Item]:
 
 
 def _discovery(kubeconfig: str, version: str) -> str:
+    path = f"/apis/{version}" if "/" in version else f"/api/{version}"
     try:
-        return kubectl.ask(kubeconfig, "get", "--raw", f"/apis/{version}")
+        return kubectl.ask(kubeconfig, "get", "--raw", path)
     except Failed as error:
         if "(NotFound)" in error.said:
             return '{"resources": []}'

@@ -88,6 +88,18 @@ def test_a_cluster_that_does_not_answer_is_no_cluster_without_the_kind(
         kinds.served("", [CART])
 
 
+def test_the_core_has_a_path_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths: list[str] = []
+
+    def ask(_: str, *arguments: str) -> str:
+        paths.append(arguments[-1])
+        return '{"resources": []}'
+
+    monkeypatch.setattr(kubectl, "ask", ask)
+    assert kinds.served("", [Item("v1", "Shop", "retail", "shop"), CART, SERVICE]) == {}
+    assert paths == ["/api/v1", f"/apis/{VERSION}"]
+
+
 def test_many_requests_have_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float] = []
 
