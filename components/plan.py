@@ -169,13 +169,14 @@ def _secrets(
     Raises UserError for a certificate that would not be used.
     """
     source = sources.named(settings.online_banking_secret)
-    wanted = list(dict.fromkeys(route.tls_secret for route in found if route.tls_secret))
+    wanted = {route.tls_secret: route.tls_namespace for route in found if route.tls_secret}
     result: list[Mapping[str, Any]] = []
     for document in sources.load(settings.online_banking_secret, None, later):
         secret = secrets.checked(document, source)
         # kubectl create secret tls --dry-run=client writes no namespace
-        metadata = {"namespace": GATEWAY_NAMESPACE, **secret["metadata"]}
-        name, namespace = metadata["name"], metadata["namespace"]
+        name = secret["metadata"]["name"]
+        metadata = {"namespace": wanted.get(name, GATEWAY_NAMESPACE), **secret["metadata"]}
+        namespace = metadata["namespace"]
         if name not in wanted:
             if secrets.is_filled(secret):
                 other = f", or call it {' or '.join(wanted)}" if wanted else ""

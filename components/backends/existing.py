@@ -26,7 +26,7 @@ from components.settings.exposure import Exposure
 from components.settings.model import Platform, Settings
 from foundation import lists
 from foundation.commands import Failed
-from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
+from foundation.contract import EDGE_CLUSTER
 from foundation.errors import UserError
 
 
@@ -103,8 +103,8 @@ class ExistingBackend:
         found = sources.load(settings.online_banking_secret, later=_said_before)
         given = {each["metadata"]["name"]: each["metadata"].get("namespace") for each in found}
         wanted = routes(documents, own_gateways=settings.platform is Platform.ENVOY)
-        names = dict.fromkeys(route.tls_secret for route in wanted if route.tls_secret)
-        secrets = [(name, given.get(name) or GATEWAY_NAMESPACE) for name in names]
+        named = {route.tls_secret: route.tls_namespace for route in wanted if route.tls_secret}
+        secrets = [(name, given.get(name) or namespace) for name, namespace in named.items()]
         return inventory.inventory(settings, documents, secrets)
 
     def _look(self, cluster: str, items: list[Item], own: Mapping[Kind, Resource]) -> Seen:

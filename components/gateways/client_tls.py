@@ -21,15 +21,16 @@ def client_secrets(
     authority: CertificateAuthority,
     parent: pulumi.Resource,
 ) -> list[dict[str, Any]]:
-    """Return the Secrets that the routes name, in the edge's namespace.
+    """Return the Secrets that the routes name, in the namespaces that they name.
 
     Those of `documents` that hold a certificate are taken as they are; any other gets one of
     `authority`, which covers the routes' hosts and, in the first Secret, the edge's own `names`.
     """
     given = {document["metadata"]["name"]: document for document in documents}
+    namespaces = {route.tls_secret: route.tls_namespace for route in routes}
     secrets = []
     for name, covered in certificate_names(routes, names).items():
-        document = given.get(name) or tls_secret(name, {})
+        document = given.get(name) or tls_secret(name, {}, namespaces[name])
         if is_filled(document):
             secrets.append(dict(document))
             continue

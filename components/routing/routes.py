@@ -24,7 +24,7 @@ from components.routing.annotations import (
     name_of,
 )
 from components.routing.transport import Transport, is_told, transport
-from foundation.contract import MESH_SECRET
+from foundation.contract import GATEWAY_NAMESPACE, MESH_SECRET
 from foundation.errors import UserError
 from foundation.identity import DEFAULT_NAMESPACE, mapping
 
@@ -39,8 +39,8 @@ class Route:
     `port` is the Service's port, `target_port` the number of the container's port behind it.
     `hosts` are the external names (at least one), `path` the prefix ("/" for everything),
     `protocol` is "HTTPS" or "HTTP", `tls_secret` names the Secret of the edge's certificate
-    (None for HTTP). `health_path` is what health checks ask for: the path of the readiness probe
-    of the workload behind the Service, or else `path`.
+    (None for HTTP) and `tls_namespace` its namespace. `health_path` is what health checks ask for:
+    the path of the readiness probe of the workload behind the Service, or else `path`.
     """
 
     service: str
@@ -53,6 +53,7 @@ class Route:
     tls_secret: str | None
     health_path: str
     transport: Transport = field(default_factory=Transport)
+    tls_namespace: str = GATEWAY_NAMESPACE
 
     @property
     def host(self) -> str:
@@ -167,7 +168,15 @@ def _route(
         tls_secret=secret if protocol == "HTTPS" else None,
         health_path=workload.readiness_path(pod, target) or path,
         transport=_transport(port, service, notes),
+        tls_namespace=_tls_namespace(notes),
     )
+
+
+def _tls_namespace(notes: Notes) -> str:
+    """Return the namespace of the Secret; another than the gateways' only with Tetrate's."""
+    if given := notes.get("tls-secret-namespace"):
+        fields.label(given, "its value", lambda what: notes.wrong("tls-secret-namespace", what))
+    return given or GATEWAY_NAMESPACE
 
 
 def _check_secret(name: str, notes: Notes, own_gateways: bool) -> None:

@@ -111,6 +111,20 @@ def test_the_documents_are_those_of_the_manifests(tetrate: Run) -> None:
     }
 
 
+def test_a_certificate_is_made_in_the_namespace_that_its_service_names(
+    tetrate: Run, tmp_path: Path
+) -> None:
+    documents = list(yaml.safe_load_all((ROOT / "manifests" / "app.yaml").read_text()))
+    (service,) = (each for each in documents if each["kind"] == "Service")
+    named = {"tls-secret": "shop-certs", "tls-secret-namespace": "shop"}
+    service["metadata"]["annotations"] |= {f"{NOTES}{key}": name for key, name in named.items()}
+    file = tmp_path / "app.yaml"
+    file.write_text(yaml.safe_dump_all(documents))
+    (secret,) = tetrate(manifest=str(file)).of_type("core/v1:Secret").values()
+    assert secret["metadata"]["name"] == "shop-certs"
+    assert secret["metadata"]["namespace"] == "shop"
+
+
 @pytest.mark.parametrize(
     ("mode", "east", "west"),
     [

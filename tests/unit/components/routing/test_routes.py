@@ -285,6 +285,12 @@ def test_a_probes_path_begins_with_one_slash_as_the_kubelet_has_it(path: str) ->
     assert route.health_path == "/healthz"
 
 
+def test_an_impossible_namespace_of_a_secret_is_refused() -> None:
+    shop = service(protocol="HTTPS", tls_secret="certs", tls_secret_namespace="My_Shop")
+    with pytest.raises(RouteError, match="tls-secret-namespace' has in its value 'My_Shop'"):
+        routes([shop, workload()], own_gateways=False)
+
+
 @pytest.mark.parametrize("path", ["/a/./b", "/a/../b", "/a//b", "//", "/.."])
 def test_a_path_that_the_edge_never_looks_for_is_refused(path: str) -> None:
     if path == "//":
