@@ -20,6 +20,9 @@ MESH_SECRET = "gateway-mesh"  # noqa: S105  a name, no secret
 USER_KUBECONFIG = "DEMO_USER_KUBECONFIG"
 """Environment variable: the user's own KUBECONFIG, for a backend that uses clusters named in it."""
 
+MARK_ANNOTATION = "resiliency.demo/stack"
+"""On every object in clusters of others: whose it is."""
+
 KILLED_FILE = "killed"
 """Beside a stack's files while nobody has compared objects since an update of it was killed."""
 

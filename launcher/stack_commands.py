@@ -11,7 +11,7 @@ from pathlib import Path
 from foundation import contract, project, run, selection
 from foundation.errors import UserError
 from foundation.pulumi_process import GO_SETTINGS
-from launcher import leftovers, pulumi_use, stacks, state
+from launcher import leftovers, pulumi_use, stacks, state, unfinished
 from localkube import owner, preflight
 
 
@@ -71,6 +71,8 @@ def destroy(env: Mapping[str, str], stack: str) -> int:
             return 0
         if not exists:
             _check_known(env, stack)
+        if backend == "existing":
+            _remove_unfinished(env, stack)
         if exists and (code := _pulumi_itself(env, "destroy", *_YES, "--stack", stack)):
             if contract.RUN_PROGRAM in env:
                 print(
@@ -99,6 +101,14 @@ def destroy(env: Mapping[str, str], stack: str) -> int:
         shutil.rmtree(project.stack_folder(stack), ignore_errors=True)
         leftovers.forget_torn_states(project.state_folder(), stack)
     return 0
+
+
+def _remove_unfinished(env: Mapping[str, str], stack: str) -> None:
+    """Remove what a killed update was making in clusters of others; not what one makes now."""
+    state = project.own_state(env, str(selection.declared().get("name")), stack)
+    if state and not leftovers.updating(project.state_folder(), stack):
+        for line in unfinished.remove(state, project.kubeconfig(stack)):
+            print(line, flush=True)
 
 
 _YES = ("--yes", "--skip-preview")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from foundation.contract import MARK_ANNOTATION as ANNOTATION
 from foundation.project import identity, uses_own_state
 
-ANNOTATION = "resiliency.demo/stack"
-"""Annotation that holds the mark."""
+__all__ = ["ANNOTATION", "of"]
 
 
 def of(stack: str, project: str, organization: str, env: Mapping[str, str]) -> str:
