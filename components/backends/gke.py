@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from components.backends.gke_network import positions
+from components.backends import gke_state
 from components.backends.protocol import MadeCluster
 from components.settings.exposure import Exposure
 from components.settings.gke import GkeSettings
 from components.settings.model import Settings
 from foundation import project
+from foundation.contract import RUN_PROGRAM
 from foundation.errors import UserError
 from toolchain import gcp as package
 
@@ -48,6 +49,7 @@ class GkeBackend:
     """One network a stack; a cluster keeps its position in the address plan while it is there."""
 
     exposure = Exposure(gateway_annotations=INTERNAL)
+    _known: gke_state.Resources = ()
 
     def __init__(self, settings: Settings, own: GkeSettings) -> None:
         """Raises UserError when pulumi-gcp is missing: without it even a preview is impossible.
@@ -69,7 +71,8 @@ class GkeBackend:
         self._settings, self._own = settings, own
         self._foundation: Foundation | None = None
         state = project.own_state(os.environ, pulumi.get_project(), settings.stack)
-        self._positions = positions(settings.cluster_names, state)
+        self._known = gke_state.resources(state)
+        self._positions = gke_state.positions(settings.cluster_names, self._known)
 
     @property
     def edge_names(self) -> tuple[str, ...]:
@@ -82,7 +85,7 @@ class GkeBackend:
         return self._own.edge_port
 
     def check(self) -> None:
-        """Raise UserError when this machine cannot act in Google Cloud."""
+        """Raise UserError when this machine cannot act in Google Cloud, or clusters would go."""
         if not has_credentials(os.environ):
             raise UserError(
                 "no Google credentials: gcloud auth application-default login, or name a service "
@@ -93,6 +96,9 @@ class GkeBackend:
                 f"{AUTH_PLUGIN} is not on PATH; nobody gets into a GKE cluster without it: gcloud "
                 f"components install {AUTH_PLUGIN}"
             )
+        if self._known and os.environ.get(RUN_PROGRAM) != "true":  # a destroy takes them anyway
+            names = self._settings.cluster_names
+            gke_state.check_nodes(names, self._own.private_nodes, self._known)
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
         """Register the cluster and, with the first one, what all clusters share."""

@@ -11,7 +11,8 @@ from pulumi_gcp.compute import Subnetwork
 from pulumi_gcp.container import Cluster, NodePool
 
 from components.backends.gke_foundation import NODE_SCOPES, Foundation
-from components.backends.gke_network import SUBNETWORK_SUFFIX, ranges
+from components.backends.gke_network import ranges
+from components.backends.gke_state import CLUSTER_SUFFIX, SUBNETWORK_SUFFIX
 from components.settings.gke import GkeSettings, Location, ReleaseChannel
 from components.settings.model import Settings
 
@@ -70,7 +71,7 @@ def make_cluster(
     # Autopilot makes its nodes as pods come, so what nodes need has to be there with the cluster.
     before_nodes = [*shared.before_nodes, *shared.way_out(region)]
     cluster = Cluster(
-        f"{name}-cluster",
+        f"{name}{CLUSTER_SUFFIX}",
         name=f"{name}-{settings.stack}",
         location=location,
         network=shared.network.self_link,

@@ -5,18 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 from ipaddress import IPv4Network
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from components.backends.gke_network import MAX_CLUSTERS, positions, ranges
+from components.backends.gke_network import MAX_CLUSTERS, ranges
 from components.settings.clusters import MAX_APPLICATION_CLUSTERS
 from components.settings.gke import GkeSettings, Location, Mode, ReleaseChannel
 from components.settings.local import LocalSettings
 from components.settings.model import Settings, read
 from components.settings.values import SettingsError
-from foundation.errors import UserError
 from foundation.project import ROOT
 from tests.support.isolation import PROJECT
 
@@ -144,41 +141,3 @@ def test_no_range_of_any_cluster_meets_another() -> None:
 def test_there_are_no_more_places_than_ranges() -> None:
     with pytest.raises(ValueError, match="no position 16"):
         ranges(MAX_CLUSTERS)
-
-
-def subnetwork(name: str, index: int) -> dict[str, Any]:
-    urn = f"urn:pulumi:west::project::demo$gcp:compute/subnetwork:Subnetwork::{name}-subnetwork"
-    kind = "gcp:compute/subnetwork:Subnetwork"
-    return {"type": kind, "urn": urn, "inputs": {"ipCidrRange": ranges(index).nodes}}
-
-
-def test_a_cluster_keeps_its_ranges_when_one_before_it_goes_or_comes(tmp_path: Path) -> None:
-    names = ("corp-edge", "east", "west", "south")
-    state = tmp_path / "west.json"
-    assert (
-        positions(names, None) == positions(names, state) == dict(zip(names, range(4), strict=True))
-    )
-    made = [subnetwork(name, index) for index, name in enumerate(names)]
-    state.write_text(json.dumps({"checkpoint": {"latest": {"resources": made}}}))
-    assert positions(("corp-edge", "west", "south"), state) == {
-        "corp-edge": 0, "west": 2, "south": 3,
-    }  # fmt: skip
-    assert positions(("corp-edge", "new", *names[1:]), state)["new"] == 4
-    swapped = positions(("corp-edge", "south", "east", "west"), state)
-    assert swapped == {"corp-edge": 0, "east": 1, "west": 2, "south": 3}
-
-
-@pytest.mark.parametrize("latest", [{}, {"latest": None}, {"latest": {"resources": None}}])
-def test_a_stack_with_nothing_in_it_counts_from_the_front(
-    tmp_path: Path, latest: dict[str, Any]
-) -> None:
-    state = tmp_path / "west.json"
-    state.write_text(json.dumps({"checkpoint": {"latest": None, **latest}}))
-    assert positions(("corp-edge", "east"), state) == {"corp-edge": 0, "east": 1}
-
-
-def test_with_a_state_that_is_torn_no_cluster_changes_places(tmp_path: Path) -> None:
-    state = tmp_path / "west.json"
-    state.write_text("{")
-    with pytest.raises(UserError, match=r"west\.json cannot be read.* from west\.json\.bak"):
-        positions(("corp-edge", "east"), state)

@@ -1,0 +1,80 @@
+"""What the stack's state says of its GKE clusters, for what Google changes only by new clusters.
+
+With new ones goes all that is in them, while Pulumi takes it to be there. Where the state cannot be
+read, because it is not in the project's own folder, nothing is known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from components.backends.gke_network import MAX_CLUSTERS, ranges
+from foundation.errors import UserError, first_of
+from localkube import spec
+
+Resources = Sequence[Mapping[str, Any]]
+
+SUBNETWORK_SUFFIX, CLUSTER_SUFFIX = "-subnetwork", "-cluster"
+"""Ends of the names of a cluster's resources; before them is the cluster's."""
+
+_SUBNETWORK = "gcp:compute/subnetwork:Subnetwork"
+_CLUSTER = "gcp:container/cluster:Cluster"
+_SHOWN = 3
+
+
+def resources(state: Path | None) -> Resources:
+    """Return the resources of a file of state; none where there is no such file.
+
+    Raises UserError for one that cannot be read, for then clusters would change places.
+    """
+    if state is None or not state.exists():
+        return ()
+    try:
+        latest = json.loads(state.read_text())["checkpoint"]["latest"] or {}
+        return list(latest.get("resources") or ())
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(
+            f"{state} cannot be read, and says which addresses the clusters have; put it back from "
+            f"{state.name}.bak beside it"
+        ) from None
+
+
+def positions(names: Sequence[str], known: Resources) -> dict[str, int]:
+    """Return each cluster's position in the address plan: the one it has, else the first free."""
+    places = {ranges(index).nodes: index for index in range(MAX_CLUSTERS)}
+    subnetworks = _inputs(known, _SUBNETWORK, SUBNETWORK_SUFFIX)
+    found = {name: places.get(str(given.get("ipCidrRange"))) for name, given in subnetworks.items()}
+    return spec.numbered(names, {name: at for name, at in found.items() if at is not None})
+
+
+def check_nodes(names: Sequence[str], private: bool, known: Resources) -> None:
+    """Refuse private nodes for clusters that were made with public ones, and the other way round.
+
+    Raises UserError. Google makes a cluster anew for the one, and for the other its nodes stay
+    private and lose their way out.
+    """
+    clusters = _inputs(known, _CLUSTER, CLUSTER_SUFFIX)
+    others = [
+        name
+        for name in names
+        if name in clusters and ("privateClusterConfig" in clusters[name]) is not private
+    ]
+    if others:
+        now, was = (str(value).lower() for value in (private, not private))
+        raise UserError(
+            f"gkePrivateNodes is {now}, and {first_of(others, _SHOWN)} are there with {was}; a "
+            f"cluster keeps that for life: ./demo pulumi config set gkePrivateNodes {was}, or "
+            "destroy the stack before the change"
+        )
+
+
+def _inputs(known: Resources, kind: str, suffix: str) -> dict[str, Mapping[str, Any]]:
+    """Return the inputs of the resources of a type, by the clusters that they belong to."""
+    return {
+        each["urn"].rpartition("::")[2].removesuffix(suffix): each.get("inputs") or {}
+        for each in known
+        if each["type"] == kind
+    }
