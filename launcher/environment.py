@@ -43,7 +43,9 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
         env[PROVIDER_RELEASE] = provider_release()
     ours = str(project.PRIVATE)
     if (before := env.get("KUBECONFIG", "")) and not before.startswith(ours):
-        env[USER_KUBECONFIG] = before
+        # kubectl takes them from the current folder, and Pulumi runs the program in the checkout
+        named = (str(Path(part).absolute()) for part in before.split(os.pathsep) if part)
+        env[USER_KUBECONFIG] = os.pathsep.join(named)
     env["KUBECONFIG"] = str(project.kubeconfig(stack or selection.current(env)))
     return env
 

@@ -204,6 +204,16 @@ def test_what_the_user_has_chosen_stays(clone: Path, monkeypatch: pytest.MonkeyP
     assert [f.name for f in (clone / ".demo").iterdir()] == []
 
 
+def test_a_users_kubeconfig_is_relative_to_the_folder_that_the_command_is_typed_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for kubectl; the program itself runs in the checkout."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tools, "is_ours", lambda name: False)
+    env = environment.variables({"KUBECONFIG": "kube.yaml::/h/.kube/mine"}, "west")
+    assert env["DEMO_USER_KUBECONFIG"] == f"{tmp_path}/kube.yaml:/h/.kube/mine"
+
+
 def test_private_files_are_private_and_made_once(clone: Path) -> None:
     env = environment.variables({}, "west")
     environment.prepare(env)
