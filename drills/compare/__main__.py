@@ -83,9 +83,10 @@ def _run(options: argparse.Namespace) -> int:
 def _list(balancers: Sequence[Balancer]) -> int:
     grid = Table("balancer", "program", "from", "configuration", box=None)
     for balancer in balancers:
+        version, origin = "not here yet", f"{programs.publisher(balancer.kind)}, on first use"
         try:
-            program = programs.find(balancer.kind)
-            version, origin = program.version, program.origin
+            if program := programs.there(balancer.kind):
+                version, origin = program.version, program.origin
         except UserError as error:
             version, origin = "cannot be had", str(error)
         grid.add_row(balancer.name, version, origin, _shown(balancer.file))

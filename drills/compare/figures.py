@@ -94,7 +94,25 @@ def parts(events: Sequence[Event], over: float) -> list[Part]:
     """Return the faults of a run in order; `over` is when its last request ended."""
     faults = sorted((e for e in events if e.kind is EventKind.FAULT), key=lambda e: e.at)
     ends = [*(fault.at for fault in faults[1:]), over]
-    return [Part(f.name, f.cluster, f.at, end) for f, end in zip(faults, ends, strict=True)]
+    pairs = zip(faults, ends, strict=False)  # without a fault there is an end more
+    return [Part(f.name, f.cluster, f.at, end) for f, end in pairs]
+
+
+def unmended(events: Sequence[Event]) -> str:
+    """Return the fault that was not mended on the record; empty if there is none.
+
+    Its lanes had less time than those of the others.
+    """
+    mended = {event.name for event in events if event.kind is EventKind.FIX}
+    return next((part.name for part in parts(events, 0.0) if part.name not in mended), "")
+
+
+def cut_in(events: Sequence[Event]) -> str:
+    """Return when a comparison was cut short, in words, by its last fault."""
+    if name := unmended(events):
+        return f"during {name}, which is left out"
+    faults = parts(events, 0.0)
+    return f"after {faults[-1].name} was mended" if faults else "in the part without a fault"
 
 
 def calm_span(events: Sequence[Event]) -> tuple[float, float]:

@@ -23,12 +23,13 @@ def write(folder: Path, title: str, comparison: Comparison) -> Path:
 
 def headline(comparison: Comparison) -> str:
     """Return what our edge lost, and in how many columns it is behind, in a few words."""
+    early = f"Ended before its time, {comparison.cut}. " if comparison.cut else ""
     if said := doubt(comparison):
-        return said
+        return early + said
     lost = sum(lanes[OURS].lost for lanes in comparison.faults.values() if OURS in lanes)
     count = len(behind(comparison))
     where = f"behind in {count} columns" if count else "best or equal in every column"
-    return f"Our edge lost {lost:,} requests that may be sent again; it is {where}"
+    return f"{early}Our edge lost {lost:,} requests that may be sent again; it is {where}"
 
 
 def notes(comparison: Comparison) -> list[str]:

@@ -52,17 +52,36 @@ class Program:
 
 def find(kind: Kind, cache: Path | None = None) -> Program:
     """Return the program of a kind, downloaded if need be. Raises Unavailable, ToolMissing."""
-    folder = (cache or tools.cache_dir()) / "balancers" / kind.program
+    if found := there(kind, cache):
+        return found
+    folder = _folder(kind, cache)
+    _fetch(kind, folder)
+    return _unpacked(kind, folder)
+
+
+def there(kind: Kind, cache: Path | None = None) -> Program | None:
+    """Return the program of a kind, or None where it would be downloaded. Raises as `find` does."""
     if kind == ENVOY:
         return Program(tools.path(tools.ENVOY), tools.version(tools.ENVOY), "the demo's own")
     if found := packages.which(kind.program):
         return _program(kind, Path(found), "PATH", ())
-    if not folder.exists():
-        _fetch(kind, folder)
+    folder = _folder(kind, cache)
+    return _unpacked(kind, folder) if folder.exists() else None
+
+
+def publisher(kind: Kind) -> str:
+    """Return who has the package of a kind that is not on this machine."""
+    return "Debian" if kind.debian else "PyPI"
+
+
+def _folder(kind: Kind, cache: Path | None) -> Path:
+    return (cache or tools.cache_dir()) / "balancers" / kind.program
+
+
+def _unpacked(kind: Kind, folder: Path) -> Program:
     for path in (folder / "usr" / "sbin" / kind.program, folder / "bin" / kind.program):
         if path.exists():
-            origin = "Debian" if kind.debian else "PyPI"
-            return _program(kind, path, origin, _libraries(folder))
+            return _program(kind, path, publisher(kind), _libraries(folder))
     raise Unavailable(f"{folder} holds no {kind.program}; delete that folder and try again")
 
 

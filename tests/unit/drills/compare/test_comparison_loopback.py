@@ -158,3 +158,23 @@ def test_a_comparison_measures_what_runs_and_says_what_does_not(
     assert "## gateway-gone" in text and "broken is not compared" in text
     assert pids and not [pid for pid in pids if usage.descendants(pid) not in ([], [pid])]
     assert list((tmp_path / "stack").glob("compare/*")) == []
+
+
+@pytest.mark.usefixtures("instead_of_clusters")
+def test_an_interrupted_comparison_keeps_what_was_measured(
+    world: Lab, stack: Stack, tmp_path: Path
+) -> None:
+    def interrupt(_: Strike) -> None:
+        raise KeyboardInterrupt
+
+    fault = killed(world)
+    second = replace(named("region-cut"), means=Means("", interrupt, lambda _: None))
+    said: list[str] = []
+    pace = run.Pace(rate=10, calm=1, hold=1, recover=1)
+    with pytest.raises(KeyboardInterrupt):
+        run.run(stack, [fault, second], balancers_named(["envoy-tuned"]), pace, said.append)
+    (file,) = tmp_path.glob("checkout/reports/*/comparison.md")
+    text = file.read_text()
+    assert "Ended before its time, during region-cut, which is left out. " in text
+    assert "## gateway-gone" in text and "## region-cut" not in text
+    assert said[-1].endswith(f"Report: {file.with_suffix('.html')}")
