@@ -16,7 +16,7 @@ from drills.clients import page
 from drills.clients.account import Account, account
 from drills.clients.catalogue import CLIENTS, Client, Found
 from drills.clients.edge_log import EdgeLogs
-from drills.clients.flow import Flow, plan_of
+from drills.clients.flow import Flow, Request, plan_of
 from drills.drill import Outcome
 from drills.faults import Fault, named
 from drills.pace import Pace
@@ -131,7 +131,10 @@ def _through(
         logs.settle(
             [flow.requests[-1].id for flow in flows if flow.requests and not flow.client.messages]
         )
-    return [_reference(fault, outcome), *(_account(flow, fault, logs, stack) for flow in flows)]
+    logged = [flow for flow in flows if not flow.client.messages]
+    answered = [request for flow in logged for request in flow.requests if not request.lost]
+    accounts = [_account(flow, fault, logs, stack, answered) for flow in flows]
+    return [_reference(fault, outcome), *accounts]
 
 
 def _await_answers(flows: Sequence[Flow]) -> None:
@@ -147,7 +150,9 @@ def _reference(fault: Fault, outcome: Outcome) -> Account:
     return Account(REFERENCE, "", fault.name, part.sent, part.lost, part.slow, part.latency.max)
 
 
-def _account(flow: Flow, fault: Fault, logs: EdgeLogs, stack: Stack) -> Account:
+def _account(
+    flow: Flow, fault: Fault, logs: EdgeLogs, stack: Stack, answered: Sequence[Request]
+) -> Account:
     if flow.problem:
         name, version = flow.client.name, flow.found.version
         return Account(name, version, fault.name, problem=flow.problem)
@@ -158,6 +163,7 @@ def _account(flow: Flow, fault: Fault, logs: EdgeLogs, stack: Stack) -> Account:
         flow.requests,
         logs.of,
         fault.objectives_at(stack).slowest,
+        answered=answered,
         messages=flow.client.messages,
         remedy=flow.client.remedy,
     )

@@ -23,6 +23,9 @@ class Whose(StrEnum):
     """The edge had it, and the connection to the client ended before the answer was complete."""
     EDGE = "edge"
     """The edge answered with an error."""
+    UNLOGGED = "no log"
+    """The edge's log of that time is not whole: a pod that ends at once takes its last lines along.
+    """
     UNKNOWN = "unknown"
     """A message on a connection: the log has none of these."""
 
@@ -32,9 +35,13 @@ EXPLAINED = {
     Whose.CONNECTION: "never arrived: sent on a connection that had ended, and not sent again",
     Whose.CUT: "arrived; the connection ended before the answer was complete",
     Whose.EDGE: "the edge answered with an error",
+    Whose.UNLOGGED: "not known: the edge's log of that time is not whole",
     Whose.UNKNOWN: "on its way when the connection ended; messages are not in the edge's log",
 }
 """For people."""
+
+AROUND = 2.0
+"""Seconds before and after a loss in which good answers show whether the log is whole."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +72,30 @@ class Account:
     """Why there is no account; empty if there is one."""
 
 
-def whose(lines: Sequence[Line], messages: bool = False) -> Whose:
-    """Return whose the loss of a request is, of which the edge's log has these lines."""
+def whose(lines: Sequence[Line], messages: bool = False, is_whole: bool = True) -> Whose:
+    """Return whose the loss of a request is, of which the edge's log has these lines.
+
+    `is_whole`: the log lacks nothing of that time.
+    """
     if messages:
         return Whose.UNKNOWN
     if not lines:
-        return Whose.CONNECTION
+        return Whose.CONNECTION if is_whole else Whose.UNLOGGED
     if any(line.is_good for line in lines):
         return Whose.CLIENT
     return Whose.CUT if lines[-1].is_cut else Whose.EDGE
+
+
+def is_whole(
+    lost: Request, answered: Iterable[Request], lines_of: Callable[[str], Sequence[Line]]
+) -> bool:
+    """Check whether the edge's log lacks nothing of the time of a loss.
+
+    It must have each request that was answered well at about that time, of which there must be one.
+    """
+    begin, end = lost.due - AROUND, lost.due + lost.seconds + AROUND
+    near = [each for each in answered if begin <= each.due + each.seconds <= end]
+    return bool(near) and all(lines_of(each.id) for each in near)
 
 
 def counted(requests: Iterable[Request]) -> list[Request]:
@@ -91,17 +113,23 @@ def account(
     lines_of: Callable[[str], Sequence[Line]],
     slow: float,
     *,
+    answered: Sequence[Request] = (),
     messages: bool = False,
     remedy: str = "",
 ) -> Account:
-    """Return what an event cost a client. `slow`: seconds that are promised at most."""
+    """Return what an event cost a client. `slow`: seconds that are promised at most.
+
+    `answered` has requests of other clients that the log has to have.
+    """
     known = counted(requests)
     good = [request.seconds for request in known if not request.lost]
-    kinds = Counter(
-        (plain(request.why), whose(lines_of(request.id), messages))
-        for request in known
-        if request.lost
-    )
+    logged = [*answered, *(request for request in known if not request.lost)]
+
+    def loss_of(request: Request) -> Whose:
+        lines = lines_of(request.id)
+        return whose(lines, messages, bool(lines) or is_whole(request, logged, lines_of))
+
+    kinds = Counter((plain(request.why), loss_of(request)) for request in known if request.lost)
     return Account(
         client=client,
         version=version,

@@ -81,8 +81,31 @@ def test_words_that_differ_by_an_address_only_are_one_kind_of_loss() -> None:
     sent = [Request("a", 0, 0.1, 200)] + [
         Request(str(n), n, 0.1, error=text) for n, text in enumerate(words, 1)
     ]
-    (loss,) = account("c", "1", "e", sent, lambda _: (), slow=1.0).losses
+    known = {"a": (GOOD,)}
+    (loss,) = account("c", "1", "e", sent, lambda each: known.get(each, ()), slow=1.0).losses
     assert (loss.count, loss.whose) == (2, Whose.CONNECTION)
+
+
+@pytest.mark.parametrize(
+    ("logged", "others", "expected"),
+    [
+        ({"a", "z"}, [], Whose.CONNECTION),
+        ({"a"}, [], Whose.UNLOGGED),  # the client's own next answer is not in the log either
+        ({"a", "z"}, [Request("o", 9.5, 0.1, 200)], Whose.UNLOGGED),
+        ({"a", "z", "o"}, [Request("o", 9.5, 0.1, 200)], Whose.CONNECTION),
+        ({"a", "z"}, [Request("o", 5.0, 0.1, 200)], Whose.CONNECTION),  # of another time
+        ({"a", "z"}, [Request("o", 5.0, 4.9, 200)], Whose.UNLOGGED),  # logged when it ends
+    ],
+)
+def test_what_no_log_has_never_arrived_only_if_the_log_has_all_else(
+    logged: set[str], others: list[Request], expected: Whose
+) -> None:
+    sent = [Request("a", 0, 0.1, 200), Request("l", 10, 0.1, error="reset")]
+    sent.append(Request("z", 11, 0.1, 200))
+    lines = dict.fromkeys(logged, (GOOD,))
+    found = account("c", "1", "e", sent, lambda r: lines.get(r, ()), 1.0, answered=others)
+    assert [(loss.count, loss.whose) for loss in found.losses] == [(1, expected)]
+    assert EXPLAINED[expected]
 
 
 def test_an_older_program_is_named_with_what_is_needed() -> None:
