@@ -84,6 +84,10 @@ class Feed(Source):
         with self._lock:
             return list(self._proxies.values())
 
+    def _known(self, cluster: str) -> set[str]:
+        alive = [proxy for proxy in self.proxies() if proxy.gone_at is None]
+        return {proxy.name for proxy in alive if proxy.cluster == cluster}
+
     def _note(self, cluster: str, kind: str, pod: dict[str, Any]) -> None:
         name = pod["metadata"]["name"]
         with self._lock:

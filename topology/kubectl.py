@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +16,12 @@ from topology.proxies import Proxy
 
 AGAIN = 1.0
 """Seconds after which a command that has ended is started again."""
+
+_LIST_SECONDS = 10
+"""How long an API server may take to list its pods."""
+
+_OF_PODS = ("ADDED", "MODIFIED", "DELETED")
+"""What a watch says of pods; else it says that it has failed, or how far it has come."""
 
 
 class Source(ABC):
@@ -63,15 +69,39 @@ class Source(ABC):
 
     def _watch(self, cluster: str, namespace: str, selector: str) -> None:
         """Follow the pods of a selector in a cluster."""
-        what = ("get", "pods", f"--namespace={namespace}", f"--selector={selector}")
-        how = ("--watch", "--output-watch-events", "--output=json")
+        where = (f"--namespace={namespace}", f"--selector={selector}")
+        which = ("get", "pods", *where, "--output=json")
         while not self._stopped.is_set():
-            with self._command(cluster, *what, *how) as output:
-                for event in documents(output):
-                    self._is_well(cluster)
-                    self._note(cluster, event["type"], event["object"])
-                    self._heard.set()
+            if self._note_gone(cluster, which):
+                with self._command(cluster, *which, "--watch", "--output-watch-events") as output:
+                    for event in documents(output):
+                        self._is_well(cluster)
+                        if event["type"] not in _OF_PODS:
+                            continue
+                        self._note(cluster, event["type"], event["object"])
+                        self._heard.set()
             self._stopped.wait(AGAIN)
+
+    def _note_gone(self, cluster: str, which: Sequence[str]) -> bool:
+        """Take pods for gone that a cluster has no more: a new watch tells of those that it has.
+
+        Returns whether that is known.
+        """
+        if not (known := self._known(cluster)):
+            return True
+        with self._command(cluster, *which, f"--request-timeout={_LIST_SECONDS}s") as output:
+            try:
+                items = json.load(output)["items"]
+            except (ValueError, KeyError):  # it does not answer
+                return False
+        for name in known - {pod["metadata"]["name"] for pod in items}:
+            self._note(cluster, "DELETED", {"metadata": {"name": name}})
+            self._heard.set()
+        return True
+
+    @abstractmethod
+    def _known(self, cluster: str) -> set[str]:
+        """Return the names of a cluster's pods that are not gone, as far as is known."""
 
     @abstractmethod
     def _note(self, cluster: str, kind: str, pod: dict[str, Any]) -> None:

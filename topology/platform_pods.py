@@ -68,6 +68,11 @@ class PlatformPods(Source):
             found = picture(self._pods.values(), self._expected, now)
         return {**found, "limits": self._limits}
 
+    def _known(self, cluster: str) -> set[str]:
+        with self._lock:
+            pods = [pod for pod in self._pods.values() if not pod.gone]
+        return {pod.name for pod in pods if pod.cluster == cluster}
+
     def _note(self, cluster: str, kind: str, pod: dict[str, Any]) -> None:
         name = pod["metadata"]["name"]
         with self._lock:
