@@ -58,6 +58,10 @@ Answers are read in blocks: by lines, bash asks for each byte, 18 ms of a core a
 """
 
 
+_clock = time.monotonic
+"""What seconds are counted by: as Envoy's do, they stand still while the machine is suspended."""
+
+
 class Feed(Source):
     """All proxies of a stack."""
 
@@ -77,7 +81,7 @@ class Feed(Source):
     def picture(self, now: float) -> dict[str, Any]:
         """Return what the proxies have said, as a picture."""
         with self._lock:
-            return picture(self._proxies.values(), now, self._expected)
+            return picture(self._proxies.values(), _clock(), self._expected, now)
 
     def proxies(self) -> list[Proxy]:
         """Return the proxies that are known."""
@@ -98,7 +102,7 @@ class Feed(Source):
             proxy.ready = is_ready(pod)
             proxy.leaving = "deletionTimestamp" in pod["metadata"]
             if kind == "DELETED" and proxy.gone_at is None:
-                proxy.gone_at = time.time()
+                proxy.gone_at = _clock()
                 self._forget(cluster)
         if is_new:
             self._spawn(self._listen, proxy)
@@ -121,7 +125,7 @@ class Feed(Source):
                     with contextlib.suppress(ValueError):  # cut off: the next one is not
                         text = admin.body(answer)
                         with self._lock:
-                            take(proxy, text, time.time())
+                            take(proxy, text, _clock())
                         self._heard.set()
             self._stopped.wait(AGAIN)
 

@@ -47,6 +47,8 @@ class History:
             self._number += 1
             self._events.append({"number": self._number, **event})
         now = found["at"]
+        while self._points and self._points[-1]["at"] > now:
+            self._points.pop()  # somebody has set the clock back
         is_due = not self._points or now - self._points[-1]["at"] >= 0.2
         if is_due and found["rate"] is not None:
             self._points.append(point(found))

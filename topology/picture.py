@@ -61,13 +61,19 @@ def expected_shares(
 
 
 def picture(
-    proxies: Iterable[Proxy], now: float, expected: Mapping[str, float] | None = None
+    proxies: Iterable[Proxy],
+    now: float,
+    expected: Mapping[str, float] | None = None,
+    at: float | None = None,
 ) -> dict[str, Any]:
     """Return the whole picture as JSON has it: edge pods, and each application cluster.
+
+    `now` is by the clock of what the proxies said, and `at` the same moment since the epoch.
 
     `expected` has shares that are due, by cluster, in the order of the picture: those of the
     stack's outputs, which are shown while no edge pod has said more.
     """
+    at = now if at is None else at
     known = list(proxies)
     edges = [proxy for proxy in known if proxy.is_edge]
     said = due_shares(edges)
@@ -85,10 +91,13 @@ def picture(
         on = sum(peer["rate"] for each in cluster["gateways"] for peer in each["peers"])
         arrives = sum(peer["rate"] for peer in passed if peer["to"] == cluster["name"])
         cluster["answers"] = max(0.0, cluster["rate"] - on) + min(arrives, total)
+        cluster["counted"] = [
+            tuple(moment and moment + (at - now) for moment in side) for side in cluster["counted"]
+        ]
         if not is_heard:  # nothing is known, which is not that nothing is sent
             cluster |= {"rate": None, "share": None, "answers": 0.0}
     return {
-        "at": now,
+        "at": at,
         "rate": total if is_heard else None,
         "edge": [
             {

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from drills.journal import Entry
+from drills.stack import EDGE
 from drills.traffic import EventKind
 from tests.support.pictures import EAST, WEST, answering, edge, host, told
-from topology import admin
+from topology import admin, feed
 from topology.admin import Host, Rules
 from topology.ejection import Ejections
 from topology.feed import Feed, answers, take
@@ -343,6 +344,32 @@ def test_what_no_edge_pod_says_is_not_known() -> None:
         assert silent["rate"] is None
         assert {silent["clusters"][0][key] for key in ("rate", "share")} == {None}
         assert History("west").add(silent)["points"] == []
+
+
+def test_seconds_stand_still_while_the_machine_is_suspended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Feed(tmp_path / "kubeconfig", [EDGE])
+    made._spawn = lambda *_: None  # type: ignore[method-assign]
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    made._note(EDGE, "ADDED", {"metadata": {"name": "edge-1"}, "status": ready})
+    (proxy,) = made.proxies()
+    proxy.hear(50.0, [host(EAST, 0, flags=EJECTED), host(WEST)])
+    proxy.hear(51.0, [host(EAST, 5, flags=EJECTED), host(WEST, 20)])
+    monkeypatch.setattr(feed, "_clock", lambda: 51.5)
+    before, after = made.picture(1000.0), made.picture(4600.0)
+    assert (before["at"], after["at"]) == (1000.0, 4600.0)
+    assert after["edge"] == before["edge"] and after["edge"][0]["silent"] == 0.5
+    east, west = after["clusters"]
+    assert (east["left"], west["rate"]) == (28.5, 20.0), "as Envoy counts"
+    assert list(west["counted"][0]) == [4599.5, 4599.5], "when it was, by the time of day"
+
+
+def test_a_clock_that_is_set_back_takes_no_points_from_the_line_of_time() -> None:
+    history = History("west")
+    for at in (100.0, 101.0, 40.0, 41.0):
+        found = history.add(picture(answering(at, 50, 50), at))
+    assert [each["at"] for each in found["points"]] == [40.0, 41.0]
 
 
 def test_only_the_last_of_those_that_are_gone_stay(tmp_path: Path) -> None:

@@ -305,6 +305,8 @@ def test_numbers_wait_for_one_another_and_news_is_drawn_at_once(page: Page) -> N
             })()"""
         )
         assert drawn == [0, 1, 2, 2, 3]
+        page.ask("take({ ...latest, points: undefined, at: latest.at - 60, events: [] })")
+        assert page.ask("points.map(one => one.at === latest.at)") == [True], "a clock is set back"
 
 
 def test_the_picture_stays_where_it_is_when_something_breaks(page: Page) -> None:
