@@ -77,18 +77,20 @@ def _run(chosen: argparse.Namespace) -> int:
     exposed = metrics.exposition(lambda: live.latest, live.source.proxies)
     live.start()
     served = server.application(lambda: live.latest, token, hand, exposed)
-    with action.interruptible():
-        try:
-            _serve(served, token, chosen, live)
-        finally:
-            if page := live.end_record():
-                print(f"Replay: {page}", flush=True)
-            if hand:
-                hand.end()
-            live.source.stop()
-            if sent:
-                sent.end()  # what the hand has mended, too
+    with action.interruptible(), contextlib.ExitStack() as ends:  # each, whatever another raises
+        if sent:
+            ends.callback(sent.end)  # what the hand has mended, too
+        ends.callback(live.source.stop)
+        if hand:
+            ends.callback(hand.end)
+        ends.callback(_end_record, live)
+        _serve(served, token, chosen, live)
     return 0
+
+
+def _end_record(live: Live) -> None:
+    if page := live.end_record():
+        print(f"Replay: {page}", flush=True)
 
 
 def _source(stack: Stack) -> Source:

@@ -14,8 +14,10 @@ import pytest
 
 from drills.journal import Entry
 from drills.stack import EDGE, Stack
+from foundation import project
 from tests.support.checkout import eventually
 from tests.support.pictures import EAST, WEST
+from topology import __main__ as command
 from topology import recording, server
 from topology.hand import Hand, Refused
 
@@ -213,3 +215,26 @@ def test_traffic_that_takes_its_time_to_count_keeps_nothing_broken(
     ran = (tmp_path / "ran").read_text().splitlines()
     assert ran[1].startswith("task fix -- workload-gone") and ran[2:] == ["counted"], "mended first"
     assert not hand.state()["traffic"]
+
+
+def test_a_record_that_cannot_be_kept_keeps_nothing_broken(
+    hand: Hand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(project, "PRIVATE", tmp_path)
+    monkeypatch.setattr(command.Stack, "selected", lambda _: hand._stack)
+    monkeypatch.setattr(command, "Hand", lambda _: hand)
+    monkeypatch.setattr(command.Feed, "start", lambda _: None)
+
+    def broken_and_interrupted(*_: object) -> None:
+        hand.do(BREAK)
+        ended(hand)
+        entries = [Entry("workload-gone", EAST, 1.0)]
+        (tmp_path / "faults.json").write_text(json.dumps([vars(entry) for entry in entries]))
+        (tmp_path / "record.jsonl").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "_serve", broken_and_interrupted)
+    command.main(["--record", str(tmp_path / "record.jsonl")])
+    assert f"{tmp_path / 'record.jsonl'} cannot be read" in capsys.readouterr().err
+    ran = (tmp_path / "ran").read_text().splitlines()
+    assert ran[1:] == [f"task fix -- workload-gone --cluster {EAST} --stack west"]
