@@ -18,6 +18,7 @@ from typing import Any
 from drills.answers import Answers
 from drills.faults import FAULTS, KNOWN, Fault, Layer, Moves, Strike, named
 from drills.journal import Entry, Journal
+from drills.preconditions import in_force
 from drills.prediction import Prediction
 from drills.say import Say
 from drills.stack import EDGE, Stack
@@ -148,6 +149,8 @@ def unrecorded(stack: Stack) -> list[tuple[Fault, str]]:
 def heal_all(stack: Stack, say: Say) -> list[str]:
     """Mend all that is broken; return what could not be mended, a line each.
 
+    Settings that the stack has otherwise on purpose stay.
+
     Clusters go first: without power or control plane nothing else heals. Updates by Pulumi come
     last: they need all clusters. What shows only when something else is mended is mended too.
     """
@@ -155,7 +158,7 @@ def heal_all(stack: Stack, say: Say) -> list[str]:
     failed: list[str] = []
     done: set[tuple[str, str]] = set()
     names = {fault.name for fault in KNOWN}
-    entries = Journal(stack.folder).entries()
+    entries = in_force(stack)
     for entry in entries:
         if entry.fault not in names:
             failed.append(

@@ -14,7 +14,6 @@ from drills import action, drill, preconditions, prediction, temporary_settings
 from drills.drill import Outcome
 from drills.faults import Fault
 from drills.faults.operation import OTHER_SETTINGS
-from drills.journal import Journal
 from drills.pace import Pace
 from drills.report import write_matrix
 from drills.report.matrix_page import Row, Verdict, by_mode, modes_of
@@ -89,7 +88,7 @@ def row(
         struck = None if fault.edge else cluster
         outcome = one(stack, fault, struck, pace, say, force, patience=WELL_SECONDS)
     except UserError as error:
-        if Journal(stack.folder).entries() and not stack.changes:
+        if preconditions.in_force(stack):
             action.heal_all(stack, say)  # else the next ones wait in vain
         return dataclasses.replace(found, verdict=Verdict.FAILED, reason=str(error))
     return of(outcome, stack.mode)

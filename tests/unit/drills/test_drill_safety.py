@@ -185,6 +185,26 @@ def test_a_fault_of_another_version_keeps_nothing_else_from_being_mended(
     assert str(journal.file) in line
 
 
+def test_a_fault_that_a_drill_could_not_mend_is_mended_in_another_mode_too(
+    stack: Stack, mended: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(stack.folder)
+    journal.add(Entry(OTHER_SETTINGS.name, EDGE, 1.0))
+
+    def one(*_: Any, **__: Any) -> drill.Outcome:
+        journal.add(Entry("gateway-gone", EAST, 2.0))
+        raise UserError("gateway-gone is not mended")
+
+    monkeypatch.setattr(action, "unrecorded", lambda _: [])
+    monkeypatch.setattr(matrix, "one", one)
+    there = dataclasses.replace(stack, changes={"lbMode": "standby"})
+    row = matrix.row(there, named("gateway-gone"), Pace(), lambda _: None, None)
+    assert (row.verdict, mended) == (Verdict.FAILED, [("gateway-gone", EAST)])
+    assert [entry.fault for entry in journal.entries()] == [OTHER_SETTINGS.name], "on purpose"
+    assert action.heal_all(stack, lambda _: None) == []
+    assert mended[1:] == [(OTHER_SETTINGS.name, EDGE)], "once it is no more"
+
+
 def test_a_guard_waits_for_no_fault_of_another_version(stack: Stack, mended: list[Any]) -> None:
     journal = Journal(stack.folder)
     journal.add(Entry("of-another-version", WEST, 1.0))
