@@ -9,6 +9,7 @@ stack_access    addresses and certificates, read from the running stack
 beside          all of that, beside the edge of a running stack
 usage           processor time and memory, read from /proc
 figures         what each lane cost, from the record; pure
+recorded        the record, compared lane by lane
 table, page     the same for people; pure
 run             the order of things
 """

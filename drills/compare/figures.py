@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from drills.compare.usage import Usage
@@ -78,6 +78,18 @@ class Measured:
     calm: Usage
     """What it used in the calm part."""
     end: Usage
+
+
+def measured(
+    idle: Mapping[str, Usage],
+    idle_seconds: float,
+    calm: Mapping[str, Usage],
+    end: Mapping[str, Usage],
+    ended: Collection[str],
+) -> dict[str, Measured]:
+    """Return what was read of each lane's processes; nothing of those that have ended."""
+    there = [lane for lane in calm if lane not in ended]
+    return {lane: Measured(idle[lane], idle_seconds, calm[lane], end[lane]) for lane in there}
 
 
 @dataclass(frozen=True)

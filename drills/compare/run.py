@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from drills import action, guard, matrix, prediction
-from drills.compare import figures, page, stack_access, usage
+from drills.compare import figures, page, recorded, stack_access, usage
 from drills.compare.balancers import DIRECT, OURS, Balancer
 from drills.compare.beside import Beside, beside
-from drills.compare.figures import CALM, CALM_OVER, COMPARED, PATIENCE, Measured
+from drills.compare.figures import CALM, CALM_OVER, COMPARED, PATIENCE
 from drills.compare.table import Comparison
 from drills.compare.usage import Usage
 from drills.faults import Fault, Strike, named
@@ -26,14 +26,11 @@ from drills.traffic import (
     LanePlan,
     TrafficPlan,
     provenance,
-    record,
 )
-from drills.traffic.executed import Executed
 from drills.traffic.generator import Traffic
 from drills.traffic.portal import PortalLogs, source_for
 from foundation import project
 from foundation.errors import UserError
-from toolchain import tools
 
 FAULTS = ("gateway-gone", "gateway-hangs", "region-cut")
 """What strikes unless other faults are named: what refuses, hangs and vanishes before an edge."""
@@ -79,11 +76,10 @@ def run(
         calm: dict[str, Usage] = {}
 
         def written(whole: bool) -> tuple[Comparison, Path]:
-            end = _usage(stack, others)
-            measured = {
-                lane: Measured(idle[lane], _IDLE_SECONDS, calm[lane], end[lane]) for lane in calm
-            }
-            found = compare(folder, measured, others.versions, _missing(others), pace, whole)
+            end, missing = _usage(stack, others), _missing(others)
+            measured = figures.measured(idle, _IDLE_SECONDS, calm, end, missing)
+            made = conditions(header, pace)
+            found = recorded.compare(folder, measured, others.versions, missing, made, whole)
             return found, page.write(folder, header.title, found)
 
         try:
@@ -93,6 +89,7 @@ def run(
                 say(f"{pace.calm:g} s without a fault.")
                 calm |= _used(stack, others, pace.calm, traffic)
                 for fault in faults:
+                    _check_sends(traffic)
                     say(f"{fault.name} strikes {struck[fault.name]} for {pace.hold:g} s.")
                     _strike(stack, fault, [struck[fault.name]], fault.name, traffic, pace)
                 if stack.application.is_portal:
@@ -116,6 +113,13 @@ def _kept(written: Callable[[bool], tuple[Comparison, Path]]) -> str:
     except UserError as error:
         return f"There is no report: {error}"
     return f"{page.headline(found)}.\nReport: {file}"
+
+
+def _check_sends(traffic: Traffic) -> None:
+    """Check that requests are sent still, or nothing is to be broken. Raises UserError."""
+    if not traffic.running:
+        traffic.stop()  # says why it has ended
+        raise UserError("The traffic has ended before its time")
 
 
 def _missing(others: Beside) -> dict[str, str]:
@@ -201,40 +205,7 @@ def _usage(stack: Stack, others: Beside) -> dict[str, Usage]:
     return {OURS: ours, **{name: each.usage() for name, each in others.running.items()}}
 
 
-def compare(
-    folder: Path,
-    measured: Mapping[str, Measured],
-    versions: Mapping[str, str],
-    skipped: Mapping[str, str],
-    pace: Pace,
-    whole: bool = True,
-) -> Comparison:
-    """Return what the record in a folder says of each lane. Raises record.RecordError.
-
-    Of one that is not `whole`, a fault that was not mended is left out.
-    """
-    found = record.read(folder)
-    assert found.header.plan
-    lanes = [lane.name for lane in found.header.plan.lanes]
-    samples = {name: [s for s in found.samples if s.lane == name] for name in lanes}
-    executed = Executed(found.executions)
-    span = figures.calm_span(found.events)
-    costs = {n: figures.under_faults(samples[n], found.events, executed) for n in lanes}
-    left_out = "" if whole else figures.unmended(found.events)
-    faults = {
-        part.name: {lane: cost[part.name] for lane, cost in costs.items()}
-        for part in figures.parts(found.events, 0.0)
-        if part.name != left_out
-    }
-    direct = samples.get(DIRECT, [])
-    calm = {n: figures.calm(samples[n], span, direct, measured.get(n)) for n in lanes}
-    own = {OURS: f"envoy {tools.version(tools.ENVOY)} (the running stack)"}
-    conditions = _conditions(found.header, pace)
-    cut = "" if whole else figures.cut_in(found.events)
-    return Comparison(faults, calm, {**own, **versions}, skipped, conditions, cut)
-
-
-def _conditions(header: Header, pace: Pace) -> list[str]:
+def conditions(header: Header, pace: Pace) -> list[str]:
     """Return when, where and how a comparison was made, for who reads two of them."""
     begun = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(header.started))
     with_what = ", ".join(f"{key} {value}" for key, value in header.environment.items())

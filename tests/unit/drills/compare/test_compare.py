@@ -17,7 +17,17 @@ from hypothesis import strategies as st
 
 from drills.application import Application
 from drills.compare import __main__ as command
-from drills.compare import balancers, figures, page, programs, run, stack_access, table, usage
+from drills.compare import (
+    balancers,
+    figures,
+    page,
+    programs,
+    recorded,
+    run,
+    stack_access,
+    table,
+    usage,
+)
 from drills.compare.balancers import BALANCERS, DIRECT, KINDS, OURS, chosen
 from drills.compare.beside import Beside
 from drills.compare.configuration import FOLDER, Gateway, Settings, render
@@ -38,6 +48,7 @@ from drills.traffic import (
     record,
 )
 from drills.traffic.executed import Executed
+from drills.traffic.generator import TrafficError
 from foundation.errors import UserError
 from foundation.project import ROOT
 
@@ -257,6 +268,21 @@ def test_whatever_ends_a_fault_it_is_mended_everywhere(
     assert (event.kind, event.name, event.cluster) == (EventKind.FAULT, PATIENCE, "")
 
 
+@pytest.mark.parametrize("why", ["", "The generator ended with exit code 1."])
+def test_nothing_is_broken_once_nothing_is_sent(why: str) -> None:
+    class Ended(Interrupted):
+        running = False
+
+        def stop(self) -> None:
+            if why:
+                raise TrafficError(why)
+
+    with pytest.raises(UserError, match=why or "ended before its time"):
+        run._check_sends(Ended())
+    Ended.running = True
+    run._check_sends(Ended())
+
+
 # -- figures ---------------------------------------------------------------------------------------
 
 T0 = 1000.0
@@ -340,12 +366,19 @@ def test_the_calm_part_ends_with_the_first_fault_and_is_compared_in_one_protocol
     assert figures.calm(mine, span, []).added is None
 
 
+def test_a_balancer_that_has_ended_takes_no_memory_that_ours_is_compared_with() -> None:
+    used = dict.fromkeys((OURS, "nginx"), Usage(1.0, 1 << 20))
+    end = {**used, "nginx": Usage(0.0, 0)}
+    assert figures.measured(used, 5.0, used, end, ()).keys() == {OURS, "nginx"}
+    found = figures.measured(used, 5.0, used, end, {"nginx": "it ended"})
+    assert found == {OURS: Measured(used[OURS], 5.0, used[OURS], used[OURS])}
+
+
 def test_a_record_is_compared_lane_by_lane(tmp_path: Path) -> None:
     lanes = (LanePlan(OURS, "https://x/", True), LanePlan("nginx", "https://y/", True, False))
     plan = TrafficPlan(
         lanes=(*lanes, LanePlan(DIRECT, "https://z/", True, False, protocols=("h1",)))
     )
-    pace = run.Pace()
     with record.Writer(tmp_path / record.FILE, Header("r", T0, plan=plan)) as writer:
         for n, name in enumerate((OURS, "nginx", DIRECT)):
             for each in [*BEFORE, *AFTER]:
@@ -355,7 +388,8 @@ def test_a_record_is_compared_lane_by_lane(tmp_path: Path) -> None:
             writer.write(event)
     assert record.read(tmp_path).header.plan == plan
     usage_ = {OURS: Measured(Usage(0, 0), 5.0, Usage(0.02, 0), Usage(0, 1 << 20))}
-    found = run.compare(tmp_path, usage_, {"nginx": "nginx 1"}, {"caddy": "no reason"}, pace)
+    made = run.conditions(record.header(tmp_path), run.Pace())
+    found = recorded.compare(tmp_path, usage_, {"nginx": "nginx 1"}, {"caddy": "no reason"}, made)
     assert list(found.faults) == ["gateway-gone", PATIENCE]
     assert {n: c.lost for n, c in found.faults["gateway-gone"].items()} == {
         OURS: 0,
@@ -381,10 +415,10 @@ def test_what_was_measured_before_an_end_is_compared(tmp_path: Path) -> None:
         with record.Writer(folder / record.FILE, Header("r", T0, plan=plan)) as writer:
             for entry in [*BEFORE, *AFTER, *kept]:
                 writer.write(entry)
-        found = run.compare(folder, {}, {}, {}, run.Pace(), whole=False)
+        found = recorded.compare(folder, {}, {}, {}, (), whole=False)
         assert list(found.faults) == faults
         assert page.headline(found).startswith(f"Ended before its time, {words}. Our edge lost 0 ")
-        assert run.compare(folder, {}, {}, {}, run.Pace()).cut == ""
+        assert recorded.compare(folder, {}, {}, {}, ()).cut == ""
 
 
 # -- tables ----------------------------------------------------------------------------------------
