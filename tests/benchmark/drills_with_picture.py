@@ -19,7 +19,8 @@ from drills.faults import Fault
 from drills.traffic.accounts import ledger_of
 from drills.traffic.ledger import Ledger
 from tests.support.browser import Page, browser
-from tests.support.checkout import Checkout, eventually, kill_session
+from tests.support.checkout import Checkout, kill_session
+from tests.support.waiting import eventually
 
 MODES = ("active", "standby")
 

@@ -15,8 +15,9 @@ import psutil
 
 from tests.benchmark.measure import Samples
 from tests.support.browser import Page, browser
-from tests.support.checkout import Checkout, eventually, kill_session
+from tests.support.checkout import Checkout, kill_session
 from tests.support.traffic import ask
+from tests.support.waiting import eventually
 
 _TIMES = 20
 _QUIET_SECONDS = 2.5

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from tests.support import lab
-from tests.support.checkout import Checkout, eventually, kill_session
+from tests.support.checkout import Checkout, kill_session
 from tests.support.traffic import ask, served
+from tests.support.waiting import eventually
 
 EAST, WEST, EDGE = CLUSTERS = "east-cluster", "west-cluster", "corp-edge"
 QUICK = ("--baseline", "2", "--hold", "4")

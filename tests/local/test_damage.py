@@ -13,8 +13,9 @@ import pytest
 from launcher.orphans import PROGRAMS
 from localkube import machine
 from tests.support import lab
-from tests.support.checkout import CLUSTERS, Checkout, eventually, kill_session
+from tests.support.checkout import CLUSTERS, Checkout, kill_session
 from tests.support.traffic import answers_from
+from tests.support.waiting import eventually
 
 EAST, WEST = "east-cluster", "west-cluster"
 CLUSTER = "pulumi-python:dynamic/localkube:Cluster"

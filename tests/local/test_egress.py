@@ -12,7 +12,8 @@ import yaml
 from localkube import images
 from localkube.spec import BRIDGE_ADDRESS, EGRESS_PORT, node_address
 from tests.support import lab
-from tests.support.checkout import APPLICATION, CLUSTERS, Checkout, eventually
+from tests.support.checkout import APPLICATION, CLUSTERS, Checkout
+from tests.support.waiting import eventually
 
 NAMESPACE = "egress"
 IN_NAMESPACE = ("--namespace", NAMESPACE)

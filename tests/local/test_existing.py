@@ -17,10 +17,11 @@ from localkube.api import ApiError
 from localkube.spec import ClusterSpec, node_address
 from tests.local.conftest import unable
 from tests.support import live_page
-from tests.support.checkout import APPLICATION, Checkout, checkout, eventually, free_run
+from tests.support.checkout import APPLICATION, Checkout, checkout, free_run
 from tests.support.isolation import PROJECT
 from tests.support.lab_clusters import apply, bare_clusters, call, kubeconfig
 from tests.support.traffic import Traffic, ask, served
+from tests.support.waiting import eventually
 
 CLUSTERS = ("corp-edge", *APPLICATION)
 CONTEXTS = {"my-edge": "corp-edge", "kind-east": "east-cluster", "west-cluster": "west-cluster"}

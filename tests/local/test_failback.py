@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.checkout import Checkout, eventually
+from tests.support.checkout import Checkout
 from tests.support.traffic import Traffic, ask, served
+from tests.support.waiting import eventually
 
 EAST, WEST = "east-cluster", "west-cluster"
 RATE = 50

@@ -17,12 +17,13 @@ import yaml
 from localkube import lab
 from tests.local.conftest import unable
 from tests.support import live_page
-from tests.support.checkout import APPLICATION, Checkout, checkout, eventually, free_run
+from tests.support.checkout import APPLICATION, Checkout, checkout, free_run
 from tests.support.gcp import setup
 from tests.support.gcp.cloud import Cloud
 from tests.support.google import pulumi_gcp  # noqa: F401 - a fixture
 from tests.support.isolation import PROJECT
 from tests.support.traffic import Traffic, ask, served
+from tests.support.waiting import eventually
 
 ALL = ("corp-edge", *APPLICATION)
 

@@ -14,7 +14,8 @@ import yaml
 from localkube import network
 from localkube.spec import node_address
 from tests.support import lab
-from tests.support.checkout import CLUSTERS, Checkout, eventually, kill_session
+from tests.support.checkout import CLUSTERS, Checkout, kill_session
+from tests.support.waiting import eventually
 
 EAST, WEST = "east-cluster", "west-cluster"
 NAMESPACE = "transaction-service"

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from localkube import images
-from tests.support.checkout import APPLICATION, Checkout, eventually, kill_session
+from tests.support.checkout import APPLICATION, Checkout, kill_session
 from tests.support.shop import scaler, shop, text
+from tests.support.waiting import eventually
 
 EAST = "east-cluster"
 IN_SHOP = ("--namespace", "shop")

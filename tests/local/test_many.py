@@ -12,9 +12,10 @@ import pytest
 
 from localkube.spec import node_address
 from tests.local.test_failover import PORTAL, pods, scale
-from tests.support.checkout import Checkout, eventually
+from tests.support.checkout import Checkout
 from tests.support.edge_client import answers_of_gateway
 from tests.support.traffic import Answer, Traffic, ask, served
+from tests.support.waiting import eventually
 
 STACK = "east"
 EAST, EAST2, WEST, WEST2, CENTRAL = (

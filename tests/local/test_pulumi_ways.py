@@ -16,8 +16,9 @@ import pytest
 from localkube import machine
 from tests.engine.test_using_pulumi import plain, refused
 from tests.support import lab
-from tests.support.checkout import Checkout, Done, eventually
+from tests.support.checkout import Checkout, Done
 from tests.support.traffic import ask
+from tests.support.waiting import eventually
 
 UP = ("pulumi", "up", "--yes", "--skip-preview")
 

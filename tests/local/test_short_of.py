@@ -19,8 +19,9 @@ from localkube.api import FAILURES
 from localkube.diagnosis import memory
 from localkube.spec import ClusterSpec
 from tests.local.conftest import unable
-from tests.support.checkout import eventually, free_run
+from tests.support.checkout import free_run
 from tests.support.lab_clusters import apply, bare_clusters, call
+from tests.support.waiting import eventually
 
 NAME = "east-cluster"
 DISK_BYTES = 4 << 30

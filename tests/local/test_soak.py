@@ -7,7 +7,8 @@ import re
 import signal
 from pathlib import Path
 
-from tests.support.checkout import Checkout, eventually
+from tests.support.checkout import Checkout
+from tests.support.waiting import eventually
 
 QUICK = ("--seed", "5", "--rate", "50", "--baseline", "2", "--hold", "3")
 SECONDS = 120

@@ -11,7 +11,8 @@ import pytest
 from foundation import processes
 from tests.local.test_damage import EAST, serves
 from tests.support import lab
-from tests.support.checkout import Checkout, eventually
+from tests.support.checkout import Checkout
+from tests.support.waiting import eventually
 
 SUPERVISORD = {"supervisord": ("supervisor.supervisord", f"{EAST}/nodes")}
 PROGRAMS = lab.programs(EAST)

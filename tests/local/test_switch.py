@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.checkout import APPLICATION, Checkout, eventually
+from tests.support.checkout import APPLICATION, Checkout
 from tests.support.traffic import Traffic, ask, served
+from tests.support.waiting import eventually
 
 RATE = 50
 AFTER_SECONDS = 2.0

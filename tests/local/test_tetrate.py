@@ -19,13 +19,13 @@ from tests.support.checkout import (
     Checkout,
     Done,
     checkout,
-    eventually,
     free_run,
 )
 from tests.support.isolation import PROJECT
 from tests.support.lab_clusters import apply, bare_clusters, call, kubeconfig
 from tests.support.live_page import served
 from tests.support.tetrate import CRDS, NAMESPACE
+from tests.support.waiting import eventually
 from toolchain import tools
 
 CLUSTERS = ("corp-edge", *APPLICATION)

@@ -14,9 +14,10 @@ import pytest
 from tests.support import lab
 from tests.support.browser import Page as Browser
 from tests.support.browser import browser
-from tests.support.checkout import Checkout, eventually
+from tests.support.checkout import Checkout
 from tests.support.live_page import Page, served
 from tests.support.traffic import ask
+from tests.support.waiting import eventually
 
 UnderTraffic = Callable[[Callable[[], bool], str], None]
 

@@ -11,8 +11,9 @@ import pytest
 
 from tests.local.test_kubernetes import GET, NAMESPACE
 from tests.support import lab
-from tests.support.checkout import CLUSTERS, PORTS, Checkout, eventually
+from tests.support.checkout import CLUSTERS, PORTS, Checkout
 from tests.support.traffic import answers_from, ask
+from tests.support.waiting import eventually
 
 EAST = "east-cluster"
 

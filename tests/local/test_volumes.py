@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from localkube import images
-from tests.support.checkout import Checkout, eventually
+from tests.support.checkout import Checkout
+from tests.support.waiting import eventually
 
 CLUSTER = "east-cluster"
 NAMESPACE = "volumes"

@@ -23,7 +23,7 @@ import pytest
 
 from drills.clients.catalogue import BROWSERS
 from foundation import project
-from tests.support.checkout import eventually
+from tests.support.waiting import eventually
 
 _AXE = "axe-core@4.11.0"
 _AXE_SHA512 = (

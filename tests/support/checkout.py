@@ -16,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -293,11 +293,3 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    """Waits until a condition holds. Raises AssertionError naming `what` after so many seconds."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.1)

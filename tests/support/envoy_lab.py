@@ -32,8 +32,9 @@ from components.routing.targets import ApplicationCluster, Target, gateway_targe
 from components.tls.certificates import KeyPair, authority, leaf
 from foundation.contract import gateway_san
 from foundation.project import ROOT
-from tests.support.envoy_process import HOST, Envoy, ask, eventually
+from tests.support.envoy_process import HOST, Envoy, ask
 from tests.support.pod_dns import PodDns
+from tests.support.waiting import eventually
 
 MANIFESTS = ROOT / "manifests"
 EAST = ApplicationCluster("east-cluster", "us-east1")

@@ -10,8 +10,7 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
@@ -25,14 +24,6 @@ def envoy_binary() -> Path:
     found = str(beside) if beside.exists() else shutil.which("envoy")
     assert found, "no envoy; install requirements.txt"
     return Path(found)
-
-
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Waits until the condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
 
 
 @dataclass(frozen=True)

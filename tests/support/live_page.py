@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.support.checkout import Checkout, eventually, kill_session
+from tests.support.checkout import Checkout, kill_session
+from tests.support.waiting import eventually
 
 
 class Page:

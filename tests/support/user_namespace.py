@@ -17,7 +17,8 @@ from foundation import project
 from localkube import cgroups
 from localkube.rootless import keeper
 from localkube.supervisord_config import python
-from tests.support.checkout import Checkout, eventually
+from tests.support.checkout import Checkout
+from tests.support.waiting import eventually
 
 NAME = "demo-rootless"
 """The cgroup that such a user has been given."""

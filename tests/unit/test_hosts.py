@@ -25,7 +25,7 @@ from tests.hosts.steps import (
     lacking,
     left_over,
 )
-from tests.support.checkout import eventually
+from tests.support.waiting import eventually
 
 FIELDS = """\
 # a comment between fields, and further fields on a line of their own

@@ -11,7 +11,7 @@ from drills.journal import Entry, Journal
 from drills.stack import Stack
 from drills.traffic.serving import Serving
 from drills.updates import Updates
-from tests.support.checkout import eventually
+from tests.support.waiting import eventually
 
 EAST, WEST = "east-cluster", "west-cluster"
 

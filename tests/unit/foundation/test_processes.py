@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from foundation import processes
-from tests.support.checkout import eventually
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

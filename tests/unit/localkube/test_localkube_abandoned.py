@@ -13,7 +13,7 @@ import pytest
 from localkube import cgroups, lab
 from localkube.spec import lab_cgroup
 from localkube.supervisord_config import supervisords
-from tests.support.checkout import eventually
+from tests.support.waiting import eventually
 
 
 class Lab:

@@ -15,7 +15,7 @@ import pytest
 from foundation import processes
 from localkube import cluster, supervisord_client
 from localkube.supervisord_client import Supervisor
-from tests.support.checkout import eventually
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

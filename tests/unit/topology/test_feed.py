@@ -14,10 +14,10 @@ from components.routing.targets import edge_targets
 from drills.stack import EDGE
 from foundation import project
 from tests.support import loopback_kubectl
-from tests.support.checkout import eventually
 from tests.support.envoy_lab import CLUSTERS, Lab, lab
 from tests.support.envoy_process import ask
 from tests.support.pictures import EAST, WEST
+from tests.support.waiting import eventually
 from topology.admin import Rules
 from topology.feed import Feed
 from topology.live import Live

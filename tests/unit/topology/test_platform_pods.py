@@ -14,8 +14,8 @@ from drills.stack import Stack
 from drills.traffic import EventKind
 from foundation import project
 from tests.support import loopback_kubectl
-from tests.support.checkout import eventually
 from tests.support.pictures import EAST, WEST, told
+from tests.support.waiting import eventually
 from topology import metrics
 from topology.__main__ import _source
 from topology.history import History

@@ -16,8 +16,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 
 from drills.traffic import EventKind
 from foundation.errors import UserError
-from tests.support.checkout import eventually
 from tests.support.pictures import EAST, WEST, answering, edge, host, told
+from tests.support.waiting import eventually
 from topology.history import History
 from topology.picture import picture
 from topology.telemetry import Telemetry, endpoint

@@ -20,7 +20,7 @@ from drills.journal import Entry
 from drills.traffic import Event, EventKind, Header, TrafficPlan, record
 from foundation.project import ROOT
 from tests.support.browser import Page, browser
-from tests.support.checkout import eventually
+from tests.support.waiting import eventually
 from topology import platform_pods, recording, server
 from topology.admin import Host, Rules
 from topology.history import History

@@ -15,8 +15,8 @@ import pytest
 from drills.journal import Entry
 from drills.stack import EDGE, Stack
 from foundation import project
-from tests.support.checkout import eventually
 from tests.support.pictures import EAST, WEST
+from tests.support.waiting import eventually
 from topology import __main__ as command
 from topology import recording, server
 from topology.hand import Hand, Refused

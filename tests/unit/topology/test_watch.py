@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from drills.application import Application
-from tests.support.checkout import eventually
 from tests.support.pictures import EAST
+from tests.support.waiting import eventually
 from topology import kubectl
 from topology.feed import Feed
 from topology.kubectl import Source

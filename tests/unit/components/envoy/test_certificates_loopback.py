@@ -19,8 +19,9 @@ from components.gateways.loaded import state
 from components.routing.transport import Transport
 from foundation.contract import gateway_san
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab
-from tests.support.envoy_process import HOST, Envoy, ask, eventually
+from tests.support.envoy_process import HOST, Envoy, ask
 from tests.support.own_server import Executions, OwnServer
+from tests.support.waiting import eventually
 from tests.unit.components.envoy.test_own_application import (
     EDGE,
     connected,

@@ -20,7 +20,8 @@ from components.envoy.drain import drain_command
 from components.routing.targets import LbMode, edge_targets, edge_weights
 from foundation.contract import gateway_san
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, lab
-from tests.support.envoy_process import HOST, Answer, Envoy, ask, eventually
+from tests.support.envoy_process import HOST, Answer, Envoy, ask
+from tests.support.waiting import eventually
 
 MODES = {
     "active": (LbMode.ACTIVE, "us-east1"),

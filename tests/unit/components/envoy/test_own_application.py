@@ -25,8 +25,9 @@ from components.routing.transport import Protocol, Transport
 from drills.traffic import Execution
 from drills.traffic.portal import execution
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, forgiving_profile, lab, portal_route
-from tests.support.envoy_process import HOST, Envoy, eventually
+from tests.support.envoy_process import HOST, Envoy
 from tests.support.own_server import Executions, GrpcServer, OwnServer
+from tests.support.waiting import eventually
 
 PORT = 8080
 EDGE = "standby"

@@ -13,8 +13,8 @@ from components.routing.targets import LbMode, edge_targets, edge_weights
 from components.routing.transport import Transport
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, forgiving_profile
 from tests.support.envoy_process import ask as raw
-from tests.support.envoy_process import eventually
 from tests.support.own_server import Executions, OwnServer
+from tests.support.waiting import eventually
 from tests.unit.components.envoy.test_own_application import ask, running
 
 STRICT = RequestRules(

@@ -18,8 +18,9 @@ from components.gateways.loaded import NOT_TAKEN, refusal, state
 from components.routing.targets import LbMode, edge_targets, edge_weights
 from components.routing.transport import Transport
 from tests.support.envoy_lab import CLUSTERS, EAST, WEST, Lab, publish
-from tests.support.envoy_process import HOST, Envoy, ask, eventually
+from tests.support.envoy_process import HOST, Envoy, ask
 from tests.support.own_server import Executions, OwnServer
+from tests.support.waiting import eventually
 from tests.unit.components.envoy.test_own_application import (
     EDGE,
     connected,

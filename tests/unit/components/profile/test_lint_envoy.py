@@ -12,7 +12,8 @@ import pytest
 from components.routing.targets import LbMode, edge_targets, edge_weights
 from foundation.project import ROOT
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, forgiving_profile, lab, read_profile
-from tests.support.envoy_process import Answer, ask, eventually
+from tests.support.envoy_process import Answer, ask
+from tests.support.waiting import eventually
 
 EARLIER = ROOT / "tests" / "support" / "profiles" / "earlier-demo.yaml"
 

@@ -22,7 +22,8 @@ from drills.stack import Stack
 from drills.traffic import Objectives, Sample
 from drills.traffic.ledger import ledger
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, lab
-from tests.support.envoy_process import HOST, ask, eventually
+from tests.support.envoy_process import HOST, ask
+from tests.support.waiting import eventually
 from toolchain import client_packages
 
 BY_NAME = {client.name: client for client in CLIENTS}

@@ -23,7 +23,8 @@ from drills.traffic import Header, LanePlan, TrafficPlan, record
 from drills.traffic.generator import Traffic
 from foundation.contract import INGRESS_PORT, gateway_san
 from tests.support.envoy_lab import CLUSTERS, EAST, WEST, Lab, lab
-from tests.support.envoy_process import HOST, Answer, ask, eventually
+from tests.support.envoy_process import HOST, Answer, ask
+from tests.support.waiting import eventually
 
 PORT = 8443
 TURNS = 12

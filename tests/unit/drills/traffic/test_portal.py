@@ -18,7 +18,8 @@ from components.application.cluster_info import cluster_info
 from components.envoy.drain import drain_command
 from foundation.colours import cluster_colours, region_colour
 from tests.support.envoy_lab import WEST, lab, portal_documents
-from tests.support.envoy_process import Answer, Envoy, ask, eventually
+from tests.support.envoy_process import Answer, Envoy, ask
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")

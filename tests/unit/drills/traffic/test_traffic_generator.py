@@ -29,8 +29,8 @@ from drills.traffic import (
 from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic, TrafficError
 from drills.traffic.record import Record
-from tests.support.envoy_process import eventually
 from tests.support.failing_server import Deed, Server, serving
+from tests.support.waiting import eventually
 
 GOOD = Deed()
 

@@ -11,7 +11,7 @@ import pytest
 
 from drills.traffic import Execution
 from drills.traffic.portal import PortalLogs, _instant, execution
-from tests.support.envoy_process import eventually
+from tests.support.waiting import eventually
 
 
 def line(request: str | None, status: str | int = 200, **more: str) -> str:

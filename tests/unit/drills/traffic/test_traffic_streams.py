@@ -32,7 +32,8 @@ from drills.traffic.generator import Traffic
 from drills.traffic.record import Record
 from drills.traffic.streams import Streams, streams
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, lab
-from tests.support.envoy_process import HOST, Envoy, eventually
+from tests.support.envoy_process import HOST, Envoy
+from tests.support.waiting import eventually
 
 KIND = "WebSocket"
 KINDS = ("events", "socket", "call", "numbers")

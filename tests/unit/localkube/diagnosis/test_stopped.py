@@ -17,7 +17,7 @@ from localkube.diagnosis import stopped
 from localkube.diagnosis.stopped import Member, Stopped, member
 from localkube.spec import ClusterSpec
 from localkube.supervisord_config import supervisord
-from tests.support.checkout import eventually
+from tests.support.waiting import eventually
 
 LAB = Path("/x/.demo/west/lab")
 OF_LAB = supervisord(LAB / "supervisord.conf")
