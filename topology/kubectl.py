@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from foundation import run
 from topology.proxies import Proxy
 
 AGAIN = 1.0
@@ -112,7 +113,7 @@ class Source(ABC):
         """Run kubectl and give its output; it ends with the block, or with `stop`."""
         with tempfile.TemporaryFile() as said:
             process = subprocess.Popen(
-                [*self._kubectl, f"--context={cluster}", *arguments],
+                run.tied([*self._kubectl, f"--context={cluster}", *arguments]),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=said,

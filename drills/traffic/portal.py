@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from drills.traffic.model import Execution, Sample
+from foundation import run
 from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
 from foundation.errors import ToolMissing
 
@@ -212,7 +213,7 @@ class PortalLogs:
             if self._over.is_set():
                 return
             process = subprocess.Popen(
-                ["kubectl", *context, "--namespace", self._source.namespace, *arguments],
+                run.tied(["kubectl", *context, "--namespace", self._source.namespace, *arguments]),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

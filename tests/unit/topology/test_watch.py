@@ -1,9 +1,13 @@
-"""A watch of pods that ends, by a kubectl that says what one says then."""
+"""Watches that end, and those of a program that is killed, by a kubectl of the test's own."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,7 @@ from typing import Any
 import pytest
 
 from drills.application import Application
+from foundation import processes, project
 from tests.support.pictures import EAST
 from tests.support.waiting import eventually
 from topology import kubectl
@@ -80,3 +85,33 @@ def test_a_pod_that_goes_while_nobody_watches_is_gone(
         eventually(lambda: gone() == {"stays": False, "leaves": True}, "one is gone", 10)
     finally:
         source.stop()
+
+
+FOLLOWERS = {
+    "picture": f"from topology.feed import Feed; Feed(Path('k'), ['{EAST}']).start()",
+    "logs": "from drills.traffic.portal import PortalLogs; "
+    f"PortalLogs(Path('k'), ['{EAST}'], print).start()",
+}
+
+
+@pytest.mark.parametrize("what", FOLLOWERS.values(), ids=FOLLOWERS)
+def test_no_kubectl_outlives_a_program_that_is_killed(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "kubectl"
+    program.write_text(f"#!/bin/bash\necho $$ > {tmp_path}/pid\nexec sleep 300\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    follow = f"import time; from pathlib import Path; {what}; time.sleep(300)"
+    pid = tmp_path / "pid"
+    with subprocess.Popen([sys.executable, "-c", follow], cwd=project.ROOT) as follower:
+        try:
+            eventually(lambda: pid.exists() and bool(pid.read_text()), "it follows", 30)
+        finally:
+            follower.kill()
+    watch = int(pid.read_text())
+    try:
+        eventually(lambda: processes.is_over(processes.status(watch)), "kubectl ends", 5)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(watch, signal.SIGKILL)
