@@ -26,7 +26,7 @@ from drills import (
     report,
     temporary_settings,
 )
-from drills.arguments import INTERRUPTED, parser
+from drills.arguments import interrupted, parser
 from drills.compare import balancers, stack_access
 from drills.faults import FAULTS, KNOWN, Fault, named
 from drills.journal import Journal
@@ -44,7 +44,7 @@ from launcher import leftovers
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     chosen = parser(__doc__).parse_args(arguments)
-    return entry(lambda: _run(chosen), interrupted=INTERRUPTED)
+    return entry(lambda: _run(chosen), interrupted=interrupted(chosen.stack))
 
 
 def _run(chosen: argparse.Namespace) -> int:

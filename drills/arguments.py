@@ -6,6 +6,8 @@ import argparse
 import urllib.parse
 from pathlib import Path
 
+from foundation import project
+
 MODES = ("active", "standby", "locality")
 
 STREAMS = 4
@@ -85,8 +87,10 @@ def _streams(text: str) -> int:
     return int(text)
 
 
-INTERRUPTED = "Interrupted. What is broken still, if anything: ./demo task status"
-"""What a command that breaks something says after Ctrl-C."""
+def interrupted(stack: str | None) -> str:
+    """Return what a command that breaks something says after Ctrl-C; `stack` is as it was typed."""
+    status = project.task("status", stack) if stack else "./demo task status"
+    return f"Interrupted. What is broken still, if anything: {status}"
 
 
 _TASKS = {"list": "drill:list", "run": "drill"}

@@ -87,7 +87,8 @@ def bring_back(stack: Stack, say: Say) -> None:
     if stack.failback != MANUAL:
         raise UserError(
             f"Stack {stack.name} has failback {stack.failback}: its clusters return by themselves. "
-            f"To bring them back by hand: ./demo pulumi config set failback {MANUAL} && ./demo up"
+            f"To bring them back by hand: ./demo pulumi config set failback {MANUAL}"
+            f" --stack {stack.name} && ./demo up {stack.name}"
         )
     for line in lines(stack, look(stack)) or ["No cluster is held back."]:
         say(line.partition(";")[0])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from drills import matrix, preconditions, prediction
-from drills.arguments import INTERRUPTED, positive
+from drills.arguments import interrupted, positive
 from drills.clients import page
 from drills.clients.account import Account, account
 from drills.clients.catalogue import CLIENTS, Client, Found
@@ -40,7 +40,7 @@ REFERENCE = "drills' generator"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
-    return entry(lambda: _run(options), interrupted=INTERRUPTED)
+    return entry(lambda: _run(options), interrupted=interrupted(options.stack))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from drills.arguments import INTERRUPTED, positive
+from drills.arguments import interrupted, positive
 from drills.compare import page, programs, run, table
 from drills.compare.balancers import BALANCERS, Balancer, chosen
 from drills.faults import named
@@ -24,7 +24,7 @@ from foundation.errors import UserError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
-    return entry(lambda: _run(options), interrupted=INTERRUPTED)
+    return entry(lambda: _run(options), interrupted=interrupted(options.stack))
 
 
 def _parser() -> argparse.ArgumentParser:

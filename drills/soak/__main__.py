@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from drills import action, matrix
-from drills.arguments import INTERRUPTED, add_pace, add_stack, positive
+from drills.arguments import add_pace, add_stack, interrupted, positive
 from drills.faults import FAULTS, Fault
 from drills.journal import Journal
 from drills.pace import Pace
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser().parse_args(words)
-    return entry(lambda: _run(options, words), interrupted=INTERRUPTED)
+    return entry(lambda: _run(options, words), interrupted=interrupted(options.stack))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import io
 import json
 import threading
@@ -385,3 +386,24 @@ def test_a_matrix_of_nothing_is_not_good() -> None:
     for rows in ([], unavailable):
         assert not matrix.is_good(rows)
         assert headline(rows) == ("No drill was carried out", False)
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [("drills", ["status"]), ("drills.clients", []), ("drills.compare", []), ("drills.soak", [])],
+)
+def test_an_interrupted_command_says_where_to_look(
+    module: str,
+    words: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: Any) -> int:
+        raise KeyboardInterrupt
+
+    command = importlib.import_module(f"{module}.__main__")
+    monkeypatch.setattr(command, "_run", interrupt)
+    assert command.main([*words, "--stack", "east"]) == 130
+    assert capsys.readouterr().err.endswith(": ./demo task status -- --stack east\n")
+    assert command.main(words) == 130
+    assert capsys.readouterr().err.endswith(": ./demo task status\n")

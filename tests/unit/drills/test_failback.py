@@ -63,7 +63,9 @@ def test_people_are_told_who_waits_and_what_to_do(tmp_path: Path) -> None:
 
 
 def test_it_is_refused_where_clusters_return_by_themselves(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="failback ramped: its clusters return by themselves"):
+    with pytest.raises(
+        UserError, match=r"failback ramped: .* manual --stack demo && ./demo up demo"
+    ):
         failback.bring_back(stack(tmp_path, "ramped"), print)
 
 
