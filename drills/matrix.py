@@ -39,9 +39,10 @@ def run(
     """Run every drill in every mode; return the rows and the page that holds them.
 
     What cannot be carried out is a row that says why; the others go on. Interrupted, the page
-    holds what was done until then.
+    holds what was done until then, and `say` tells where it is.
     """
     made = folder("matrix")
+    title = f"Drills of stack {stack.name}"
     rows: list[Row] = []
     count = len(faults) * len(modes)
     every = [(mode, fault) for mode in modes for fault in faults]
@@ -68,10 +69,9 @@ def run(
         missing = [(mode, fault) for mode, fault in every if (mode, fault.name) not in known]
         why = "interrupted before its end"
         rows += [Row(str(f.layer), f.name, m, Verdict.FAILED, why) for m, f in missing]
+        say(f"Matrix: {write_matrix(made, title, rows)}")
         raise
-    finally:
-        page = write_matrix(made, f"Drills of stack {stack.name}", rows)
-    return rows, page
+    return rows, write_matrix(made, title, rows)
 
 
 def row(

@@ -64,13 +64,16 @@ ACTS = (
 )
 """What a talk shows, from the inside out."""
 
+TITLE = "The demo"
+"""Of the page of its recap."""
+
 
 def run(stack: Stack, pace: Pace, say: Say, pause: Callable[[str], None]) -> tuple[list[Row], Path]:
     """Walk through the acts; return the rows of the recap and the page that holds them.
 
     `pause` is called before each act with what to say. What is not available on this backend is
-    left out, with the reason. Raises UserError; interrupted, the page holds the
-    acts that are over.
+    left out, with the reason. Raises UserError; interrupted, the page holds the acts that are over,
+    and `say` tells where it is.
     """
     say(f"The bank: {stack.url}")
     say(f"lbMode is {stack.mode}: {', then '.join(map(prediction.listed, stack.order))}.")
@@ -78,7 +81,25 @@ def run(stack: Stack, pace: Pace, say: Say, pause: Callable[[str], None]) -> tup
     if pace.picture:
         say(f"Who gets the traffic, and who takes over: {pace.picture.address}")
     rows: list[Row] = []
-    page = Path()
+    made = matrix.folder("demo")
+    try:
+        _acts(stack, pace, say, pause, rows, made)
+    except BaseException:
+        if rows:
+            say(f"\nThe acts that are over: {write_matrix(made, TITLE, rows)}")
+        raise
+    return rows, write_matrix(made, TITLE, rows)
+
+
+def _acts(
+    stack: Stack,
+    pace: Pace,
+    say: Say,
+    pause: Callable[[str], None],
+    rows: list[Row],
+    made: Path,
+) -> None:
+    """Walk through the acts; add each one's row when it is over, to the page as well."""
     for number, act in enumerate(ACTS, 1):
         fault = named(act.fault)
         say(f"\nAct {number} of {len(ACTS)}: {act.title}")
@@ -90,5 +111,4 @@ def run(stack: Stack, pace: Pace, say: Say, pause: Callable[[str], None]) -> tup
         outcome = matrix.one(stack, fault, None, pace, say, patience=matrix.WELL_SECONDS)
         rows.append(matrix.of(outcome, stack.mode))
         say(matrix.line(rows[-1]))
-        page = write_matrix(page.parent if rows[1:] else matrix.folder("demo"), "The demo", rows)
-    return rows, page
+        write_matrix(made, TITLE, rows)

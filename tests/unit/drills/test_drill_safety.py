@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from drills import __main__ as commands
-from drills import action, drill, guard, matrix, prediction, temporary_settings
+from drills import action, drill, guard, matrix, prediction, presentation, temporary_settings
 from drills.faults import Means, Strike, named
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
@@ -374,11 +374,35 @@ def test_an_interrupted_matrix_says_what_was_not_done(
     monkeypatch.setattr(matrix, "row", row)
     monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
     faults = [named("gateway-gone"), named("workload-gone")]
+    said: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        matrix.run(stack, faults, ["active", "standby"], Pace(), lambda _: None)
+        matrix.run(stack, faults, ["active", "standby"], Pace(), said.append)
     (page,) = (tmp_path / "reports").glob("*/matrix.md")
+    assert said[-1] == f"Matrix: {page.with_suffix('.html')}"
     assert "1 of 4 met their objectives" in page.read_text()
     assert page.read_text().count("interrupted before its end") == 3
+
+
+def test_an_interrupted_talk_says_where_its_acts_are(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def one(_: Stack, fault: Any, *__: Any, **___: Any) -> str:
+        if done:
+            raise KeyboardInterrupt
+        done.append(fault.name)
+        return "gateway"
+
+    row = Row("gateway", "gateway-gone", "active", Verdict.MET)
+    monkeypatch.setattr(matrix, "one", one)
+    monkeypatch.setattr(matrix, "of", lambda *_: row)
+    monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        presentation.run(stack, Pace(), said.append, lambda _: None)
+    (page,) = (tmp_path / "reports").glob("*/matrix.html")
+    assert said[-1] == f"\nThe acts that are over: {page}"
 
 
 def test_a_matrix_of_nothing_is_not_good() -> None:
