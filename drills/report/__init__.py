@@ -18,12 +18,13 @@ from drills.traffic.view import console, figures
 __all__ = ["print_comparison", "write", "write_matrix"]
 
 
-def write(folder: Path) -> Path:
+def write(path: Path) -> Path:
     """Write ledger.json, junit.xml, report.md and report.html into the run's folder.
 
-    Gives the path of the page. Raises record.RecordError.
+    `path` is that folder, or the record. Gives the path of the page. Raises record.RecordError.
     """
-    found = run.load(folder)
+    found = run.load(path)
+    folder = path if path.is_dir() else path.parent
     (folder / "ledger.json").write_text(text.ledger_json(found))
     (folder / "junit.xml").write_text(text.junit(found))
     (folder / "report.md").write_text(text.markdown(found))

@@ -39,8 +39,7 @@ def _run(names: Sequence[str]) -> int:
     if len(paths) > 1:
         report.print_comparison(*paths)
     else:
-        (folder,) = paths
-        print(report.write(folder if folder.is_dir() else folder.parent))
+        print(report.write(paths[0]))
     return 0
 
 

@@ -227,6 +227,13 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "There is no run 'no-such-run'." in capsys.readouterr().err
 
 
+def test_the_report_of_a_record_of_another_name_is_of_that_one(tmp_path: Path) -> None:
+    folder = write(tmp_path / "a")
+    own = (write(tmp_path / "b", lost=7) / record.FILE).rename(folder / "my-own.jsonl")
+    assert command.main([str(own)]) == 0
+    assert "7 of 2,000 requests were lost" in (folder / "report.md").read_text()
+
+
 def test_the_matrix(tmp_path: Path) -> None:
     good, bad = (write(tmp_path / name, lost=n) for name, n in (("a", 0), ("b", 7)))
     rows = [
