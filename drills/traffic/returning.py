@@ -25,7 +25,8 @@ class Return:
     rate: float
     """The rate that it had before the fault."""
     shares: tuple[float, ...]
-    """Its share in each second from its first answer on, until it stays at what is due."""
+    """Its share in each second from its first answer on, until it stays at what is due, or to the
+    end of what was seen."""
     herd: float
     """The rate of its first second, as a part of the rate before: what cold caches meet."""
     peak: float
@@ -33,12 +34,17 @@ class Return:
 
     @property
     def seconds(self) -> int:
-        """Return how many seconds it took until the share was whole."""
+        """Return how many seconds it took until the share was whole, if it `is_whole`."""
         return len(self.shares)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it had about its former share at last."""
+        return bool(self.shares) and self.shares[-1] >= BACK * self.due
 
 
 def returned(before: Sequence[Sample], after: Sequence[Sample], cluster: str) -> Return | None:
-    """Return how a cluster came back; None if it served nothing before, or nothing after.
+    """Return how a cluster came back; None if it served nothing before, or not a second after.
 
     `before` are the samples of the time before the fault, `after` those since the fix.
     """
@@ -57,11 +63,11 @@ def returned(before: Sequence[Sample], after: Sequence[Sample], cluster: str) ->
             sent[second] += 1
             own[second] += not sample.failure and sample.cluster == cluster
     whole = range(min(LONGEST, int(over - back)))  # the last one may not be over
+    if not whole:
+        return None
     shares = [own[second] / sent[second] if sent[second] else 0.0 for second in whole]
     rates = [own[second] / rate if rate else 0.0 for second in whole]
-    return Return(
-        due, rate, _until_due(shares, due), rates[0] if rates else 0.0, max(rates, default=0.0)
-    )
+    return Return(due, rate, _until_due(shares, due), rates[0], max(rates))
 
 
 def _until_due(shares: Sequence[float], due: float) -> tuple[float, ...]:
@@ -73,8 +79,9 @@ def _until_due(shares: Sequence[float], due: float) -> tuple[float, ...]:
 def in_words(found: Return, cluster: str) -> str:
     """Return a sentence about a return, for people."""
     parts = ", ".join(f"{share:.0%}" for share in found.shares)
+    verb = "returned to" if found.is_whole else "had not yet"
     return (
-        f"{cluster} returned to {found.due:.0%} of the requests in {found.seconds} s, by second:"
+        f"{cluster} {verb} {found.due:.0%} of the requests in {found.seconds} s, by second:"
         f" {parts}. Its first second had {found.herd:.0%} of its former rate, the busiest"
         f" {found.peak:.0%}."
     )

@@ -54,6 +54,13 @@ def test_a_ramp_shows_its_steps() -> None:
     assert words.startswith("east-cluster returned to 50% of the requests in 5 s, by second: 7%, ")
 
 
+def test_a_share_that_was_not_reached_is_not_said_to_be() -> None:
+    found = returned(BEFORE, seconds(20, 0, 5, 12, 22, 50, 22, 22), EAST)
+    assert found and not found.is_whole
+    words = in_words(found, EAST)
+    assert words.startswith("east-cluster had not yet 50% of the requests in 5 s, by second: ")
+
+
 def test_more_than_its_former_rate_is_the_peak() -> None:
     found = returned(BEFORE, seconds(20, 0, 20, 90, 50, 50), EAST)
     assert found
@@ -63,6 +70,7 @@ def test_more_than_its_former_rate_is_the_peak() -> None:
 def test_who_served_nothing_or_came_not_back_has_no_return() -> None:
     assert returned(seconds(0, 0, 0), seconds(20, 50), EAST) is None
     assert returned(BEFORE, seconds(20, 0, 0), EAST) is None
+    assert returned(BEFORE, seconds(20, 0, 50)[:150], EAST) is None, "no second of it is over"
 
 
 @given(st.lists(st.integers(1, RATE), min_size=2, max_size=20))
