@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from topology.admin import Host
 from topology.ejection import FLAG as EJECTED
 from topology.proxies import Proxy, State, longest
 
@@ -34,15 +33,17 @@ def due_shares(edges: Iterable[Proxy]) -> dict[str, float]:
     """Return the share of each application cluster while nothing fails, from 0 to 1.
 
     The edge's own configuration says it: the first priority shares all by its weights. Clusters
-    that only a silent or former edge pod knew stay, with what that one said last.
+    that only a silent edge pod knew stay, with what that one said last. Nothing is due to those
+    that only a former one knew.
     """
-    known: dict[str, Host] = {}
-    for proxy in sorted(edges, key=lambda proxy: proxy.heard_at or 0.0):
-        known.update({host.zone: host for host in proxy.hosts})
-    first = min((host.priority for host in known.values()), default=0)
-    whole = sum(host.weight for host in known.values() if host.priority == first) or 1
+    every = sorted(edges, key=lambda proxy: proxy.heard_at or 0.0)
+    known = {host.zone: host for proxy in every for host in proxy.hosts}
+    current = {host.zone for proxy in every if proxy.gone_at is None for host in proxy.hosts}
+    due = {name: host for name, host in known.items() if name in current or not current}
+    first = min((host.priority for host in due.values()), default=0)
+    whole = sum(host.weight for host in due.values() if host.priority == first) or 1
     return {
-        name: host.weight / whole if host.priority == first else 0.0
+        name: host.weight / whole if name in due and host.priority == first else 0.0
         for name, host in sorted(known.items())
     }
 
@@ -126,12 +127,11 @@ def _cluster(
 ) -> dict[str, Any]:
     rates = [_towards(edge, name, now) for edge in edges]
     heard = [edge for edge in edges if edge.state(now) is State.SERVING]
-    flags = {
-        flag for edge in heard for host in edge.hosts if host.zone == name for flag in host.flags
-    }
+    hosts = [host for edge in heard for host in edge.hosts if host.zone == name]
+    flags = {flag for host in hosts for flag in host.flags}
     rate, bad = sum(r for r, _ in rates), sum(b for _, b in rates)
     gateways = [proxy for proxy in known if not proxy.is_edge and proxy.cluster == name]
-    state = host_state(flags, rate) if heard else State.UNKNOWN
+    state = host_state(flags, rate) if hosts else State.UNKNOWN
     if state is State.DRAINING and all(each.state(now) is State.GONE for each in gateways):
         state = State.UNREACHABLE  # Envoy keeps the mark of a drain until somebody is back
     return {

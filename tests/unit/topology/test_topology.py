@@ -334,6 +334,17 @@ def test_pictures_leave_no_memory_behind() -> None:
         tracemalloc.stop()
 
 
+def test_nothing_is_due_to_a_cluster_that_the_edge_has_no_more() -> None:
+    former, now = edge(host(EAST, weight=100), host(WEST, weight=100)), edge(host(EAST, weight=100))
+    assert due_shares([former]) == {EAST: 0.5, WEST: 0.5}
+    former.gone_at = 101.0
+    assert due_shares([former]) == {EAST: 0.5, WEST: 0.5}, "nobody has said more"
+    assert due_shares([former, edge()]) == {EAST: 0.5, WEST: 0.5}, "it has not loaded them yet"
+    assert due_shares([former, now]) == {EAST: 1.0, WEST: 0.0}
+    east, west = picture([former, now], 100.5)["clusters"]
+    assert (east["state"], west["state"]) == (State.STANDBY, State.UNKNOWN)
+
+
 def test_what_no_edge_pod_says_is_not_known() -> None:
     edge = Proxy("edge-1", "corp-edge", is_edge=True, ready=True)
     edge.hear(10.0, admin.hosts(clusters_text()))
