@@ -38,8 +38,8 @@ def run(
 ) -> tuple[list[Row], Path]:
     """Run every drill in every mode; return the rows and the page that holds them.
 
-    What cannot be carried out is a row that says why; the others go on. Interrupted, the page
-    holds what was done until then, and `say` tells where it is.
+    What cannot be carried out is a row that says why; the others go on. The page is written after
+    each drill; when it is interrupted `say` tells where it is.
     """
     made = folder("matrix")
     title = f"Drills of stack {stack.name}"
@@ -47,23 +47,25 @@ def run(
     count = len(faults) * len(modes)
     every = [(mode, fault) for mode in modes for fault in faults]
     try:
-        for mode in modes:
-            left = list(faults)
-            changes = {} if mode == stack.mode else {"lbMode": mode}
-            try:
-                with temporary_settings.other(stack, changes, say) as there:
-                    while left:
-                        say(f"\n{len(rows) + 1} of {count}, {mode}: {left[0].name}")
-                        rows.append(row(there, left[0], pace, say, cluster, force))
-                        say(line(rows[-1]))
-                        del left[0]
-            except UserError as error:  # the mode could not be had, or not be left
-                say(f"error: {error}")
-                # not left: the stack is in this mode still, whatever came of the drills
-                failed = left or [OTHER_SETTINGS]
-                rows += [
-                    Row(str(f.layer), f.name, mode, Verdict.FAILED, str(error)) for f in failed
-                ]
+        with action.interruptible():
+            for mode in modes:
+                left = list(faults)
+                changes = {} if mode == stack.mode else {"lbMode": mode}
+                try:
+                    with temporary_settings.other(stack, changes, say) as there:
+                        while left:
+                            say(f"\n{len(rows) + 1} of {count}, {mode}: {left[0].name}")
+                            rows.append(row(there, left[0], pace, say, cluster, force))
+                            say(line(rows[-1]))
+                            del left[0]
+                            write_matrix(made, title, rows)
+                except UserError as error:  # the mode could not be had, or not be left
+                    say(f"error: {error}")
+                    # not left: the stack is in this mode still, whatever came of the drills
+                    failed = left or [OTHER_SETTINGS]
+                    rows += [
+                        Row(str(f.layer), f.name, mode, Verdict.FAILED, str(error)) for f in failed
+                    ]
     except BaseException:
         known = {(row.mode, row.drill) for row in rows}
         missing = [(mode, fault) for mode, fault in every if (mode, fault.name) not in known]

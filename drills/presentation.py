@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from drills import matrix, prediction
+from drills import action, matrix, prediction
 from drills.faults import named
 from drills.pace import Pace
 from drills.report import write_matrix
@@ -83,7 +83,8 @@ def run(stack: Stack, pace: Pace, say: Say, pause: Callable[[str], None]) -> tup
     rows: list[Row] = []
     made = matrix.folder("demo")
     try:
-        _acts(stack, pace, say, pause, rows, made)
+        with action.interruptible():
+            _acts(stack, pace, say, pause, rows, made)
     except BaseException:
         if rows:
             say(f"\nThe acts that are over: {write_matrix(made, TITLE, rows)}")

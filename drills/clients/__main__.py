@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from drills import matrix, preconditions, prediction
+from drills import action, matrix, preconditions, prediction
 from drills.arguments import interrupted, positive
 from drills.clients import page
 from drills.clients.account import Account, account
@@ -78,7 +78,7 @@ def _run(options: argparse.Namespace) -> int:
     slow = {fault.name: fault.objectives_at(stack).slowest for fault in faults}
     done: list[str] = []
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with action.interruptible(), tempfile.TemporaryDirectory() as folder:
             for number, fault in enumerate(faults, 1):
                 say(f"\n{number} of {len(faults)}: {fault.name}")
                 accounts += _through(stack, fault, there, options, Path(folder))

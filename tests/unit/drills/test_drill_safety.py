@@ -7,6 +7,7 @@ import dataclasses
 import importlib
 import io
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -383,6 +384,23 @@ def test_an_interrupted_matrix_says_what_was_not_done(
     assert page.read_text().count("interrupted before its end") == 3
 
 
+def test_a_matrix_that_is_killed_has_the_drills_that_are_over(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages: list[int] = []
+
+    def row(there: Stack, fault: Any, *_: Any) -> Row:
+        assert callable(signal.getsignal(signal.SIGTERM)), "it ends in order"
+        pages.append(len(list((tmp_path / "reports").glob("*/matrix.html"))))
+        return Row(str(fault.layer), fault.name, there.mode, Verdict.MET)
+
+    monkeypatch.setattr(matrix, "row", row)
+    monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
+    faults = [named("gateway-gone"), named("workload-gone")]
+    matrix.run(stack, faults, ["active"], Pace(), lambda _: None)
+    assert pages == [0, 1]
+
+
 def test_an_interrupted_talk_says_where_its_acts_are(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -390,7 +408,7 @@ def test_an_interrupted_talk_says_where_its_acts_are(
 
     def one(_: Stack, fault: Any, *__: Any, **___: Any) -> str:
         if done:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGTERM)
         done.append(fault.name)
         return "gateway"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -197,6 +198,7 @@ def test_the_command_takes_all_through_a_drill_and_keeps_the_table(
 
     def drilled(found: Stack, fault: Fault, *_: object, **__: object) -> SimpleNamespace:
         during.append(fault.name)
+        assert callable(signal.getsignal(signal.SIGTERM)), "it ends in order"
         time.sleep(1)
         samples = [Sample("r-1", 0.0, 0.0, 0.1, "kept", "GET", "h1", status=200)]
         return SimpleNamespace(ledger=ledger(samples, (), Objectives()))
