@@ -144,6 +144,9 @@ def _break(stack: Stack, fault: Fault, cluster: str) -> int:
     way = " --elsewhere" if stack.elsewhere else ""
     fix = project.task("fix", stack.name, fault.name, "--cluster", cluster)
     print(f"In force. Its fix: {fix}{way}")
+    if fault.load:
+        run = project.task("drill", stack.name, fault.name, "--cluster", cluster)
+        print(f"The load is not sent, which only a drill does: {run}")
     return 0
 
 

@@ -137,6 +137,11 @@ def check(faults: Sequence[Fault]) -> None:
                 f"{fault.name} strikes our edge alone, so that it compares nothing. Name a fault"
                 " behind the edge: ./demo task drill:list"
             )
+        if fault.load:
+            raise UserError(
+                f"{fault.name} is made by a load of its own, which a comparison does not send. Name"
+                " another fault: ./demo task drill:list"
+            )
 
 
 def plan(stack: Stack, others: Beside, pace: Pace) -> TrafficPlan:

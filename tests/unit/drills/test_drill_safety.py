@@ -339,6 +339,15 @@ def test_a_break_that_fails_is_mended_and_says_why(
     assert Journal(stack.folder).entries() == []
 
 
+def test_a_load_that_is_not_sent_is_said(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, said in (("overload", True), ("gateway-gone", False)):
+        means = Means("", lambda _: None, lambda _: None)
+        assert commands._break(stack, dataclasses.replace(named(name), means=means), EAST) == 0
+        drill = f"drill -- {name} --cluster {EAST} --stack west"
+        assert (f"The load is not sent, which only a drill does: ./demo task {drill}"
+                in capsys.readouterr().out) is said  # fmt: skip
+
+
 def test_a_machine_that_does_not_answer_fails_one_drill(stack: Stack) -> None:
     def late(_: Any) -> None:
         raise TimeoutError("timed out")

@@ -234,6 +234,11 @@ def test_a_fault_of_our_edge_alone_compares_nothing(name: str) -> None:
         run.check([named("region-cut"), named(name)])
 
 
+def test_a_load_that_is_not_sent_compares_nothing() -> None:
+    with pytest.raises(UserError, match="overload is made by a load of its own"):
+        run.check([named("overload")])
+
+
 class Interrupted:
     """Traffic that is interrupted as soon as anybody waits for it."""
 
