@@ -6,9 +6,7 @@ import argparse
 import contextlib
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.table import Column, Table
@@ -19,11 +17,10 @@ from drills import (
     failback,
     live_picture,
     matrix,
-    preconditions,
     prediction,
     presentation,
-    reconcile,
     report,
+    status,
     temporary_settings,
 )
 from drills.arguments import interrupted, parser
@@ -38,7 +35,6 @@ from drills.traffic import summary, view
 from foundation import project
 from foundation.entry import entry
 from foundation.errors import UserError
-from launcher import leftovers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,9 +73,9 @@ def _carry_out(
         case "list":
             return _list(stack)
         case "status":
-            return _status(stack)
+            return status.show(stack)
         case "heal-all":
-            return _heal(stack)
+            return status.heal(stack)
         case "failback":
             failback.bring_back(stack, say)
             return 0
@@ -173,55 +169,6 @@ def _list(stack: Stack) -> int:
         table.add_row(fault.layer, fault.name, fault.what, how)
     view.console().print(table)
     return 0
-
-
-def _status(stack: Stack) -> int:
-    entries = Journal(stack.folder).entries()
-    recorded = {(e.fault, e.cluster) for e in entries}
-    with ThreadPoolExecutor() as pool:
-        seen = pool.submit(action.unrecorded, stack)
-        looked = pool.submit(preconditions.look, stack)
-        compared = pool.submit(reconcile.look, stack)
-        for known in entries:
-            print(f"{known.cluster}: {known.fault}, for {time.time() - known.since:.0f} s")
-        problems = {name: text for name, text in looked.result().items() if text}
-        for name, text in problems.items():
-            say(f"{name}: {text}")  # the other looks take longer then
-        if not stack.embedded.keys().isdisjoint(problems):
-            say("How the programs of these clusters are: ./demo local status")
-    others = [(f.name, c) for f, c in seen.result() if (f.name, c) not in recorded]
-    for name, cluster in others:
-        print(f"{cluster}: {name}, which nobody wrote down")
-    found = compared.result()
-    for each in found.drifts:
-        print(each.line)
-    for name, text in found.silent.items():
-        if name not in problems:
-            print(f"{name}: its objects cannot be compared: {text}")
-    if entries or others or problems or found.drifts or found.silent:
-        print(f"Mend everything: {project.task('heal-all', stack.name)}")
-        return 1
-    waiting = failback.lines(stack, failback.look(stack))
-    for line in waiting:
-        print(line)
-    well = "" if waiting else "; all is well"
-    print(f"Nothing is broken in stack {stack.name}{well}.")
-    return 0
-
-
-def _heal(stack: Stack) -> int:
-    failed = action.heal_all(stack, print)
-    if updating := leftovers.updating(project.state_folder(), stack.name):
-        # the state says what was before the update, and applied again it would undo the update
-        failed.append(
-            f"An update of stack {stack.name} is under way (process {updating[0]}), so objects are"
-            f" not compared with it. When it has ended: {project.task('heal-all', stack.name)}"
-        )
-    else:
-        failed += reconcile.mend(stack, reconcile.look(stack).drifts, print)
-    for line in failed:
-        print(f"error: {line}", file=sys.stderr)
-    return 1 if failed else _status(stack)
 
 
 def _guide(stack: Stack, chosen: argparse.Namespace, pace: Pace) -> int:
