@@ -33,6 +33,8 @@ class _Running:
     """Commands that follow one another, and what came of them."""
 
     lines: Sequence[Sequence[str]]
+    wanted: Mapping[str, Any]
+    """What the page has asked for."""
     said: str = ""
     code: int | None = None
 
@@ -76,7 +78,7 @@ class Hand:
         return f"{fault.what} Predicted: {text}"
 
     def do(self, wanted: Any) -> None:
-        """Begin what the page asks for. Raises Refused."""
+        """Begin what the page asks for. Raises Refused, and UserError."""
         if not isinstance(wanted, Mapping):
             raise Refused("What is wanted is not said.")
         if wanted.get("what") == "traffic":
@@ -85,9 +87,9 @@ class Hand:
         with self._lock:
             if self._running and self._running.code is None:
                 raise Refused(f"Still running: {self._running.line}")
-            self._running = running = _Running(lines)
-            if wanted["what"] == "break":
-                self._broken.append((wanted["fault"], wanted["cluster"]))
+            if wanted["what"] == "break" and _struck(wanted) not in self._in_force():
+                self._broken.append(_struck(wanted))
+            self._running = running = _Running(lines, wanted)
         self._thread = threading.Thread(target=self._run, args=(running,), daemon=True)
         self._thread.start()
 
@@ -125,8 +127,7 @@ class Hand:
         traffic = self._stop_traffic()
         if self._thread:
             self._thread.join()
-        entries = Journal(self._stack.folder).entries()
-        known = {(entry.fault, entry.cluster) for entry in entries}
+        known = self._in_force()
         for name, cluster in self._broken:
             if (name, cluster) in known:
                 wanted = {"what": "fix", "fault": name, "cluster": cluster}
@@ -155,6 +156,15 @@ class Hand:
                 break
         with self._lock:
             running.code = code
+            if not code and running.wanted["what"] in ("fix", "heal-all"):
+                mended = _struck(running.wanted)  # who breaks it again, mends it
+                every = running.wanted["what"] == "heal-all"
+                self._broken = [each for each in self._broken if not every and each != mended]
+
+    def _in_force(self) -> set[tuple[str, str]]:
+        """Return the faults that are written down, each with its cluster. Raises UserError."""
+        entries = Journal(self._stack.folder).entries()
+        return {(entry.fault, entry.cluster) for entry in entries}
 
     def _sending(self) -> subprocess.Popen[bytes] | None:
         """Return the process that sends traffic; None without one that runs."""
@@ -180,3 +190,8 @@ class Hand:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+
+
+def _struck(wanted: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the fault that the page speaks of, and where; empty where it names none."""
+    return str(wanted.get("fault", "")), str(wanted.get("cluster", ""))

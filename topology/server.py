@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from topology.hand import Hand, Refused
+from foundation.errors import UserError
+from topology.hand import Hand
 from topology.live import PERIOD
 from topology.recording import news, page
 
@@ -87,8 +88,8 @@ def _deeds(hand: Hand | None, token: str) -> Iterable[Route]:
             return _plain("This page is read only.", 403)
         try:
             hand.do(json.loads(await request.body()))
-        except (ValueError, Refused) as error:
-            return _plain(str(error), 409 if isinstance(error, Refused) else 400)
+        except (ValueError, UserError) as error:
+            return _plain(str(error), 409 if isinstance(error, UserError) else 400)
         return _plain("begun", 202)
 
     return Route("/hand", offered), Route("/do", do, methods=["POST"])

@@ -144,6 +144,34 @@ def test_what_the_page_has_broken_is_mended_at_the_end(hand: Hand, tmp_path: Pat
     assert ran[1:] == [f"task fix -- workload-gone --cluster {EAST} --stack west"], "no other's"
 
 
+def written_down(folder: Path) -> None:
+    (folder / "faults.json").write_text(json.dumps([vars(Entry("workload-gone", EAST, 1.0))]))
+
+
+def test_what_a_terminal_has_broken_is_not_mended_at_the_end(hand: Hand, tmp_path: Path) -> None:
+    written_down(tmp_path)
+    hand.do(BREAK)  # which the command refuses
+    ended(hand)
+    hand.end()
+    assert len((tmp_path / "ran").read_text().splitlines()) == 1
+
+
+def test_what_the_page_has_mended_is_its_own_no_more(hand: Hand, tmp_path: Path) -> None:
+    for wanted in (BREAK, {**BREAK, "what": "fix"}):
+        hand.do(wanted)
+        assert ended(hand)["code"] == 0
+    written_down(tmp_path)  # again, on a terminal
+    hand.end()
+    assert len((tmp_path / "ran").read_text().splitlines()) == 2
+
+
+def test_a_damaged_journal_is_said(hand: Hand, tmp_path: Path) -> None:
+    (tmp_path / "faults.json").write_text("[")
+    answer = send(f"/do?token={TOKEN}", "POST", hand, BREAK, **ORIGIN)
+    assert answer.status_code == 409 and "faults.json is damaged" in answer.text
+    assert not hand.state()["running"], "something else may be begun"
+
+
 def test_each_fault_is_offered_with_what_is_predicted(hand: Hand) -> None:
     offers = send(f"/hand?token={TOKEN}", hand=hand).json()
     gone = offers["faults"]["workload-gone"]["in"]
