@@ -41,6 +41,7 @@ def output(
             input=stdin,
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
             timeout=seconds,
             pass_fds=pass_fds,

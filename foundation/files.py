@@ -27,13 +27,17 @@ def replace(file: Path, text: str, *, mode: int = 0o600, durable: bool = False) 
     arriving = _arriving(file)
     arriving.unlink(missing_ok=True)
     descriptor = os.open(arriving, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w") as stream:
-        os.fchmod(descriptor, mode)  # whatever the umask says
-        stream.write(text)
-        if durable:
-            stream.flush()
-            os.fsync(descriptor)
-    arriving.replace(file)
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            os.fchmod(descriptor, mode)  # whatever the umask says
+            stream.write(text)
+            if durable:
+                stream.flush()
+                os.fsync(descriptor)
+        arriving.replace(file)
+    except BaseException:  # a full disk, say, which a part of a text would keep full
+        arriving.unlink(missing_ok=True)
+        raise
 
 
 def link(file: Path, target: Path, *, hard: bool = False) -> None:

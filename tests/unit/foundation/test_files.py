@@ -34,6 +34,14 @@ def test_a_replaced_file_has_the_mode_that_was_asked_for(tmp_path: Path, mode: i
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_nothing_is_left_of_a_text_that_cannot_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "settings"
+    files.replace(file, "old")
+    with pytest.raises(UnicodeEncodeError):
+        files.replace(file, "new \ud800")
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"settings": "old"}
+
+
 def test_a_reader_never_sees_a_part(tmp_path: Path) -> None:
     file, seen, texts = tmp_path / "a", set(), ("x" * 200_000, "y" * 200_000)
     files.replace(file, texts[0])
