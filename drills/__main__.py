@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(chosen: argparse.Namespace) -> int:
     names = [chosen.name] if hasattr(chosen, "name") else getattr(chosen, "names", [])
     known = KNOWN if chosen.command == "fix" else FAULTS
+    if len(set(names)) < len(names):
+        raise UserError("A fault is named twice; name each one once")
     every = chosen.command == "run" and names == ["all"]
     faults = FAULTS if every else tuple(named(name, known) for name in names)
     if profile := getattr(chosen, "profile", None):
@@ -94,7 +96,8 @@ def _carry_out(
 
 def _drill(stack: Stack, faults: Sequence[Fault], chosen: argparse.Namespace, pace: Pace) -> int:
     """Run what was chosen: one drill, one by two profiles, or many as a matrix."""
-    modes = chosen.mode or (["active", "standby"] if faults is FAULTS else [stack.mode])
+    usual = ["active", "standby"] if faults is FAULTS else [stack.mode]
+    modes = list(dict.fromkeys(chosen.mode or usual))
     if pace.beside:
         stack_access.check(stack)
     if len(faults) > 1 or len(modes) > 1:

@@ -71,6 +71,8 @@ def _run(options: argparse.Namespace) -> int:
     if not there:
         raise UserError("; ".join(f"{name}: {why}" for name, why in missing.items()))
     faults = [named(name) for name in options.events or EVENTS]
+    if len(set(options.events)) < len(options.events):
+        raise UserError("A fault is named twice; name each one once")
     stack = Stack.selected(options.stack)
     _check(stack, faults)
     client_packages.ensure()

@@ -522,6 +522,7 @@ def test_each_act_of_the_talk_is_a_fault_that_there_is() -> None:
         (["run", "all", "--profile", "p.yaml"], "one drill in one mode"),
         (["run", "gateway-gone", "--profile", "nowhere.yaml"], "no profile nowhere.yaml"),
         (["run", "gateway-gone", "workload-gon"], "did you mean workload-gone"),
+        (["run", "gateway-gone", "gateway-gone"], "A fault is named twice"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_one_line(

@@ -233,3 +233,8 @@ def test_clients_that_are_not_there_are_an_error_that_names_each(
     assert command.main(["--list"]) == 0
     said = capsys.readouterr().out
     assert re.search(r"Java HttpClient +there is no java on PATH", said)
+
+
+def test_a_fault_that_is_named_twice_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["region-cut", "region-cut", "--client", "requests"]) == 1
+    assert "A fault is named twice" in capsys.readouterr().err
