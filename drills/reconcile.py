@@ -85,7 +85,7 @@ def mend(stack: Stack, drifts: Iterable[Drift], say: Say) -> list[str]:
                 say(f"{cluster}: {what} is made again")
             else:
                 names = ", ".join(managed_fields.written(change.path) for change in each.changes)
-                say(f"{cluster}: {what} is applied again ({names})")
+                say(f"{cluster}: {what} is applied again" + (f" ({names})" if names else ""))
         for each in found:
             try:
                 _wait(stack, each.object)

@@ -250,3 +250,14 @@ def test_an_object_that_is_refused_is_named_and_the_others_are_compared(
 
 def stack() -> Any:
     return Stack("west", None, None, {EAST: 100, WEST: 100}, "active")  # type: ignore[arg-type]
+
+
+def test_an_object_that_could_not_be_compared_is_applied_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reconcile, "_mend", lambda *_: None)
+    monkeypatch.setattr(reconcile, "_wait", lambda *_: None)
+    said: list[str] = []
+    unknown = drift.Drift(WANTED, problem="cannot be compared: a webhook does not answer")
+    assert reconcile.mend(stack(), [unknown], said.append) == []
+    assert said == [f"{EAST}: Deployment shop/shop is applied again"]
