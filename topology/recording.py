@@ -1,7 +1,7 @@
 """The record of the picture: JSON lines, one a picture, and the page that plays it offline.
 
 A line is a picture as `history.History` gives it, without the shares of the past, and with no
-events but those since the line before. A last line that was cut short is left out.
+events but those since the line before. A line that was cut short, as on a full disk, is left out.
 """
 
 from __future__ import annotations
@@ -80,13 +80,17 @@ def text(path: Path) -> str:
         raise UserError(
             f"{file} cannot be read: {why}. A drill records one into its run: ./demo task drill"
         ) from None
-    whole = [line for line in lines if line.endswith("\n")]
-    try:
-        if not whole or any("clusters" not in json.loads(line) for line in whole):
-            raise ValueError
-    except (ValueError, TypeError):
-        raise UserError(f"{file} is not a record of the live picture") from None
+    whole = [line for line in lines if _is_picture(line)]
+    if not whole:
+        raise UserError(f"{file} is not a record of the live picture")
     return "".join(whole)
+
+
+def _is_picture(line: str) -> bool:
+    try:
+        return line.endswith("\n") and "clusters" in json.loads(line)
+    except (ValueError, TypeError):
+        return False
 
 
 def page(record: str = "") -> tuple[str, str]:

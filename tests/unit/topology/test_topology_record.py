@@ -67,6 +67,8 @@ def test_a_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
     whole = file.read_text()
     file.write_text(whole + '{"at": 104.0, "clus')
     assert recording.text(file) == whole
+    file.write_text('{"at": 99.0, "clus' + '{"at": 99.5}\n' + whole)  # a disk was full for a while
+    assert recording.text(file) == whole
 
 
 @pytest.mark.parametrize("text", [None, "", "no JSON\n", '{"type": "header"}\n', "[]\n", "1\n"])
