@@ -119,9 +119,9 @@ def _run(
             if load:
                 traffic.set_rate(load.during)
                 say(f"{load.during:g} requests/s are sent, {load.usual:g} before.")
-            held = time.time() + pace.hold
+            held = time.monotonic() + pace.hold
             say(f"In force; held for {pace.hold:g} s.")
-            traffic.wait(max(0.0, held - time.time()))
+            traffic.wait(max(0.0, held - time.monotonic()))
             recent = traffic.recent(pace.hold / 2)
             answered = {s.cluster for s in recent if s.repeatable and not s.lost}
             if load:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from typing import Self
 
@@ -47,6 +46,6 @@ class Watch:
             while not self._over.wait(_TICK):
                 samples, self._seen = self._traffic.since(self._seen)
                 self._state.add(samples)
-                now = time.time()
+                now = self._traffic.now()
                 self._state.turn(now - TOLD)
                 screen.update(view.live(self._title, self._state, now), refresh=True)

@@ -237,9 +237,9 @@ def _look(
         state.events.append(event)
     samples, seen = traffic.since(seen)
     state.add(samples)
-    now = time.time() if traffic.running else state.last_end
+    now = traffic.now() if traffic.running else state.last_end
     # at last the second that is under way, too
-    over = state.last_end + 2 if is_last else time.time() - TOLD
+    over = state.last_end + 2 if is_last else traffic.now() - TOLD
     output.update(state, state.turn(over), events, now)
     return seen
 

@@ -28,6 +28,7 @@ from toolchain import tools
 
 PROGRAM = "traffic-generator"
 _FLUSH = 0.2  # seconds that a sample may take to reach the file
+_STEP = 0.05  # seconds by which a clock that was set differs; one that is corrected differs less
 _PATIENCE = 5.0  # seconds beyond the time-out that the process has to end by itself
 
 
@@ -68,6 +69,7 @@ class Traffic:
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
         self._problem = ""
+        self._epoch = 0.0
 
     @property
     def path(self) -> Path:
@@ -87,6 +89,7 @@ class Traffic:
     def start(self) -> None:
         """Begin to send. Raises TrafficError, toolchain.ToolMissing, FileExistsError."""
         program = tools.path(PROGRAM)
+        self._epoch = time.time() - time.monotonic()  # as the process reads it, once
         self._writer = record.Writer(self._path, self._header)
         self._process = subprocess.Popen(
             [str(program)],
@@ -147,10 +150,16 @@ class Traffic:
             process.stdin.write(json.dumps(words).encode() + b"\n")
             process.stdin.flush()
 
+    def now(self) -> float:
+        """Return this moment by the samples' clock, which stands still during a suspend."""
+        return self._epoch + time.monotonic()
+
     def mark(self, event: Event) -> None:
-        """Put an event on the record."""
+        """Put an event on the record, at its moment by the samples' clock."""
         assert self._writer, "not started"
-        self._writer.write(event)
+        ahead = time.time() - self.now()  # of an event, which is by the time of day
+        moved = dataclasses.replace(event, at=event.at - ahead)
+        self._writer.write(moved if abs(ahead) > _STEP else event)
         self._writer.flush()
 
     def add(self, execution: Execution) -> None:
@@ -163,7 +172,7 @@ class Traffic:
 
         Lanes that are there only to compare are left out.
         """
-        begin = time.time() - seconds
+        begin = self.now() - seconds
         with self._guard:
             late = itertools.takewhile(lambda s: s.ended >= begin, reversed(self._samples))
             return [s for s in late if s.lane not in self._beside][::-1]
