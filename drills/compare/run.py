@@ -99,7 +99,7 @@ def run(
                 traffic.halt()
                 logs.settle_answered(traffic.recent(60))
         except BaseException:
-            if calm:
+            if traffic.count:
                 with action.undisturbed():
                     say(_kept(written))
             raise
@@ -110,7 +110,7 @@ def _kept(written: Callable[[bool], tuple[Comparison, Path]]) -> str:
     """Write what was measured before the end; return what to say. It hides no other error."""
     try:
         found, file = written(False)
-    except UserError as error:
+    except (UserError, ValueError) as error:
         return f"There is no report: {error}"
     return f"{page.headline(found)}.\nReport: {file}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -158,6 +159,30 @@ def test_a_comparison_measures_what_runs_and_says_what_does_not(
     assert "## gateway-gone" in text and "broken is not compared" in text
     assert pids and not [pid for pid in pids if usage.descendants(pid) not in ([], [pid])]
     assert list((tmp_path / "stack").glob("compare/*")) == []
+
+
+@pytest.mark.usefixtures("instead_of_clusters")
+@pytest.mark.parametrize("looks", [3, 4], ids=["before the calm part", "in it"])
+def test_a_comparison_that_is_interrupted_before_a_fault_keeps_what_there_is(
+    looks: int, stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, count = run._usage, itertools.count(1)
+
+    def look(stack: Stack, others: beside.Beside) -> Any:
+        if next(count) == looks:
+            raise KeyboardInterrupt
+        return used(stack, others)
+
+    monkeypatch.setattr(run, "_usage", look)
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        run.run(stack, [], balancers_named(["envoy-tuned"]), run.Pace(10, 1, 1, 1), said.append)
+    pages = [file.read_text() for file in tmp_path.glob("checkout/reports/*/comparison.md")]
+    if looks == 3:
+        assert pages == []
+        assert said[-1] == "There is no report: the record has no part without a fault"
+    else:
+        assert "Ended before its time, in the part without a fault. " in pages[0]
 
 
 @pytest.mark.usefixtures("instead_of_clusters")
