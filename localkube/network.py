@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from foundation import packages
 from localkube import kernel
 from localkube.namespaces import BRIDGE, inside
 from localkube.spec import BRIDGE_ADDRESS, EGRESS_PORT, Node
-
-BRIDGE_MAC = "02:00:0a:59:00:01"
-"""Without an address of its own a bridge takes the lowest of its ports': a node that starts or
-stops may change it, and the others then send to nobody until they ask anew, 8 s later."""
 
 POD_BRIDGE = "cni0"
 """Name of a node's bridge for its pods (see programs.cni_config)."""
@@ -38,7 +35,7 @@ def create_bridge() -> None:
 def _make_bridge() -> None:
     ip(
         "link set lo up",
-        f"link add br0 address {BRIDGE_MAC} type bridge forward_delay 0",
+        f"link add br0 address {mac(BRIDGE_ADDRESS)} type bridge forward_delay 0",
         f"address add {BRIDGE_ADDRESS}/24 dev br0",
         "link set br0 up",
     )
@@ -74,7 +71,7 @@ def _plug_in(node: Node, there: str) -> None:
     if Path("/proc/sys/net/ipv4/conf", name).exists():
         ip(f"link delete {name}")
     ip(
-        f"link add {name} type veth peer name eth0 netns {there}",
+        f"link add {name} type veth peer name eth0 address {mac(node.address)} netns {there}",
         f"link set {name} master br0 up",
         f"route replace {node.pod_range} via {node.address}",
     )
@@ -100,6 +97,15 @@ def ip(*commands: str) -> None:
 def port_name(node: Node) -> str:
     """Name of the bridge's end of a node's link (an interface name has 15 characters at most)."""
     return f"n{node.cluster.index}-{node.ordinal}"
+
+
+def mac(address: str) -> str:
+    """Return the link address of what has this IPv4 address: the same whenever it starts.
+
+    With another one, the others would send to nobody until they ask anew: 8 s later, or up to 45 s
+    where they had not sent anything meanwhile (measured; neighbour entries of arp(7) become stale).
+    """
+    return ":".join(f"{byte:02x}" for byte in b"\x02\x00" + IPv4Address(address).packed)
 
 
 def forward_packets() -> None:

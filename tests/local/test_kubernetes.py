@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from localkube import network
-from localkube.spec import node_address
+from localkube.spec import BRIDGE_ADDRESS, node_address
 from tests.support import lab
 from tests.support.checkout import CLUSTERS, Checkout, kill_session
 from tests.support.waiting import eventually
@@ -72,9 +72,13 @@ def address_of(demo: Checkout, cluster: str, name: str) -> str:
     return demo.kubectl(cluster, *command)
 
 
-def test_the_bridge_keeps_its_address_whichever_nodes_come_and_go(demo: Checkout) -> None:
+def test_links_keep_their_addresses_whichever_nodes_come_and_go(demo: Checkout) -> None:
     said = lab.run_inside(demo.lab(), "ip", "link", "show", "br0").stdout
-    assert network.BRIDGE_MAC in said, said
+    assert network.mac(BRIDGE_ADDRESS) in said, said
+    for index, _ in enumerate(CLUSTERS):
+        address = node_address(index)
+        said = lab.run_inside(demo.lab(), "ip", "neighbour", "show", address).stdout
+        assert f"lladdr {network.mac(address)} " in said, said
 
 
 def test_every_node_is_ready_and_every_pod_runs(demo: Checkout) -> None:
