@@ -13,7 +13,9 @@ from pathlib import Path
 from foundation import project, run, selection
 from foundation.errors import UserError
 from launcher import ownership
+from localkube.lab import config_file
 from localkube.rootless import keeper, requirements
+from localkube.supervisord_config import find
 from toolchain import tools
 
 _ON_CLUSTERS = ("up", "destroy", "pulumi", "task", "test", "local", "shell")
@@ -22,29 +24,50 @@ _ON_CLUSTERS = ("up", "destroy", "pulumi", "task", "test", "local", "shell")
 
 def check(stack: str) -> None:
     """Refuse embedded clusters where the user cannot have any. Raises UserError, with each lack."""
-    if _is_users(stack) and not keeper.of_user(os.getuid()) and (lacking := requirements.lacking()):
-        raise UserError(
-            "\n  ".join(["this machine does not allow clusters without root yet:", *lacking])
-            + f"\nOr as root: sudo -E ./demo up {stack}. Or in clusters that you have:"
-            " docs/existing.md"
-        )
+    if not _is_users(stack):
+        return
+    lacking = [] if keeper.of_user(os.getuid()) else requirements.to_enter()
+    if find(config_file(_lab(stack))) is None:
+        lacking += requirements.to_start()
+    if lacking:
+        raise _refusal(stack, lacking)
+
+
+def _refusal(stack: str, lacking: list[str]) -> UserError:
+    return UserError(
+        "\n  ".join(["this machine does not allow clusters without root yet:", *lacking])
+        + f"\nOr as root: sudo -E ./demo up {stack}. Or in clusters that you have:"
+        " docs/existing.md"
+    )
 
 
 def is_wanted(command: str, stack: str) -> bool:
     """Check whether a command has to run in the user's namespaces, and can.
 
-    Raises UserError where it is about the clusters of another user.
+    Raises UserError where it is about clusters that are there, and they are another user's or
+    cannot be reached.
     """
     if command not in _ON_CLUSTERS:
         return False
     ownership.check(stack)
-    return _is_users(stack) and (bool(keeper.of_user(os.getuid())) or not requirements.lacking())
+    if not _is_users(stack):
+        return False
+    if keeper.of_user(os.getuid()):
+        return True
+    if (lacking := requirements.to_enter()) and _lab(stack).exists():
+        raise _refusal(stack, lacking)
+    return not lacking
+
+
+def _lab(stack: str) -> Path:
+    return project.stack_folder(stack) / "lab"
 
 
 def _is_users(stack: str) -> bool:
     """Check whether a stack is for embedded clusters of an ordinary user."""
     is_ordinary = sys.platform == "linux" and os.geteuid() != 0
-    return is_ordinary and selection.setting(stack, "backend") == "local"
+    # the setting may have been changed since
+    return is_ordinary and (selection.setting(stack, "backend") == "local" or _lab(stack).exists())
 
 
 def enter(arguments: list[str]) -> int:
@@ -52,7 +75,8 @@ def enter(arguments: list[str]) -> int:
     user = os.getuid()
     env = requirements.environment()
     if not tools.is_ours("pulumi"):  # it does not ask $HOME, and root's is elsewhere
-        env.setdefault("PULUMI_HOME", f"{pwd.getpwuid(user).pw_dir}/.pulumi")
+        with contextlib.suppress(KeyError):
+            env.setdefault("PULUMI_HOME", f"{pwd.getpwuid(user).pw_dir}/.pulumi")
     os.environ.update(env)  # for what starts the keeper
     with _in_use(user):
         with _held("start", fcntl.LOCK_EX):
@@ -76,8 +100,9 @@ def _in_use(user: int) -> Iterator[None]:
 @contextlib.contextmanager
 def _held(name: str, how: int) -> Iterator[int]:
     """Hold a lock of the user's, which ends with this process at the latest."""
-    file = tools.cache_dir() / f"rootless-{name}.lock"
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = requirements.runtime_folder() or tools.cache_dir()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = folder / f"{tools.NAME}-{name}.lock"
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, how)

@@ -77,7 +77,7 @@ def stop(name: str) -> None:
 
 def is_wanted() -> bool:
     """Check whether systemd keeps the only tree of cgroups here, and no keeper has a part of it."""
-    if rootless.is_inside():
+    if rootless.is_keepers():
         return False
     programs = all(map(shutil.which, ("systemd-run", "systemctl")))
     return programs and BOOTED.is_dir() and cgroups.is_unified(cgroups.ROOT)

@@ -26,6 +26,9 @@ node, CoreDNS' for one, crosses their bridge with the wrong address and is dropp
 
 MODULE = "br_netfilter"
 
+LOAD = f"echo {MODULE} | sudo tee /etc/modules-load.d/{MODULE}.conf; sudo modprobe {MODULE}"
+"""Shell command that loads it, now and after each boot."""
+
 OF_KUBELET = {
     "vm/overcommit_memory": 1,
     "vm/panic_on_oom": 0,
@@ -45,6 +48,8 @@ _FILE = "sysctl.json"
 def check() -> None:
     """Raise `LocalKubeError` where the kernel lacks what a lab needs and cannot give itself."""
     if rootless.is_inside():  # only the machine's root may change it: see rootless.requirements
+        if not (SYSCTL / BRIDGE_FILTER).exists():
+            raise LocalKubeError(f"the kernel's module {MODULE} is not loaded; on the host: {LOAD}")
         return
     file = SYSCTL / INOTIFY_LIMIT
     limit = int(file.read_text())

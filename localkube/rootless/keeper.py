@@ -20,6 +20,7 @@ from foundation import commands, packages, processes, project
 from localkube import LocalKubeError, cgroups
 from localkube.mounts import mount
 from localkube.supervisord_config import python, supervisords
+from toolchain import tools
 from toolchain.patience import scaled
 
 MODULE = "localkube.rootless.keeper"
@@ -38,7 +39,6 @@ CLONE_NEWCGROUP = 0x02000000
 
 _PROPERTIES = (
     "Delegate=yes",
-    f"CPUWeight={cgroups.SHARES['cpu.weight']}",
     "TasksMax=infinity",
     "OOMPolicy=continue",
 )
@@ -52,7 +52,8 @@ ASKING = (*BUS, "get-property", *_MANAGER, "ControlGroup")
 
 _ATTACH = (
     f"{' '.join((*BUS, 'call', *_MANAGER))} AttachProcessesToUnit ssau {UNIT} /{COMMANDS} 1 $$"
-    ' >/dev/null && exec "$@"'
+    " >/dev/null || { echo 'error: systemd does not let this command into"
+    f' {UNIT}\' >&2; exit 1; }}; exec "$@"'
 )
 """Shell command that goes into the unit's cgroup. Only systemd may move a process from a session
 to a service: the cgroup above both is root's."""
@@ -79,23 +80,43 @@ def start(user: int) -> int:
         except commands.Failed as error:
             raise LocalKubeError(f"the user's systemd does not start {UNIT}: {error}") from None
     else:
-        subprocess.Popen(
-            command, cwd=project.ROOT, stdin=subprocess.DEVNULL, start_new_session=True
-        )
+        with log().open("w") as output:  # the caller's may be a pipe
+            subprocess.Popen(
+                command,
+                cwd=project.ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
     until = time.monotonic() + scaled(SECONDS)
     while (found := of_user(user)) is None:
         if time.monotonic() > until:
-            raise LocalKubeError(f"{' '.join(command)} did not start; see journalctl --user")
+            told = f"journalctl --user --unit={UNIT}" if by_systemd() else str(log())
+            raise LocalKubeError(f"{' '.join(command)} did not start; see {told}")
         time.sleep(0.02)
     return found
 
 
 def stop(user: int) -> None:
-    """End the keeper of a user, unless one of his labs runs."""
-    labs = any(Path(f"/proc/{pid}").stat().st_uid == user for pid, _ in supervisords())
-    for pid in [] if labs else _keepers(user):
+    """End the keeper of a user, and wait for that, unless one of his labs runs."""
+    if any(_is_of(user, pid) for pid, _ in supervisords()):
+        return
+    if by_systemd():
+        with contextlib.suppress(commands.Failed):
+            commands.output(["systemctl", "--user", "stop", UNIT], seconds=scaled(SECONDS))
+        return
+    for pid in _keepers(user):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + scaled(SECONDS)
+    while _keepers(user) and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+def log() -> Path:
+    """Return where a keeper that no systemd has started says why it ends."""
+    return tools.cache_dir() / "rootless.log"
 
 
 def entering(pid: int, folder: Path, command: Sequence[str]) -> list[str]:
@@ -126,12 +147,15 @@ def own_cgroups() -> dict[Path, Path]:
 
 
 def _keepers(user: int) -> list[int]:
-    found = []
-    for pid, words in processes.command_lines():
-        with contextlib.suppress(FileNotFoundError):
-            if words[1:] == ["-m", MODULE] and Path(f"/proc/{pid}").stat().st_uid == user:
-                found.append(pid)
-    return found
+    lines = processes.command_lines()
+    return [pid for pid, words in lines if words[1:] == ["-m", MODULE] and _is_of(user, pid)]
+
+
+def _is_of(user: int, pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}").stat().st_uid == user
+    except OSError:  # it has ended
+        return False
 
 
 def _is_ready(pid: int) -> bool:

@@ -31,9 +31,14 @@ _DELEGATE = (
 )
 
 
-def lacking() -> list[str]:
-    """Return what this machine does not allow the user, each with its remedy; empty if nothing."""
-    return [*_programs(), *_ids(), *_namespaces(), *_cgroups(), *_kernel()]
+def to_enter() -> list[str]:
+    """Return what keeps the user from having namespaces, each with its remedy; empty if nothing."""
+    return [*_programs(), *_ids(), *_namespaces(), *_cgroups()]
+
+
+def to_start() -> list[str]:
+    """Return what clusters would lack in them, each with its remedy; empty if nothing."""
+    return list(_kernel())
 
 
 def _programs() -> Iterator[str]:
@@ -41,12 +46,15 @@ def _programs() -> Iterator[str]:
     missing = [name for name in needed if packages.which(name) is None]
     if missing:
         debian = " ".join(sorted({needed[name] for name in missing}))
-        yield f"{', '.join(missing)} not found: sudo apt-get install -y {debian}"
+        yield (
+            f"{', '.join(missing)} not found: sudo apt-get install -y {debian} (Debian and Ubuntu;"
+            " Fedora has newuidmap in shadow-utils)"
+        )
 
 
 def _ids() -> Iterator[str]:
     """Look at subuid(5) and subgid(5)."""
-    user = pwd.getpwuid(os.getuid()).pw_name
+    user = name_of(os.getuid())
     for file, option in (("/etc/subuid", "--add-subuids"), ("/etc/subgid", "--add-subgids")):
         if subordinate(_text(Path(file)), user, os.getuid()) < SUBORDINATE_IDS:
             yield (
@@ -56,14 +64,27 @@ def _ids() -> Iterator[str]:
 
 
 def subordinate(text: str, user: str, number: int) -> int:
-    """Return the size of the largest range that a file like /etc/subuid gives a user."""
-    sizes = [0]
+    """Return the size of the range that a file like /etc/subuid gives a user: its first one."""
     for line in text.splitlines():
         name, _, rest = line.partition(":")
         size = rest.partition(":")[2].strip()
         if name in (user, str(number)) and size.isdigit():
-            sizes.append(int(size))
-    return max(sizes)
+            return int(size)
+    return 0
+
+
+def name_of(user: int) -> str:
+    """Return the name of a user, or the number where there is no account."""
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
+
+
+def _setting(parameter: str, value: str) -> str:
+    """Return a shell command that sets a parameter of the kernel, now and after each boot."""
+    file = "/etc/sysctl.d/60-resiliency-demo.conf"
+    return f"echo {parameter}={value} | sudo tee -a {file}; sudo sysctl --system"
 
 
 def _namespaces() -> Iterator[str]:
@@ -79,7 +100,7 @@ def _namespaces() -> Iterator[str]:
             parameter = name.replace("/", ".")
             yield (
                 f"{parameter} is {bad}, so users may not make namespaces:"
-                f" sudo sysctl -w {parameter}={good}"
+                f" {_setting(parameter, good)}"
             )
     if not found and not list(_ids()) and not list(_programs()):
         trial = ["--user", "--map-root-user", "--map-auto", "--mount", "--net", "--pid", "--fork"]
@@ -88,7 +109,7 @@ def _namespaces() -> Iterator[str]:
             commands.output([unshare, *trial, "--mount-proc", "true"])
         except commands.Failed as reason:
             yield (
-                f"unshare {' '.join(trial)} fails ({reason}): it needs util-linux 2.38 or newer,"
+                f"unshare {' '.join(trial)} fails ({reason}): it takes util-linux 2.38 or newer,"
                 " and in a container --privileged"
             )
 
@@ -119,13 +140,11 @@ def _cgroups() -> Iterator[str]:
 
 def _kernel() -> Iterator[str]:
     if not (kernel.SYSCTL / kernel.BRIDGE_FILTER).exists():
-        yield f"the kernel's module {kernel.MODULE} is not loaded: sudo modprobe {kernel.MODULE}"
+        yield f"the kernel's module {kernel.MODULE} is not loaded: {kernel.LOAD}"
     if not _has_inotify(INOTIFY_INSTANCES):
         name = kernel.INOTIFY_LIMIT.replace("/", ".")
-        yield (
-            f"{name} leaves you fewer than {INOTIFY_INSTANCES}:"
-            f" sudo sysctl -w {name}={kernel.INOTIFY_INSTANCES}"
-        )
+        more = _setting(name, str(kernel.INOTIFY_INSTANCES))
+        yield f"{name} leaves you fewer than {INOTIFY_INSTANCES}: {more}"
 
 
 def _has_inotify(instances: int) -> bool:
@@ -145,9 +164,17 @@ def _has_inotify(instances: int) -> bool:
 
 def environment() -> dict[str, str]:
     """Return this process' environment, with where the user's systemd is, which `su` forgets."""
-    folder = f"/run/user/{os.getuid()}"
-    known = {"XDG_RUNTIME_DIR": folder} if Path(folder).is_dir() else {}
-    return {**known, **os.environ}
+    if not (folder := runtime_folder()):
+        return dict(os.environ)
+    bus = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder}/bus"}
+    of_user = {"XDG_RUNTIME_DIR": str(folder), **(bus if (folder / "bus").exists() else {})}
+    return {**os.environ, **of_user}
+
+
+def runtime_folder() -> Path | None:
+    """Return the user's folder below /run, None where nobody has made it."""
+    folder = Path(f"/run/user/{os.getuid()}")
+    return folder if folder.is_dir() else None
 
 
 def _text(file: Path) -> str:

@@ -86,7 +86,7 @@ def outputs(demo: Checkout) -> dict[str, Any]:
 def unable(folder: Path) -> str:
     """Why this machine cannot run the clusters; empty if it can."""
     if os.geteuid() != 0:
-        return "; ".join(["the embedded clusters need root", *requirements.lacking()])
+        return "; ".join(["the embedded clusters need root", *requirements.to_enter()])
     try:
         preflight.check([], folder / "lab")
     except LocalKubeError as error:

@@ -322,7 +322,8 @@ def test_who_may_not_have_embedded_clusters_is_told_before_the_tools_are_made(
     monkeypatch.setattr(rootless.os, "geteuid", lambda: user)
     monkeypatch.setattr(rootless.selection, "setting", lambda stack, key: backend)
     monkeypatch.setattr(rootless.keeper, "of_user", lambda _: None)
-    monkeypatch.setattr(rootless.requirements, "lacking", lambda: ["no newuidmap", "no ids"])
+    monkeypatch.setattr(rootless.requirements, "to_enter", lambda: ["no newuidmap"])
+    monkeypatch.setattr(rootless.requirements, "to_start", lambda: ["no ids"])
     told = r"no newuidmap\n  no ids\nOr as root: sudo -E \./demo up west"
     with pytest.raises(UserError, match=told) if refused else nullcontext():
         rootless.check("west")
@@ -336,5 +337,5 @@ def test_what_reaches_into_clusters_runs_in_the_users_namespaces(
     monkeypatch.setattr(rootless.os, "geteuid", lambda: 1000)
     monkeypatch.setattr(rootless.selection, "setting", lambda stack, key: "local")
     monkeypatch.setattr(rootless.keeper, "of_user", lambda _: None)
-    monkeypatch.setattr(rootless.requirements, "lacking", list)
+    monkeypatch.setattr(rootless.requirements, "to_enter", list)
     assert rootless.is_wanted(command, "west") is (command != "kubectl")

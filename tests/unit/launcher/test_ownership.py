@@ -52,9 +52,7 @@ def test_nothing_is_given_to_whose_the_checkout_is_not(env: dict[str, str], chec
 
 
 @needs_root
-@pytest.mark.parametrize(
-    ("user", "told"), [(0, "Run this as user 54321, without root"), (54321, "")]
-)
+@pytest.mark.parametrize(("user", "told"), [(0, "Run this as 54321, without root"), (54321, "")])
 def test_the_clusters_of_another_user_are_left_to_him(
     user: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
