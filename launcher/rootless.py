@@ -13,9 +13,7 @@ from pathlib import Path
 from foundation import project, run, selection
 from foundation.errors import UserError
 from launcher import ownership
-from localkube.lab import config_file
 from localkube.rootless import keeper, requirements
-from localkube.supervisord_config import find
 from toolchain import tools
 
 _ON_CLUSTERS = ("up", "destroy", "pulumi", "task", "test", "local", "shell")
@@ -26,8 +24,10 @@ def check(stack: str) -> None:
     """Refuse embedded clusters where the user cannot have any. Raises UserError, with each lack."""
     if not _is_users(stack):
         return
+    from localkube import machine  # not for a warm start of root
+
     lacking = [] if keeper.of_user(os.getuid()) else requirements.to_enter()
-    if find(config_file(_lab(stack))) is None:
+    if machine.first_process(_lab(stack)) is None:
         lacking += requirements.to_start()
     if lacking:
         raise _refusal(stack, lacking)
