@@ -142,7 +142,7 @@ test "$limits" -gt 0
 echo "$nodes nodes, $limits pods with a limit of memory in $unit: $(cat cgroup.controllers)"
 """
 
-_MAP = "echo cat /proc/self/uid_map | ./demo shell | grep -E '^ +1 +[0-9]+ +65536$'"
+_MAP = "echo cat /proc/self/uid_map | ./demo shell | grep -E '^ +1 +[0-9]+ +6553[56]$'"
 
 BOOTED_USER = (
     Step("the administrator", ("sh", "-ec", _SYSTEMD_OF_USER), 60),
