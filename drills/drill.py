@@ -102,7 +102,10 @@ def _run(
     wrong: list[str] = []
     observer = Observer(stack, fault, cluster, tell)
     recorded = pace.picture.recorded(folder, say) if pace.picture else contextlib.nullcontext()
-    with action.interruptible(), recorded, traffic, logs, watch, observer, CpuSteal(tell):
+    with (
+        action.interruptible(), _kept(traffic, say), recorded, traffic, logs, watch, observer,
+        CpuSteal(tell),
+    ):  # fmt: skip
         tell(Event(time.time(), EventKind.NOTE, "expected", text=predicted.text))
         tell(Event(time.time(), EventKind.PHASE, "baseline"))
         traffic.wait(pace.baseline)
@@ -144,6 +147,17 @@ def _run(
     outcome = Outcome(fault, cluster, ledger_of(traffic.path), folder, tuple(wrong))
     report.write(folder)
     return outcome
+
+
+@contextlib.contextmanager
+def _kept(traffic: Traffic, say: Say) -> Iterator[None]:
+    """Say where the record is of a drill that does not come to its report."""
+    try:
+        yield
+    except BaseException:
+        if traffic.count:
+            say(f"What was counted until then: {traffic.path}")
+        raise
 
 
 def _brought_back(

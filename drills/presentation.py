@@ -109,7 +109,6 @@ def _acts(
             continue
         say(f"Look at this: {act.look}")
         pause(f"Enter starts {act.fault}; Ctrl-C ends the talk.")
-        outcome = matrix.one(stack, fault, None, pace, say, patience=matrix.WELL_SECONDS)
-        rows.append(matrix.of(outcome, stack.mode))
+        rows.append(matrix.row(stack, fault, pace, say, None))
         say(matrix.line(rows[-1]))
         write_matrix(made, TITLE, rows)

@@ -23,7 +23,9 @@ def show(stack: Stack) -> int:
         looked = pool.submit(preconditions.look, stack)
         compared = pool.submit(reconcile.look, stack)
         for known in entries:
-            print(f"{known.cluster}: {known.fault}, for {time.time() - known.since:.0f} s")
+            print(
+                f"{known.cluster}: {known.fault}, for {max(0.0, time.time() - known.since):.0f} s"
+            )
         problems = {name: text for name, text in looked.result().items() if text}
         for name, text in problems.items():
             say(f"{name}: {text}")  # the other looks take longer then

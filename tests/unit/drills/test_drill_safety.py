@@ -458,3 +458,32 @@ def test_an_interrupted_command_says_where_to_look(
     assert capsys.readouterr().err.endswith(": ./demo task status -- --stack east\n")
     assert command.main(words) == 130
     assert capsys.readouterr().err.endswith(": ./demo task status\n")
+
+
+def test_a_talk_goes_on_after_an_act_that_could_not_be_shown(
+    tmp_path: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any, **__: Any) -> Any:
+        raise UserError("the traffic has ended before its time")
+
+    monkeypatch.setattr(matrix, "one", failing)
+    monkeypatch.setattr(matrix.preconditions, "in_force", lambda _: [])
+    monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
+    said: list[str] = []
+    presentation.run(stack, Pace(), said.append, lambda _: None)
+    assert len([line for line in said if "the traffic has ended" in line]) > 1
+
+
+class _Sent:
+    path = Path("reports/run/record.jsonl")
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+
+@pytest.mark.parametrize(("count", "told"), [(0, []), (7, [f"until then: {_Sent.path}"])])
+def test_an_interrupted_drill_says_where_its_record_is(count: int, told: list[str]) -> None:
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt), drill._kept(_Sent(count), said.append):  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+    assert [line.partition("counted ")[2] for line in said] == told
