@@ -34,7 +34,7 @@ while read -r line <&3; do echo "$line"; done
 
 
 def percentage(key: str, value: int) -> Means:
-    """Return the means that set one percentage in every pod, and take all settings back."""
+    """Return the means that set one percentage in every pod, and take that back."""
 
     def break_(strike: Strike) -> None:
         with _armed(strike, {key: value}) as trigger:
@@ -43,7 +43,7 @@ def percentage(key: str, value: int) -> Means:
     return Means(
         f"{key} is set to {value} by the admin port of each pod",
         break_,
-        lambda strike: set_all(strike, {DELAY: None, ABORT: None}),
+        lambda strike: set_all(strike, {key: None}),
         seen=lambda strike: is_set(strike, key, value),
         # a look takes a busy machine a second and more, in which nothing is broken yet
         remember=lambda strike: {PODS: " ".join(_running(strike))},

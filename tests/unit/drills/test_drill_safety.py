@@ -17,7 +17,7 @@ import pytest
 
 from drills import __main__ as commands
 from drills import action, drill, guard, matrix, prediction, presentation, temporary_settings
-from drills.faults import Means, Strike, named
+from drills.faults import Means, Strike, named, runtime
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
 from drills.pace import Pace
@@ -487,3 +487,13 @@ def test_an_interrupted_drill_says_where_its_record_is(count: int, told: list[st
     with pytest.raises(KeyboardInterrupt), drill._kept(_Sent(count), said.append):  # type: ignore[arg-type]
         raise KeyboardInterrupt
     assert [line.partition("counted ")[2] for line in said] == told
+
+
+@pytest.mark.parametrize("name", ["pods-slow", "pods-errors"])
+def test_mending_slow_pods_leaves_their_errors_and_the_other_way_round(
+    name: str, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_back: list[list[str]] = []
+    monkeypatch.setattr(runtime, "set_all", lambda _, values: set_back.append(list(values)))
+    named(name).means.mend(Strike(stack, EAST))
+    assert set_back == [[runtime.DELAY if name == "pods-slow" else runtime.ABORT]]
