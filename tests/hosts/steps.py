@@ -103,7 +103,10 @@ echo "$nodes nodes, $limits pods with a limit of memory in $unit"
 """
 
 # emulated, a hundred requests a second are too many, and times say nothing
-_FEW = "./demo task generate-traffic -- --rate=5 --duration=20; true"
+_FEW = (
+    "./demo task generate-traffic -- --rate=5 --duration=20 | tee /dev/stderr"
+    " | grep -E '^ *all requests +[1-9]'"
+)
 _STRUCK = (
     "./demo task drill -- workload-gone --rate=5 --baseline=20 --hold=30 | tee /dev/stderr"
     " | grep -E '^ *met +lost: '"
