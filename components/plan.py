@@ -225,6 +225,9 @@ def _check_platform(plan: Plan) -> None:
     """Look whether Tetrate's platform is there, as far as can be seen. Raises UserError."""
     assert isinstance(plan.backend, Standing)  # components.settings.model refuses the others
     served.check(plan.backend.raw, plan.platform_documents)
+    named = {route.tls_namespace for route in plan.routes if route.tls_secret}
+    given = {str(secret["metadata"]["namespace"]) for secret in plan.secrets}
+    served.check_namespaces(plan.backend.raw, named | given)
     names = [cluster.name for cluster in plan.settings.clusters]
     for namespace in foreign_namespaces(plan.documents):
         pulumi.log.warn(

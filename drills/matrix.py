@@ -86,11 +86,13 @@ def row(
     found = Row(str(fault.layer), fault.name, stack.mode, Verdict.UNAVAILABLE)
     if reason := fault.unavailable(stack):
         return dataclasses.replace(found, reason=reason)
+    before = preconditions.in_force(stack)
     try:
         struck = None if fault.edge else cluster
         outcome = one(stack, fault, struck, pace, say, force, patience=WELL_SECONDS)
     except UserError as error:
-        if preconditions.in_force(stack):
+        # what was broken before is somebody else's, who may mean it
+        if any(each not in before for each in preconditions.in_force(stack)):
             action.heal_all(stack, say)  # else the next ones wait in vain
         return dataclasses.replace(found, verdict=Verdict.FAILED, reason=str(error))
     return of(outcome, stack.mode)

@@ -44,10 +44,14 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
     ours = str(project.PRIVATE)
     if (before := env.get("KUBECONFIG", "")) and not before.startswith(ours):
         # kubectl takes them from the current folder, and Pulumi runs the program in the checkout
-        named = (str(Path(part).absolute()) for part in before.split(os.pathsep) if part)
-        env[USER_KUBECONFIG] = os.pathsep.join(named)
+        env[USER_KUBECONFIG] = os.pathsep.join(map(_from_here, filter(None, before.split(":"))))
     env["KUBECONFIG"] = str(project.kubeconfig(stack or selection.current(env)))
     return env
+
+
+def _from_here(path: str) -> str:
+    """Return a path of KUBECONFIG as an absolute one; `~/` is left to who reads it."""
+    return path if path.startswith("~/") else str(Path(path).absolute())
 
 
 def uses_own_secrets(env: Mapping[str, str]) -> bool:

@@ -45,11 +45,16 @@ def remove(state: Path, kubeconfig: Path) -> Iterator[str]:
         wanted = list(found(latest))
     except (OSError, ValueError, KeyError, TypeError):
         return
+    silent: dict[str, Failed] = {}
     for each in wanted:
         try:
+            if each.cluster in silent:  # it would be waited for once more
+                raise silent[each.cluster]
             if _remove(kubeconfig, each):
                 yield f"Removed {each}: an update was killed while it made that."
         except (Failed, ValueError) as error:
+            if isinstance(error, Failed) and not error.said:  # of kubectl: it took too long
+                silent[each.cluster] = error
             yield f"An update was killed while it made {each}, which may be left there: {error}"
 
 

@@ -86,7 +86,8 @@ def _differing(old: Resource, new: Resource) -> tuple[Property, ...]:
         # what is new or gone is shown by itself, and moves nothing
         kept = {*was[path]} & {*now[path]}
         if [n for n in was[path] if n in kept] != [n for n in now[path] if n in kept]:
-            before[path], after[path] = was[path], now[path]
+            before[path] = _masked(path, was[path], old)
+            after[path] = _masked(path, now[path], new)
     return tuple(
         _property(path, before.get(path, _ABSENT), after.get(path, _ABSENT))
         for path in sorted(before.keys() | after.keys())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -160,6 +161,15 @@ class Hand:
                 mended = _struck(running.wanted)  # who breaks it again, mends it
                 every = running.wanted["what"] == "heal-all"
                 self._broken = [each for each in self._broken if not every and each != mended]
+        if code and running.wanted["what"] == "break":
+            self._forget_refused(_struck(running.wanted))
+
+    def _forget_refused(self, struck: tuple[str, str]) -> None:
+        """Mend no fault that was refused: should it come into force, somebody else has made it."""
+        with contextlib.suppress(UserError):  # what is in force is not known
+            if struck not in self._in_force():
+                with self._lock:
+                    self._broken = [each for each in self._broken if each != struck]
 
     def _in_force(self) -> set[tuple[str, str]]:
         """Return the faults that are written down, each with its cluster. Raises UserError."""

@@ -75,8 +75,10 @@ class Source(ABC):
         while not self._stopped.is_set():
             if self._note_gone(cluster, which):
                 with self._command(cluster, *which, "--watch", "--output-watch-events") as output:
-                    for event in documents(output):
+                    for number, event in enumerate(documents(output)):
                         self._is_well(cluster)
+                        if not number:  # what went after the list and before the watch
+                            self._note_gone(cluster, which)
                         if event["type"] not in _OF_PODS:
                             continue
                         self._note(cluster, event["type"], event["object"])

@@ -54,7 +54,7 @@ class GkeBackend:
     def __init__(self, settings: Settings, own: GkeSettings) -> None:
         """Raises UserError when pulumi-gcp is missing: without it even a preview is impossible.
 
-        So it is without knowing which addresses the clusters have.
+        Also raises UserError when the state cannot be read: it holds the clusters' addresses.
         """
         if not package.is_ready():
             raise UserError(

@@ -76,5 +76,5 @@ def _inputs(known: Resources, kind: str, suffix: str) -> dict[str, Mapping[str, 
     return {
         each["urn"].rpartition("::")[2].removesuffix(suffix): each.get("inputs") or {}
         for each in known
-        if each["type"] == kind
+        if each["type"] == kind and not each.get("delete")  # one that another has replaced
     }

@@ -83,6 +83,7 @@ def routes(
         )
     taken: dict[tuple[str, str], Route] = {}
     secured: dict[str, Route] = {}
+    placed: dict[str, Route] = {}
     for route in found:
         for host in route.hosts:
             other = taken.setdefault((host, route.path), route)
@@ -98,6 +99,13 @@ def routes(
                     f"{host}, {first.tls_secret} and {route.tls_secret}; a host has one "
                     f"certificate, so give both the same '{PREFIX}tls-secret'"
                 )
+        first = placed.setdefault(route.tls_secret, route) if route.tls_secret else route
+        if first.tls_namespace != route.tls_namespace:
+            raise RouteError(
+                f"{source}: Services {first.service} and {route.service} name Secret"
+                f" {route.tls_secret} in two namespaces, {first.tls_namespace} and"
+                f" {route.tls_namespace}; give both the same '{PREFIX}tls-secret-namespace'"
+            )
     return found
 
 

@@ -73,6 +73,16 @@ def check(raw: Raw, documents: Sequence[Document]) -> None:
                 )
 
 
+def check_namespaces(raw: Raw, names: Iterable[str]) -> None:
+    """Look whether corp-edge has the namespaces of Secrets for clients. Raises UserError."""
+    for name in sorted({*names}):
+        if not _items(raw, "/api/v1/namespaces", name):
+            raise UserError(
+                f"{EDGE_CLUSTER} has no namespace {name}, where its gateways look for a Secret for"
+                f" clients: kubectl create namespace {name}, in that cluster"
+            )
+
+
 def contested(document: Document, live: Mapping[str, Any]) -> list[str]:
     """Return the keys of `spec` that somebody else has set to something else.
 

@@ -54,6 +54,11 @@ def _names(certificate: Certificate) -> set[str]:
     try:
         kind = x509.SubjectAlternativeName
         found = certificate.extensions.get_extension_for_class(kind).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (
+        x509.ExtensionNotFound,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+        ValueError,
+    ):
         return set()
     return {name.lower() for name in found.get_values_for_type(x509.DNSName)}

@@ -89,7 +89,6 @@ def run(
                 say(f"{pace.calm:g} s without a fault.")
                 calm |= _used(stack, others, pace.calm, traffic)
                 for fault in faults:
-                    _check_sends(traffic)
                     say(f"{fault.name} strikes {struck[fault.name]} for {pace.hold:g} s.")
                     _strike(stack, fault, [struck[fault.name]], fault.name, traffic, pace)
                 if stack.application.is_portal:
@@ -168,7 +167,11 @@ def plan(stack: Stack, others: Beside, pace: Pace) -> TrafficPlan:
 def _strike(
     stack: Stack, fault: Fault, clusters: Sequence[str], name: str, traffic: Traffic, pace: Pace
 ) -> None:
-    """Break, hold, mend and let recover; the fault is mended however this ends."""
+    """Break, hold, mend and let recover; the fault is mended however this ends.
+
+    Raises UserError, and breaks nothing, where no requests are sent any more.
+    """
+    _check_sends(traffic)
     cluster = clusters[0] if len(clusters) == 1 else ""
 
     def silent(_: Event) -> None:

@@ -210,8 +210,8 @@ def test_a_users_kubeconfig_is_relative_to_the_folder_that_the_command_is_typed_
     """As for kubectl; the program itself runs in the checkout."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tools, "is_ours", lambda name: False)
-    env = environment.variables({"KUBECONFIG": "kube.yaml::/h/.kube/mine"}, "west")
-    assert env["DEMO_USER_KUBECONFIG"] == f"{tmp_path}/kube.yaml:/h/.kube/mine"
+    env = environment.variables({"KUBECONFIG": "kube.yaml::/h/.kube/mine:~/.kube/a"}, "west")
+    assert env["DEMO_USER_KUBECONFIG"] == f"{tmp_path}/kube.yaml:/h/.kube/mine:~/.kube/a"
 
 
 def test_private_files_are_private_and_made_once(clone: Path) -> None:

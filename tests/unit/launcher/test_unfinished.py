@@ -87,6 +87,22 @@ def test_a_cluster_that_does_not_answer_keeps_nobody_and_is_said(
     assert line.endswith(": connection refused")
 
 
+def test_a_cluster_that_is_silent_is_waited_for_once(
+    tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def kubectl(_: Path, each: Any, *__: Any) -> str:
+        asked.append(each.cluster)
+        raise Failed("no answer in 30 s")
+
+    monkeypatch.setattr(unfinished, "_kubectl", kubectl)
+    (one,) = unfinished.found(json.loads(state.read_text())["checkpoint"]["latest"])
+    monkeypatch.setattr(unfinished, "found", lambda _: [one, one, one])
+    assert len(list(unfinished.remove(state, state))) == 3
+    assert asked == ["east-cluster"]
+
+
 def test_kubectl_is_asked_by_the_name_alone(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,14 @@ def test_another_order_of_a_list_is_a_change() -> None:
     assert found == Property("spec.c[order]", '["one", "two"]', '["two", "one"]')
     inserted = change(resource(spec={"c": [one, two]}), resource(spec={"c": [one, three, two]}))
     assert not [p for p in inserted.properties if p.path.endswith("[order]")]
+
+
+def test_the_names_in_a_secret_list_are_not_shown_by_their_order() -> None:
+    one, two = {"name": "hush"}, {"name": "quiet"}
+    old, new = (
+        replace(resource(c=given), secret_outputs=["c"]) for given in ([one, two], [two, one])
+    )
+    assert not list(compare.changes(StackPlan({"it": old}), StackPlan({"it": new})))
 
 
 def test_keys_that_are_no_words_are_written_in_brackets() -> None:

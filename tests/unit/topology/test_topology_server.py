@@ -156,6 +156,18 @@ def test_what_a_terminal_has_broken_is_not_mended_at_the_end(hand: Hand, tmp_pat
     assert len((tmp_path / "ran").read_text().splitlines()) == 1
 
 
+def test_what_was_refused_and_a_terminal_breaks_later_is_not_mended_at_the_end(
+    hand: Hand, tmp_path: Path
+) -> None:
+    program = tmp_path / "demo"
+    program.write_text(program.read_text().replace("!= heal-all", "!= break"))
+    hand.do(BREAK)
+    assert ended(hand)["code"] == 1
+    written_down(tmp_path)
+    hand.end()
+    assert len((tmp_path / "ran").read_text().splitlines()) == 1
+
+
 def test_what_the_page_has_mended_is_its_own_no_more(hand: Hand, tmp_path: Path) -> None:
     for wanted in (BREAK, {**BREAK, "what": "fix"}):
         hand.do(wanted)

@@ -279,6 +279,18 @@ def test_a_host_has_one_certificate() -> None:
     assert len(both(service("a"), https("b", "one", path="/b"))) == 2, "one of them has no TLS"
 
 
+def test_a_secret_is_in_one_namespace() -> None:
+    def both(namespace: str) -> list[Route]:
+        first = service("a", protocol="HTTPS", tls_secret="cert")
+        notes = {"tls_secret": "cert", "tls_secret_namespace": namespace, "path": "/b"}
+        second = service("b", protocol="HTTPS", **notes)
+        return routes([first, second, workload("a"), workload("b")], own_gateways=False)
+
+    with pytest.raises(RouteError, match="name Secret cert in two namespaces, tetrate-system and"):
+        both("other")
+    assert len(both("tetrate-system")) == 2
+
+
 @pytest.mark.parametrize("path", ["healthz", "/healthz", "//healthz"])
 def test_a_probes_path_begins_with_one_slash_as_the_kubelet_has_it(path: str) -> None:
     (route,) = routes([service(), workload(probe={"path": path, "port": "web"})])

@@ -164,6 +164,15 @@ def test_the_platforms_own_namespace_must_be_there() -> None:
     served.check(there.raw, [PROFILE, TENANT])
 
 
+def test_the_namespaces_of_clients_secrets_must_be_there() -> None:
+    there = Discovery(objects=[NAMESPACE])
+    served.check_namespaces(there.raw, ["tetrate-system"])
+    with pytest.raises(
+        UserError, match=r"no namespace shop, where .* kubectl create namespace shop"
+    ):
+        served.check_namespaces(there.raw, ["tetrate-system", "shop"])
+
+
 def test_what_somebody_else_has_set_is_not_changed() -> None:
     theirs = changed(TENANT, spec={"displayName": "Default", "profiles": ["organizations/x"]})
     there = Discovery(objects=[NAMESPACE, theirs])

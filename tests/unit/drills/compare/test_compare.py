@@ -242,6 +242,8 @@ def test_a_load_that_is_not_sent_compares_nothing() -> None:
 class Interrupted:
     """Traffic that is interrupted as soon as anybody waits for it."""
 
+    running = True
+
     def __init__(self) -> None:
         self.marked: list[Event] = []
 
@@ -274,7 +276,7 @@ def test_whatever_ends_a_fault_it_is_mended_everywhere(
 
 
 @pytest.mark.parametrize("why", ["", "The generator ended with exit code 1."])
-def test_nothing_is_broken_once_nothing_is_sent(why: str) -> None:
+def test_nothing_is_broken_once_nothing_is_sent(why: str, tmp_path: Path) -> None:
     class Ended(Interrupted):
         running = False
 
@@ -282,10 +284,10 @@ def test_nothing_is_broken_once_nothing_is_sent(why: str) -> None:
             if why:
                 raise TrafficError(why)
 
+    stack = Stack("west", tmp_path, tmp_path / "k", {EAST: 100, WEST: 100}, "active")
     with pytest.raises(UserError, match=why or "ended before its time"):
-        run._check_sends(Ended())
-    Ended.running = True
-    run._check_sends(Ended())
+        run._strike(stack, named("pods-slow"), [EAST], PATIENCE, Ended(), run.Pace())
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- figures ---------------------------------------------------------------------------------------
