@@ -135,9 +135,13 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
         metadata = document["metadata"]
         own = metadata["name"] if document["kind"] == "Namespace" else metadata.get("namespace")
         if own == GATEWAY_NAMESPACE:
+            where = "move it to another"
+            if document["kind"] == "Secret" and document.get("type") == secrets.TLS_KIND:
+                file = sources.named(settings.online_banking_secret)
+                where = f"a certificate for clients goes into {file}"
             raise UserError(
                 f"{manifest}: {document['kind']} {metadata['name']} is in "
-                f"{GATEWAY_NAMESPACE}, which is the gateways' own namespace; move it to another"
+                f"{GATEWAY_NAMESPACE}, which is the gateways' own namespace; {where}"
             )
         waiting.seconds(document, manifest)
     if twin := taken(documents):

@@ -42,7 +42,7 @@ def to_start() -> list[str]:
 
 
 def _programs() -> Iterator[str]:
-    needed = {"newuidmap": "uidmap", "newgidmap": "uidmap", **packages.TO_RUN}
+    needed = {"newuidmap": "uidmap", "newgidmap": "uidmap", "mount": "mount", **packages.TO_RUN}
     missing = [name for name in needed if packages.which(name) is None]
     if missing:
         debian = " ".join(sorted({needed[name] for name in missing}))
@@ -50,6 +50,8 @@ def _programs() -> Iterator[str]:
             f"{', '.join(missing)} not found: sudo apt-get install -y {debian} (Debian and Ubuntu;"
             " Fedora has newuidmap in shadow-utils)"
         )
+    for need in packages.missing_to_compile(seccomp=False):
+        yield f"{need.what} is missing, {need.reason}: sudo apt-get install -y {need.package}"
 
 
 def _ids() -> Iterator[str]:

@@ -109,6 +109,19 @@ def test_routes_with_tls_come_first(tmp_path: Path) -> None:
         (
             [
                 service("shop", OWN),
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "type": "kubernetes.io/tls",
+                    "metadata": {"name": "shop-certs", "namespace": "tetrate-system"},
+                    "data": {"tls.crt": "", "tls.key": ""},
+                },
+            ],
+            r"clients goes into \S*manifests/online-banking-secret\.yaml$",
+        ),
+        (
+            [
+                service("shop", OWN),
                 {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "tetrate-system"}},
             ],
             "Namespace tetrate-system is in tetrate-system",

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation import commands
+from foundation.packages import Need
 from localkube import rootless
 from localkube.rootless import keeper, requirements
 
@@ -27,6 +28,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(requirements.kernel, "SYSCTL", tmp_path / "sys")
     monkeypatch.setattr(requirements.cgroups, "ROOT", tmp_path / "cgroup")
     monkeypatch.setattr(requirements.packages, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(requirements.packages, "missing_to_compile", lambda seccomp: [])
     monkeypatch.setattr(requirements, "subordinate", lambda *_: 65536)
     monkeypatch.setattr(requirements, "_has_inotify", lambda _: True)
     monkeypatch.setattr(requirements.commands, "output", lambda *_, **__: 's "/user"\n')
@@ -61,6 +63,13 @@ def _fails(what: str) -> Callable[[Path, pytest.MonkeyPatch], None]:
 LACKS: dict[str, Callable[[Path, pytest.MonkeyPatch], None]] = {
     r"newuidmap, newgidmap not found: sudo apt-get install -y uidmap": lambda machine, patch: (
         patch.setattr(requirements.packages, "which", lambda n: None if "new" in n else n)
+    ),
+    r"gcc is missing, clusters need it: sudo apt-get install -y gcc": lambda machine, patch: (
+        patch.setattr(
+            requirements.packages,
+            "missing_to_compile",
+            lambda seccomp: [Need("gcc", "clusters need it", "gcc")],
+        )
     ),
     r"/etc/subuid gives .* sudo usermod --add-subuids": lambda machine, patch: patch.setattr(
         requirements, "subordinate", lambda *_: 1
