@@ -20,7 +20,7 @@ def private_folder() -> Path:
     return PRIVATE
 
 
-_OTHERS = ("identity", "passphrase", "preview", "pulumi", "pulumi-home", "tmp")
+_OTHERS = ("identity", "images", "passphrase", "preview", "pulumi", "pulumi-home", "tmp")
 """What is in the private folder beside the folders of stacks."""
 
 

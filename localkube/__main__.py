@@ -14,7 +14,7 @@ from rich.table import Table
 
 from foundation import project
 from foundation.entry import entry
-from localkube import LocalKubeError, cluster, lab
+from localkube import LocalKubeError, cluster, lab, own_images
 from localkube.diagnosis import Finding, look
 from localkube.spec import ClusterSpec, Node
 
@@ -35,6 +35,16 @@ def main(arguments: list[str]) -> int:
         if name == "logs":
             command.add_argument("program", nargs="?", default="*", help="for example kubelet")
             command.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
+    load = commands.add_parser("load", help="images that no registry has, from archives")
+    load.add_argument(
+        "files",
+        type=Path,
+        nargs="*",
+        metavar="FILE",
+        help="what `docker save` or `podman save` wrote; without any: what was loaded",
+    )
+    unload = commands.add_parser("unload", help="remove an image that was loaded")
+    unload.add_argument("name", help="for example shop:1")
     sweep = commands.add_parser("sweep", help="end a lab and remove all that is left of it")
     sweep.add_argument(
         "folder",
@@ -50,6 +60,8 @@ def run(chosen: argparse.Namespace) -> int:
     """Carry the parsed command out."""
     if chosen.command == "status":
         return show_status()
+    if chosen.command in ("load", "unload"):
+        return change_images(chosen)
     if chosen.command == "sweep":
         if chosen.folder is None:
             for ended in lab.end_abandoned():
@@ -74,6 +86,26 @@ def run(chosen: argparse.Namespace) -> int:
         print(f"{spec.name} is ready")
     else:
         return show_logs(spec, chosen.program, chosen.follow)
+    return 0
+
+
+def change_images(chosen: argparse.Namespace) -> int:
+    """Load images from archives, list what was loaded, or remove an image; in all clusters."""
+    if chosen.command == "unload":
+        own_images.drop(chosen.name)
+    elif not chosen.files:
+        for known in own_images.kept().values():
+            print("\n".join(known))
+        return 0
+    for file in getattr(chosen, "files", ()):
+        print(f"{file}: {', '.join(own_images.keep(file))}", flush=True)
+    nodes = [node for lab in labs() for spec in cluster.clusters(lab) for node in spec.members]
+    for node in nodes:
+        stack = Path(node.cluster.lab).parent.name
+        when = "done" if own_images.load(node) else "when it has power again"
+        print(f"{node.name} of stack {stack}: {when}", flush=True)
+    if not nodes:
+        print("no embedded clusters are up; `./demo up` takes it along")
     return 0
 
 

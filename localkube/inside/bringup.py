@@ -6,8 +6,10 @@ import json
 import sys
 from pathlib import Path
 
+from foundation import project
+from foundation.errors import UserError
 from localkube.api import Api, wait_for
-from localkube.spec import ClusterSpec
+from localkube.spec import ClusterSpec, Node
 from localkube.supervisord_client import Supervisor
 from toolchain import patience
 
@@ -29,6 +31,7 @@ def main(folder: Path, ordinal: int) -> None:
     administrator = node.cluster.kubeconfigs / "super-admin.conf"
     api = Api.from_file(administrator if node.is_control_plane else node.kubeconfig)
     supervisor = Supervisor()
+    _take_images(node)  # while the API server starts
     limit = patience.scaled(API_SECONDS)
     away = SystemExit(f"no API server at {node.cluster.endpoint} after {limit:.0f} s")
     if not wait_for(api.answers, limit):
@@ -43,6 +46,17 @@ def main(folder: Path, ordinal: int) -> None:
     if node.is_control_plane:
         for document in json.loads((node.folder / "addons.json").read_text()):
             api.apply(document)
+
+
+def _take_images(node: Node) -> None:
+    """Import the user's own images; what fails, the pods that need it say, and no others."""
+    if (project.PRIVATE / "images").exists() or (node.folder / "own-images.json").exists():
+        from localkube import own_images  # nobody else waits for it
+
+        try:
+            own_images.take(node)
+        except UserError as error:
+            print(f"images of your own: {error}", flush=True)
 
 
 if __name__ == "__main__":
