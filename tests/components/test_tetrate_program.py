@@ -44,7 +44,7 @@ class Existing:
     exposure = Exposure()
     edge_names: tuple[str, ...] = ()
     https_port = 443
-    clusters = Discovery(objects=[NAMESPACE])
+    clusters = Discovery(objects=[NAMESPACE, {**NAMESPACE, "metadata": {"name": "shop"}}])
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
