@@ -34,6 +34,11 @@ def stack_folder(stack: str) -> Path:
     return PRIVATE / stack
 
 
+def lab_folder(stack: str) -> Path:
+    """Return where the embedded clusters of one stack are, or will be."""
+    return stack_folder(stack) / "lab"
+
+
 def kubeconfig(stack: str) -> Path:
     """Return where the kubeconfig of one stack is, or will be."""
     return stack_folder(stack) / "kubeconfig"

@@ -15,7 +15,7 @@ from toolchain import tools
 
 def check(stack: str) -> None:
     """Refuse to reach into embedded clusters that another user has made. Raises UserError."""
-    lab = project.stack_folder(stack) / "lab"
+    lab = project.lab_folder(stack)
     if lab.exists() and (owner := lab.stat().st_uid) != os.geteuid():
         who = (
             "root: sudo -E ./demo ..."

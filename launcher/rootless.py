@@ -27,7 +27,7 @@ def check(stack: str) -> None:
     from localkube import machine  # not for a warm start of root
 
     lacking = [] if keeper.of_user(os.getuid()) else requirements.to_enter()
-    if machine.first_process(_lab(stack)) is None:
+    if machine.first_process(project.lab_folder(stack)) is None:
         lacking += requirements.to_start()
     if lacking:
         raise _refusal(stack, lacking)
@@ -54,20 +54,18 @@ def is_wanted(command: str, stack: str) -> bool:
         return False
     if keeper.of_user(os.getuid()):
         return True
-    if (lacking := requirements.to_enter()) and _lab(stack).exists():
+    if (lacking := requirements.to_enter()) and project.lab_folder(stack).exists():
         raise _refusal(stack, lacking)
     return not lacking
-
-
-def _lab(stack: str) -> Path:
-    return project.stack_folder(stack) / "lab"
 
 
 def _is_users(stack: str) -> bool:
     """Check whether a stack is for embedded clusters of an ordinary user."""
     is_ordinary = sys.platform == "linux" and os.geteuid() != 0
     # the setting may have been changed since
-    return is_ordinary and (selection.setting(stack, "backend") == "local" or _lab(stack).exists())
+    return is_ordinary and (
+        selection.setting(stack, "backend") == "local" or project.lab_folder(stack).exists()
+    )
 
 
 def enter(arguments: list[str]) -> int:

@@ -91,7 +91,7 @@ def destroy(env: Mapping[str, str], stack: str) -> int:
             print(f"Interrupted. Go on: ./demo destroy {stack}", file=sys.stderr)
             return 130
         # whatever the state does not know of any more, because it was lost or damaged
-        lab = project.stack_folder(stack) / "lab"
+        lab = project.lab_folder(stack)
         sweep = ["python", "-m", "localkube", "sweep", str(lab)]
         if code := run.foreground(sweep, env, project.ROOT):
             return code
@@ -141,7 +141,7 @@ def _check_mended(stack: str) -> None:
 
 def _check_owner(env: Mapping[str, str], stack: str) -> None:
     """Refuse a stack whose lab is in another state backend. Raises UserError."""
-    lab = project.stack_folder(stack) / "lab"
+    lab = project.lab_folder(stack)
     if text := owner.refusal(lab, env):
         raise UserError(text)
 
@@ -165,7 +165,7 @@ def _check_known(env: Mapping[str, str], stack: str) -> None:
 
 def check_space(stack: str) -> None:
     """Refuse an update for which a disk is too small, before anything is written."""
-    needed = preflight.space(project.stack_folder(stack) / "lab")
+    needed = preflight.space(project.lab_folder(stack))
     if selection.setting(stack, "backend") != "local":
         needed = {project.state_folder(): preflight.STATE_BYTES}
     preflight.check_disk(needed)

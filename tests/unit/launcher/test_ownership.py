@@ -58,7 +58,7 @@ def test_the_clusters_of_another_user_are_left_to_him(
 ) -> None:
     lab = tmp_path / "west" / "lab"
     lab.mkdir(parents=True)
-    monkeypatch.setattr(ownership.project, "stack_folder", lambda stack: lab.parent)
+    monkeypatch.setattr(ownership.project, "lab_folder", lambda stack: lab)
     os.chown(lab, 54321, 54321)
     monkeypatch.setattr(ownership.os, "geteuid", lambda: user)
     if told:
