@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from drills import pulumi_command
+from drills import property_paths, pulumi_command
 from foundation.identity import Identity, autoscaled, identity_of
 from foundation.lists import items
 from foundation.managed_fields import Path
@@ -118,7 +118,8 @@ def _of(resource: Mapping[str, Any]) -> StackObject:
     if namespace:
         metadata["namespace"] = namespace
     note = (metadata.get("annotations") or {}).get(_FIELD_MANAGER, "")
-    ignored = tuple(tuple(path.split(".")) for path in resource.get("ignoreChanges") or [])
+    given = resource.get("ignoreChanges") or []
+    ignored = tuple(path for text in given for path in property_paths.read(text, document))
     manager = note or str(outputs.get("__fieldManager", ""))
     return StackObject(_cluster(resource["provider"]), document, manager, ignored)
 

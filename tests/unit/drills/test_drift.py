@@ -193,6 +193,27 @@ def test_the_state_tells_what_the_stack_applies() -> None:
     assert found[1].ignored == (("spec", "paused"),)
 
 
+def test_a_field_that_pulumi_ignores_may_have_dots_in_its_name() -> None:
+    def ignored(*given: str) -> tuple[Path, ...]:
+        containers = [{"name": "a"}, {"name": "web", "image": "1"}]
+        spec = {"template": {"spec": {"containers": containers}}}
+        shop = resource("Deployment", "shop", inputs={"spec": spec}, ignoreChanges=list(given))
+        return stack_objects.of_state(exported(shop))[0].ignored
+
+    above = ("metadata", "annotations")
+    assert ignored('metadata.annotations["a.b/c"]') == ((*above, "a.b/c"),)
+    assert ignored('metadata["annotations"]["say \\"it\\"[0]"].x') == (
+        (*above, 'say "it"[0]', "x"),
+    )
+    pods = ("spec", "template", "spec", "containers")
+    web, other = (("name", "web"),), (("name", "a"),)
+    assert ignored("spec.template.spec.containers[1].image") == ((*pods, web, "image"),)
+    both = tuple((*pods, key, "image") for key in (other, web))
+    assert ignored("spec.template.spec.containers[*].image") == both
+    assert ignored("spec.template.*") == (("spec", "template", "spec"),)
+    assert ignored("spec.template.spec.containers[7].image") == ()
+
+
 def test_an_autoscaler_of_the_stack_owns_the_replicas_of_its_target() -> None:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}
     scaler = resource("HorizontalPodAutoscaler", "any", inputs={"spec": {"scaleTargetRef": target}})
