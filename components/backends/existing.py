@@ -26,7 +26,7 @@ from components.settings.exposure import Exposure
 from components.settings.model import Platform, Settings
 from foundation import lists
 from foundation.commands import Failed
-from foundation.contract import EDGE_CLUSTER
+from foundation.contract import EDGE_CLUSTER, RUN_PROGRAM
 from foundation.errors import UserError
 
 
@@ -73,6 +73,21 @@ class ExistingBackend:
         self._seen = {each.cluster: each for each in seen if each.uid}
         if text := refusal(seen, self.mark, self._own.may_share):
             raise UserError(text)
+        self._check_mark(seen)
+
+    def _check_mark(self, clusters: Iterable[Seen]) -> None:
+        """Refuse a new stack whose mark may be that of one in another state backend.
+
+        One that has objects keeps its mark: with another one they would not be its own any more.
+        """
+        is_new = not any(each.holds(self.mark) for each in clusters)
+        is_update = os.environ.get(RUN_PROGRAM) != "true"
+        if is_new and is_update and mark.names_no_backend(pulumi.get_organization(), os.environ):
+            raise UserError(
+                "the state backend is that of `pulumi login`, and does not tell this stack's"
+                f" objects from those of a stack {self._settings.stack} in another one; name it in"
+                " PULUMI_BACKEND_URL (pulumi whoami --verbose prints it)"
+            )
 
     def raw(self, cluster: str, path: str) -> str:
         """Return what a cluster that `check` has seen answers. Raises UserError."""

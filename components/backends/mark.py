@@ -12,7 +12,11 @@ from collections.abc import Mapping
 from foundation.contract import MARK_ANNOTATION as ANNOTATION
 from foundation.project import identity, uses_own_state
 
-__all__ = ["ANNOTATION", "of"]
+__all__ = ["ANNOTATION", "names_no_backend", "of"]
+
+_URL = "PULUMI_BACKEND_URL"
+_SELF_MANAGED = "organization"
+"""What Pulumi calls the organization of every stack in a state backend of the user's own."""
 
 
 def of(stack: str, project: str, organization: str, env: Mapping[str, str]) -> str:
@@ -24,7 +28,12 @@ def of(stack: str, project: str, organization: str, env: Mapping[str, str]) -> s
     """
     known = identity() if uses_own_state(env) else ""
     if not known:
-        url = env.get("PULUMI_BACKEND_URL", "")
+        url = env.get(_URL, "")
         text = "\0".join((url, organization, project, stack))
         known = hashlib.sha256(text.encode()).hexdigest()[:12]
     return f"{stack}-{known}"
+
+
+def names_no_backend(organization: str, env: Mapping[str, str]) -> bool:
+    """Check whether stacks of one name in several state backends of `pulumi login` share a mark."""
+    return organization == _SELF_MANAGED and not env.get(_URL)

@@ -77,6 +77,10 @@ class Seen:
         """The cluster as people know it."""
         return f"{self.cluster} (context {self.context})"
 
+    def holds(self, mark: str) -> bool:
+        """Check whether an object of the stack with this mark is there."""
+        return any(_holder(found) == mark for found in self.objects)
+
 
 def refusal(clusters: Sequence[Seen], mark: str, may_share: bool = False) -> str:
     """Return the reason why the clusters cannot be used, in one line; empty if they can.
@@ -128,7 +132,7 @@ def _unfit(seen: Seen, mark: str) -> str:
         kind, name = _name(found)
         metadata = found["metadata"]
         namespace = metadata.get("namespace", "")
-        holder = (metadata.get("annotations") or {}).get(ANNOTATION)
+        holder = _holder(found)
         # what is in a namespace of ours goes with it: that one alone decides
         if holder == mark or namespace in ours:
             continue
@@ -159,6 +163,11 @@ def _typed(found: Mapping[str, Any]) -> str:
 
 def _name(found: Mapping[str, Any]) -> tuple[str, str]:
     return str(found["kind"]), str(found["metadata"]["name"])
+
+
+def _holder(found: Mapping[str, Any]) -> str | None:
+    """Return the mark that an object carries."""
+    return (found["metadata"].get("annotations") or {}).get(ANNOTATION)
 
 
 def _version(given: Mapping[str, Any]) -> tuple[int, int]:

@@ -7,15 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.backends import contexts, kinds, mark, rights
+from components.backends.existing import ExistingBackend
 from components.backends.inventory import Item, inventory
 from components.backends.kinds import Resource
 from components.backends.mark import ANNOTATION
 from components.backends.review import Seen, refusal
+from components.settings.existing import ExistingSettings
 from foundation import lists, project
-from foundation.contract import USER_KUBECONFIG
+from foundation.contract import RUN_PROGRAM, USER_KUBECONFIG
 from foundation.errors import UserError
 from tests.unit.components.settings.test_settings import settings
 
@@ -242,3 +245,31 @@ def test_marks_of_two_checkouts_and_of_two_stacks_differ(
     here = mark.of("west", "p", "o", shared)
     assert here == mark.of("west", "p", "o", dict(shared)) != mark.of("east", "p", "o", shared)
     assert here != mark.of("west", "p", "other", shared)
+
+
+def test_a_new_stack_has_to_name_the_backend_of_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two backends of `pulumi login` may have a stack of one name each, with one mark."""
+    there: list[dict[str, Any]] = []
+    own = settings(backend="existing")
+    assert isinstance(own.backend, ExistingSettings)
+    backend = ExistingBackend(own, own.backend)
+    contexts_there = list(own.backend.contexts.values())
+    monkeypatch.setattr(contexts.Kubeconfig, "contexts", lambda _: contexts_there)
+    monkeypatch.setattr(
+        ExistingBackend, "_look", lambda _, name, *__: seen(name, objects=there, needs=())
+    )
+    monkeypatch.setattr(pulumi, "get_organization", lambda: "organization")
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    with pytest.raises(UserError, match="name it in PULUMI_BACKEND_URL"):
+        backend.check()
+    with monkeypatch.context() as chosen:
+        chosen.setenv("PULUMI_BACKEND_URL", "s3://bucket")
+        backend.check()
+    with monkeypatch.context() as chosen:  # a destroy or refresh, of what may be gone by now
+        chosen.setenv(RUN_PROGRAM, "true")
+        backend.check()
+    with monkeypatch.context() as chosen:  # Pulumi Cloud's stacks have an organization's name
+        chosen.setattr(pulumi, "get_organization", lambda: "acme")
+        backend.check()
+    there.append(found("Namespace", "tetrate-system", holder=backend.mark))
+    backend.check()
