@@ -17,6 +17,9 @@ GATEWAY_SELECTOR = f"app.kubernetes.io/name={GATEWAY_NAME}"
 MESH_SECRET = "gateway-mesh"  # noqa: S105  a name, no secret
 """Name of the gateways' Secret for mutual TLS, in every cluster."""
 
+CLUSTER_DOMAIN = "cluster.local"
+"""Domain below which a cluster's DNS has its Services, unless somebody chose another."""
+
 USER_KUBECONFIG = "DEMO_USER_KUBECONFIG"
 """Environment variable: the user's own KUBECONFIG, for a backend that uses clusters named in it."""
 

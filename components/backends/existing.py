@@ -7,12 +7,13 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pulumi
 
 from components import kubectl
-from components.backends import inventory, kinds, mark, rights
+from components.backends import domain, inventory, kinds, mark, rights
 from components.backends.contexts import Kubeconfig, files, missing
 from components.backends.inventory import Item
 from components.backends.kinds import Kind, Resource
@@ -26,7 +27,7 @@ from components.settings.exposure import Exposure
 from components.settings.model import Platform, Settings
 from foundation import lists
 from foundation.commands import Failed
-from foundation.contract import EDGE_CLUSTER, RUN_PROGRAM
+from foundation.contract import CLUSTER_DOMAIN, EDGE_CLUSTER, RUN_PROGRAM
 from foundation.errors import UserError
 
 
@@ -106,6 +107,7 @@ class ExistingBackend:
             gateway_address=self._own.addresses.get(name),
             lives_in=None,
             mark=self.mark,
+            domain=seen.domain if seen else CLUSTER_DOMAIN,
         )
 
     def _key(self, cluster: str) -> str:
@@ -131,11 +133,13 @@ class ExistingBackend:
             served = kinds.served(kubeconfig, items)
             custom = kinds.custom(items, served, own)
             lacking = rights.denied(kubeconfig, items, custom)
+            zone = domain.ask(kubeconfig)
             there = [] if lacking else _there(kubeconfig, kinds.known(items, served))
         except (Failed, ValueError) as error:
             return Seen(cluster, context, problem=str(error))
         unserved = [i for i in items if i not in custom and not kinds.builtin(i)]
-        return Seen.of(cluster, context, kubeconfig, version, lacking, there, items, unserved)
+        seen = Seen.of(cluster, context, kubeconfig, version, lacking, there, items, unserved)
+        return replace(seen, domain=zone)
 
 
 def _there(kubeconfig: str, items: Iterable[Item]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import pulumi
 
 from components.settings.exposure import Exposure
+from foundation.contract import CLUSTER_DOMAIN
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class MadeCluster:
 
     With it `check` has made sure that none of them is there without it.
     """
+    domain: str = CLUSTER_DOMAIN
+    """Below which its DNS has Services."""
     ready: Sequence[pulumi.Resource] = ()
     """What must be there before objects can get into the cluster, and go after them."""
 

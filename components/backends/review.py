@@ -12,6 +12,7 @@ from components.backends import rights
 from components.backends.inventory import Item
 from components.backends.mark import ANNOTATION
 from components.documents import schema
+from foundation.contract import CLUSTER_DOMAIN
 from foundation.errors import first_of
 
 OLDEST = (1, 27)
@@ -38,6 +39,8 @@ class Seen:
     """Objects that are there under names that the stack needs."""
     needs: Sequence[Item] = ()
     """All that the stack will put into it."""
+    domain: str = CLUSTER_DOMAIN
+    """Below which its DNS has Services."""
     unserved: Sequence[Item] = ()
     """Those of them whose kinds neither the cluster nor the manifest knows."""
 

@@ -50,6 +50,8 @@ class Cluster(pulumi.ComponentResource):
     """Where this one's gateway is reached from outside; None: at what its Service's status says."""
     lives_in: pulumi.Resource | None
     """The resource with which all objects of the cluster are gone."""
+    domain: str
+    """Below which its DNS has Services."""
     documents: list[dict[str, Any]]
     """What was registered in it and goes with the stack, in its order."""
 
@@ -64,6 +66,7 @@ class Cluster(pulumi.ComponentResource):
         self.kubeconfig = pulumi.Output.secret(made.kubeconfig)
         self.gateway_address = made.gateway_address
         self.lives_in = made.lives_in
+        self.domain = made.domain
         self.documents = []
         self.provider = kubernetes.Provider(
             name,

@@ -13,6 +13,7 @@ from components.routing.exposed_services import twin_name
 from components.routing.routes import Route
 from components.routing.targets import Target
 from components.routing.transport import Protocol
+from foundation.contract import CLUSTER_DOMAIN
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class GatewayConfig:
     routes: tuple[Route, ...]
     peers: tuple[Target, ...]
     profile: HttpProfile
-    cluster_domain: str = "cluster.local"
+    cluster_domain: str = CLUSTER_DOMAIN
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)
     dns_server: tuple[str, int] | None = None

@@ -36,6 +36,7 @@ class Gateway(pulumi.ComponentResource):
                     routes=tuple(mesh.routes),
                     peers=tuple(peers),
                     profile=mesh.profile,
+                    cluster_domain=entrance.cluster.domain,
                 )
             )
 

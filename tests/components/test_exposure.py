@@ -75,6 +75,22 @@ def test_load_balancers_are_waited_for_before_any_configuration(existing: Existi
     assert value(demo.outputs["url"]) == "https://corp-edge.example.com/web-portal"
 
 
+def test_gateways_find_pods_below_the_domain_of_their_cluster(
+    existing: Existing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(self: ExistingBackend) -> None:
+        self._seen = {n: Seen(n, n, kubeconfig(n), n) for n in ALL}
+        self._seen["east-cluster"] = Seen(
+            "", "", kubeconfig("east-cluster"), "e", domain="k8s.corp"
+        )
+
+    monkeypatch.setattr(ExistingBackend, "check", check)
+    configs = existing().of_type("core/v1:ConfigMap")
+    for name, zone in {"east-cluster": "k8s.corp", "west-cluster": "cluster.local"}.items():
+        data = configs[f"{name}/tetrate-system/gateway-config"]["data"]
+        assert f".transaction-service.svc.{zone}" in data["envoy.yaml"]
+
+
 def test_the_certificate_covers_the_address_that_the_load_balancer_gave(existing: Existing) -> None:
     names = existing().of_type("pki:Certificate")["corp-edge-online-banking-certs"]["names"]
     assert names == ["online-banking.dynabank.com", "corp-edge.example.com"]

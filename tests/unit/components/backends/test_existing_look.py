@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components import kubectl
-from components.backends import existing, kinds
+from components.backends import domain, existing, kinds
 from components.backends.inventory import Item
 from components.backends.kinds import Resource
 from foundation.commands import Failed
@@ -116,3 +116,36 @@ def test_many_requests_have_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEMO_PATIENCE", "3")
     kubectl.ask("", "get")
     assert given[-1] == pytest.approx(3 * few)
+
+
+@pytest.mark.parametrize(
+    ("zones", "found"),
+    [
+        ("kubernetes cluster.local in-addr.arpa ip6.arpa {", "cluster.local"),
+        ("kubernetes k8s.corp. in-addr.arpa {", "k8s.corp"),
+        ("kubernetes 10.0.0.0/24 k8s.corp", "k8s.corp"),
+        ("kubernetes k8s.corp cluster.local {", "cluster.local"),
+        ("# kubernetes old.corp", "cluster.local"),
+        ("kubernetes {$DOMAIN} {", "cluster.local"),
+        ("kubernetes {", "cluster.local"),
+    ],
+)
+def test_the_domain_of_a_cluster_is_what_its_dns_serves(
+    monkeypatch: pytest.MonkeyPatch, zones: str, found: str
+) -> None:
+    corefile = f".:53 {{\n    cache 1\n    {zones}\n        ttl 1\n    }}\n}}\n"
+    said = json.dumps({"kind": "ConfigMap", "data": {"Corefile": corefile}})
+    monkeypatch.setattr(kubectl, "ask", lambda *_: said)
+    assert domain.ask("") == found
+
+
+def test_a_cluster_that_does_not_say_its_domain_has_the_usual_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def forbidden(*_: str) -> str:
+        raise Failed("forbidden", "Error from server (Forbidden)")
+
+    monkeypatch.setattr(kubectl, "ask", forbidden)
+    assert domain.ask("") == "cluster.local"
+    monkeypatch.setattr(kubectl, "ask", lambda *_: '{"kind": "ConfigMap"}')
+    assert domain.ask("") == "cluster.local"
