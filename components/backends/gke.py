@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +72,9 @@ class GkeBackend:
         self._foundation: Foundation | None = None
         state = project.own_state(os.environ, pulumi.get_project(), settings.stack)
         self._known = gke_state.resources(state)
+        # Google ends all pods of a node that it moves: never in all clusters at once.
+        self._one_by_one = state is None or gke_state.changes_nodes(own.machine_type, self._known)
+        self._changed_before: Sequence[pulumi.Resource] = ()
         self._positions = gke_state.positions(settings.cluster_names, self._known)
 
     @property
@@ -111,7 +114,11 @@ class GkeBackend:
         regions = {each.name: each.region for each in settings.clusters}
         region = regions.get(name, settings.edge_region)
         position = self._positions[name]
-        made = make_cluster(name, region, position, self._foundation, settings, parent)
+        made = make_cluster(
+            name, region, position, self._foundation, settings, parent, self._changed_before
+        )
+        if self._one_by_one:
+            self._changed_before = made.ready
         return MadeCluster(
             kubeconfig=pulumi.Output.all(made.endpoint, made.authority).apply(
                 lambda known: kubeconfig(name, *known)

@@ -12,7 +12,7 @@ from pulumi_gcp.container import Cluster, NodePool
 
 from components.backends.gke_foundation import NODE_SCOPES, Foundation
 from components.backends.gke_network import ranges
-from components.backends.gke_state import CLUSTER_SUFFIX, SUBNETWORK_SUFFIX
+from components.backends.gke_state import CLUSTER_SUFFIX, NODES_SUFFIX, SUBNETWORK_SUFFIX
 from components.settings.gke import GkeSettings, Location, ReleaseChannel
 from components.settings.model import Settings
 
@@ -46,10 +46,11 @@ def make_cluster(
     shared: Foundation,
     settings: Settings,
     parent: pulumi.Resource,
+    after: Sequence[pulumi.Resource] = (),
 ) -> GoogleCluster:
     """Register a cluster, its subnetwork and, unless Google looks after them, its nodes.
 
-    `position` is that in the address plan.
+    `position` is that in the address plan, `after` what is changed before its nodes are.
     """
     gke = shared.gke
     own = ranges(position)
@@ -92,6 +93,7 @@ def make_cluster(
     )
     ready: list[pulumi.Resource] = [cluster]
     if not gke.is_autopilot:
+        before_nodes += after
         ready = [_node_pool(name, cluster, location, shared, gke, parent, before_nodes)]
     return GoogleCluster(
         endpoint=cluster.endpoint,
@@ -160,7 +162,7 @@ def _node_pool(
         pulumi.ResourceOptions(ignore_changes=["initialNodeCount"] if gke.is_autoscaled else []),
     )
     return NodePool(
-        f"{name}-nodes",
+        f"{name}{NODES_SUFFIX}",
         name="nodes",
         cluster=cluster.name,
         location=location,

@@ -17,11 +17,12 @@ from localkube import spec
 
 Resources = Sequence[Mapping[str, Any]]
 
-SUBNETWORK_SUFFIX, CLUSTER_SUFFIX = "-subnetwork", "-cluster"
+SUBNETWORK_SUFFIX, CLUSTER_SUFFIX, NODES_SUFFIX = "-subnetwork", "-cluster", "-nodes"
 """Ends of the names of a cluster's resources; before them is the cluster's."""
 
 _SUBNETWORK = "gcp:compute/subnetwork:Subnetwork"
 _CLUSTER = "gcp:container/cluster:Cluster"
+_NODE_POOL = "gcp:container/nodePool:NodePool"
 _SHOWN = 3
 
 
@@ -69,6 +70,12 @@ def check_nodes(names: Sequence[str], private: bool, known: Resources) -> None:
             f"cluster keeps that for life: ./demo pulumi config set gkePrivateNodes {was}, or "
             "destroy the stack before the change"
         )
+
+
+def changes_nodes(machine_type: str, known: Resources) -> bool:
+    """Check whether nodes are there that would move to machines of another type."""
+    pools = _inputs(known, _NODE_POOL, NODES_SUFFIX).values()
+    return any(pool["nodeConfig"]["machineType"] != machine_type for pool in pools)
 
 
 def _inputs(known: Resources, kind: str, suffix: str) -> dict[str, Mapping[str, Any]]:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.backends import choice, gke
 from components.settings.model import read
+from foundation import project
 from foundation.errors import UserError
 from tests.components.conftest import PROJECT, ROOT, Demo, secret_value, value
 from tests.support.google import pulumi_gcp  # noqa: F401 - a fixture
@@ -190,6 +192,41 @@ def test_its_nodes_are_shielded_act_for_their_own_account_and_mend_themselves(up
             "workloadMetadataConfig": {"mode": "GKE_METADATA"},
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("was", "waits"), [(None, False), ("e2-standard-2", False), ("e2-medium", True)]
+)
+def test_nodes_move_to_other_machines_in_one_cluster_after_another(
+    up: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, was: str | None, waits: bool
+) -> None:
+    from components.backends import gke_cluster
+
+    made: list[Any] = []
+    before: list[list[Any]] = []
+
+    class NodePool(gke_cluster.NodePool):
+        def __init__(self, key: str, opts: pulumi.ResourceOptions, **inputs: Any) -> None:
+            before.append([each for each in opts.depends_on or [] if each in made])
+            super().__init__(key, opts=opts, **inputs)
+            made.append(self)
+
+    pool = {
+        "type": NODES,
+        "urn": f"urn::{NODES}::east-cluster-nodes",
+        "inputs": {"nodeConfig": {"machineType": was}},
+    }
+    state = tmp_path / "west.json"
+    state.write_text(json.dumps({"checkpoint": {"latest": {"resources": [pool] if was else []}}}))
+    monkeypatch.setattr(project, "own_state", lambda *_: state)
+    monkeypatch.setattr(gke_cluster, "NodePool", NodePool)
+    up()
+    assert before == ([[], made[:1], made[1:2]] if waits else [[], [], []])
+    made.clear()
+    before.clear()
+    monkeypatch.setattr(project, "own_state", lambda *_: None)  # where nothing is known
+    up()
+    assert before == [[], made[:1], made[1:2]]
 
 
 def test_as_many_nodes_at_most_as_at_least_are_a_pool_that_is_not_scaled(up: Run) -> None:
