@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +24,10 @@ _NO_PART = {".github", ".ci", "docs", "drills", "policies", "preview", "tests", 
 
 _VERSIONS = ("requirements.txt", "requirements-gke.txt", "toolchain/tools.toml")
 """Files that say which versions of packages and tools a tree is made for."""
+
+
+_GITLINK = "160000 "
+"""Mode of a submodule in a tree of git's."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +49,37 @@ def head(project: Path, folder: Path) -> Tree:
 
     Files that a stack's settings name are part of it even where git ignores them.
     """
-    listed = _git(project, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    names = {*filter(None, listed.decode().split("\0")), *_named_by_settings(project)}
+    _copy(project, folder, {*_listed(project), *_named_by_settings(project)})
+    dirty = _git(project, "status", "--porcelain").strip()
+    commit = _title(project, "HEAD")
+    return Tree(_ready(folder), f"{commit} and changes not yet committed" if dirty else commit)
+
+
+def _listed(repository: Path) -> set[str]:
+    """Return what git has or would take; a submodule is one name."""
+    said = _git(repository, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return set(filter(None, said.decode().split("\0")))
+
+
+def _copy(repository: Path, folder: Path, names: Iterable[str]) -> None:
+    """Copy files of a repository's working tree, those of its submodules too."""
     for name in names:
-        source, target = project / name, folder / name
+        source, target = repository / name, folder / name
         if not source.exists():  # deleted, and not yet committed so
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_file():
             shutil.copy2(source, target)
-        elif source.is_symlink() and source.resolve().is_relative_to(project.resolve()):
-            target.symlink_to(os.path.relpath(source.resolve(), source.parent.resolve()))
-    dirty = _git(project, "status", "--porcelain").strip()
-    commit = _title(project, "HEAD")
-    return Tree(_ready(folder), f"{commit} and changes not yet committed" if dirty else commit)
+        elif source.is_symlink():
+            if source.resolve().is_relative_to(repository.resolve()):
+                target.symlink_to(os.path.relpath(source.resolve(), source.parent.resolve()))
+        elif _is_submodule(source):
+            _copy(source, target, _listed(source))
+
+
+def _is_submodule(folder: Path) -> bool:
+    """Check whether a folder is a repository of its own: a submodule that was checked out."""
+    return (folder / ".git").exists()
 
 
 def _named_by_settings(project: Path) -> Iterator[str]:
@@ -106,14 +127,36 @@ def _files(project: Path, named: Path) -> Iterator[str]:
 def base(project: Path, folder: Path, reference: str | None) -> Tree:
     """Return the tree of a commit, by default of where this branch left the default one."""
     commit = _commit(project, reference) if reference else fork_point(project)
-    archive = _git(project, "archive", "--format=tar", commit)
+    title = _title(project, commit)
     try:
-        with tarfile.open(fileobj=BytesIO(archive)) as tar:
-            archives.unpack(tar, folder, links=True)
+        _unpack(project, folder, commit)
     except archives.Unsafe as error:
-        title = _title(project, commit)
         raise UserError(f"Commit {title} has {error}. Compare with another: --base REF") from None
-    return Tree(_ready(folder), _title(project, commit))
+    except _SubmoduleLacks as error:
+        raise UserError(
+            f"Commit {title} has {error}, which is not here. Fetch it: git fetch"
+            " --recurse-submodules=yes, or compare with another: --base REF"
+        ) from None
+    return Tree(_ready(folder), title)
+
+
+def _unpack(repository: Path, folder: Path, commit: str) -> None:
+    """Unpack a commit, and what it has of the submodules that are checked out.
+
+    Raises archives.Unsafe and _SubmoduleLacks.
+    """
+    archive = _git(repository, "archive", "--format=tar", commit)
+    with tarfile.open(fileobj=BytesIO(archive)) as tar:
+        archives.unpack(tar, folder, links=True)
+    for entry in _git(repository, "ls-tree", "-r", "-z", commit).decode().split("\0"):
+        about, _, name = entry.partition("\t")
+        if not about.startswith(_GITLINK) or not _is_submodule(repository / name):
+            continue
+        wanted = about.split()[2]
+        try:
+            _unpack(repository / name, folder / name, wanted)
+        except _NotThere:
+            raise _SubmoduleLacks(f"{wanted[:7]} of submodule {name}") from None
 
 
 def fork_point(project: Path) -> str:
@@ -188,6 +231,10 @@ def _commit(project: Path, reference: str) -> str:
 
 def _title(project: Path, commit: str) -> str:
     return _git(project, "log", "-1", "--format=%h", commit).decode().strip()
+
+
+class _SubmoduleLacks(Exception):
+    """A submodule does not have the commit that is wanted of it; the text says which."""
 
 
 class _NotThere(Exception):

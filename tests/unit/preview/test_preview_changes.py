@@ -416,6 +416,47 @@ def test_the_base_is_where_the_branch_began_and_the_head_what_is_in_the_folder(
     assert trees.differing(base, head)
 
 
+def test_files_of_submodules_are_in_both_trees(repository: Path, tmp_path: Path) -> None:
+    inner, outer = tmp_path / "inner", tmp_path / "outer"
+    for folder in (inner, outer):
+        folder.mkdir()
+        git(folder, "init", "-q", "-b", "main")
+        (folder / "app.yaml").write_text("one\n")
+        git(folder, "add", "-A")
+        git(folder, "commit", "-q", "-m", "one")
+    allowed = ("-c", "protocol.file.allow=always")
+    git(outer, *allowed, "submodule", "--quiet", "add", str(inner), "inner")
+    git(outer, "commit", "-q", "-m", "two")
+    git(repository, *allowed, "submodule", "--quiet", "add", str(outer), "shop")
+    git(repository, *allowed, "submodule", "--quiet", "update", "--init", "--recursive")
+    git(repository, "commit", "-q", "-m", "a submodule")
+    (repository / "shop" / "app.yaml").write_text("two\n")
+    (repository / "shop" / "inner" / "more.yaml").write_text("new\n")
+    base, head = both(repository, tmp_path)
+    assert (base.folder / "shop" / "app.yaml").read_text() == "one\n"
+    assert (base.folder / "shop" / "inner" / "app.yaml").read_text() == "one\n"
+    assert not (base.folder / "shop" / "inner" / "more.yaml").exists()
+    assert (head.folder / "shop" / "app.yaml").read_text() == "two\n"
+    assert (head.folder / "shop" / "inner" / "more.yaml").read_text() == "new\n"
+    assert trees.differing(base, head)
+
+
+def test_a_commit_that_a_submodule_lacks_is_one_clear_line(
+    repository: Path, tmp_path: Path
+) -> None:
+    shop = repository / "shop"
+    shop.mkdir()
+    git(shop, "init", "-q", "-b", "main")
+    git(shop, "commit", "-q", "--allow-empty", "-m", "one")
+    lost = "160000,0123456789012345678901234567890123456789,shop"
+    git(repository, "update-index", "--add", "--cacheinfo", lost)
+    git(repository, "commit", "-q", "-m", "a submodule")
+    with pytest.raises(
+        UserError, match=r"has 0123456 of submodule shop, which is not here\. Fetch"
+    ):
+        both(repository, tmp_path)
+
+
 def test_a_change_of_versions_is_said_to_be_not_shown(repository: Path, tmp_path: Path) -> None:
     base, head = both(repository, tmp_path)
     assert trees.note(base, head) == ""
