@@ -17,9 +17,15 @@ from foundation.identity import DEFAULT_NAMESPACE
 
 _WRITE = ("get", "list", "watch", "create", "patch", "delete")
 _LOOK = ("get", "list", "watch")
-_WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet"}
-_WATCHED = (("", "pods"), ("apps", "replicasets"))
-"""What is looked at while a workload gets ready."""
+_WATCHED = {
+    "DaemonSet": (("", "pods"),),
+    "Deployment": (("", "pods"), ("apps", "replicasets"), ("", "persistentvolumeclaims")),
+    "StatefulSet": (("", "pods"),),
+}
+"""What Pulumi's provider watches while a workload gets ready; it hangs if it may not.
+
+Source: `Subscribe` in provider/pkg/await of https://github.com/pulumi/pulumi-kubernetes.
+"""
 
 _LOADED = (("patch", "", "pods"), ("create", "", "pods/exec"), ("get", "", "pods/log"))
 """What it takes to have the gateways' pods load files, see `components.gateways.loaded`."""
@@ -42,8 +48,8 @@ def wanted(items: Iterable[Item], custom: Mapping[Item, Resource] | None = None)
             continue
         namespace = (item.namespace or DEFAULT_NAMESPACE) if resource.namespaced else ""
         found |= dict.fromkeys((v, item.group, resource.plural, namespace) for v in _WRITE)
-        if item.kind in _WORKLOADS:
-            found |= dict.fromkeys((v, g, r, namespace) for g, r in _WATCHED for v in _LOOK)
+        watched = _WATCHED.get(item.kind, ())
+        found |= dict.fromkeys((v, g, r, namespace) for g, r in watched for v in _LOOK)
         if item.kind == "Deployment" and namespace == GATEWAY_NAMESPACE:
             found |= dict.fromkeys((*right, namespace) for right in _LOADED)
     return list(found)

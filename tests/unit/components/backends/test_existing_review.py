@@ -139,6 +139,8 @@ def test_rights_to_watch_pods_belong_to_a_workload() -> None:
     wanted = rights.wanted([Item("apps/v1", "Deployment", "bank", "portal")])
     assert ("create", "apps", "deployments", "bank") in wanted
     assert ("watch", "", "pods", "bank") in wanted
+    # the provider would wait for ever where it may not list what it watches
+    assert ("list", "", "persistentvolumeclaims", "bank") in wanted
     assert ("delete", "", "pods", "bank") not in wanted
     assert ("create", "", "pods/exec", "bank") not in wanted
 
