@@ -14,7 +14,13 @@ from components import kubectl
 from components.backends.inventory import Item
 from components.documents import schema
 from foundation.commands import Failed
-from foundation.identity import custom_scopes, group_of, is_namespaced, mapping
+from foundation.identity import (
+    KUBERNETES_NAMESPACES,
+    custom_scopes,
+    group_of,
+    is_namespaced,
+    mapping,
+)
 
 Kind = tuple[str, str]
 """API group, or group and version, and kind."""
@@ -83,6 +89,15 @@ def custom(
 def known(items: Iterable[Item], served: Mapping[Kind, Resource]) -> list[Item]:
     """Return the objects of whose kinds a cluster can be asked now."""
     return [item for item in items if builtin(item) or (item.version, item.kind) in served]
+
+
+def namespaces(items: Iterable[Item], custom: Mapping[Item, Resource]) -> list[Item]:
+    """Return the namespaces that objects are to be in and that are none of them."""
+    items = list(items)
+    named = {i.namespace for i in items if i not in custom or custom[i].namespaced}
+    own = {i.name for i in items if (i.version, i.kind) == ("v1", "Namespace")}
+    others = named - own - {"", *KUBERNETES_NAMESPACES}
+    return [Item("v1", "Namespace", "", name) for name in sorted(others)]
 
 
 def _discovery(kubeconfig: str, version: str) -> str:

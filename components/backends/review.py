@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from components.backends import rights
@@ -39,6 +39,8 @@ class Seen:
     """Objects that are there under names that the stack needs."""
     needs: Sequence[Item] = ()
     """All that the stack will put into it."""
+    absent: Sequence[str] = ()
+    """Namespaces that the stack needs and does not make, and that are not there."""
     domain: str = CLUSTER_DOMAIN
     """Below which its DNS has Services."""
     unserved: Sequence[Item] = ()
@@ -68,6 +70,16 @@ class Seen:
             objects=[o for o in objects if o is not own],
             needs=needs,
             unserved=unserved,
+        )
+
+    def beside(self, namespaces: Sequence[Item]) -> Seen:
+        """Return the same, with namespaces that the stack needs and does not make taken out."""
+        names = {("Namespace", item.name) for item in namespaces}
+        absent = names - {_name(found) for found in self.objects}
+        return replace(
+            self,
+            objects=[found for found in self.objects if _name(found) not in names],
+            absent=sorted(name for _, name in absent),
         )
 
     @property
@@ -129,6 +141,12 @@ def _unfit(seen: Seen, mark: str) -> str:
         return (
             f"{seen.shown}: its user may not {rights.shown(seen.denied)}; use a context whose user "
             "may, or have the rights granted (ClusterRole admin is not enough: namespaces are made)"
+        )
+    if seen.absent:
+        return (
+            f"{seen.shown} has no namespace {first_of(seen.absent, _SHOWN)}, and the manifest makes"
+            f" none; add it there, or: kubectl --context {seen.context} create namespace"
+            f" {seen.absent[0]}"
         )
     ours = {n for kind, n in map(_name, seen.objects) if kind == "Namespace"}  # or refused
     for found in seen.objects:

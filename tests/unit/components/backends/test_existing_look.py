@@ -8,10 +8,15 @@ from typing import Any
 import pytest
 
 from components import kubectl
-from components.backends import domain, existing, kinds
+from components.backends import domain, existing, kinds, rights
+from components.backends.contexts import Kubeconfig
 from components.backends.inventory import Item
 from components.backends.kinds import Resource
+from components.backends.review import Seen, refusal
+from components.settings.existing import ExistingSettings
 from foundation.commands import Failed
+from foundation.contract import RUN_PROGRAM
+from tests.unit.components.settings.test_settings import settings
 
 CART = Item("shop.example.com/v1", "Cart", "retail", "mine")
 SERVICE = Item("v1", "Service", "retail", "shop")
@@ -149,3 +154,49 @@ def test_a_cluster_that_does_not_say_its_domain_has_the_usual_one(
     assert domain.ask("") == "cluster.local"
     monkeypatch.setattr(kubectl, "ask", lambda *_: '{"kind": "ConfigMap"}')
     assert domain.ask("") == "cluster.local"
+
+
+def test_a_namespace_that_neither_the_manifest_nor_the_cluster_has_is_refused() -> None:
+    made = Item("v1", "Namespace", "", "retail")
+    system = Item("v1", "Secret", "kube-system", "token")
+    role = Item("rbac.authorization.k8s.io/v1", "ClusterRole", "", "reader")
+    bank = [Item("v1", "Secret", name, "key") for name in ("bank", "shop")]
+    items = [made, SERVICE, system, role, *bank, CART]
+    needed = kinds.namespaces(items, {CART: Resource("carts")})
+    assert [item.name for item in needed] == ["bank", "shop"]
+    wide = Item(VERSION, "Wide", "nowhere", "one")
+    assert kinds.namespaces([wide], {wide: Resource("wides", namespaced=False)}) == []
+
+    def namespace(name: str) -> dict[str, Any]:
+        return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+    def look(*names: str) -> str:
+        there = [*map(namespace, names)]
+        return refusal([Seen("east", "my-east", objects=there).beside(needed)], "mark")
+
+    assert look("bank", "shop") == ""
+    assert look("shop") == (
+        "east (context my-east) has no namespace bank, and the manifest makes none; add it there,"
+        " or: kubectl --context my-east create namespace bank"
+    )
+    assert "is there and is not this stack's" in look("bank", "shop", "retail")
+
+
+@pytest.mark.parametrize(("runs_program", "absent"), [("", ["retail"]), ("true", [])])
+def test_a_namespace_that_is_gone_keeps_nobody_from_a_destroy(
+    monkeypatch: pytest.MonkeyPatch, runs_program: str, absent: list[str]
+) -> None:
+    own = settings(backend="existing")
+    assert isinstance(own.backend, ExistingSettings)
+    backend = existing.ExistingBackend(own, own.backend)
+    answers = {"/version": '{"major": "1", "minor": "37"}'}
+
+    def ask(_: str, *arguments: str, **more: Any) -> str:
+        return answers.get(arguments[-1], '{"kind": "List", "items": []}')
+
+    monkeypatch.setenv(RUN_PROGRAM, runs_program)
+    monkeypatch.setattr(kubectl, "ask", ask)
+    monkeypatch.setattr(Kubeconfig, "standalone", lambda *_: "{}")
+    monkeypatch.setattr(rights, "denied", lambda *_: [])
+    assert backend._look("east-cluster", [SERVICE], {}).absent == absent
+    assert backend._look("corp-edge", [SERVICE], {}).absent == []
