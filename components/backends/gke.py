@@ -100,8 +100,7 @@ class GkeBackend:
                 f"components install {AUTH_PLUGIN}"
             )
         if self._known and os.environ.get(RUN_PROGRAM) != "true":  # a destroy takes them anyway
-            names = self._settings.cluster_names
-            gke_state.check_nodes(names, self._own.private_nodes, self._known)
+            gke_state.check_kept(self._settings.cluster_names, self._own, self._known)
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
         """Register the cluster and, with the first one, what all clusters share."""

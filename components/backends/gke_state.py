@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from components.backends.gke_network import MAX_CLUSTERS, ranges
+from components.settings.gke import GkeSettings, Location, Mode
 from foundation.errors import UserError, first_of
 from localkube import spec
 
@@ -51,25 +52,37 @@ def positions(names: Sequence[str], known: Resources) -> dict[str, int]:
     return spec.numbered(names, {name: at for name, at in found.items() if at is not None})
 
 
-def check_nodes(names: Sequence[str], private: bool, known: Resources) -> None:
-    """Refuse private nodes for clusters that were made with public ones, and the other way round.
+def check_kept(names: Sequence[str], gke: GkeSettings, known: Resources) -> None:
+    """Refuse other values of what a cluster keeps for life. Raises UserError.
 
-    Raises UserError. Google makes a cluster anew for the one, and for the other its nodes stay
-    private and lose their way out.
+    Google makes a cluster anew for another, and all of a stack's at once. Nodes that become public
+    stay private instead, and lose their way out.
     """
     clusters = _inputs(known, _CLUSTER, CLUSTER_SUFFIX)
-    others = [
-        name
-        for name in names
-        if name in clusters and ("privateClusterConfig" in clusters[name]) is not private
-    ]
-    if others:
-        now, was = (str(value).lower() for value in (private, not private))
-        raise UserError(
-            f"gkePrivateNodes is {now}, and {first_of(others, _SHOWN)} are there with {was}; a "
-            f"cluster keeps that for life: ./demo pulumi config set gkePrivateNodes {was}, or "
-            "destroy the stack before the change"
-        )
+    wanted = {
+        "gkeMode": str(gke.mode),
+        "gkeLocation": str(gke.location),
+        "gkePrivateNodes": str(gke.private_nodes).lower(),
+    }
+    there = {name: _kept(clusters[name]) for name in names if name in clusters}
+    for key, now in wanted.items():
+        if others := [name for name, kept in there.items() if kept[key] != now]:
+            was = there[others[0]][key]
+            raise UserError(
+                f"{key} is {now}, and {first_of(others, _SHOWN)} are there with {was}; a cluster"
+                f" keeps that for life: ./demo pulumi config set {key} {was}, or destroy the stack"
+                " before the change"
+            )
+
+
+def _kept(cluster: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that the inputs of a cluster stand for; a zone ends with a letter."""
+    is_zonal = str(cluster["location"])[-1].isalpha()
+    return {
+        "gkeMode": str(Mode.AUTOPILOT if cluster.get("enableAutopilot") else Mode.STANDARD),
+        "gkeLocation": str(Location.ZONAL if is_zonal else Location.REGIONAL),
+        "gkePrivateNodes": str("privateClusterConfig" in cluster).lower(),
+    }
 
 
 def changes_nodes(machine_type: str, known: Resources) -> bool:

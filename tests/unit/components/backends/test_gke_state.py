@@ -11,7 +11,9 @@ import pytest
 
 from components.backends import gke_state
 from components.backends.gke_network import ranges
+from components.settings.gke import GkeSettings, Location
 from foundation.errors import UserError
+from tests.unit.components.settings.test_gke_settings import google, settings
 
 NAMES = ("corp-edge", "east", "west")
 
@@ -56,21 +58,37 @@ def test_with_a_state_that_is_torn_no_cluster_changes_places(tmp_path: Path) -> 
         at(("corp-edge", "east"), state)
 
 
-def cluster(name: str, private: bool) -> dict[str, Any]:
-    inputs = {"privateClusterConfig": {"enablePrivateNodes": True}} if private else {}
+def cluster(name: str, given: GkeSettings) -> dict[str, Any]:
+    """A resource of the state, as far as it is looked at."""
+    location = "us-east1-b" if given.location is Location.ZONAL else "us-east1"
+    inputs: dict[str, Any] = {"location": location}
+    if given.private_nodes:
+        inputs["privateClusterConfig"] = {"enablePrivateNodes": True}
+    if given.is_autopilot:
+        inputs["enableAutopilot"] = True
     kind = "gcp:container/cluster:Cluster"
     return {"type": kind, "urn": f"urn::{kind}::{name}-cluster", "inputs": inputs}
 
 
-@pytest.mark.parametrize("private", [True, False])
-def test_nodes_of_a_cluster_that_is_there_stay_as_they_are(private: bool) -> None:
-    made = [cluster(name, private) for name in (*NAMES, "gone")]
-    gke_state.check_nodes(NAMES, private, made)
-    gke_state.check_nodes(("new",), not private, made)
-    was, now = str(private).lower(), str(not private).lower()
+@pytest.mark.parametrize(
+    ("key", "was", "now"),
+    [
+        ("gkePrivateNodes", "true", "false"),
+        ("gkePrivateNodes", "false", "true"),
+        ("gkeMode", "standard", "autopilot"),
+        ("gkeMode", "autopilot", "standard"),
+        ("gkeLocation", "zonal", "regional"),
+        ("gkeLocation", "regional", "zonal"),
+    ],
+)
+def test_what_a_cluster_keeps_for_life_stays_as_it_is(key: str, was: str, now: str) -> None:
+    before, after = google(settings(**{key: was})), google(settings(**{key: now}))
+    made = [cluster(name, before) for name in (*NAMES, "gone")]
+    gke_state.check_kept(NAMES, before, made)
+    gke_state.check_kept(("new",), after, made)
     with pytest.raises(UserError) as refusal:
-        gke_state.check_nodes(NAMES, not private, made)
+        gke_state.check_kept(NAMES, after, made)
     assert str(refusal.value).startswith(
-        f"gkePrivateNodes is {now}, and corp-edge, east, west are there with {was}; a cluster keeps"
-        f" that for life: ./demo pulumi config set gkePrivateNodes {was}, or"
+        f"{key} is {now}, and corp-edge, east, west are there with {was}; a cluster keeps"
+        f" that for life: ./demo pulumi config set {key} {was}, or"
     )
