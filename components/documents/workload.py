@@ -36,13 +36,13 @@ def serving(
 ) -> tuple[Document, Document] | None:
     """Return the workload behind a Service's port, and its pod; None if the manifest has none.
 
-    Of several that the Service selects it is the first one that declares the port; a Job may carry
-    the labels of the workload that it migrates, and comes last.
+    Of several that the Service selects it is the first one that declares the port. What has no pods
+    comes last, a Job too: it may carry the labels of the workload that it migrates.
     """
 
     def rank(found: tuple[Document, Document]) -> tuple[bool, bool]:
         document, pod = found
-        return _declares(pod, port), not _is_job(document)
+        return _declares(pod, port), _has_pods(document)
 
     return max(_selected(service, documents), key=rank, default=None)  # the first of equals
 
@@ -53,14 +53,15 @@ def target_ports(
     """Return the container's port in each workload behind a Service's port: number -> name."""
     found: dict[int, str] = {}
     for document, pod in _selected(service, documents):
-        has_pods = mapping(document.get("spec")).get("replicas") != 0 and not _is_job(document)
-        if has_pods and (number := target_port(port, pod)) is not None:
+        if _has_pods(document) and (number := target_port(port, pod)) is not None:
             found.setdefault(number, f"{document.get('kind')} {document['metadata']['name']}")
     return found
 
 
-def _is_job(document: Document) -> bool:
-    return document.get("kind") in ("Job", "CronJob")
+def _has_pods(document: Document) -> bool:
+    """Say whether pods of a workload are there for good, and not none, or those of a job."""
+    is_job = document.get("kind") in ("Job", "CronJob")
+    return not is_job and mapping(document.get("spec")).get("replicas") != 0
 
 
 def _selected(

@@ -336,6 +336,19 @@ def test_a_port_by_name_that_is_two_numbers_is_refused() -> None:
     assert routes([service(), blue, green])[0].target_port == 8080
 
 
+def test_a_workload_without_replicas_is_not_behind_the_service() -> None:
+    blue, green = workload(), workload(probe={"path": "/ready", "port": "web"})
+    blue["spec"]["replicas"] = 0
+    green["metadata"] = {"name": "green", "namespace": "retail"}
+    green["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"] = 9090
+    documents = [service(), blue, green]
+    (route,) = routes(documents)
+    assert (route.target_port, route.health_path) == (9090, "/ready")
+    found = exposed_application(route, documents)["workload"]
+    assert found == {"kind": "Deployment", "name": "green"}
+    assert routes([service(), blue])[0].target_port == 8080, "an autoscaler may give it some"
+
+
 def test_the_twin_is_not_found_by_the_services_labels() -> None:
     assert "labels" not in headless(service())["metadata"]
 
