@@ -1,4 +1,4 @@
-"""Selectors of workloads, which have to match the labels of their own pods."""
+"""Label selectors: what they match, and that workloads' match the labels of their own pods."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ def check(
                 f"has in spec.selector.matchExpressions[{number}] what {path}metadata.labels does "
                 "not match; correct one of them"
             )
+
+
+def matches(selector: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    """Check whether a label selector selects what has these labels; an empty one selects all."""
+    wanted = selector.get("matchLabels") or {}
+    expressions = selector.get("matchExpressions") or ()
+    return all(labels.get(key) == value for key, value in wanted.items()) and all(
+        _matches(each, labels) for each in expressions
+    )
 
 
 def _matches(expression: Mapping[str, Any] | None, labels: Mapping[str, Any]) -> bool:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from components.documents import workload
+from components.routing import network_policies
 from components.routing.annotations import Document
 from components.routing.routes import Route, is_exposed
+from foundation.contract import GATEWAY_NAMESPACE
 from foundation.identity import identity_of, mapping
 
 CHECK_SECONDS = 0.3
@@ -30,6 +32,7 @@ def lines(documents: Sequence[Document], routes: Sequence[Route]) -> Iterator[st
                 f"{where}: sessionAffinity ClientIP is not kept through the edge: requests of one"
                 " client go to all its pods, in all regions"
             )
+        yield from _closed(service, route, documents)
         for port in workload.mappings(spec.get("ports")):
             found = workload.serving(service, port, documents)
             if not found or port.get("port") != route.port:
@@ -43,3 +46,20 @@ def lines(documents: Sequence[Document], routes: Sequence[Route]) -> Iterator[st
                     " longer, no region counts as healthy, and weights and failover do not hold"
                 )
                 break
+
+
+def _closed(service: Document, route: Route, documents: Sequence[Document]) -> Iterator[str]:
+    found = workload.serving(service, {"targetPort": route.target_port}, documents)
+    if found is None:
+        return
+    port = route.target_port
+    for _, template in workload.templates(found[0]):
+        labels = mapping(mapping(template.get("metadata")).get("labels"))
+        policies = network_policies.closing(route.namespace, labels, port, documents)
+        for policy in policies[:1]:
+            yield (
+                f"{identity_of(policy)} keeps the gateways from {identity_of(found[0])}, where the"
+                f" cluster enforces it; let namespace {GATEWAY_NAMESPACE} in at port"
+                f" {port}: namespaceSelector: {{matchLabels:"
+                f" {{kubernetes.io/metadata.name: {GATEWAY_NAMESPACE}}}}}"
+            )

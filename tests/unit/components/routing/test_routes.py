@@ -368,3 +368,64 @@ def test_what_is_not_followed_is_warned_of() -> None:
     container["readinessProbe"]["httpGet"]["port"] = 9999
     exposed["spec"]["ports"].append({"name": "metrics", "port": 9999})
     assert list(cautions.lines(both, routes(both))) == [affinity]
+
+
+ANYONE: dict[str, Any] = {}
+GATEWAYS = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "tetrate-system"}}}
+
+
+@pytest.mark.parametrize(
+    ("specs", "is_closed"),
+    [
+        ([], False),
+        ([{"podSelector": {}}], True),
+        ([{"podSelector": {}, "policyTypes": ["Egress"]}], False),
+        ([{"podSelector": {"matchLabels": {"app": "other"}}}], False),
+        ([{"podSelector": {}, "ingress": [ANYONE]}], False),
+        ([{"podSelector": {}, "ingress": [{"from": [{"podSelector": {}}]}]}], True),
+        ([{"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": {}}]}]}], False),
+        (
+            [{"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}]}],
+            False,
+        ),
+        ([{"podSelector": {}, "ingress": [{"from": [GATEWAYS]}]}], False),
+        ([{"podSelector": {}}, {"podSelector": {}, "ingress": [{"from": [GATEWAYS]}]}], False),
+        ([{"podSelector": {}, "ingress": [{"ports": [{"port": 8080}]}]}], False),
+        ([{"podSelector": {}, "ingress": [{"ports": [{"port": 8000, "endPort": 9000}]}]}], False),
+        ([{"podSelector": {}, "ingress": [{"ports": [{"port": "web"}]}]}], False),
+        ([{"podSelector": {}, "ingress": [{"ports": [{"port": 9090}]}]}], True),
+        ([{"podSelector": {}, "ingress": [{"ports": [{"port": 8080, "protocol": "UDP"}]}]}], True),
+        (
+            [
+                {
+                    "podSelector": {},
+                    "ingress": [
+                        {"from": [{**GATEWAYS, "podSelector": {"matchLabels": {"a": "b"}}}]}
+                    ],
+                }
+            ],
+            True,
+        ),
+    ],
+)
+def test_a_policy_that_keeps_the_gateways_out_is_warned_of(
+    specs: list[dict[str, Any]], is_closed: bool
+) -> None:
+    policies = [
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": f"policy-{number}", "namespace": "retail"},
+            "spec": spec,
+        }
+        for number, spec in enumerate(specs)
+    ]
+    documents = [service(), {**workload(), "apiVersion": "apps/v1"}, *policies]
+    lines = list(cautions.lines(documents, routes(documents)))
+    assert len(lines) == is_closed
+    for line in lines:
+        assert line.startswith(
+            "NetworkPolicy policy-0 in namespace retail keeps the gateways from Deployment shop in"
+            " namespace retail, where the cluster enforces it; let namespace tetrate-system in at"
+            " port 8080: "
+        )
