@@ -10,7 +10,7 @@ from foundation.commands import Failed
 from foundation.contract import CLUSTER_DOMAIN
 
 _COREFILE = "/api/v1/namespaces/kube-system/configmaps/coredns"
-"""Where kubeadm, kind, k3s, EKS and AKS have it; others, and users without the right, do not."""
+"""Where kubeadm, kind and k3s have it, and most clouds. It may be missing or not be readable."""
 
 _ZONES = re.compile(r"^[ \t]*kubernetes((?:[ \t]+[^\s{]+)+)", re.MULTILINE)
 """Zones of the plugin `kubernetes`; source: https://coredns.io/plugins/kubernetes."""
