@@ -27,7 +27,7 @@ from drills.stack import Stack
 from drills.traffic import Event, EventKind, LanePlan, events
 from drills.traffic.accounts import ledger_of
 from drills.traffic.generator import Traffic
-from drills.traffic.ledger import Ledger
+from drills.traffic.ledger import BASELINE, CUT, FAILBACK, Ledger
 from drills.traffic.portal import PortalLogs, source_for
 from drills.waiting import until
 from foundation import project
@@ -104,10 +104,10 @@ def _run(
     recorded = pace.picture.recorded(folder, say) if pace.picture else contextlib.nullcontext()
     with (
         action.interruptible(), _kept(traffic, say), recorded, traffic, logs, watch, observer,
-        CpuSteal(tell),
+        CpuSteal(tell), _cut_noted(tell),
     ):  # fmt: skip
         tell(Event(time.time(), EventKind.NOTE, "expected", text=predicted.text))
-        tell(Event(time.time(), EventKind.PHASE, "baseline"))
+        tell(Event(time.time(), EventKind.PHASE, BASELINE))
         traffic.wait(pace.baseline)
         before = settled(stack, traffic, pace.baseline, say)
         if not traffic.running:
@@ -130,7 +130,7 @@ def _run(
             if load:
                 traffic.set_rate(load.usual)
             say("Mending.")
-        tell(Event(time.time(), EventKind.PHASE, "failback"))
+        tell(Event(time.time(), EventKind.PHASE, FAILBACK))
         wrong += _brought_back(stack, fault, cluster, traffic, tell, say)
         what = "Every cluster has its share of the traffic again"
         patience = FAILBACK_SECONDS + 2 * stack.ramp  # a fault may have struck twice
@@ -151,12 +151,28 @@ def _run(
 
 @contextlib.contextmanager
 def _kept(traffic: Traffic, say: Say) -> Iterator[None]:
-    """Say where the record is of a drill that does not come to its report."""
+    """Write the report of a drill that does not come to its end, too, and say where it is."""
     try:
         yield
     except BaseException:
         if traffic.count:
-            say(f"What was counted until then: {traffic.path}")
+            with action.undisturbed():
+                try:
+                    say(f"What was counted until then: {report.write(traffic.path.parent)}")
+                except (UserError, OSError) as error:  # a full disk, say; it hides no other error
+                    say(f"There is no report of {traffic.path}: {error}")
+        raise
+
+
+@contextlib.contextmanager
+def _cut_noted(tell: Callable[[Event], None]) -> Iterator[None]:
+    """Put on the record why a drill does not come to its end: no objective is judged then."""
+    try:
+        yield
+    except BaseException as error:
+        why = str(error) if isinstance(error, UserError) else "interrupted"
+        with contextlib.suppress(OSError):  # a full disk, say
+            tell(Event(time.time(), EventKind.NOTE, CUT, text=why))
         raise
 
 

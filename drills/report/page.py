@@ -102,7 +102,7 @@ def _cards(run: Run) -> list[tuple[str, str]]:
     ]
     moved = [i.seconds_to(i.all_moved) for i in run.ledger.incidents if i.should_move]
     took = [seconds for seconds in moved if seconds is not None]
-    if moved:
+    if moved and not run.cut:
         text = f"{max(took):.2f} s" if len(took) == len(moved) else "not moved"
         made.append(("all moved within", text))
     if run.ledger.total.duplicated is not None:

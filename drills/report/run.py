@@ -8,7 +8,7 @@ from pathlib import Path
 from drills.report.series import Series, series
 from drills.traffic import Event, EventKind, Header, Sample, record
 from drills.traffic.accounts import ledger_of
-from drills.traffic.ledger import Ledger
+from drills.traffic.ledger import Ledger, cut_short
 
 UNEXPECTED = "unexpected"
 """Name of notes that say what did not come as predicted."""
@@ -47,6 +47,8 @@ class Run:
     @property
     def verdict(self) -> str:
         """What came of the objectives, and which lost requests none of them covers, and why."""
+        if self.cut:
+            return f"Ended before its time, {self.cut}: no objective is judged."
         if self.missed:
             return f"Missed: {'; '.join(self.missed)}."
         words = ["All objectives were met."]
@@ -62,6 +64,11 @@ class Run:
             many = "any number of" if allowed is None else f"{allowed:,}"
             words.append(f"The objective allows {many} lost requests.")
         return " ".join(words)
+
+    @property
+    def cut(self) -> str:
+        """Where a drill ended before its time, and why; empty if it came to its end."""
+        return cut_short(self.events)
 
     @property
     def unexpected(self) -> list[str]:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from drills.traffic.checks import Check, checks
+from drills.traffic.checks import Check, checks, not_measured
 from drills.traffic.executed import Executed, done
 from drills.traffic.figures import Gap, Latency, Part
 from drills.traffic.incidents import Incident, incidents
@@ -22,6 +22,12 @@ from drills.traffic.streams import streams as ledger_of_streams
 
 NOBODY = "nobody"
 """Stands for the cluster of requests that nobody answered."""
+
+CUT = "cut short"
+"""Name of the note that says why a drill did not come to its end."""
+
+BASELINE, FAILBACK = "baseline", "failback"
+"""Names of the phases of a drill before its fault, and after its fix."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,9 @@ def ledger(
     beside = {lane: by_lane.pop(lane) for lane in lanes if lane in left_out}
     found = tuple(incidents(counted, events, executed))
     kinds = ledger_of_streams(streams)
+    judged = checks(promised, found, objectives, kinds)
+    if cut_short(events):
+        judged = [not_measured(check, "ended before its time") for check in judged]
     connections = split(4)
     return Ledger(
         objectives=objectives,
@@ -177,9 +186,29 @@ def ledger(
         lateness=Latency.of(lateness),
         logged=None if executed is None else logged,
         incidents=found,
-        checks=tuple(checks(promised, found, objectives, kinds)),
+        checks=tuple(judged),
         streams=kinds,
     )
+
+
+def cut_short(events: Iterable[Event]) -> str:
+    """Return where a drill ended before its time, and why; empty if it came to its end.
+
+    One that was killed has no note, and no failback either.
+    """
+    phases, name, why = set(), "", ""
+    for event in events:
+        match event.kind:
+            case EventKind.PHASE:
+                phases.add(event.name)
+            case EventKind.FAULT:
+                name = event.name
+            case EventKind.NOTE if event.name == CUT:
+                why = event.text
+    if not why and (BASELINE not in phases or FAILBACK in phases):
+        return ""
+    where = f"while {name} was in force" if name else "in the baseline"
+    return f"{'in the failback' if FAILBACK in phases else where}, {why or 'killed'}"
 
 
 def _part(tallies: Sequence[_Tally], duplicates_known: bool) -> Part:

@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -24,6 +24,8 @@ from drills.pace import Pace
 from drills.report.matrix_page import Row, Verdict, headline
 from drills.stack import EDGE, Stack
 from drills.stack_objects import StackObject
+from drills.traffic import Event, EventKind, Header, Objectives, Sample, record
+from drills.traffic.ledger import cut_short
 from foundation.errors import UserError
 
 EAST, WEST = "east-cluster", "west-cluster"
@@ -475,18 +477,85 @@ def test_a_talk_goes_on_after_an_act_that_could_not_be_shown(
 
 
 class _Sent:
-    path = Path("reports/run/record.jsonl")
+    """Traffic that keeps its record and has sent so many requests."""
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, folder: Path, count: int) -> None:
+        self.path, self.count = folder / record.FILE, count
+        self._header = Header(run="r", started=1.0, objectives=Objectives(slowest=0.1, moved=1.0))
+
+    def __enter__(self) -> Self:
+        self._writer = record.Writer(self.path, self._header)
+        for number in range(self.count):
+            at = 1.0 + number / 10
+            sample = Sample(f"r-{number}", at, at, 0.01, "kept", "GET", "h1", cluster=EAST)
+            self._writer.write(sample)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+    def mark(self, event: Event) -> None:
+        self._writer.write(event)
 
 
-@pytest.mark.parametrize(("count", "told"), [(0, []), (7, [f"until then: {_Sent.path}"])])
-def test_an_interrupted_drill_says_where_its_record_is(count: int, told: list[str]) -> None:
-    said: list[str] = []
-    with pytest.raises(KeyboardInterrupt), drill._kept(_Sent(count), said.append):  # type: ignore[arg-type]
+def test_an_interrupted_drill_writes_its_report_and_judges_nothing(tmp_path: Path) -> None:
+    sent, said = _Sent(tmp_path, 70), list[str]()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        drill._kept(sent, said.append),  # type: ignore[arg-type]
+        sent,
+        drill._cut_noted(sent.mark),
+    ):
+        sent.mark(Event(1.0, EventKind.PHASE, "baseline"))
+        sent.mark(Event(7.5, EventKind.FAULT, "gateway-gone", EAST, serving=(WEST,)))
         raise KeyboardInterrupt
-    assert [line.partition("counted ")[2] for line in said] == told
+    assert said == [f"What was counted until then: {tmp_path / 'report.html'}"]
+    text = (tmp_path / "report.md").read_text()
+    words = "Ended before its time, while gateway-gone was in force, interrupted: no objective is"
+    assert words in text and words in (tmp_path / "report.html").read_text()
+    ledger = json.loads((tmp_path / "ledger.json").read_text())["ledger"]
+    assert ledger["total"]["sent"] == 70 and not ledger["met"]
+    assert {check["measured"] for check in ledger["checks"]} == {
+        "not measured: ended before its time"
+    }
+
+
+def test_a_drill_that_has_sent_nothing_has_nothing_to_report(tmp_path: Path) -> None:
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt), drill._kept(_Sent(tmp_path, 0), said.append):  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+    assert said == [] and not list(tmp_path.iterdir())
+
+
+def test_an_interrupted_drill_whose_report_cannot_be_written_ends_as_interrupted(
+    tmp_path: Path,
+) -> None:
+    sent, said = _Sent(tmp_path / "gone", 1), list[str]()
+    with pytest.raises(KeyboardInterrupt), drill._kept(sent, said.append):  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+    (line,) = said
+    assert line.startswith(f"There is no report of {sent.path}: ")
+
+
+_BASELINE, _FAILBACK = (Event(1.0, EventKind.PHASE, n) for n in ("baseline", "failback"))
+_FAULT = Event(1.0, EventKind.FAULT, "gateway-gone", EAST)
+_CUT = Event(1.0, EventKind.NOTE, "cut short", text="interrupted")
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ([], ""),  # traffic without a drill
+        ([_FAULT], ""),
+        ([_BASELINE, _FAULT, _FAILBACK], ""),
+        ([_BASELINE], "in the baseline, killed"),
+        ([_BASELINE, _FAULT], "while gateway-gone was in force, killed"),
+        ([_BASELINE, _CUT], "in the baseline, interrupted"),
+        ([_BASELINE, _FAULT, _FAILBACK, _CUT], "in the failback, interrupted"),
+    ],
+)
+def test_a_record_tells_whether_its_drill_came_to_its_end(events: list[Event], words: str) -> None:
+    assert cut_short(events) == words
 
 
 @pytest.mark.parametrize("name", ["pods-slow", "pods-errors"])
