@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -177,6 +177,12 @@ def heal_all(stack: Stack, say: Say) -> list[str]:
                 failed.append(f"{fault.name} in {cluster} is not mended: {error}")
         broken = [each for each in unrecorded(stack) if (each[0].name, each[1]) not in done]
     return failed
+
+
+def heal_new(stack: Stack, before: Sequence[Entry], say: Say) -> None:
+    """Mend all that is broken, if anything is that was not before: that is somebody else's."""
+    if any(each not in before for each in in_force(stack)):
+        heal_all(stack, say)
 
 
 def _turn(fault: Fault) -> tuple[bool, bool, int]:

@@ -91,9 +91,7 @@ def row(
         struck = None if fault.edge else cluster
         outcome = one(stack, fault, struck, pace, say, force, patience=WELL_SECONDS)
     except UserError as error:
-        # what was broken before is somebody else's, who may mean it
-        if any(each not in before for each in preconditions.in_force(stack)):
-            action.heal_all(stack, say)  # else the next ones wait in vain
+        action.heal_new(stack, before, say)  # else the next ones wait in vain
         return dataclasses.replace(found, verdict=Verdict.FAILED, reason=str(error))
     return of(outcome, stack.mode)
 

@@ -79,17 +79,27 @@ def _run(options: argparse.Namespace) -> int:
     accounts: list[Account] = []
     slow = {fault.name: fault.objectives_at(stack).slowest for fault in faults}
     done: list[str] = []
+    left_out = dict(missing)
     try:
         with action.interruptible(), tempfile.TemporaryDirectory() as folder:
             for number, fault in enumerate(faults, 1):
                 say(f"\n{number} of {len(faults)}: {fault.name}")
-                accounts += _through(stack, fault, there, options, Path(folder))
-                done.append(fault.name)
+                before = preconditions.in_force(stack)
+                try:
+                    accounts += _through(stack, fault, there, options, Path(folder))
+                    done.append(fault.name)
+                except UserError as error:
+                    say(f"error: {fault.name}: {error}")
+                    left_out[fault.name] = str(error).rstrip(".")
+                    action.heal_new(stack, before, say)  # else the next ones wait in vain
     except BaseException:
         if done:  # what was measured until then is kept
-            _finish(accounts, done, missing, slow, options, stack)
+            _finish(accounts, done, left_out, slow, options, stack)
         raise
-    return _finish(accounts, done, missing, slow, options, stack)
+    if not done:
+        raise UserError("No event came to its end, so nothing is kept")
+    code = _finish(accounts, done, left_out, slow, options, stack)
+    return code if len(done) == len(faults) else 1
 
 
 def _check(stack: Stack, faults: Sequence[Fault]) -> None:
@@ -126,8 +136,11 @@ def _through(
     with logs:
         with contextlib.ExitStack() as running:
             for flow in flows:
-                running.enter_context(flow)
-            _await_answers(flows)
+                try:
+                    running.enter_context(flow)
+                except UserError as error:  # the others go on
+                    flow.problem = str(error)
+            _await_answers([flow for flow in flows if not flow.problem])
             pace = Pace(rate=20.0, hold=options.hold, streams=0)
             outcome = matrix.one(stack, fault, None, pace, say, patience=0.0)
         logs.settle(
@@ -174,22 +187,26 @@ def _account(
 def _finish(
     accounts: Sequence[Account],
     events: Sequence[str],
-    missing: dict[str, str],
+    left_out: dict[str, str],
     slow: dict[str, float],
     options: argparse.Namespace,
     stack: Stack,
 ) -> int:
-    """Show the tables and keep them; exit code 1 if a client could not be accounted for."""
+    """Show the tables and keep them; exit code 1 if a client could not be accounted for.
+
+    `left_out` has clients and events that are not in the tables, and why.
+    """
+    slow = {event: slow[event] for event in events}
     console = view.console()
     console.print(page.table(accounts, events))
-    for line in page.notes(accounts, missing, slow):
+    for line in page.notes(accounts, left_out, slow):
         console.print(line)
     conditions = provenance.described() | {
         "lbMode": stack.mode,
         "requests a second of each client": options.rate,
         "settings": "those that mend" if options.mended else "defaults",
     }
-    text = page.markdown(accounts, events, missing, slow, conditions)
+    text = page.markdown(accounts, events, left_out, slow, conditions)
     folder = matrix.folder("clients")
     folder.mkdir(parents=True)
     files = [folder / "clients.md", *([options.markdown] if options.markdown else [])]

@@ -106,6 +106,7 @@ class Flow:
         """Send no more and wait for what is under way; stopping twice is no error."""
         process, self._process = self._process, None
         if process is None or self._reader is None:
+            self._errors.close()
             return
         assert process.stdin
         early = process.poll() is not None

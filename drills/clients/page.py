@@ -68,7 +68,7 @@ def _style(shown: str, index: int) -> str:
 
 
 def notes(
-    accounts: Sequence[Account], missing: Mapping[str, str], slow: Mapping[str, float]
+    accounts: Sequence[Account], left_out: Mapping[str, str], slow: Mapping[str, float]
 ) -> list[str]:
     """Return what is to be said below the table, a line each."""
     found = [
@@ -76,7 +76,7 @@ def notes(
         for client, event, count, why, whom, mend in losses(accounts)
     ]
     found += [f"{a.client}, {a.event}: {a.problem}." for a in accounts if a.problem]
-    found += [f"{name} is left out: {why}." for name, why in missing.items()]
+    found += [f"{name} is left out: {why}." for name, why in left_out.items()]
     limits = ", ".join(f"{event} {limit * 1000:.0f} ms" for event, limit in slow.items())
     return [*found, f"Slow is later than what is promised: {limits}."]
 
@@ -84,7 +84,7 @@ def notes(
 def markdown(
     accounts: Sequence[Account],
     events: Sequence[str],
-    missing: Mapping[str, str],
+    left_out: Mapping[str, str],
     slow: Mapping[str, float],
     conditions: Mapping[str, object],
 ) -> str:
@@ -92,7 +92,7 @@ def markdown(
     lines = [*text.table((*HEADS, *events), rows(accounts, events)), ""]
     if found := losses(accounts):
         lines += [*text.table(LOSS_HEADS, found), ""]
-    more = notes([a for a in accounts if a.problem], missing, slow)
+    more = notes([a for a in accounts if a.problem], left_out, slow)
     lines += [*(f"- {line}" for line in more), ""]
     lines += [", ".join(f"{key}: {value}" for key, value in conditions.items()), ""]
     return "\n".join(lines)

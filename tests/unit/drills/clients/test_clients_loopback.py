@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import signal
 import sys
@@ -15,13 +16,15 @@ import pytest
 from components.routing.targets import LbMode, edge_targets, edge_weights
 from drills.clients import __main__ as command
 from drills.clients.account import Account, Whose, account
-from drills.clients.catalogue import CLIENTS, Client
+from drills.clients.catalogue import CLIENTS, Client, Found
 from drills.clients.edge_log import Line, line
 from drills.clients.flow import Flow, plan_of
 from drills.faults import Fault
+from drills.journal import Entry, Journal
 from drills.stack import Stack
 from drills.traffic import Objectives, Sample
 from drills.traffic.ledger import ledger
+from foundation.errors import UserError
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, lab
 from tests.support.envoy_process import HOST, ask
 from tests.support.waiting import eventually
@@ -222,6 +225,44 @@ def test_the_command_takes_all_through_a_drill_and_keeps_the_table(
     assert re.search(r"\| requests \| [\d.]+ \| 0 of \d+ \| 0 of \d+ \|", text)
     assert "- curl is left out: there is no curl on PATH." in text
     assert "curl is left out" in capsys.readouterr().out
+
+
+def test_an_event_that_fails_is_named_and_the_others_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = Stack(
+        "west", tmp_path, tmp_path / "kubeconfig", {"a": 1, "b": 1}, "active", order=(("a", "b"),)
+    )
+    healed: list[object] = []
+
+    def through(_: Stack, fault: Fault, *__: object) -> list[Account]:
+        if fault.name == "region-cut":
+            Journal(stack.folder).add(Entry(fault.name, "a", 1.0))
+            raise UserError("region-cut in a is not mended.")
+        return [Account("requests", "1", fault.name, sent=7)]
+
+    monkeypatch.setattr(Stack, "selected", lambda *_: stack)
+    monkeypatch.setattr(command, "_check", lambda *_: None)
+    monkeypatch.setattr(command, "_through", through)
+    monkeypatch.setattr(command.action, "heal_all", lambda *_: healed.append(1))
+    monkeypatch.setattr(command.client_packages, "ensure", lambda: None)
+    there = dataclasses.replace(BY_NAME["requests"], find=lambda: Found("1"))
+    monkeypatch.setattr(command, "CLIENTS", (there,))
+    monkeypatch.setattr(command.matrix.project, "ROOT", tmp_path)
+    table = tmp_path / "table.md"
+    events = ["gateway-gone", "region-cut", "edge-restart"]
+    code = command.main([*events, "--client", "requests", "--markdown", str(table)])
+
+    assert code == 1
+    assert healed == [1]
+    text = table.read_text()
+    assert "| client | version | gateway-gone | edge-restart |" in text
+    assert "| requests | 1 | 0 of 7 | 0 of 7 |" in text
+    assert "- region-cut is left out: region-cut in a is not mended.\n" in text
+    assert "error: region-cut: region-cut in a is not mended." in capsys.readouterr().out
+
+    assert command.main(["region-cut", "--client", "requests"]) == 1
+    assert "No event came to its end" in capsys.readouterr().err
 
 
 def test_clients_that_are_not_there_are_an_error_that_names_each(
