@@ -119,9 +119,12 @@ class Feed(Source):
         while not self._stopped.is_set() and proxy.gone_at is None:
             period = EDGE_PERIOD if proxy.is_edge else GATEWAY_PERIOD
             command = ("exec", "-i", *where, "--", "bash", "-c", _LOOP, "topology", str(period))
-            with self._command(proxy.cluster, *command) as output:
+            with (
+                self._tried(proxy.cluster, command[0]),
+                self._command(proxy.cluster, *command) as output,
+            ):
                 for answer in answers(output):
-                    self._is_well(proxy.cluster)
+                    self._is_well(proxy.cluster, command[0])
                     with contextlib.suppress(ValueError):  # cut off: the next one is not
                         text = admin.body(answer)
                         with self._lock:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import tempfile
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -34,7 +35,10 @@ class Source(ABC):
         self._stopped = threading.Event()
         self._heard = threading.Event()
         self._running: set[subprocess.Popen[bytes]] = set()
-        self._troubles: dict[str, str] = {}
+        self._troubles: dict[tuple[str, str], str] = {}
+        """What kubectl said last, by cluster and its own command, where that has failed."""
+        self._unwatched: dict[str, float] = {}
+        """Since when nobody follows a cluster's pods, by `time.monotonic`."""
 
     @abstractmethod
     def start(self) -> None:
@@ -58,7 +62,16 @@ class Source(ABC):
     def troubles(self) -> dict[str, str]:
         """Return what kubectl said last of each cluster where a command of it has failed."""
         with self._lock:
-            return dict(self._troubles)
+            return {cluster: why for (cluster, _), why in sorted(self._troubles.items())}
+
+    def unwatched(self) -> dict[str, float]:
+        """Return for how many seconds nobody has followed the pods of clusters, where that is so.
+
+        What the picture says of Kubernetes' view of them is so old.
+        """
+        now = time.monotonic()
+        with self._lock:
+            return {cluster: now - since for cluster, since in self._unwatched.items()}
 
     def wait(self, seconds: float) -> None:
         """Return when somebody has told something since the last call, or in time."""
@@ -72,34 +85,48 @@ class Source(ABC):
         """Follow the pods of a selector in a cluster."""
         where = (f"--namespace={namespace}", f"--selector={selector}")
         which = ("get", "pods", *where, "--output=json")
+        again = False
         while not self._stopped.is_set():
-            if self._note_gone(cluster, which):
-                with self._command(cluster, *which, "--watch", "--output-watch-events") as output:
-                    for number, event in enumerate(documents(output)):
-                        self._is_well(cluster)
-                        if not number:  # what went after the list and before the watch
-                            self._note_gone(cluster, which)
-                        if event["type"] not in _OF_PODS:
-                            continue
-                        self._note(cluster, event["type"], event["object"])
-                        self._heard.set()
+            with self._tried(cluster, which[0]):
+                self._follow(cluster, which, again)
+            with self._lock:
+                self._unwatched.setdefault(cluster, time.monotonic())
+            again = True
             self._stopped.wait(AGAIN)
 
-    def _note_gone(self, cluster: str, which: Sequence[str]) -> bool:
-        """Take pods for gone that a cluster has no more: a new watch tells of those that it has.
+    def _follow(self, cluster: str, which: Sequence[str], again: bool) -> None:
+        """Take what one watch says of a cluster's pods; `again`: after one that has ended."""
+        if again and not self._list(cluster, which):
+            return
+        with self._command(cluster, *which, "--watch", "--output-watch-events") as output:
+            for number, event in enumerate(documents(output)):
+                self._is_well(cluster, which[0])
+                if not number and self._known(cluster):  # what went after the list, before this
+                    self._list(cluster, which)
+                if event["type"] not in _OF_PODS:
+                    continue
+                self._note(cluster, event["type"], event["object"])
+                self._heard.set()
+
+    def _list(self, cluster: str, which: Sequence[str]) -> bool:
+        """Take a cluster's pods as they are now, and for gone those that it has no more.
 
         Returns whether that is known.
         """
-        if not (known := self._known(cluster)):
-            return True
+        known = self._known(cluster)
         with self._command(cluster, *which, f"--request-timeout={_LIST_SECONDS}s") as output:
             try:
                 items = json.load(output)["items"]
             except (ValueError, KeyError):  # it does not answer
                 return False
+        for pod in items:
+            self._note(cluster, "MODIFIED", pod)
         for name in known - {pod["metadata"]["name"] for pod in items}:
             self._note(cluster, "DELETED", {"metadata": {"name": name}})
-            self._heard.set()
+        self._is_well(cluster, which[0])
+        with self._lock:
+            self._unwatched.pop(cluster, None)
+        self._heard.set()
         return True
 
     @abstractmethod
@@ -135,11 +162,20 @@ class Source(ABC):
                 with self._lock:
                     self._running.discard(process)
                     if lines:
-                        self._troubles[cluster] = lines[-1]
+                        self._troubles[cluster, arguments[0]] = lines[-1]
 
-    def _is_well(self, cluster: str) -> None:
+    @contextlib.contextmanager
+    def _tried(self, cluster: str, command: str) -> Iterator[None]:
+        """Keep any error for the page: a thread that ended by it would leave all as it looks."""
+        try:
+            yield
+        except Exception as error:
+            with self._lock:
+                self._troubles[cluster, command] = str(error) or type(error).__name__
+
+    def _is_well(self, cluster: str, command: str) -> None:
         with self._lock:
-            self._troubles.pop(cluster, None)
+            self._troubles.pop((cluster, command), None)
 
 
 def is_ready(pod: dict[str, Any]) -> bool:

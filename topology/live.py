@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,8 @@ class Live:
             self._broken(),
             mode=self._mode,
             command=self.command(),
-            troubles={_GROUPS.get(name, name): why for name, why in self.source.troubles().items()},
+            troubles=_by_group(self.source.troubles()),
+            unwatched=_by_group(self.source.unwatched()),
         )
         self.tell([event for event in self.latest["events"] if event["number"] > known])
         with self._lock:
@@ -114,3 +115,7 @@ class Live:
 
     def _setting(self) -> str:
         return selection.setting(self._stack, "lbMode") or ""
+
+
+def _by_group(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {_GROUPS.get(name, name): value for name, value in found.items()}

@@ -190,6 +190,27 @@ def test_what_cannot_be_known_is_said_and_no_number_is_made_up(page: Page) -> No
         assert page.violations() == []
 
 
+def test_pods_that_nobody_follows_are_named_though_proxies_are_heard(page: Page) -> None:
+    stack = Stack(EAST, WEST)
+    stack.pass_time(1.0)
+    old = {"unwatched": {EAST: 7.0, WEST: 1.0}, "troubles": {EAST: "forbidden"}}
+    stack.latest = {**stack.latest, **old}
+    with served(stack) as address:
+        page.open(address)
+        shown(page, "No news of the pods of east-cluster for 7 s: forbidden")
+        assert not page.shows("pods of west-cluster")
+
+
+def test_a_picture_that_stands_still_is_old_though_its_server_answers(page: Page) -> None:
+    stack = Stack(EAST, WEST)
+    stack.pass_time(1.0)
+    with served(stack) as address:
+        page.open(address)
+        shown(page, "No news for 3 s")
+        stack.pass_time(1.0)
+        eventually(lambda: not page.shows("No news for"), "there is news", 20)
+
+
 def test_a_page_finds_a_server_that_was_started_again(page: Page) -> None:
     stack = Stack(EAST, WEST)
     with served(stack) as address:

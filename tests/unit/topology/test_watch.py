@@ -87,6 +87,35 @@ def test_a_pod_that_goes_while_nobody_watches_is_gone(
         source.stop()
 
 
+@pytest.mark.usefixtures("_kubectl")
+def test_pods_that_nobody_follows_are_old_until_they_are_listed_again(tmp_path: Path) -> None:
+    """However well a proxy of the same cluster is heard meanwhile."""
+    source = PlatformPods(Path("kubeconfig"), "tetrate", Application(), {EAST: 1.0})
+    (tmp_path / "list").rename(tmp_path / "kept")
+    source.start()
+    try:
+        eventually(lambda: source.unwatched().get(EAST, 0.0) > 0.3, "nobody follows", 10)
+        source._is_well(EAST, "exec")
+        said = "list: No such file"
+        eventually(lambda: said in source.troubles().get(EAST, ""), "it says why", 10)
+        (tmp_path / "kept").rename(tmp_path / "list")
+        eventually(lambda: not source.unwatched() and not source.troubles(), "followed", 10)
+    finally:
+        source.stop()
+
+
+@pytest.mark.usefixtures("_kubectl")
+def test_an_error_that_nobody_thought_of_ends_no_reader(tmp_path: Path) -> None:
+    odd = {"type": "ADDED", "object": {"kind": "Pod"}}  # without metadata
+    (tmp_path / "first").write_text(f"{json.dumps(odd)}\n")
+    source, _ = platform_pods()
+    source.start()
+    try:
+        eventually(lambda: source._known(EAST) == {"stays"}, "the next watch is read", 10)
+    finally:
+        source.stop()
+
+
 FOLLOWERS = {
     "picture": f"from topology.feed import Feed; Feed(Path('k'), ['{EAST}']).start()",
     "logs": "from drills.traffic.portal import PortalLogs; "
