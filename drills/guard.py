@@ -25,8 +25,12 @@ SECONDS = 600
 
 
 @contextlib.contextmanager
-def standing(stack: Stack, fault: Fault, cluster: str) -> Iterator[None]:
-    """Have a fault mended even if this process is killed inside the block."""
+def standing(stack: Stack, fault: Fault, cluster: str) -> Iterator[int]:
+    """Have a fault mended even if this process is killed inside the block.
+
+    Yields the descriptor by which the guard waits for that: for the last process that has it open,
+    if others inherit it.
+    """
     command = [sys.executable, "-m", "drills.guard", stack.name, fault.name, cluster]
     with subprocess.Popen(
         [*command, "elsewhere"] if stack.elsewhere else command,
@@ -35,8 +39,9 @@ def standing(stack: Stack, fault: Fault, cluster: str) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
         cwd=project.ROOT,
         start_new_session=True,
-    ):
-        yield
+    ) as process:
+        assert process.stdin
+        yield process.stdin.fileno()
 
 
 def main(name: str, fault: str, cluster: str, *elsewhere: str) -> int:
@@ -48,7 +53,12 @@ def main(name: str, fault: str, cluster: str, *elsewhere: str) -> int:
     journal = Journal(project.stack_folder(name))
     try:
         if guarded.update:  # Pulumi needs clusters that are well: other guards' work
-            until(lambda: not _others(journal), "all but updates is mended", SECONDS, pause=1.0)
+            until(
+                lambda: (fault, cluster) not in _entries(journal) or not _others(journal),
+                "all but updates is mended",
+                SECONDS,
+                pause=1.0,
+            )
         with _turn(name) if guarded.update else contextlib.nullcontext():
             if (fault, cluster) in _entries(journal):
                 stack = Stack.selected(name, bool(elsewhere))

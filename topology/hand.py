@@ -8,13 +8,13 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drills import prediction
+from drills import guard, prediction
 from drills.arguments import MODES
-from drills.faults import FAULTS
+from drills.faults import FAULTS, named
 from drills.journal import Journal
 from drills.stack import EDGE, Stack
 from foundation import project
@@ -45,7 +45,10 @@ class _Running:
 
 
 class Hand:
-    """Runs one command at a time, and traffic beside it; mends at the end what it has broken."""
+    """Runs one command at a time, and traffic beside it; mends at the end what it has broken.
+
+    Killed, it leaves that to guards, as drills do.
+    """
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -53,7 +56,9 @@ class Hand:
         self._running: _Running | None = None
         self._traffic: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
-        self._broken: list[tuple[str, str]] = []
+        self._broken: dict[tuple[str, str], contextlib.ExitStack] = {}
+        """What the page has broken, each with its guard: it mends that if this process is killed.
+        """
 
     def offers(self) -> dict[str, Any]:
         """Return faults with what is predicted of each in each cluster, and the modes."""
@@ -88,11 +93,21 @@ class Hand:
         with self._lock:
             if self._running and self._running.code is None:
                 raise Refused(f"Still running: {self._running.line}")
+            guards = []
             if wanted["what"] == "break" and _struck(wanted) not in self._in_force():
-                self._broken.append(_struck(wanted))
+                guards.append(self._guard(*_struck(wanted)))
             self._running = running = _Running(lines, wanted)
-        self._thread = threading.Thread(target=self._run, args=(running,), daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(running, guards), daemon=True)
         self._thread.start()
+
+    def _guard(self, fault: str, cluster: str) -> int:
+        """Have a guard for a fault; return the descriptor by which it waits."""
+        if former := self._broken.pop((fault, cluster), None):
+            former.close()  # somebody else has mended it meanwhile
+        ends = contextlib.ExitStack()
+        descriptor = ends.enter_context(guard.standing(self._stack, named(fault), cluster))
+        self._broken[fault, cluster] = ends
+        return descriptor
 
     def commands(self, wanted: Mapping[str, Any]) -> list[list[str]]:
         """Return the arguments of `./demo`, command by command. Raises Refused."""
@@ -135,10 +150,21 @@ class Hand:
                 print(f"Mending {name} in {cluster}, which the page has broken.", flush=True)
                 for line in self.commands(wanted):
                     subprocess.run([_DEMO, *line], check=False)
+        self._forget(list(self._broken))
         if traffic:
             traffic.wait()  # hours of requests take their time to count
 
-    def _run(self, running: _Running) -> None:
+    def _run(self, running: _Running, guards: Sequence[int]) -> None:
+        """Run the commands, which `guards` wait for too, should this process be killed."""
+        code = 1
+        try:
+            code = self._carry_out(running, guards)
+            self._settle(running.wanted, code)
+        finally:
+            with self._lock:
+                running.code = code
+
+    def _carry_out(self, running: _Running, guards: Sequence[int]) -> int:
         code = 0
         for line in running.lines:
             with subprocess.Popen(
@@ -148,6 +174,7 @@ class Hand:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
+                pass_fds=guards,
             ) as process:
                 assert process.stdout
                 for said in process.stdout:
@@ -155,21 +182,28 @@ class Hand:
                         running.said = (running.said + said)[-_KEPT:]
             if code := process.returncode:
                 break
-        with self._lock:
-            running.code = code
-            if not code and running.wanted["what"] in ("fix", "heal-all"):
-                mended = _struck(running.wanted)  # who breaks it again, mends it
-                every = running.wanted["what"] == "heal-all"
-                self._broken = [each for each in self._broken if not every and each != mended]
-        if code and running.wanted["what"] == "break":
-            self._forget_refused(_struck(running.wanted))
+        return code
 
-    def _forget_refused(self, struck: tuple[str, str]) -> None:
-        """Mend no fault that was refused: should it come into force, somebody else has made it."""
-        with contextlib.suppress(UserError):  # what is in force is not known
-            if struck not in self._in_force():
-                with self._lock:
-                    self._broken = [each for each in self._broken if each != struck]
+    def _settle(self, wanted: Mapping[str, Any], code: int) -> None:
+        """Forget what is mended, and what was refused."""
+        struck = _struck(wanted)
+        match wanted["what"]:
+            case "heal-all" if not code:
+                self._forget(list(self._broken))
+            case "fix" if not code:
+                self._forget([struck])
+            case "break" if code:
+                with contextlib.suppress(UserError):  # what is in force is not known
+                    if struck not in self._in_force():  # refused
+                        self._forget([struck])
+
+    def _forget(self, faults: Iterable[tuple[str, str]]) -> None:
+        """Mend these no more: should one come into force again, somebody else has made it."""
+        for each in faults:
+            with self._lock:
+                ends = self._broken.pop(each, None)
+            if ends:
+                ends.close()
 
     def _in_force(self) -> set[tuple[str, str]]:
         """Return the faults that are written down, each with its cluster. Raises UserError."""
@@ -196,10 +230,18 @@ class Hand:
             self._traffic = subprocess.Popen(
                 [_DEMO, *line],
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,  # by which it ends if this process is killed
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+            threading.Thread(target=_drain, args=(self._traffic,), daemon=True).start()
+
+
+def _drain(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdout
+    with process.stdout:
+        for _ in process.stdout:
+            pass
 
 
 def _struck(wanted: Mapping[str, Any]) -> tuple[str, str]:

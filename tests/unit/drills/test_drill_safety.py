@@ -85,6 +85,17 @@ def test_the_guard_of_an_update_waits_until_all_else_is_mended(
     assert mended == [(OTHER_SETTINGS.name, EDGE)]
 
 
+def test_the_guard_of_an_update_that_was_taken_back_waits_for_nobody(
+    stack: Stack, mended: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Journal(stack.folder).add(Entry("cluster-power", EAST, 2.0))  # somebody else's
+    waited: list[bool] = []
+    monkeypatch.setattr(guard, "until", lambda is_over, *_, **__: waited.append(is_over()))
+    assert guard.main("west", OTHER_SETTINGS.name, EDGE) == 0
+    assert waited == [True]
+    assert mended == []
+
+
 def test_settings_are_taken_back_even_if_they_could_not_be_had(
     stack: Stack, mended: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

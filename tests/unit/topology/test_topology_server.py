@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from drills.faults import Fault
 from drills.journal import Entry
 from drills.stack import EDGE, Stack
-from foundation import project
+from foundation import processes, project
 from tests.support.pictures import EAST, WEST
 from tests.support.waiting import eventually
 from topology import __main__ as command
@@ -89,7 +94,23 @@ def test_metrics_need_no_token_and_have_the_same_guard_otherwise() -> None:
 
 
 @pytest.fixture
-def hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hand:
+def guards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The faults that guards stand for, by none that acts on the checkout's own stack."""
+    there: list[tuple[str, str]] = []
+
+    @contextlib.contextmanager
+    def standing(_: Stack, fault: Fault, cluster: str) -> Iterator[int]:
+        there.append((fault.name, cluster))
+        with (tmp_path / "guard").open("w") as file:
+            yield file.fileno()
+        there.remove((fault.name, cluster))
+
+    monkeypatch.setattr("topology.hand.guard.standing", standing)
+    return there
+
+
+@pytest.fixture
+def hand(tmp_path: Path, guards: list[object], monkeypatch: pytest.MonkeyPatch) -> Hand:
     """A hand whose commands are noted in a file, by a program in place of ./demo."""
     program = tmp_path / "demo"
     program.write_text(f'#!/bin/sh\necho "$*" | tee -a {tmp_path}/ran\n[ "$2" != heal-all ]\n')
@@ -134,12 +155,61 @@ def test_a_switch_is_a_setting_and_an_update(hand: Hand, tmp_path: Path) -> None
     assert ran == ["pulumi config set lbMode standby --stack west", "up west"]
 
 
-def test_what_the_page_has_broken_is_mended_at_the_end(hand: Hand, tmp_path: Path) -> None:
+KILLED = """
+import sys, time
+from pathlib import Path
+from drills import guard
+from drills.stack import Stack
+from topology import hand
+
+folder = Path(sys.argv[1])
+guard.sys.executable, hand._DEMO = str(folder / "guard"), str(folder / "demo")
+order = (("east-cluster", "west-cluster"),)
+stack = Stack("west", folder, folder / "k", {n: 1 for n in order[0]}, "active", order=order)
+made = hand.Hand(stack)
+made.do({"what": "break", "fault": "workload-gone", "cluster": "east-cluster"})
+made.do({"what": "traffic"})
+time.sleep(300)
+"""
+"""A server that is killed while it breaks something."""
+
+
+def test_a_killed_server_leaves_what_it_breaks_to_a_guard_and_its_traffic_ends(
+    tmp_path: Path,
+) -> None:
+    ran, pid = tmp_path / "ran", tmp_path / "traffic"
+    programs = {
+        "guard": f'cat > {tmp_path}/waited; echo "mended $*" >> {ran}',
+        "demo": f"[ $2 != generate-traffic ] || {{ echo $$ > {pid}; exec yes; }}\n"
+        f"echo begun >> {ran}; sleep 1; echo broken >> {ran}",
+    }
+    for name, text in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    with subprocess.Popen([sys.executable, "-c", KILLED, tmp_path], cwd=project.ROOT) as killed:
+        try:
+            eventually(lambda: ran.exists() and pid.exists() and bool(pid.read_text()), "begun", 30)
+        finally:
+            killed.kill()
+    eventually(lambda: "mended" in ran.read_text(), "the guard has mended", 20)
+    assert ran.read_text().split() == [
+        *("begun", "broken", "mended"),
+        *("-m", "drills.guard", "west", "workload-gone", EAST),
+    ]
+    sent = int(pid.read_text())
+    eventually(lambda: processes.is_over(processes.status(sent)), "the traffic ends", 20)
+
+
+def test_what_the_page_has_broken_is_mended_at_the_end(
+    hand: Hand, guards: list[object], tmp_path: Path
+) -> None:
     hand.do(BREAK)
     ended(hand)
     entries = [Entry("workload-gone", EAST, 1.0), Entry("gateway-gone", WEST, 1.0)]
     (tmp_path / "faults.json").write_text(json.dumps([vars(entry) for entry in entries]))
+    assert guards == [("workload-gone", EAST)]
     hand.end()
+    assert guards == []
     ran = (tmp_path / "ran").read_text().splitlines()
     assert ran[1:] == [f"task fix -- workload-gone --cluster {EAST} --stack west"], "no other's"
 
@@ -157,21 +227,25 @@ def test_what_a_terminal_has_broken_is_not_mended_at_the_end(hand: Hand, tmp_pat
 
 
 def test_what_was_refused_and_a_terminal_breaks_later_is_not_mended_at_the_end(
-    hand: Hand, tmp_path: Path
+    hand: Hand, guards: list[object], tmp_path: Path
 ) -> None:
     program = tmp_path / "demo"
     program.write_text(program.read_text().replace("!= heal-all", "!= break"))
     hand.do(BREAK)
     assert ended(hand)["code"] == 1
+    assert guards == []
     written_down(tmp_path)
     hand.end()
     assert len((tmp_path / "ran").read_text().splitlines()) == 1
 
 
-def test_what_the_page_has_mended_is_its_own_no_more(hand: Hand, tmp_path: Path) -> None:
+def test_what_the_page_has_mended_is_its_own_no_more(
+    hand: Hand, guards: list[object], tmp_path: Path
+) -> None:
     for wanted in (BREAK, {**BREAK, "what": "fix"}):
         hand.do(wanted)
         assert ended(hand)["code"] == 0
+    assert guards == []
     written_down(tmp_path)  # again, on a terminal
     hand.end()
     assert len((tmp_path / "ran").read_text().splitlines()) == 2
