@@ -61,7 +61,7 @@ class Calm:
     added: float | None
     """What the balancer adds to the median; None without a lane that has none."""
     cpu: float | None = None
-    """Seconds of a processor for 1,000 requests, checks of health included."""
+    """Seconds of a processor for 1,000 requests, checks of health included; None: not known."""
     idle: float | None = None
     """Seconds of a processor in a second without requests."""
     memory: int | None = None
@@ -70,20 +70,23 @@ class Calm:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was read of one balancer's processes: before the calm part, after it, at the end."""
+    """What was read of one balancer's processes: before the calm part, after it, at the end.
 
-    idle: Usage
+    None is not known.
+    """
+
+    idle: Usage | None
     idle_seconds: float
     """How long it was idle; `idle` is what it used meanwhile."""
-    calm: Usage
+    calm: Usage | None
     """What it used in the calm part."""
     end: Usage
 
 
 def measured(
-    idle: Mapping[str, Usage],
+    idle: Mapping[str, Usage | None],
     idle_seconds: float,
-    calm: Mapping[str, Usage],
+    calm: Mapping[str, Usage | None],
     end: Mapping[str, Usage],
     ended: Collection[str],
 ) -> dict[str, Measured]:
@@ -177,14 +180,16 @@ def calm(
     latency = Latency.of(good)
     alike = _median(within, span)
     floor = _median(direct, span)
+    used = measured and measured.calm
+    unused = measured and measured.idle
     return Calm(
         answered=len(good),
         lost=len(within) - len(good),
         p50=latency.p50,
         p99=latency.p99,
         added=None if floor is None or alike is None else alike - floor,
-        cpu=measured.calm.cpu / len(good) * 1000 if measured and good else None,
-        idle=measured.idle.cpu / measured.idle_seconds if measured else None,
+        cpu=used.cpu / len(good) * 1000 if used and good else None,
+        idle=unused.cpu / measured.idle_seconds if measured and unused else None,
         memory=measured.end.memory if measured else None,
     )
 

@@ -73,7 +73,7 @@ def run(
         traffic = Traffic(plan(stack, others, pace), header, folder)
         source = source_for(stack.application.is_portal)
         logs = PortalLogs(stack.kubeconfig, stack.application_clusters, traffic.add, source)
-        calm: dict[str, Usage] = {}
+        calm: dict[str, Usage | None] = {}
 
         def written(whole: bool) -> tuple[Comparison, Path]:
             end, missing = _usage(stack, others), _missing(others)
@@ -194,8 +194,11 @@ def _strike(
 
 def _used(
     stack: Stack, others: Beside, seconds: float, traffic: Traffic | None = None
-) -> dict[str, Usage]:
-    """Return what each lane's processes use in the next seconds, which traffic gets marked."""
+) -> dict[str, Usage | None]:
+    """Return what each lane's processes use in the next seconds, which traffic gets marked.
+
+    None where that is not known (see `Usage.since`).
+    """
     before = _usage(stack, others)
     if traffic:
         traffic.mark(Event(time.time(), EventKind.PHASE, CALM))
@@ -203,9 +206,7 @@ def _used(
     if traffic:
         traffic.mark(Event(time.time(), EventKind.PHASE, CALM_OVER))
     after = _usage(stack, others)
-    return {
-        lane: Usage(after[lane].cpu - used.cpu, after[lane].memory) for lane, used in before.items()
-    }
+    return {lane: after[lane].since(used) for lane, used in before.items()}
 
 
 def _usage(stack: Stack, others: Beside) -> dict[str, Usage]:

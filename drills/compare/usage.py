@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _WRAPPERS = ("unshare", "setpriv", "nsenter")
@@ -20,16 +21,27 @@ class Usage:
     """Seconds of a processor."""
     memory: int
     """Bytes; what several processes share counts once (PSS)."""
+    processes: frozenset[int] = frozenset()
+    """Whose it is."""
+
+    def since(self, before: Usage) -> Usage | None:
+        """Return what was used since an earlier reading; None if that is not known.
+
+        It is not where a process has ended meanwhile: it took its count along.
+        """
+        if before.processes - self.processes:
+            return None
+        return replace(self, cpu=max(0.0, self.cpu - before.cpu))
 
 
 def of(pids: Iterable[int], proc: Path = Path("/proc")) -> Usage:
     """Return what these processes have used so far; one that has ended counts no more."""
-    cpu, memory = 0.0, 0
+    found = {}
     for pid in pids:
         with contextlib.suppress(OSError, IndexError):
-            cpu += _cpu(proc / str(pid))
-            memory += _memory(proc / str(pid))
-    return Usage(cpu, memory)
+            found[pid] = _cpu(proc / str(pid)), _memory(proc / str(pid))
+    cpu, memory = (sum(each[n] for each in found.values()) for n in (0, 1))
+    return Usage(cpu, int(memory), frozenset(found))
 
 
 def descendants(pid: int, proc: Path = Path("/proc")) -> list[int]:
@@ -49,9 +61,15 @@ def descendants(pid: int, proc: Path = Path("/proc")) -> list[int]:
 
 
 def _cpu(folder: Path) -> float:
-    """Return the seconds of all threads; schedstat counts nanoseconds, stat hundredths."""
+    """Return the seconds of all threads.
+
+    schedstat counts nanoseconds of the threads that are there; stat counts hundredths, and knows
+    threads that have ended.
+    """
     tasks = (task / "schedstat" for task in (folder / "task").iterdir())
-    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+    there = sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+    fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    return max(there, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
 
 
 def _memory(folder: Path) -> int:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import subprocess
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -366,6 +367,8 @@ def test_the_calm_part_ends_with_the_first_fault_and_is_compared_in_one_protocol
     other = [sample(n + 0.5, took=0.1, protocol="h2") for n in range(9)]
     direct = [sample(n, took=0.001, lane=DIRECT) for n in range(10)]
     measured = Measured(Usage(0.05, 1), 5.0, Usage(0.019, 2), Usage(9.0, 3 << 20))
+    unknown = figures.calm(mine, span, direct, replace(measured, idle=None, calm=None))
+    assert (unknown.cpu, unknown.idle, unknown.memory) == (None, None, 3 << 20)
     cost = figures.calm([*mine, *other, sample(12, took=9)], span, direct, measured)
     assert (cost.answered, cost.lost, cost.p50, cost.p99) == (19, 0, 0.004, 0.1)
     assert cost.added == pytest.approx(0.003)
@@ -538,3 +541,14 @@ def test_usage_is_that_of_a_process_and_of_all_that_it_started() -> None:
     assert len(pids) == 2 and pids[0] == process.pid
     assert 0 < alone.cpu < together.cpu and 0 < alone.memory < together.memory
     assert usage.of(pids) == Usage(0.0, 0)
+    assert usage.of(pids).since(together) is None, "who has ended took its count along"
+    assert together.since(alone) == replace(together, cpu=together.cpu - alone.cpu)
+
+
+def test_a_thread_that_ends_takes_no_time_back() -> None:
+    before = usage.of([os.getpid()])
+    work = threading.Thread(target=lambda: sum(range(20_000_000)))
+    work.start()
+    work.join()
+    used = usage.of([os.getpid()]).since(before)
+    assert used and used.cpu > 0.1

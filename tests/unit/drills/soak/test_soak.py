@@ -131,7 +131,7 @@ def test_a_sample_counts_the_labs_processes_and_those_of_the_soak(tmp_path: Path
             (folder / "fd" / str(number)).touch()
         (folder / "task").mkdir()
         (folder / "cgroup").write_text(f"3:cpu:{where}\n2:memory:/\n")
-        (folder / "stat").write_text(f"{pid} (x) S {parent} 0")
+        (folder / "stat").write_text(f"{pid} (x) S {parent}{' 0' * 48}")
         (folder / "smaps_rollup").write_text("Rss: 9000 kB\nPss: 1000 kB\n")
     hierarchies = [tmp_path / "cpu", tmp_path / "memory"]
     found = resources.sample(group, [12, 15], hierarchies, proc)
