@@ -1,0 +1,42 @@
+"""What processes use, as the kernel counts it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from dataclasses import replace
+
+from drills.compare import (
+    usage,
+)
+from drills.compare.usage import Usage
+
+# -- processes -------------------------------------------------------------------------------------
+
+
+def test_usage_is_that_of_a_process_and_of_all_that_it_started() -> None:
+    with subprocess.Popen(
+        ["sh", "-c", "sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo; read x'; :"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin and process.stdout
+        process.stdout.readline()
+        pids = usage.descendants(process.pid)
+        alone, together = usage.of([process.pid]), usage.of(pids)
+        process.stdin.write(b"\n")
+    assert len(pids) == 2 and pids[0] == process.pid
+    assert 0 < alone.cpu < together.cpu and 0 < alone.memory < together.memory
+    assert usage.of(pids) == Usage(0.0, 0)
+    assert usage.of(pids).since(together) is None, "who has ended took its count along"
+    assert together.since(alone) == replace(together, cpu=together.cpu - alone.cpu)
+
+
+def test_a_thread_that_ends_takes_no_time_back() -> None:
+    before = usage.of([os.getpid()])
+    work = threading.Thread(target=lambda: sum(range(20_000_000)))
+    work.start()
+    work.join()
+    used = usage.of([os.getpid()]).since(before)
+    assert used and used.cpu > 0.1

@@ -1,0 +1,88 @@
+"""A guard mends what a killed drill has left broken."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drills import action, guard
+from drills.faults.operation import OTHER_SETTINGS
+from drills.journal import Entry, Journal
+from drills.stack import EDGE, Stack
+
+EAST, WEST = "east-cluster", "west-cluster"
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    weights = {EAST: 100, WEST: 100}
+    folder, order = tmp_path / "west", ((EAST, WEST),)
+    return Stack("west", folder, tmp_path / "kubeconfig", weights, "active", order=order)
+
+
+@pytest.fixture
+def mended(monkeypatch: pytest.MonkeyPatch, stack: Stack) -> list[tuple[str, str]]:
+    """What guards have mended, with the stack in a folder of the test's own."""
+    done: list[tuple[str, str]] = []
+
+    def mend(_: Stack, fault: Any, cluster: str, __: Any) -> None:
+        done.append((fault.name, cluster))
+        Journal(stack.folder).remove(fault.name, cluster)
+
+    monkeypatch.setattr(action, "mend", mend)
+    monkeypatch.setattr(Stack, "selected", staticmethod(lambda *_: stack))
+    monkeypatch.setattr("drills.guard.project.stack_folder", lambda _: stack.folder)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    return done
+
+
+def test_a_guard_mends_what_is_still_written_down(stack: Stack, mended: list[Any]) -> None:
+    Journal(stack.folder).add(Entry("gateway-gone", EAST, 1.0))
+    assert guard.main("west", "gateway-gone", EAST) == 0
+    assert mended == [("gateway-gone", EAST)]
+
+
+def test_a_guard_leaves_what_the_drill_has_mended(stack: Stack, mended: list[Any]) -> None:
+    assert guard.main("west", "gateway-gone", EAST) == 0
+    assert mended == []
+
+
+def test_the_guard_of_an_update_waits_until_all_else_is_mended(
+    stack: Stack, mended: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(stack.folder)
+    journal.add(Entry(OTHER_SETTINGS.name, EDGE, 1.0))
+    journal.add(Entry("cluster-power", EAST, 2.0))
+    waited = []
+
+    def until(condition: Any, what: str, *_: Any, **__: Any) -> None:
+        waited.append(condition())
+        journal.remove("cluster-power", EAST)  # by its own guard
+        waited.append(condition())
+
+    monkeypatch.setattr(guard, "until", until)
+    assert guard.main("west", OTHER_SETTINGS.name, EDGE) == 0
+    assert waited == [False, True]
+    assert mended == [(OTHER_SETTINGS.name, EDGE)]
+
+
+def test_the_guard_of_an_update_that_was_taken_back_waits_for_nobody(
+    stack: Stack, mended: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Journal(stack.folder).add(Entry("cluster-power", EAST, 2.0))  # somebody else's
+    waited: list[bool] = []
+    monkeypatch.setattr(guard, "until", lambda is_over, *_, **__: waited.append(is_over()))
+    assert guard.main("west", OTHER_SETTINGS.name, EDGE) == 0
+    assert waited == [True]
+    assert mended == []
+
+
+def test_a_guard_waits_for_no_fault_of_another_version(stack: Stack, mended: list[Any]) -> None:
+    journal = Journal(stack.folder)
+    journal.add(Entry("of-another-version", WEST, 1.0))
+    journal.add(Entry("cluster-power", EAST, 2.0))
+    assert guard._others(journal) == ["cluster-power"]
