@@ -110,9 +110,7 @@ def _run(
         tell(Event(time.time(), EventKind.PHASE, BASELINE))
         traffic.wait(pace.baseline)
         before = settled(stack, traffic, pace.baseline, say)
-        if not traffic.running:
-            traffic.stop()  # says why it has ended
-            raise UserError("The traffic has ended before its time; nothing was broken")
+        traffic.check()  # before anything is broken
         known = [] if force else preconditions.in_force(stack)
         heal = project.task("heal-all", stack.name)
         if refused := preconditions.refusal(fault, cluster, stack.clusters, {}, known, heal):
@@ -126,19 +124,24 @@ def _run(
             say(f"In force; held for {pace.hold:g} s.")
             traffic.wait(max(0.0, held - time.monotonic()))
             recent = traffic.recent(pace.hold / 2)
-            answered = {s.cluster for s in recent if s.repeatable and not s.lost}
+            judged = [sample for sample in recent if sample.repeatable] or recent
+            answered = {sample.cluster for sample in judged if not sample.lost}
             if load:
                 traffic.set_rate(load.usual)
             say("Mending.")
+        traffic.check()  # else the rest would be judged by nothing
         tell(Event(time.time(), EventKind.PHASE, FAILBACK))
         wrong += _brought_back(stack, fault, cluster, traffic, tell, say)
         what = "Every cluster has its share of the traffic again"
         patience = FAILBACK_SECONDS + 2 * stack.ramp  # a fault may have struck twice
         try:
-            until(lambda: is_back(traffic.recent(1.0), before), what, patience)
+            until(
+                lambda: is_back(traffic.recent(1.0), before) or not traffic.running, what, patience
+            )
         except UserError as error:
             wrong.append(str(error))
         traffic.wait(1.0)  # what comes late is counted too
+        traffic.check()
         wrong += [text for text in [prediction.score(predicted, answered)] if text]
         for text in wrong:
             tell(Event(time.time(), EventKind.NOTE, UNEXPECTED, cluster, text))

@@ -142,7 +142,7 @@ def _answer(live: Live, line: str) -> str:
             live.record(Path(file))
             return "begun"
         return str(live.end_record())
-    except UserError as error:
+    except (UserError, OSError) as error:  # a full disk, say: the next run may be recorded
         return f"error: {error}"
 
 

@@ -114,13 +114,6 @@ def _kept(written: Callable[[bool], tuple[Comparison, Path]]) -> str:
     return f"{page.headline(found)}.\nReport: {file}"
 
 
-def _check_sends(traffic: Traffic) -> None:
-    """Check that requests are sent still, or nothing is to be broken. Raises UserError."""
-    if not traffic.running:
-        traffic.stop()  # says why it has ended
-        raise UserError("The traffic has ended before its time")
-
-
 def _missing(others: Beside) -> dict[str, str]:
     """Return the balancers that are not compared, or not to the end, and why."""
     running = others.running.items()
@@ -171,7 +164,7 @@ def _strike(
 
     Raises UserError, and breaks nothing, where no requests are sent any more.
     """
-    _check_sends(traffic)
+    traffic.check()
     cluster = clusters[0] if len(clusters) == 1 else ""
 
     def silent(_: Event) -> None:

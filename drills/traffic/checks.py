@@ -47,15 +47,14 @@ def checks(
         f"{at_most(slowest * 1000, objectives.slowest * 1000, 0)} ms",
         slowest <= objectives.slowest,
     )
-    result += [
-        check if part.answered else not_measured(check),
-        Check("wrong side", "0", f"{part.wrong_side}", part.wrong_side == 0),
-    ]
+    side = Check("wrong side", "0", f"{part.wrong_side}", part.wrong_side == 0)
+    result += [each if part.answered else not_measured(each) for each in (check, side)]
     if objectives.gap is not None:
         gap = part.gap_seconds
         promised = f"{objectives.gap * 1000:.0f} ms"
         measured = f"{at_most(gap * 1000, objectives.gap * 1000, 0)} ms"
-        result.append(Check("longest gap", promised, measured, gap <= objectives.gap))
+        check = Check("longest gap", promised, measured, gap <= objectives.gap)
+        result.append(check if part.sent else not_measured(check))
     if objectives.moved is not None:
         for incident in found:
             if not incident.should_move:
@@ -64,7 +63,8 @@ def checks(
             measured = "not moved" if took is None else f"{at_most(took, objectives.moved, 2)} s"
             met = took is not None and took <= objectives.moved
             name = f"all moved, {incident.label}"
-            result.append(Check(name, f"{objectives.moved:g} s", measured, met))
+            check = Check(name, f"{objectives.moved:g} s", measured, met)
+            result.append(check if part.sent else not_measured(check))
     for incident in found:
         result += _of_overload(incident, objectives)
         result += _of_executions(incident, objectives)
@@ -98,7 +98,9 @@ def _of_overload(incident: Incident, objectives: Objectives) -> list[Check]:
         rate = incident.goodput or 0.0
         promised = f"at least {least:g} answers/s"
         measured = f"{at_most(-rate, -least, 1).removeprefix('-')} answers/s"
-        result.append(Check("goodput", promised, measured, rate >= least))
+        check = Check("goodput", promised, measured, rate >= least)
+        is_known = incident.goodput is not None
+        result.append(check if is_known else not_measured(check, "it was held too short"))
     if (most := objectives.recovered) is not None:
         took = incident.seconds_after_fix(incident.recovered)
         measured = "not mended" if took is None else f"{at_most(took, most, 2)} s"

@@ -103,6 +103,11 @@ class Traffic:
         self._reader = threading.Thread(target=self._read, name="traffic", daemon=True)
         self._reader.start()
 
+    def check(self) -> None:
+        """Check that requests are being sent. Raises TrafficError that says why none are."""
+        if not self.running:
+            raise TrafficError(self._problem or "The traffic has ended before its time")
+
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the plan's duration is over, at most `seconds`; True when it is."""
         if self._reader is not None:

@@ -198,15 +198,17 @@ def _first_effect(before: Sequence[Sample], during: Sequence[Sample]) -> float |
 def _all_moved(fault: float, during: Sequence[Sample], struck: str) -> float | None:
     """Return when the last request was due for which the struck side still mattered.
 
-    None when it mattered until the end: a side that answers on was not left.
+    None when it mattered until the end: a side that answers on was not left. None, too, where no
+    request tells: none may be sent again.
     """
-    if not during:
+    telling = [sample for sample in during if sample.repeatable]
+    if not telling:
         return None
     last = fault
-    for sample in during:
-        if sample.repeatable and (sample.failure or sample.cluster == struck):
+    for sample in telling:
+        if sample.failure or sample.cluster == struck:
             last = max(last, sample.due)
-    end = max(sample.due for sample in during)
+    end = max(sample.due for sample in telling)
     return last if end - last >= QUIET else None
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
 
-from drills import drill, matrix, presentation
-from drills.faults import named
+from drills import action, drill, guard, matrix, presentation
+from drills.faults import Means, named
 from drills.pace import Pace
 from drills.report.matrix_page import Row, Verdict
 from drills.stack import Stack
 from drills.traffic import Event, EventKind, Header, Objectives, Sample, record
+from drills.traffic.generator import TrafficError
 from drills.traffic.ledger import cut_short
 
 EAST, WEST = "east-cluster", "west-cluster"
@@ -167,6 +172,84 @@ def test_an_interrupted_drill_whose_report_cannot_be_written_ends_as_interrupted
         raise KeyboardInterrupt
     (line,) = said
     assert line.startswith(f"There is no report of {sent.path}: ")
+
+
+@pytest.mark.parametrize(
+    ("ends", "error", "words", "done"),
+    [
+        (1, KeyboardInterrupt, "in the baseline, interrupted", []),
+        (2, KeyboardInterrupt, "while gateway-gone was in force, interrupted", ["break", "mend"]),
+        (3, KeyboardInterrupt, "in the failback, interrupted", ["break", "mend"]),
+        (1, None, "in the baseline, the generator ended", []),
+        (2, None, "while gateway-gone was in force, the generator ended", ["break", "mend"]),
+        (3, None, "in the failback, the generator ended", ["break", "mend"]),
+    ],
+)
+def test_wherever_a_drill_ends_it_mends_and_tells_of_what_there_is(
+    ends: int,
+    error: type[BaseException] | None,
+    words: str,
+    done: list[str],
+    stack: Stack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`ends`: which wait of its traffic; without an error the traffic ends in it."""
+
+    class Sending(_Sent):
+        def __init__(self, _: object, __: object, folder: Path) -> None:
+            super().__init__(folder, 70)
+            self.running, self.waits = True, 0
+
+        def wait(self, _: float) -> None:
+            self.waits += 1
+            if self.waits == ends:
+                self.running = False
+                if error:
+                    raise error
+
+        def add(self, _: object) -> None: ...
+
+        def check(self) -> None:
+            if not self.running:
+                raise TrafficError("the generator ended")
+
+        def recent(self, _: float) -> list[Sample]:
+            return []
+
+    did: list[str] = []
+
+    def mend(*arguments: Any) -> None:
+        if did:
+            did.append("mend")
+            arguments[-1](Event(8.0, EventKind.FIX, "gateway-gone", EAST))
+
+    def make(_: object, __: object, ___: object, tell: Callable[[Event], None]) -> None:
+        did.append("break")
+        tell(Event(7.5, EventKind.FAULT, "gateway-gone", EAST, serving=(WEST,)))
+
+    for name in ("PortalLogs", "Observer", "CpuSteal"):
+        monkeypatch.setattr(drill, name, lambda *_: contextlib.nullcontext())
+    watch = SimpleNamespace(event=lambda _: None)
+    monkeypatch.setattr(drill, "Watch", lambda *_: contextlib.nullcontext(watch))
+    monkeypatch.setattr(drill, "_teller", lambda _, sent, __: sent.mark)
+    monkeypatch.setattr(drill, "Traffic", Sending)
+    monkeypatch.setattr(drill, "header_of", lambda *_: (tmp_path, Header(run="r", started=1.0)))
+    monkeypatch.setattr(drill, "settled", lambda *_: {})
+    monkeypatch.setattr(drill, "is_back", lambda *_: True)
+    monkeypatch.setattr(guard, "standing", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(action, "make_predicted", make)
+    monkeypatch.setattr(action, "mend", mend)
+    fault = dataclasses.replace(
+        named("gateway-gone"), means=Means("", lambda _: None, lambda _: None)
+    )
+    said: list[str] = []
+    with pytest.raises((KeyboardInterrupt, TrafficError)):
+        drill.run(stack, fault, EAST, Pace(hold=0.01), said.append)
+    assert did == done
+    assert said[-1] == f"What was counted until then: {tmp_path / 'report.html'}"
+    told = f"Ended before its time, {words}: no objective is judged."
+    assert told in (tmp_path / "report.md").read_text()
 
 
 _BASELINE, _FAILBACK = (Event(1.0, EventKind.PHASE, n) for n in ("baseline", "failback"))

@@ -251,17 +251,32 @@ def test_a_try_that_was_refused_is_no_execution_whatever_else_is_good() -> None:
 
 
 def test_what_was_not_measured_is_not_met() -> None:
-    promised = Objectives(lost=0, slowest=0.25, moved=None)
+    promised = Objectives(lost=0, slowest=0.25, moved=1.0, gap=0.5)
+    fault = Event(T0 + 5, EventKind.FAULT, "gone", EAST, serving=(WEST,))
     nothing = ledger([], (), promised)
-    posts = ledger([sample(n, method="POST", status=503) for n in range(9)], (), promised)
+    posts = ledger([sample(n, method="POST", cluster=EAST) for n in range(9)], [fault], promised)
     for found in (nothing, posts):
         assert not found.met
-        assert {c.measured for c in found.checks if c.name != "wrong side"} == {"not measured"}
+        assert {c.measured for c in found.checks} == {"not measured"}
+    assert "all moved, gone (east-cluster)" in {c.name for c in posts.checks}
+    assert posts.incidents[0].all_moved is None, "none of these tells"
+    promised = Objectives(lost=0, slowest=0.25, moved=None)
     lost = ledger([sample(n, status=503) for n in range(9)], (), promised)
     assert {c.name: c.measured for c in lost.checks if not c.met} == {
         "lost": "9",
         "slowest answer": "not measured",
+        "wrong side": "not measured",
     }
+
+
+def test_goodput_of_a_fault_that_was_held_too_short_is_not_known() -> None:
+    events = [
+        Event(T0 + at, kind, "full", EAST)
+        for at, kind in ((5, EventKind.FAULT), (6, EventKind.FIX))
+    ]
+    found = ledger([sample(n / 10) for n in range(90)], events, Objectives(moved=None, goodput=9))
+    (check,) = [check for check in found.checks if check.name == "goodput"]
+    assert (check.measured, check.met) == ("not measured: it was held too short", False)
 
 
 def test_streams_of_which_no_message_came_keep_no_promise() -> None:
