@@ -16,7 +16,7 @@ from drills.stack import EDGE
 from foundation import envoy_admin
 from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
 from topology import admin
-from topology.kubectl import AGAIN, Source, is_ready
+from topology.kubectl import AGAIN, GONE, Source, is_ready
 from topology.picture import picture
 from topology.proxies import Proxy
 
@@ -27,9 +27,6 @@ GATEWAY_PERIOD = 0.25
 
 _RULES_EACH = 60
 """After how many questions for hosts the rules are asked for again: an update may load others."""
-
-_GONE = 8
-"""So many proxies of a cluster that are gone stay in the picture."""
 
 _END = b"\x1e\n"
 _LOOP = f"""
@@ -110,7 +107,7 @@ class Feed(Source):
     def _forget(self, cluster: str) -> None:
         """Keep those of a cluster's proxies that went last: every picture holds all."""
         gone = [p for p in self._proxies.values() if p.cluster == cluster and p.gone_at is not None]
-        for proxy in sorted(gone, key=lambda each: each.gone_at or 0.0)[:-_GONE]:
+        for proxy in sorted(gone, key=lambda each: each.gone_at or 0.0)[:-GONE]:
             del self._proxies[cluster, proxy.name]
 
     def _listen(self, proxy: Proxy) -> None:

@@ -19,6 +19,9 @@ from topology.proxies import Proxy
 AGAIN = 1.0
 """Seconds after which a command that has ended is started again."""
 
+GONE = 8
+"""So many pods of a cluster that are gone stay in the picture."""
+
 _LIST_SECONDS = 10
 """How long an API server may take to list its pods."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from drills.application import Application
-from topology.kubectl import Source, is_ready
+from topology.kubectl import GONE, Source, is_ready
 from topology.proxies import State
 
 LIMITS = (
@@ -80,6 +80,15 @@ class PlatformPods(Source):
             found.ready = is_ready(pod)
             found.leaving = "deletionTimestamp" in pod["metadata"]
             found.gone = kind == "DELETED"
+            if found.gone:
+                self._pods[cluster, name] = self._pods.pop((cluster, name))  # it went last
+                self._forget(cluster)
+
+    def _forget(self, cluster: str) -> None:
+        """Keep those of a cluster's pods that went last: every picture holds all."""
+        gone = [key for key, pod in self._pods.items() if pod.gone and pod.cluster == cluster]
+        for key in gone[:-GONE]:
+            del self._pods[key]
 
 
 def picture(pods: Iterable[Pod], expected: Mapping[str, float], now: float) -> dict[str, Any]:

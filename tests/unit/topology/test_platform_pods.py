@@ -43,6 +43,16 @@ def test_a_cluster_is_ready_while_a_pod_is_and_nobody_says_who_serves() -> None:
     assert states(picture([], DUE, 100.0)) == {EAST: "not known", WEST: "not known"}
 
 
+def test_of_pods_that_are_gone_those_that_went_last_stay() -> None:
+    source = PlatformPods(Path("kubeconfig"), "tetrate", APPLICATION, DUE)
+    for number in range(20):
+        source._note(EAST, "ADDED", {"metadata": {"name": f"shop-{number}"}})
+    for number in (0, *range(2, 20)):
+        source._note(EAST, "DELETED", {"metadata": {"name": f"shop-{number}"}})
+    left = [pod["address"] for pod in source.picture(100.0)["clusters"][0]["pods"]]
+    assert sorted(left) == sorted(["shop-1", *(f"shop-{number}" for number in range(12, 20))])
+
+
 def test_its_history_and_metrics_say_nothing_of_requests() -> None:
     history = History("west")
     history.add(picture([Pod("a", EAST, ready=True)], DUE, 100.0))
