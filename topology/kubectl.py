@@ -153,6 +153,8 @@ class Source(ABC):
             assert process.stdout and process.stdin
             with self._lock:
                 self._running.add(process)
+                if self._stopped.is_set():  # which `stop` did not see
+                    process.kill()
             try:
                 yield process.stdout
             finally:

@@ -116,6 +116,19 @@ def test_an_error_that_nobody_thought_of_ends_no_reader(tmp_path: Path) -> None:
         source.stop()
 
 
+def test_a_command_that_begins_while_all_are_stopped_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "kubectl"
+    program.write_text("#!/bin/bash\nread -rt 20\necho late\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    source, _ = feed()
+    source.stop()
+    with source._command(EAST, "get") as output:
+        assert output.read() == b"", "nobody has waited for it"
+
+
 FOLLOWERS = {
     "picture": f"from topology.feed import Feed; Feed(Path('k'), ['{EAST}']).start()",
     "logs": "from drills.traffic.portal import PortalLogs; "
