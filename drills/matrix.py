@@ -39,8 +39,14 @@ def run(
     """Run every drill in every mode; return the rows and the page that holds them.
 
     What cannot be carried out is a row that says why; the others go on. The page is written after
-    each drill; when it is interrupted `say` tells where it is.
+    each drill; when it is interrupted `say` tells where it is. Raises UserError where other
+    settings are in force already: the end of one run would take those of the other back.
     """
+    if any(entry.fault == OTHER_SETTINGS.name for entry in preconditions.in_force(stack)):
+        raise UserError(
+            f"Stack {stack.name} has other settings in force, of a drill that runs or was killed."
+            f" When none runs: {project.task('heal-all', stack.name)}"
+        )
     made = folder("matrix")
     title = f"Drills of stack {stack.name}"
     rows: list[Row] = []

@@ -127,6 +127,13 @@ def test_a_mode_that_is_not_left_fails_the_matrix_and_the_next_mode_is_tried(
     assert "the update back failed" in page.read_text()
 
 
+def test_no_matrix_begins_in_the_settings_of_another_drill(stack: Stack) -> None:
+    Journal(stack.folder).add(Entry(OTHER_SETTINGS.name, EDGE, 1.0))
+    with pytest.raises(UserError, match=r"has other settings in force.* heal-all -- --stack west"):
+        matrix.run(stack, [named("gateway-gone")], ["standby"], Pace(), lambda _: None)
+    assert [e.fault for e in Journal(stack.folder).entries()] == [OTHER_SETTINGS.name]
+
+
 def test_outputs_that_cannot_be_read_for_a_moment_fail_one_mode_and_not_the_matrix(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
