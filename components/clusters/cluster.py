@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,12 +15,13 @@ from components.backends.protocol import ClusterBackend
 from components.clusters import manifest
 from components.documents import waiting
 from foundation.contract import PROVIDER_RELEASE
+from toolchain.patience import scaled
 
 _ANSWER_SECONDS = 30
 """How long an API server may take for an answer.
 
 Its schema it makes when first asked for it: two seconds of a processor, of which five clusters that
-start on two busy ones have left none for more than ten.
+start on two busy ones have left none for more than ten. An emulated machine took over thirty.
 """
 
 _FIELD_MANAGER = {"pulumi.com/patchFieldManager": "pulumi-kubernetes-multi-cluster-resiliency"}
@@ -82,7 +84,7 @@ class Cluster(pulumi.ComponentResource):
             # What an interrupted update made before it could note it down.
             upsert_existing_objects=ours,
             kube_client_settings=kubernetes.KubeClientSettingsArgs(
-                timeout=_ANSWER_SECONDS, qps=100, burst=200
+                timeout=math.ceil(scaled(_ANSWER_SECONDS)), qps=100, burst=200
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -146,6 +147,14 @@ def test_each_provider_is_bound_to_its_clusters_data_and_changes_in_place(run: R
         assert f"token-of-{name}" in secret_value(inputs["kubeconfig"])
         assert inputs["enableConfigMapMutable"] == inputs["enableSecretMutable"] == "true"
         assert inputs["skipUpdateUnreachable"] == inputs["upsertExistingObjects"] == "true"
+
+
+def test_a_slow_machine_has_longer_for_each_answer(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEMO_PATIENCE", "2.5")
+    for inputs in run().of_type("pulumi:providers:kubernetes").values():
+        assert json.loads(inputs["kubeClientSettings"])["timeout"] == 75
 
 
 def test_clusters_have_the_ports_and_places_of_the_settings(run: Run) -> None:
