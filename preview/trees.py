@@ -6,17 +6,16 @@ import contextlib
 import filecmp
 import json
 import os
-import shlex
 import shutil
-import subprocess
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 from foundation import archives, project, selection, stack_file
 from foundation.errors import UserError
+from preview import git
 
 _NO_PART = {".github", ".ci", "docs", "drills", "policies", "preview", "tests", "Taskfile.yml"}
 """What no program reads, nor any Markdown; unless a stack's settings name it."""
@@ -24,7 +23,6 @@ _NO_PART = {".github", ".ci", "docs", "drills", "policies", "preview", "tests", 
 
 _VERSIONS = ("requirements.txt", "requirements-gke.txt", "toolchain/tools.toml")
 """Files that say which versions of packages and tools a tree is made for."""
-
 
 _GITLINK = "160000 "
 """Mode of a submodule in a tree of git's."""
@@ -49,16 +47,10 @@ def head(project: Path, folder: Path) -> Tree:
 
     Files that a stack's settings name are part of it even where git ignores them.
     """
-    _copy(project, folder, {*_listed(project), *_named_by_settings(project)})
-    dirty = _git(project, "status", "--porcelain").strip()
-    commit = _title(project, "HEAD")
+    _copy(project, folder, {*git.files(project), *_named_by_settings(project)})
+    dirty = git.output(project, "status", "--porcelain").strip()
+    commit = git.title(project, "HEAD")
     return Tree(_ready(folder), f"{commit} and changes not yet committed" if dirty else commit)
-
-
-def _listed(repository: Path) -> set[str]:
-    """Return what git has or would take; a submodule is one name."""
-    said = _git(repository, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    return set(filter(None, said.decode().split("\0")))
 
 
 def _copy(repository: Path, folder: Path, names: Iterable[str]) -> None:
@@ -74,7 +66,7 @@ def _copy(repository: Path, folder: Path, names: Iterable[str]) -> None:
             if source.resolve().is_relative_to(repository.resolve()):
                 target.symlink_to(os.path.relpath(source.resolve(), source.parent.resolve()))
         elif _is_submodule(source):
-            _copy(source, target, _listed(source))
+            _copy(source, target, git.files(source))
 
 
 def _is_submodule(folder: Path) -> bool:
@@ -126,8 +118,8 @@ def _files(project: Path, named: Path) -> Iterator[str]:
 
 def base(project: Path, folder: Path, reference: str | None) -> Tree:
     """Return the tree of a commit, by default of where this branch left the default one."""
-    commit = _commit(project, reference) if reference else fork_point(project)
-    title = _title(project, commit)
+    commit = git.commit(project, reference) if reference else git.fork_point(project)
+    title = git.title(project, commit)
     try:
         _unpack(project, folder, commit)
     except archives.Unsafe as error:
@@ -145,28 +137,18 @@ def _unpack(repository: Path, folder: Path, commit: str) -> None:
 
     Raises archives.Unsafe and _SubmoduleLacks.
     """
-    archive = _git(repository, "archive", "--format=tar", commit)
+    archive = git.output(repository, "archive", "--format=tar", commit)
     with tarfile.open(fileobj=BytesIO(archive)) as tar:
         archives.unpack(tar, folder, links=True)
-    for entry in _git(repository, "ls-tree", "-r", "-z", commit).decode().split("\0"):
+    for entry in git.output(repository, "ls-tree", "-r", "-z", commit).decode().split("\0"):
         about, _, name = entry.partition("\t")
         if not about.startswith(_GITLINK) or not _is_submodule(repository / name):
             continue
         wanted = about.split()[2]
         try:
             _unpack(repository / name, folder / name, wanted)
-        except _NotThere:
+        except git.NotThere:
             raise _SubmoduleLacks(f"{wanted[:7]} of submodule {name}") from None
-
-
-def fork_point(project: Path) -> str:
-    """Return the newest commit that HEAD shares with the default branch. Raises UserError."""
-    for branch in ("origin/HEAD", "origin/main", "main", "origin/master", "master"):
-        try:
-            return _git(project, "merge-base", "HEAD", branch).decode().strip()
-        except _NotThere:
-            continue
-    raise UserError("There is no default branch to compare with; name a commit: --base REF")
 
 
 def differing(one: Tree, other: Tree) -> bool:
@@ -216,47 +198,5 @@ def _ready(folder: Path) -> Path:
     return folder
 
 
-def _commit(project: Path, reference: str) -> str:
-    try:
-        if reference.startswith("-"):  # an option to git
-            raise _NotThere(reference)
-        found = _git(project, "rev-parse", "--verify", f"{reference}^{{commit}}")
-    except _NotThere:
-        raise UserError(
-            f"There is no commit {reference!r} here to compare with; name another by --base, or"
-            " fetch it (a shallow clone lacks most)"
-        ) from None
-    return found.decode().strip()
-
-
-def _title(project: Path, commit: str) -> str:
-    return _git(project, "log", "-1", "--format=%h", commit).decode().strip()
-
-
 class _SubmoduleLacks(Exception):
     """A submodule does not have the commit that is wanted of it; the text says which."""
-
-
-class _NotThere(Exception):
-    """What git was asked for does not exist."""
-
-
-def _git(project: Path, *arguments: str) -> bytes:
-    """Return what git prints. Raises _NotThere when it fails, UserError where there is no git."""
-    command: Sequence[str] = ["git", *arguments]
-    env = {**os.environ, "LC_ALL": "C"}  # what it says is read below
-    try:
-        done = subprocess.run(command, cwd=project, env=env, capture_output=True, check=False)
-    except OSError:
-        raise UserError("git is not on PATH; install it") from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()
-        if "not a git repository" in said:
-            raise UserError(f"{project} is no git repository, so there is no base to compare with")
-        if "dubious ownership" in said:
-            raise UserError(
-                f"git does not read {project}, which belongs to another user.\nAllow it:"
-                f" git config --global --add safe.directory {shlex.quote(str(project))}"
-            )
-        raise _NotThere(said)
-    return done.stdout

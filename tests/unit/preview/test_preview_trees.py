@@ -14,6 +14,7 @@ from rich.console import Console
 
 from foundation.errors import UserError
 from preview import engine, markdown, model, terminal, trees
+from preview.git import fork_point
 from preview.model import Result, StackDiff
 
 
@@ -83,6 +84,20 @@ def test_files_of_submodules_are_in_both_trees(repository: Path, tmp_path: Path)
     assert (head.folder / "shop" / "app.yaml").read_text() == "two\n"
     assert (head.folder / "shop" / "inner" / "more.yaml").read_text() == "new\n"
     assert trees.differing(base, head)
+
+
+def test_a_repository_inside_that_is_no_submodule_is_left_out(
+    repository: Path, tmp_path: Path
+) -> None:
+    other = repository / "other"
+    other.mkdir()
+    git(other, "init", "-q", "-b", "main")
+    (other / "app.yaml").write_text("one\n")
+    git(other, "add", "-A")
+    git(other, "commit", "-q", "-m", "one")
+    base, head = both(repository, tmp_path)
+    assert not (head.folder / "other").exists()
+    assert not trees.differing(base, head)
 
 
 def test_a_commit_that_a_submodule_lacks_is_one_clear_line(
@@ -229,7 +244,7 @@ def test_a_base_with_a_link_that_leads_elsewhere_is_one_clear_line(
 
 def test_a_folder_without_git_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no git repository"):
-        trees.fork_point(tmp_path)
+        fork_point(tmp_path)
 
 
 def test_a_repository_of_another_user_is_no_missing_branch(
@@ -239,7 +254,7 @@ def test_a_repository_of_another_user_is_no_missing_branch(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
     with pytest.raises(UserError, match=r"another user.\n.* --add safe.directory "):
-        trees.fork_point(repository)
+        fork_point(repository)
 
 
 def test_clouds_sdks_are_there_for_both_trees(
