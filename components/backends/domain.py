@@ -17,11 +17,16 @@ _ZONES = re.compile(r"^[ \t]*kubernetes((?:[ \t]+[^\s{]+)+)", re.MULTILINE)
 
 
 def ask(kubeconfig: str) -> str:
-    """Return the domain of a cluster; the usual one where the cluster does not say."""
+    """Return the domain of a cluster; the usual one where the cluster does not say.
+
+    Raises Failed where it does not answer: with the wrong domain its gateways would find no pod.
+    """
     try:
         config_map = json.loads(kubectl.ask(kubeconfig, "get", "--raw", _COREFILE))
-    except (Failed, ValueError):
-        return CLUSTER_DOMAIN
+    except Failed as error:
+        if "(NotFound)" in error.said or "(Forbidden)" in error.said:
+            return CLUSTER_DOMAIN
+        raise
     return of((config_map.get("data") or {}).get("Corefile", ""))
 
 

@@ -156,6 +156,17 @@ def test_a_cluster_that_does_not_say_its_domain_has_the_usual_one(
     assert domain.ask("") == "cluster.local"
 
 
+def test_a_cluster_that_does_not_answer_is_not_taken_for_one_with_the_usual_domain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def silent(*_: str) -> str:
+        raise Failed("no answer in 10 s")
+
+    monkeypatch.setattr(kubectl, "ask", silent)
+    with pytest.raises(Failed, match="no answer"):
+        domain.ask("")
+
+
 def test_a_namespace_that_neither_the_manifest_nor_the_cluster_has_is_refused() -> None:
     made = Item("v1", "Namespace", "", "retail")
     system = Item("v1", "Secret", "kube-system", "token")
