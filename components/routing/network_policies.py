@@ -5,7 +5,7 @@ Pure functions over the parsed documents of a manifest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from components.documents import selectors, workload
@@ -42,18 +42,19 @@ def _is_for_ingress(spec: Mapping[str, Any]) -> bool:
 
 def _lets_in(spec: Mapping[str, Any], port: int) -> bool:
     return any(
-        _any(rule.get("from"), _is_gateways) and _any(rule.get("ports"), lambda p: _is(p, port))
+        _allows(rule.get("from"), _may_be_gateways)
+        and _allows(rule.get("ports"), lambda given: _may_be(given, port))
         for rule in workload.mappings(spec.get("ingress"))
     )
 
 
-def _any(given: Any, check: Any) -> bool:
-    """Check whether one of a list does; an empty list stands for everything."""
+def _allows(given: Any, check: Callable[[Mapping[str, Any]], bool]) -> bool:
+    """Check whether a rule's peers or ports have one that does; none at all stand for every one."""
     return not given or any(map(check, workload.mappings(given)))
 
 
-def _is_gateways(peer: Mapping[str, Any]) -> bool:
-    """Say whether a peer may be the gateways; whose addresses are in a block is not known."""
+def _may_be_gateways(peer: Mapping[str, Any]) -> bool:
+    """Check whether a peer may be the gateways; whose addresses are in a block is not known."""
     if "ipBlock" in peer:
         return True
     if peer.get("namespaceSelector") is None:
@@ -63,8 +64,8 @@ def _is_gateways(peer: Mapping[str, Any]) -> bool:
     )
 
 
-def _is(given: Mapping[str, Any], port: int) -> bool:
-    """Say whether a rule's port may be this one; what a name stands for is each pod's own."""
+def _may_be(given: Mapping[str, Any], port: int) -> bool:
+    """Check whether a rule's port may be this one; what a name stands for is each pod's own."""
     if (given.get("protocol") or "TCP") != "TCP":
         return False
     first = given.get("port")
