@@ -26,8 +26,9 @@ from drills.shares import is_back, settled
 from drills.stack import Stack
 from drills.traffic import Event, EventKind, LanePlan, events
 from drills.traffic.accounts import ledger_of
+from drills.traffic.ending import CUT, FAILBACK
 from drills.traffic.generator import Traffic
-from drills.traffic.ledger import BASELINE, CUT, FAILBACK, Ledger
+from drills.traffic.ledger import Ledger
 from drills.traffic.portal import PortalLogs, source_for
 from drills.waiting import until
 from foundation import project
@@ -107,7 +108,7 @@ def _run(
         CpuSteal(tell), _cut_noted(tell),
     ):  # fmt: skip
         tell(Event(time.time(), EventKind.NOTE, "expected", text=predicted.text))
-        tell(Event(time.time(), EventKind.PHASE, BASELINE))
+        tell(Event(time.time(), EventKind.PHASE, "baseline"))
         traffic.wait(pace.baseline)
         before = settled(stack, traffic, pace.baseline, say)
         traffic.check()  # before anything is broken
@@ -173,7 +174,8 @@ def _cut_noted(tell: Callable[[Event], None]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        why = str(error) if isinstance(error, UserError) else "interrupted"
+        is_interrupt = isinstance(error, KeyboardInterrupt)
+        why = "interrupted" if is_interrupt else str(error) or type(error).__name__
         with contextlib.suppress(OSError):  # a full disk, say
             tell(Event(time.time(), EventKind.NOTE, CUT, text=why))
         raise

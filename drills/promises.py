@@ -37,6 +37,7 @@ def header_of(stack: Stack, fault: Fault, cluster: str, load: Load | None) -> tu
         run=name,
         started=now,
         title=f"{fault.name} in {cluster}, {stack.mode}",
+        fault=fault.name,
         stack=stack.name,
         config_digest=provenance.config_digest(stack.name, stack.changes),
         objectives=objectives(stack, fault, load),

@@ -8,7 +8,8 @@ from pathlib import Path
 from drills.report.series import Series, series
 from drills.traffic import Event, EventKind, Header, Sample, record
 from drills.traffic.accounts import ledger_of
-from drills.traffic.ledger import Ledger, cut_short
+from drills.traffic.ending import cut_short
+from drills.traffic.ledger import Ledger
 
 UNEXPECTED = "unexpected"
 """Name of notes that say what did not come as predicted."""
@@ -68,7 +69,7 @@ class Run:
     @property
     def cut(self) -> str:
         """Where a drill ended before its time, and why; empty if it came to its end."""
-        return cut_short(self.events)
+        return cut_short(self.header, self.events)
 
     @property
     def unexpected(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from drills.traffic import record
+from drills.traffic.ending import cut_short
 from drills.traffic.ledger import Ledger, ledger
 from drills.traffic.model import Event, Execution, Objectives, Sample, StreamEntry
 
@@ -15,12 +16,14 @@ def ledger_of(path: Path, objectives: Objectives | None = None) -> Ledger:
     `objectives` are the header's, unless others are given.
     """
     header = record.header(path)
+    events = list(record.each(path, Event))
     return ledger(
         record.each(path, Sample),
-        list(record.each(path, Event)),
+        events,
         objectives or header.objectives,
         executions=record.each(path, Execution) if header.portal_logs else None,
         serving=header.serving,
         streams=record.each(path, StreamEntry),
         uncounted=header.plan.uncounted if header.plan else (),
+        cut=cut_short(header, events),
     )

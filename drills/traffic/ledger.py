@@ -23,12 +23,6 @@ from drills.traffic.streams import streams as ledger_of_streams
 NOBODY = "nobody"
 """Stands for the cluster of requests that nobody answered."""
 
-CUT = "cut short"
-"""Name of the note that says why a drill did not come to its end."""
-
-BASELINE, FAILBACK = "baseline", "failback"
-"""Names of the phases of a drill before its fault, and after its fix."""
-
 
 @dataclass(frozen=True)
 class Ledger:
@@ -118,13 +112,14 @@ def ledger(
     serving: Iterable[str] | None = None,
     uncounted: Iterable[str] = (),
     streams: Iterable[StreamEntry] = (),
+    cut: str = "",
 ) -> Ledger:
     """Return the ledger of a run.
 
     `executions` are what portals logged; None if nobody looked. `serving` are the clusters that
     alone may answer at the start (None: any), which events may change. `uncounted` names lanes
     that the objectives do not speak of. `samples` is gone through once, in any order; `streams` are
-    in order of time.
+    in order of time. With `cut`, see `ending.cut_short`, no objective is judged.
     """
     sides = Serving(serving, events)
     executed = None if executions is None else Executed(executions)
@@ -164,7 +159,7 @@ def ledger(
     found = tuple(incidents(counted, events, executed))
     kinds = ledger_of_streams(streams)
     judged = checks(promised, found, objectives, kinds)
-    if cut_short(events):
+    if cut:
         judged = [not_measured(check, "ended before its time") for check in judged]
     connections = split(4)
     return Ledger(
@@ -189,26 +184,6 @@ def ledger(
         checks=tuple(judged),
         streams=kinds,
     )
-
-
-def cut_short(events: Iterable[Event]) -> str:
-    """Return where a drill ended before its time, and why; empty if it came to its end.
-
-    One that was killed has no note, and no failback either.
-    """
-    phases, name, why = set(), "", ""
-    for event in events:
-        match event.kind:
-            case EventKind.PHASE:
-                phases.add(event.name)
-            case EventKind.FAULT:
-                name = event.name
-            case EventKind.NOTE if event.name == CUT:
-                why = event.text
-    if not why and (BASELINE not in phases or FAILBACK in phases):
-        return ""
-    where = f"while {name} was in force" if name else "in the baseline"
-    return f"{'in the failback' if FAILBACK in phases else where}, {why or 'killed'}"
 
 
 def _part(tallies: Sequence[_Tally], duplicates_known: bool) -> Part:

@@ -224,6 +224,8 @@ class Header:
     """Id: start in UTC and what ran, for example `20261123-191500-workload-gone`."""
     started: float
     title: str = ""
+    fault: str = ""
+    """Name of a drill's fault; empty for other traffic."""
     stack: str = ""
     config_digest: str = ""
     """Of the stack's settings and manifests, so that only like is compared with like."""

@@ -20,8 +20,8 @@ from drills.pace import Pace
 from drills.report.matrix_page import Row, Verdict
 from drills.stack import Stack
 from drills.traffic import Event, EventKind, Header, Objectives, Sample, record
+from drills.traffic.ending import cut_short
 from drills.traffic.generator import TrafficError
-from drills.traffic.ledger import cut_short
 
 EAST, WEST = "east-cluster", "west-cluster"
 
@@ -116,9 +116,11 @@ def test_an_interrupted_command_says_where_to_look(
 class _Sent:
     """Traffic that keeps its record and has sent so many requests."""
 
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(self, folder: Path, count: int, header: Header | None = None) -> None:
         self.path, self.count = folder / record.FILE, count
-        self._header = Header(run="r", started=1.0, objectives=Objectives(slowest=0.1, moved=1.0))
+        promised = Objectives(slowest=0.1, moved=1.0)
+        own = Header(run="r", started=1.0, fault="gateway-gone", objectives=promised)
+        self._header = header or own
 
     def __enter__(self) -> Self:
         self._writer = record.Writer(self.path, self._header)
@@ -197,8 +199,8 @@ def test_wherever_a_drill_ends_it_mends_and_tells_of_what_there_is(
     """`ends`: which wait of its traffic; without an error the traffic ends in it."""
 
     class Sending(_Sent):
-        def __init__(self, _: object, __: object, folder: Path) -> None:
-            super().__init__(folder, 70)
+        def __init__(self, _: object, header: Header, folder: Path) -> None:
+            super().__init__(folder, 70, header)
             self.running, self.waits = True, 0
 
         def wait(self, _: float) -> None:
@@ -234,7 +236,8 @@ def test_wherever_a_drill_ends_it_mends_and_tells_of_what_there_is(
     monkeypatch.setattr(drill, "Watch", lambda *_: contextlib.nullcontext(watch))
     monkeypatch.setattr(drill, "_teller", lambda _, sent, __: sent.mark)
     monkeypatch.setattr(drill, "Traffic", Sending)
-    monkeypatch.setattr(drill, "header_of", lambda *_: (tmp_path, Header(run="r", started=1.0)))
+    header_of = drill.header_of
+    monkeypatch.setattr(drill, "header_of", lambda *given: (tmp_path, header_of(*given)[1]))
     monkeypatch.setattr(drill, "settled", lambda *_: {})
     monkeypatch.setattr(drill, "is_back", lambda *_: True)
     monkeypatch.setattr(guard, "standing", lambda *_: contextlib.nullcontext())
@@ -260,8 +263,6 @@ _CUT = Event(1.0, EventKind.NOTE, "cut short", text="interrupted")
 @pytest.mark.parametrize(
     ("events", "words"),
     [
-        ([], ""),  # traffic without a drill
-        ([_FAULT], ""),
         ([_BASELINE, _FAULT, _FAILBACK], ""),
         ([_BASELINE], "in the baseline, killed"),
         ([_BASELINE, _FAULT], "while gateway-gone was in force, killed"),
@@ -270,4 +271,5 @@ _CUT = Event(1.0, EventKind.NOTE, "cut short", text="interrupted")
     ],
 )
 def test_a_record_tells_whether_its_drill_came_to_its_end(events: list[Event], words: str) -> None:
-    assert cut_short(events) == words
+    assert cut_short(Header(run="r", started=1.0, fault="gateway-gone"), events) == words
+    assert cut_short(Header(run="r", started=1.0), events) == "", "traffic that hears of a drill"
