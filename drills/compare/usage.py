@@ -36,12 +36,12 @@ class Usage:
 
 def of(pids: Iterable[int], proc: Path = Path("/proc")) -> Usage:
     """Return what these processes have used so far; one that has ended counts no more."""
-    found = {}
+    found: dict[int, tuple[float, int]] = {}
     for pid in pids:
         with contextlib.suppress(OSError, IndexError):
             found[pid] = _cpu(proc / str(pid)), _memory(proc / str(pid))
-    cpu, memory = (sum(each[n] for each in found.values()) for n in (0, 1))
-    return Usage(cpu, int(memory), frozenset(found))
+    cpu, memory = sum(cpu for cpu, _ in found.values()), sum(size for _, size in found.values())
+    return Usage(cpu, memory, frozenset(found))
 
 
 def descendants(pid: int, proc: Path = Path("/proc")) -> list[int]:
