@@ -133,6 +133,9 @@ def _test(env: Mapping[str, str], arguments: list[str]) -> int:
 
 
 def _local(env: Mapping[str, str], arguments: list[str]) -> int:
+    if arguments[:1] == ["load"]:  # archives are where the user is
+        files = (a if a.startswith("-") else str(Path.cwd() / a) for a in arguments[1:])
+        arguments = ["load", *files]
     return run.foreground(["python", "-m", "localkube", *arguments], env, project.ROOT)
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from foundation import project
+from foundation.commands import Failed
 from foundation.entry import entry
 from localkube import LocalKubeError, cluster, lab, own_images
 from localkube.diagnosis import Finding, look
@@ -41,7 +42,8 @@ def main(arguments: list[str]) -> int:
         type=Path,
         nargs="*",
         metavar="FILE",
-        help="what `docker save` or `podman save` wrote; without any: what was loaded",
+        help="what `docker save`, podman, buildah, skopeo or crane wrote; without any: what was"
+        " loaded",
     )
     unload = commands.add_parser("unload", help="remove an image that was loaded")
     unload.add_argument("name", help="for example shop:1")
@@ -100,13 +102,18 @@ def change_images(chosen: argparse.Namespace) -> int:
     for file in getattr(chosen, "files", ()):
         print(f"{file}: {', '.join(own_images.keep(file))}", flush=True)
     nodes = [node for lab in labs() for spec in cluster.clusters(lab) for node in spec.members]
+    failed = 0
     for node in nodes:
-        stack = Path(node.cluster.lab).parent.name
-        when = "done" if own_images.load(node) else "when it has power again"
-        print(f"{node.name} of stack {stack}: {when}", flush=True)
+        where = f"{node.name} of stack {Path(node.cluster.lab).parent.name}"
+        try:
+            when = "done" if own_images.load(node) else "when it has power again"
+            print(f"{where}: {when}", flush=True)
+        except Failed as error:
+            failed = 1
+            print(f"error: {where}: {error}", file=sys.stderr, flush=True)
     if not nodes:
         print("no embedded clusters are up; `./demo up` takes it along")
-    return 0
+    return failed
 
 
 def labs() -> list[Path]:

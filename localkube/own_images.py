@@ -1,23 +1,19 @@
 """Images that no registry has: archives of the user's, kept in the checkout, in every node's store.
 
-An archive is what `docker save` and `podman save` write, or an OCI layout in a tar file
-(https://github.com/opencontainers/image-spec/blob/main/image-layout.md).
+`image_archive` reads them.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 import os
-import shutil
 import sys
-import tarfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from foundation import commands, packages, project
-from localkube import LocalKubeError
+from foundation import commands, files, packages, project
+from foundation.entry import entry
+from localkube import LocalKubeError, image_archive
 from localkube.api import wait_for
 from localkube.inside.node import config_file
 from localkube.programs import CONTAINERD
@@ -32,56 +28,10 @@ FOLDER = project.PRIVATE / "images"
 CONTAINERD_SECONDS = 30
 """How long a node's containerd may take to answer."""
 
-_NAME = "io.containerd.image.name"
-_REFERENCE = "org.opencontainers.image.ref.name"
-
-
-def names(archive: Path) -> list[str]:
-    """Return the full names of the images in an archive. Raises `LocalKubeError`."""
-    try:
-        with tarfile.open(archive) as opened:
-            found = list(_named(opened))
-    except (tarfile.TarError, ValueError, KeyError, TypeError, AttributeError):
-        raise LocalKubeError(
-            f"{archive} is no archive of an image; make one: docker save NAME:TAG -o {archive}"
-        ) from None
-    if not found:
-        raise LocalKubeError(
-            f"no image in {archive} has a name; save it by one: docker save NAME:TAG -o {archive}"
-        )
-    return list(dict.fromkeys(map(full_name, found)))
-
-
-def _named(archive: tarfile.TarFile) -> Iterator[str]:
-    members = {member.name.removeprefix("./"): member for member in archive.getmembers()}
-
-    def content(name: str) -> Any:
-        file = archive.extractfile(members[name])
-        return json.loads(file.read()) if file else None
-
-    if "manifest.json" in members:
-        for image in content("manifest.json"):
-            yield from image.get("RepoTags") or ()
-        return
-    for image in content("index.json")["manifests"]:
-        notes = image.get("annotations") or {}
-        name = notes.get(_NAME) or notes.get(_REFERENCE, "")
-        if ":" in name or "/" in name:  # else a tag alone
-            yield name
-
-
-def full_name(name: str) -> str:
-    """Return the name of an image as containerd has it: with its registry and a tag."""
-    first, _, rest = name.partition("/")
-    is_registry = rest and ("." in first or ":" in first or first == "localhost")
-    full = name if is_registry else f"docker.io/{name if rest else f'library/{name}'}"
-    is_tagged = ":" in full.rpartition("/")[2] or "@" in full
-    return full if is_tagged else f"{full}:latest"
-
 
 def kept() -> dict[Path, list[str]]:
     """Return the archives that are kept -> the names of their images."""
-    return {file: names(file) for file in sorted(FOLDER.glob("*.tar"))}
+    return {file: list(image_archive.read(file)) for file in sorted(FOLDER.glob("*.tar"))}
 
 
 def _note(node: Node) -> Path:
@@ -95,30 +45,36 @@ def keep(archive: Path) -> list[str]:
     """
     if not archive.is_file():
         raise LocalKubeError(f"there is no file {archive}")
-    wanted = names(archive)
+    images = image_archive.read(archive)
+    image_archive.check_platform(images, archive)
     project.private_folder()
     FOLDER.mkdir(mode=0o700, exist_ok=True)
-    with archive.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()[:16]
-    target = FOLDER / f"{digest}.tar"
-    for file, known in kept().items():
-        if file != target and {*known} & {*wanted}:
-            file.unlink()
-    if not target.exists():
-        arriving = target.with_suffix(f".{os.getpid()}")
-        shutil.copyfile(archive, arriving)
-        arriving.chmod(0o600)
-        arriving.replace(target)
-    return wanted
+    with files.locked(FOLDER):
+        arriving = FOLDER / "arriving"  # that of a command that was killed is written over
+        try:
+            with arriving.open("wb") as copy:
+                arriving.chmod(0o600)
+                image_archive.unpack(archive, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
+            target = FOLDER / f"{files.sha256(arriving)[:16]}.tar"
+            arriving.replace(target)
+        finally:  # a full disk, say, which a part of a copy would keep full
+            arriving.unlink(missing_ok=True)
+        for file, known in kept().items():
+            if file != target and {*known} & {*images}:
+                file.unlink()
+    return list(images)
 
 
 def drop(name: str) -> None:
     """Keep the archive with an image of this name no longer. Raises `LocalKubeError`."""
     every = kept()
-    found = [file for file, known in every.items() if full_name(name) in known]
+    full = image_archive.full_name(name)
+    found = [file for file, known in every.items() if full in known]
     if not found:
         known = ", ".join(each for some in every.values() for each in some) or "none"
-        raise LocalKubeError(f"no image {full_name(name)} was loaded; there are: {known}")
+        raise LocalKubeError(f"no image {full} was loaded; there are: {known}")
     for file in found:
         file.unlink()
 
@@ -138,20 +94,38 @@ def load(node: Node) -> bool:
 
 
 def take(node: Node) -> None:
-    """Import what is kept and remove what is not, in the node. Raises Failed."""
+    """Import what is kept and remove what is not, in the node. Raises Failed, at the end."""
     noted = _note(node)
-    had: dict[str, list[str]] = json.loads(noted.read_text()) if noted.exists() else {}
+    had: dict[str, list[str]] = {}
+    with contextlib.suppress(OSError, ValueError):  # not there, or torn by a power cut
+        had = json.loads(noted.read_text())
     wanted = {file.name: known for file, known in kept().items()} if FOLDER.exists() else {}
     if had == wanted:
         return
     if not wait_for(_answers, scaled(CONTAINERD_SECONDS)):
         raise commands.Failed(f"containerd of {node.name} does not answer")
     stay = {name for known in wanted.values() for name in known}
+    problems = []
     for file in wanted.keys() - had.keys():
-        _ctr("images", "import", str(FOLDER / file))
+        try:
+            _import(FOLDER / file)
+        except commands.Failed as error:
+            known = wanted.pop(file)
+            problems.append(f"{', '.join(known)}: {error} (./demo local unload {known[0]})")
     for name in {name for known in had.values() for name in known} - stay:
         _ctr("images", "remove", name)
-    noted.write_text(json.dumps(wanted))
+    files.replace(noted, json.dumps(wanted))
+    if problems:
+        raise commands.Failed("; ".join(problems))
+
+
+def _import(archive: Path) -> None:
+    """Import an archive, each image by the name that a kubelet asks for. Raises Failed."""
+    _ctr("images", "import", str(archive))
+    for image in image_archive.read(archive).values():
+        if image.imported != image.name:
+            _ctr("images", "tag", "--force", image.imported, image.name)
+            _ctr("images", "remove", image.imported)
 
 
 def _answers() -> bool:
@@ -167,5 +141,16 @@ def _ctr(*arguments: str) -> None:
     commands.output([str(tools.path("ctr")), *where, *arguments])
 
 
+def main(arguments: list[str]) -> int:
+    """Have the node of a cluster's folder and an ordinal take what is kept."""
+    folder, ordinal = arguments
+
+    def run() -> int:
+        take(ClusterSpec.load(Path(folder)).members[int(ordinal) - 1])
+        return 0
+
+    return entry(run)
+
+
 if __name__ == "__main__":
-    take(ClusterSpec.load(Path(sys.argv[1])).members[int(sys.argv[2]) - 1])
+    sys.exit(main(sys.argv[1:]))

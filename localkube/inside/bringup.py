@@ -55,7 +55,7 @@ def _take_images(node: Node) -> None:
 
         try:
             own_images.take(node)
-        except UserError as error:
+        except (UserError, OSError) as error:  # a full disk, say
             print(f"images of your own: {error}", flush=True)
 
 

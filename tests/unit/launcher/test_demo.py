@@ -339,3 +339,16 @@ def test_what_reaches_into_clusters_runs_in_the_users_namespaces(
     monkeypatch.setattr(rootless.keeper, "of_user", lambda _: None)
     monkeypatch.setattr(rootless.requirements, "to_enter", list)
     assert rootless.is_wanted(command, "west") is (command != "kubectl")
+
+
+def test_an_archive_of_an_image_is_looked_for_where_the_user_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(commands.run, "foreground", lambda line, *_: bool(seen.append(line)))
+    monkeypatch.chdir(tmp_path)
+    commands._local({}, ["load", "--help", "shop.tar", "/shop.tar"])
+    commands._local({}, ["unload", "shop"])
+    assert [line[3:] for line in seen] == [
+        ["load", "--help", f"{tmp_path}/shop.tar", "/shop.tar"], ["unload", "shop"],
+    ]  # fmt: skip

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from foundation.commands import Failed
 from localkube import __main__ as commands
+from localkube.spec import ClusterSpec, Node
 
 
 @pytest.mark.parametrize("folder", ["", ".demo", ".demo/west", "lab", ".demo/west/lab/clusters"])
@@ -26,3 +28,23 @@ def test_a_labs_folder_is_removed(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     assert commands.main(["sweep", str(folder)]) == 0
     assert not folder.exists()
+
+
+def test_a_node_that_takes_no_image_keeps_it_from_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = ClusterSpec(str(tmp_path / ".demo" / "west" / "lab"), "east", 0, 2, 9000, {})
+
+    def load(node: Node) -> bool:
+        if node.ordinal == 1:
+            raise Failed("no room")
+        return True
+
+    monkeypatch.setattr(commands, "labs", lambda: [tmp_path])
+    monkeypatch.setattr(commands.cluster, "clusters", lambda _: [spec])
+    monkeypatch.setattr(commands.own_images, "drop", lambda _: None)
+    monkeypatch.setattr(commands.own_images, "load", load)
+    assert commands.main(["unload", "shop:1"]) == 1
+    said = capsys.readouterr()
+    assert said.err == "error: east-1 of stack west: no room\n"
+    assert said.out == "east-2 of stack west: done\n"

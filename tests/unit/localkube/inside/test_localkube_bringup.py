@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from foundation.errors import UserError
+from localkube import own_images
 from localkube.api import Api, ApiError
 from localkube.inside import bringup
 from localkube.spec import ClusterSpec
@@ -73,3 +75,21 @@ def test_an_api_server_that_never_comes_is_a_failure_and_starts_nothing(
     with pytest.raises(SystemExit, match="no API server"):
         run(node, cluster, monkeypatch)
     assert node.events == ["refused"]
+
+
+@pytest.mark.parametrize("problem", [UserError("no room"), OSError(28, "No space left")])
+def test_an_image_of_the_users_that_fails_keeps_no_cluster_from_starting(
+    problem: Exception,
+    cluster: ClusterSpec,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def take(_: object) -> None:
+        raise problem
+
+    (cluster.members[0].folder / "own-images.json").touch()
+    monkeypatch.setattr(own_images, "take", take)
+    node = Node(["ok", "ok"])
+    run(node, cluster, monkeypatch)
+    assert "add-on" in node.events
+    assert f"images of your own: {problem}" in capsys.readouterr().out
