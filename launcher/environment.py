@@ -23,7 +23,7 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
     `stack` says whose kubeconfig it names; without, that of the stack that Pulumi has selected.
     What the user has set (state backend, passphrase, Pulumi's home) stays.
     """
-    env = dict(base)
+    env = _without_another_checkouts(base)
     path = [str(project.VENV / "bin"), str(tools.bin_dir())]
     known = env.get("PATH", os.defpath).split(os.pathsep)
     env["PATH"] = packages.search_path(os.pathsep.join(path + [p for p in known if p not in path]))
@@ -47,6 +47,19 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
         env[USER_KUBECONFIG] = os.pathsep.join(map(_from_here, filter(None, before.split(":"))))
     env["KUBECONFIG"] = str(project.kubeconfig(stack or selection.current(env)))
     return env
+
+
+def _without_another_checkouts(base: Mapping[str, str]) -> dict[str, str]:
+    """Return `base` without what the launcher of another checkout has set, as in its shell.
+
+    Its state and passphrase would count as the user's choice, and its clusters as this one's.
+    """
+    environment = Path(base.get("VIRTUAL_ENV", ""))
+    if environment == project.VENV or not environment.is_absolute():
+        return dict(base)
+    private = environment.with_name(project.PRIVATE.name)
+    its = (f"{private}/", f"{private.as_uri()}/")
+    return {name: value for name, value in base.items() if not value.startswith(its)}
 
 
 def _from_here(path: str) -> str:

@@ -204,6 +204,25 @@ def test_what_the_user_has_chosen_stays(clone: Path, monkeypatch: pytest.MonkeyP
     assert [f.name for f in (clone / ".demo").iterdir()] == []
 
 
+def test_the_shell_of_another_checkout_leads_to_none_of_its_state(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "my other"
+    monkeypatch.setattr(project, "VENV", other / ".venv")
+    monkeypatch.setattr(project, "PRIVATE", other / ".demo")
+    users = {"KUBECONFIG": "/h/.kube/mine", "PULUMI_STACK": "east"}
+    env = environment.variables(users)
+    env["TMPDIR"] = f"{other}/.demo/tmp/4242"
+    monkeypatch.setattr(project, "VENV", clone / ".venv")
+    monkeypatch.setattr(project, "PRIVATE", clone / ".demo")
+    here = environment.variables(env)
+    assert environment.uses_own_secrets(here)
+    assert here["KUBECONFIG"] == f"{clone}/.demo/east/kubeconfig"
+    assert here["DEMO_USER_KUBECONFIG"] == "/h/.kube/mine"
+    del here["PATH"]  # programs of its environment come after this one's
+    assert not [value for value in here.values() if "my other" in value or "my%20" in value]
+
+
 def test_a_users_kubeconfig_is_relative_to_the_folder_that_the_command_is_typed_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
