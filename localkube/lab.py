@@ -147,14 +147,14 @@ def destroy(lab: Path) -> None:
     folders.remove(lab)
 
 
-def end_abandoned() -> list[Path]:
-    """End labs whose folder is gone, with all that is left of them; gives these folders.
+def abandoned() -> list[Path]:
+    """Return the folders of labs that run and whose folder is gone.
 
-    That is what stays when somebody removes a checkout while its clusters run. The cgroup tells a
-    lab's first process from any other supervisord. A lab that another mount namespace can still
-    see is left alone.
+    That is what stays when somebody removes or moves a checkout while its clusters run. The cgroup
+    tells a lab's first process from any other supervisord. A lab that another mount namespace can
+    still see is left alone.
     """
-    found = [
+    return [
         config.parent
         for pid, config in supervisords()
         if config == config_file(config.parent)
@@ -162,6 +162,11 @@ def end_abandoned() -> list[Path]:
         and not config.exists()
         and cgroups.exists(lab_cgroup(config.parent))
     ]
+
+
+def end_abandoned() -> list[Path]:
+    """End labs whose folder is gone, with all that is left of them; return these folders."""
+    found = abandoned()
     for lab in found:
         destroy(lab)
     return found

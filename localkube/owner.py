@@ -10,7 +10,7 @@ import contextlib
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 VARIABLE = "PULUMI_BACKEND_URL"
 UNKNOWN = "the backend of `pulumi login`"
@@ -43,13 +43,21 @@ def state_url(env: Mapping[str, str]) -> str:
     return urlunsplit(parts._replace(netloc=host, query="", fragment=""))
 
 
+def _came_along(lab: Path, known: str, env: Mapping[str, str]) -> bool:
+    """Check whether the state was the checkout's own, and still is: the checkout was moved."""
+    own = lab.parent.parent / "pulumi"
+    former = Path(unquote(urlsplit(known).path))
+    is_own = known.startswith("file:///") and former.parts[-2:] == own.parts[-2:]
+    return is_own and state_url(env) == own.as_uri() and not former.exists()
+
+
 def refusal(lab: Path, env: Mapping[str, str]) -> str:
     """Return why the state backend must not change the lab, with the remedy; empty if it may."""
     file = lab.with_name(_FILE)
     if not lab.exists() or not file.exists():  # it was made before this was written down
         return ""
     known = file.read_text()
-    if known == state_url(env):
+    if known == state_url(env) or _came_along(lab, known, env):
         return ""
     stack = lab.parent.name
     where = known or UNKNOWN

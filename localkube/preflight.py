@@ -31,6 +31,9 @@ PROGRAMS = {**packages.TO_RUN, "mount": "mount", "gcc": "gcc libc6-dev"}
 """Programs of the system that are needed, and the Debian packages that hold them."""
 
 
+_RELAY = "localkube.inside.relay"
+
+
 def check(ports: Sequence[int], folder: Path) -> None:
     """Raise `LocalKubeError`, one line with its remedy, unless a lab in `folder` can start.
 
@@ -58,41 +61,61 @@ def check(ports: Sequence[int], folder: Path) -> None:
         )
     check_disk(space(folder))
     check_clock(folder)
+    if not held:
+        from localkube import lab  # not for a warm start
+
+        # when a lab starts it ends those whose folder is gone
+        held = set().union(*map(relayed, lab.abandoned()))
     wanted = [port for port in ports if port not in held]
-    check_siblings(wanted, folder)
+    check_relays(wanted, folder)
     for port in wanted:
         check_port(port)
 
 
-def check_siblings(ports: Sequence[int], folder: Path) -> None:
-    """Raise `LocalKubeError` where the lab of another stack of this checkout holds a port.
+def check_relays(ports: Sequence[int], folder: Path) -> None:
+    """Raise `LocalKubeError` where another lab than that in `folder` holds a port.
 
     That may be this stack's own under its former name: `pulumi stack rename` moves the settings.
     """
-    for lab in sorted(folder.parent.parent.glob("*/lab")):
-        taken = relayed(lab) if lab != folder else set()
-        if port := next((port for port in ports if port in taken), None):
-            other, own = lab.parent.name, folder.parent.name
-            raise LocalKubeError(
-                f"port {port} of 127.0.0.1 is held by stack {other} of this checkout: take that"
-                f" down (./demo destroy {other}), choose other ports (./demo pulumi config set"
-                f" localPort PORT), or, if {other} was renamed to {own}: pulumi stack rename"
-                f" {other}"
+    for lab, taken in sorted(relays().items()):
+        port = next((port for port in ports if port in taken), None)
+        if port is None or lab == folder:
+            continue
+        other, own, checkout = lab.parent.name, folder.parent.name, lab.parent.parent.parent
+        ports_here = "./demo pulumi config set localPort PORT"
+        if lab.parent.parent == folder.parent.parent:
+            holder = f"stack {other} of this checkout"
+            remedy = (
+                f"take that down (./demo destroy {other}), choose other ports ({ports_here}), or,"
+                f" if {other} was renamed to {own}: pulumi stack rename {other}"
             )
+        elif lab.exists():
+            holder = f"stack {other} of the checkout {checkout}"
+            remedy = (
+                f"take that down there (./demo destroy {other}), or choose others: {ports_here}"
+            )
+        else:
+            holder = f"clusters of {checkout}, which is gone"
+            remedy = "end them: ./demo local sweep"
+        raise LocalKubeError(f"port {port} of 127.0.0.1 is held by {holder}: {remedy}")
 
 
-def relayed(folder: Path) -> set[int]:
-    """Return the ports on 127.0.0.1 at which the relays of a lab listen.
+def relays() -> dict[Path, set[int]]:
+    """Return lab -> the ports on 127.0.0.1 at which its relays listen.
 
     The process table is asked, not a file: a relay may outlive the files of its cluster.
     """
-    within = f"{folder}/"
-    return {
-        port
-        for pid, words in processes.command_lines()
-        if "localkube.inside.relay" in words and any(word.startswith(within) for word in words)
-        for port in processes.listening(pid)
-    }
+    found: dict[Path, set[int]] = {}
+    for pid, words in processes.command_lines():
+        if _RELAY in words[:-1]:
+            cluster = Path(words[words.index(_RELAY) + 1])
+            found.setdefault(cluster.parent.parent, set()).update(processes.listening(pid))
+    return found
+
+
+def relayed(folder: Path) -> set[int]:
+    """Return the ports on 127.0.0.1 at which the relays of a lab listen."""
+    return relays().get(folder, set())
 
 
 def check_namespaces() -> None:

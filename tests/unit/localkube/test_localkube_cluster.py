@@ -169,3 +169,14 @@ def test_a_schema_that_takes_too_long_is_asked_for_again(monkeypatch: pytest.Mon
     monkeypatch.setattr(known, "connect", lambda: server)
     assert wait_for(known.has_schema, 5)
     assert server.asked == [("GET", "/openapi/v2")] * 2
+
+
+def test_the_clusters_of_a_moved_checkout_end_and_its_former_folder_stays_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[Path] = []
+    monkeypatch.setattr(cluster.lab, "destroy", ended.append)
+    former = tmp_path / "former" / ".demo" / "west" / "lab"
+    cluster.delete(ClusterSpec(str(former), "east", 0, 1, 9000, {}))
+    assert ended == [former]
+    assert not (tmp_path / "former").exists()

@@ -34,13 +34,18 @@ def able(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def relay(tmp_path: Path) -> Iterator[int]:
-    """The port of a relay of the lab in `tmp_path`, of whose clusters no file is left."""
+def lab(tmp_path: Path) -> Path:
+    return tmp_path / "checkout" / ".demo" / "west" / "lab"
+
+
+@pytest.fixture
+def relay(lab: Path) -> Iterator[int]:
+    """The port of a relay of `lab`, of whose clusters no file is left."""
     listen = (
         "import socket; server = socket.create_server(('127.0.0.1', 0));"
         "print(server.getsockname()[1], flush=True); input()"
     )
-    files = str(tmp_path / "clusters" / "east")
+    files = str(lab / "clusters" / "east")
     command = [sys.executable, "-c", listen, "localkube.inside.relay", files]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as process:
@@ -49,18 +54,37 @@ def relay(tmp_path: Path) -> Iterator[int]:
         process.kill()
 
 
-def test_a_port_of_somebody_else_is_refused(port: int, relay: int, tmp_path: Path) -> None:
+def test_a_port_of_somebody_else_is_refused(port: int, relay: int, lab: Path) -> None:
     with pytest.raises(LocalKubeError, match=f"port {port} of 127.0.0.1 is in use"):
-        preflight.check([relay, port], tmp_path)
+        preflight.check([relay, port], lab)
 
 
-def test_the_ports_of_the_labs_own_relays_are_fine(relay: int, tmp_path: Path) -> None:
-    preflight.check([relay], tmp_path)
+def test_the_ports_of_the_labs_own_relays_are_fine(relay: int, lab: Path) -> None:
+    preflight.check([relay], lab)
 
 
-def test_the_relays_of_another_lab_are_somebody_else(relay: int, tmp_path: Path) -> None:
-    with pytest.raises(LocalKubeError, match=f"port {relay} of 127.0.0.1 is in use"):
-        preflight.check([relay], tmp_path / "other")
+@pytest.mark.parametrize(
+    ("there", "own", "told"),
+    [
+        (True, "checkout/.demo/east/lab", r"stack west of this checkout.* rename west"),
+        (True, "other/.demo/west/lab", r"stack west of the checkout \S+/checkout: .*localPort"),
+        (False, "other/.demo/west/lab", r"/checkout, which is gone: end them: \S+ local sweep"),
+    ],
+)
+def test_a_port_of_another_lab_is_refused_with_the_lab(
+    relay: int, lab: Path, tmp_path: Path, there: bool, own: str, told: str
+) -> None:
+    if there:
+        lab.mkdir(parents=True)
+    with pytest.raises(LocalKubeError, match=f"port {relay} of 127.0.0.1 is held by .*{told}"):
+        preflight.check([relay], tmp_path / own)
+
+
+def test_ports_of_a_lab_that_ends_when_this_one_starts_are_fine(
+    relay: int, lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("localkube.lab.abandoned", lambda: [lab])
+    preflight.check([relay], tmp_path / "moved" / ".demo" / "west" / "lab")
 
 
 def test_a_container_whose_processes_hold_the_top_cgroup_is_refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from pathlib import Path
 
@@ -24,6 +25,19 @@ def test_the_backend_that_made_a_lab_may_change_it_and_no_other(tmp_path: Path) 
     assert "state is in file:///project/.demo/pulumi, not in s3://bucket/folder." in said
     assert f"PULUMI_BACKEND_URL='{OWN[owner.VARIABLE]}' ./demo destroy my stack" in said
     assert f"./demo local sweep '{lab}'" in said  # quoted, for the space
+
+
+def test_a_state_that_came_along_with_a_moved_checkout_is_the_same(tmp_path: Path) -> None:
+    former, now = tmp_path / "my demo" / ".demo", tmp_path / "moved" / ".demo"
+    owner.note(former / "west" / "lab", {owner.VARIABLE: (former / "pulumi").as_uri()})
+    (former / "west" / "lab").mkdir()
+    (former / "pulumi").mkdir()
+    here = {owner.VARIABLE: (now / "pulumi").as_uri()}
+    shutil.copytree(former, now)
+    assert "not in file:///" in owner.refusal(now / "west" / "lab", here), "it is a copy"
+    shutil.rmtree(former)
+    assert owner.refusal(now / "west" / "lab", here) == ""
+    assert owner.refusal(now / "west" / "lab", OTHER)
 
 
 def test_a_login_without_the_variable_is_another_backend(tmp_path: Path) -> None:
