@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from foundation import disk, project, run, selection
+from foundation import disk, project, run, scratch, selection
 from foundation.errors import UsageError, UserError
 from launcher import environment, pulumi_use, rootless, stack_commands, state
 from toolchain import gcp, setup, tools, venv
@@ -92,10 +91,10 @@ def _bundle(arguments: list[str]) -> int:
     try:
         if elsewhere:  # tools on PATH are this machine's: the bundle gets its own
             setup.provide(alone=True)
-        with tempfile.TemporaryDirectory(dir=tools.cache_dir()) as wheels:
-            venv.download(Path(wheels))
+        with scratch.folder(tools.cache_dir() / "packing") as wheels:
+            venv.download(wheels)
             print("Packing the tools", flush=True)
-            bundle.write(file, Path(wheels))
+            bundle.write(file, wheels)
     finally:
         if elsewhere:
             setup.provide(again=True)

@@ -21,12 +21,11 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from foundation import commands, project
+from foundation import commands, project, scratch
 from localkube import LocalKubeError
 from localkube.mounts import USUAL_UMASK, cover
 from localkube.supervisord_config import python
@@ -84,11 +83,10 @@ def store() -> Path:
     """Return the prepared containerd store; make it if need be, once for all clusters."""
     folder = tools.cache_dir() / "images" / key()
     if not folder.exists():
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            build(Path(scratch))
+        with scratch.folder(folder.parent / "arriving") as made:
+            build(made)
             try:
-                (Path(scratch) / "root").rename(folder)
+                (made / "root").rename(folder)
             except OSError:
                 if not folder.exists():  # otherwise somebody else was faster
                     raise

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from foundation import archives, files
 from foundation.errors import UserError
-from toolchain import pins, store, tools, venv
+from toolchain import pins, setup, store, tools, venv
 
 CONTENTS = "bundle.json"
 FORMAT = 1
@@ -54,7 +54,7 @@ def write(file: Path, wheels: Path) -> None:
         "requirements": venv.requirements_key(),
         "files": {name: files.sha256(path) for name, path in members.items()},
     }
-    part = file.with_name(f".{file.name}.{os.getpid()}")
+    part = file.with_name(f".{file.name}.part")  # that of a command that was killed is written over
     try:
         with tarfile.open(part, "w:gz", compresslevel=1) as tar:
             text = json.dumps(contents, indent=1).encode()
@@ -84,21 +84,23 @@ def take(file: Path) -> None:
     """
     if not file.is_file():
         raise UserError(f"{file} is not there. Make it on a machine with a network: ./demo bundle")
-    scratch = tools.cache_dir() / f"unpacking.{os.getpid()}"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(mode=0o700, parents=True)
-    try:
-        _unpack(file, scratch)
-        names = _checked(file, scratch)
-        _fits(file, names)
-        for name in names:
-            _keep(scratch / name, name)
-    except _DAMAGED as error:
-        raise UserError(f"{file} is no bundle of this demo: {error}. {_ANEW}") from None
-    except OSError as error:
-        raise UserError(f"{error.filename or file}: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with setup.exclusive():
+        scratch = tools.cache_dir() / "unpacking"
+        for left in tools.cache_dir().glob(f"{scratch.name}*"):  # by a command that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        try:
+            scratch.mkdir(mode=0o700)
+            _unpack(file, scratch)
+            names = _checked(file, scratch)
+            _fits(file, names)
+            for name in names:
+                _keep(scratch / name, name)
+        except _DAMAGED as error:
+            raise UserError(f"{file} is no bundle of this demo: {error}. {_ANEW}") from None
+        except OSError as error:
+            raise UserError(f"{error.filename or file}: {error.strerror or error}") from None
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _unpack(file: Path, scratch: Path) -> None:

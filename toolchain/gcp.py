@@ -53,6 +53,8 @@ def ensure() -> None:
 
 
 def _make() -> None:
+    for left in project.ROOT.glob(f"{FOLDER.name}.*"):  # by a command that was killed
+        shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f"{FOLDER.name}.", dir=project.ROOT) as name:
         arriving = Path(name) / "packages"
         options = ["--no-deps", "--no-compile", "--target", str(arriving)]

@@ -81,10 +81,12 @@ def _usable(command: Path) -> Go | None:
 
 
 def _download() -> None:
+    """Download Go into the cache, for who holds the lock of `setup.exclusive`."""
     folder = _folder()
     print(f"No Go {needed()} or newer on PATH: getting {folder.name} (250 MB)", flush=True)
-    arriving = folder.with_name(f"{folder.name}.{os.getpid()}")
-    shutil.rmtree(arriving, ignore_errors=True)
+    arriving = folder.with_name(f"{folder.name}.arriving")
+    for left in (folder, *folder.parent.glob(f"{folder.name}.*")):  # by a command that was killed
+        shutil.rmtree(left, ignore_errors=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
     try:
         commands.output(

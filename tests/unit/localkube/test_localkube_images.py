@@ -94,3 +94,14 @@ def test_a_store_that_was_not_used_for_long_is_removed(tmp_path: Path) -> None:
     os.utime(tmp_path / "old", (long_ago, long_ago))
     images.forget_unused(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_what_a_killed_command_left_of_a_store_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images.tools, "cache_dir", lambda: tmp_path)
+    monkeypatch.setattr(images, "key", lambda: "key")
+    monkeypatch.setattr(images, "build", lambda made: (made / "root").mkdir())
+    (tmp_path / "images" / "arriving" / "999999999" / "root").mkdir(parents=True)
+    assert images.store() == tmp_path / "images" / "key"
+    assert [path.name for path in (tmp_path / "images").iterdir()] == ["key"]

