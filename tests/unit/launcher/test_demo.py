@@ -55,6 +55,18 @@ def test_the_launcher_can_be_started_and_needs_no_package() -> None:
 
 
 @pytest.mark.parametrize(
+    "users", [{"PYTHONPATH": "{}"}, {"PYTHONHOME": "{}"}, {"PYTHONSAFEPATH": "1"}]
+)
+def test_python_modules_of_the_users_other_projects_do_not_count(
+    users: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "json.py").write_text("raise ImportError('it is another json')")
+    env = {**os.environ, **{name: value.format(tmp_path) for name, value in users.items()}}
+    done = subprocess.run([DEMO, "help"], env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, main.USAGE), done.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["nope"], r"no stack 'nope': Pulumi\.nope\.yaml does not exist\. Stacks: east, west"),
