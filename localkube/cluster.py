@@ -25,7 +25,7 @@ from localkube import (
 from localkube.api import Api, wait_for
 from localkube.diagnosis import stopped
 from localkube.inside.node import config_file, program
-from localkube.spec import ClusterSpec, Node
+from localkube.spec import ClusterSpec, Node, whole
 from localkube.supervisord_client import Supervisor
 from localkube.supervisord_config import Program, find, python, sections
 from toolchain import patience
@@ -249,6 +249,5 @@ def status(spec: ClusterSpec) -> Status:
 
 
 def clusters(folder: Path) -> list[ClusterSpec]:
-    """Return the clusters of a lab, in the order of their addresses."""
-    found = [ClusterSpec.load(each.parent) for each in folder.glob("clusters/*/spec.json")]
-    return sorted(found, key=lambda spec: spec.index)
+    """Return the clusters of a lab, in the order of their addresses; none that is not whole."""
+    return sorted(whole(folder), key=lambda spec: spec.index)

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
+from foundation import files
 from localkube import cgroups, delegation
 
 LAB_RANGES = ("10.89.0.0/16", "10.96.0.0/16")
@@ -162,7 +163,7 @@ class ClusterSpec:
 
     def save(self) -> None:
         """Write the specification where the cluster's own processes read it."""
-        (self.folder / "spec.json").write_text(json.dumps(asdict(self), indent=2))
+        files.replace(self.folder / "spec.json", json.dumps(asdict(self), indent=2))
 
     @staticmethod
     def load(folder: Path) -> ClusterSpec:
@@ -170,14 +171,18 @@ class ClusterSpec:
         return ClusterSpec(**json.loads((folder / "spec.json").read_text()))
 
 
-def indexes(lab: Path) -> dict[str, int]:
-    """Return the index of each cluster that a lab has; one that is not whole yet has none."""
-    found = {}
+def whole(lab: Path) -> list[ClusterSpec]:
+    """Return the clusters of a lab, but for those whose specification is torn or not written."""
+    found = []
     for file in sorted(lab.glob("clusters/*/spec.json")):
         with contextlib.suppress(OSError, ValueError, TypeError):
-            spec = ClusterSpec.load(file.parent)
-            found[spec.name] = spec.index
+            found.append(ClusterSpec.load(file.parent))
     return found
+
+
+def indexes(lab: Path) -> dict[str, int]:
+    """Return the index of each cluster that a lab has; one that is not whole yet has none."""
+    return {spec.name: spec.index for spec in whole(lab)}
 
 
 def numbered(names: Sequence[str], known: Mapping[str, int]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localkube import spec
+from localkube.cluster import clusters
 from localkube.spec import MAX_CLUSTERS, ClusterSpec
 
 MAX_NODES = 14
@@ -107,4 +108,5 @@ def test_a_cluster_that_is_not_whole_has_no_index_yet(tmp_path: Path) -> None:
         made.folder.mkdir(parents=True)
         made.save() if text is None else (made.folder / "spec.json").write_text(text)
     assert spec.indexes(tmp_path) == {"cluster-0": 0}
+    assert [each.name for each in clusters(tmp_path)] == ["cluster-0"]
     assert spec.indexes(tmp_path / "none") == {}
