@@ -96,6 +96,7 @@ def start(spec: ClusterSpec) -> None:
         text = sections(folder / "log", [relay, *members], group=spec.name)
         lab.group_file(folder, spec.name).write_text(text)
         supervisor.add(spec.name)
+        end_cut(spec, supervisor)
     started = time.time()
     supervisor.start(f"{spec.name}:*")
     # A new supervisord acts when it is first asked something, or after a second: so ask.
@@ -124,6 +125,13 @@ def start(spec: ClusterSpec) -> None:
         )
     if patience.factor() > 1:
         wait_for(lambda: Api(pki.user_kubeconfig(spec), limit).has_schema(), limit)
+
+
+def end_cut(spec: ClusterSpec, supervisor: Supervisor) -> None:
+    """End nodes that run without a link: a `stop` that was killed had come no further."""
+    for node in spec.members:
+        if (process := find(config_file(node))) is not None and network.is_cut(process):
+            supervisor.stop(f"{spec.name}:{node.name}")
 
 
 def retry(supervisor: Supervisor) -> None:

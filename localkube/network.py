@@ -85,6 +85,14 @@ def cut(process: int) -> None:
     subprocess.run(command, capture_output=True, check=False)
 
 
+def is_cut(process: int) -> bool:
+    """Check whether the node that a process belongs to has lost its link, and so its routes."""
+    try:
+        return "eth0" not in Path(f"/proc/{process}/net/route").read_text()
+    except OSError:  # it has ended
+        return False
+
+
 def ip(*commands: str) -> None:
     """Run commands of ip(8) in the caller's network namespace.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -180,3 +182,33 @@ def test_the_clusters_of_a_moved_checkout_end_and_its_former_folder_stays_away(
     cluster.delete(ClusterSpec(str(former), "east", 0, 1, 9000, {}))
     assert ended == [former]
     assert not (tmp_path / "former").exists()
+
+
+def test_a_node_that_a_killed_command_left_without_a_link_is_started_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = ClusterSpec("/lab", "east", 0, 3, 9000, {})
+    known = {"east-1": 41, "east-2": 42}
+    monkeypatch.setattr(cluster, "find", lambda file: known.get(file.parent.name))
+    monkeypatch.setattr(cluster.network, "is_cut", lambda process: process == 42)
+    ended: list[str] = []
+    cluster.end_cut(spec, SimpleNamespace(stop=ended.append))  # type: ignore[arg-type]
+    assert ended == ["east:east-2"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a network namespace")
+def test_a_link_that_is_down_is_seen_from_outside() -> None:
+    steps = [
+        "ip link add eth0 type veth peer name other", "ip address add 10.89.0.17/24 dev eth0",
+        "ip link set other up", "ip link set eth0 up", "echo up", "read go",
+        "ip link set eth0 down", "echo down", "read go",
+    ]  # fmt: skip
+    command = ["unshare", "--net", "sh", "-e", "-c", "\n".join(steps)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as node:
+        assert node.stdin and node.stdout
+        assert node.stdout.readline() == "up\n" and not cluster.network.is_cut(node.pid)
+        print(file=node.stdin, flush=True)
+        assert node.stdout.readline() == "down\n" and cluster.network.is_cut(node.pid)
+        print(file=node.stdin, flush=True)
+    assert not cluster.network.is_cut(node.pid), "it has ended"
