@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -158,9 +159,18 @@ def _link(found: Mapping[str, Found]) -> None:
 def exclusive() -> Iterator[None]:
     """Let one process of this user at a time in; the others say for whom they wait."""
     folder = tools.cache_dir()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / "tools.lock"
-    with path.open("a+") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = path.open("a+")
+    except OSError as error:
+        if folder.exists() and error.errno != errno.EROFS:  # another user's, or the disk is full
+            raise
+        raise UserError(
+            f"{folder}, where the tools go, cannot be written: {error.strerror}.\n"
+            "Name another folder: export XDG_CACHE_HOME=/a/local/folder"
+        ) from None
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -17,7 +17,7 @@ import os
 import sysconfig
 from pathlib import Path
 
-from foundation.errors import ToolMissing
+from foundation.errors import ToolMissing, UserError
 from toolchain import pins
 
 NAME = "multi-cluster-resiliency"
@@ -26,11 +26,21 @@ _MANIFEST = "tools.json"
 
 
 def cache_dir() -> Path:
-    """Return the root of the cache: `$XDG_CACHE_HOME` or `~/.cache`, then this project's name."""
+    """Return the root of the cache: `$XDG_CACHE_HOME` or `~/.cache`, then this project's name.
+
+    Raises UserError for a user without a home.
+    """
     base = os.environ.get("XDG_CACHE_HOME", "")
     # the base directory specification says that a relative path is to be ignored
-    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
-    return root / NAME
+    if base.startswith("/"):
+        return Path(base) / NAME
+    try:
+        return Path.home() / ".cache" / NAME
+    except RuntimeError:
+        raise UserError(
+            f"user {os.getuid()} has no account here and no HOME, so no place for the tools:"
+            " export HOME=/a/folder/of/yours"
+        ) from None
 
 
 def store_dir(module: pins.Module) -> Path:

@@ -293,3 +293,24 @@ def test_what_a_killed_command_left_of_go_goes_with_the_next(
     golang._download()
     assert sorted(each.name for each in tmp_path.iterdir()) == ["go-1.26.8", "go-1.26.9"]
     assert [each.name for each in folder.iterdir()] == ["go"]
+
+
+def test_a_cache_that_cannot_be_made_is_named_with_the_variable_that_moves_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/none")
+    with (
+        pytest.raises(UserError, match=r"(?s)^/proc/none/\S+, where .* export XDG_CACHE_HOME="),
+        setup.exclusive(),
+    ):
+        pytest.fail("it is made")
+
+
+def test_a_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(tools.Path, "home", nowhere)
+    with pytest.raises(UserError, match=r"no HOME, .* export HOME="):
+        tools.cache_dir()
