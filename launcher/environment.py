@@ -14,6 +14,11 @@ from foundation.errors import UserError
 from toolchain import pins, tools
 
 _PROVIDER = "pulumi-resource-kubernetes"
+_PROXIES = [
+    each
+    for name in ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
+    for each in (name, name.upper())
+]
 _RELEASE = "github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version"
 
 
@@ -41,12 +46,28 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
         # what was built here is all there is: looking for more, in vain, costs seconds a run
         env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
         env[PROVIDER_RELEASE] = provider_release()
+    env |= _without_proxy_to_itself(env)
     ours = str(project.PRIVATE)
     if (before := env.get("KUBECONFIG", "")) and not before.startswith(ours):
         # kubectl takes them from the current folder, and Pulumi runs the program in the checkout
         env[USER_KUBECONFIG] = os.pathsep.join(map(_from_here, filter(None, before.split(":"))))
     env["KUBECONFIG"] = str(project.kubeconfig(stack or selection.current(env)))
     return env
+
+
+def _without_proxy_to_itself(env: Mapping[str, str]) -> dict[str, str]:
+    """Return variables with which a proxy of the machine's is not asked for the machine itself.
+
+    Go takes that for granted. Python does not: Pulumi's SDK, for one, would look for its engine
+    behind the proxy (gRPC reads `https_proxy` and `http_proxy`).
+    """
+    named = env.get("no_proxy") or env.get("NO_PROXY") or ""
+    known = [entry.strip() for entry in named.split(",")]
+    missing = [host for host in ("127.0.0.1", "localhost") if host not in known]
+    if not any(env.get(name) for name in _PROXIES) or not missing or known == ["*"]:
+        return {}
+    wanted = ",".join([*([named] if named else []), *missing])
+    return {"no_proxy": wanted, "NO_PROXY": wanted}
 
 
 def _without_another_checkouts(base: Mapping[str, str]) -> dict[str, str]:

@@ -223,6 +223,24 @@ def test_the_shell_of_another_checkout_leads_to_none_of_its_state(
     assert not [value for value in here.values() if "my other" in value or "my%20" in value]
 
 
+@pytest.mark.parametrize(
+    ("users", "wanted"),
+    [
+        ({}, None),
+        ({"https_proxy": "http://p:1"}, "127.0.0.1,localhost"),
+        ({"HTTP_PROXY": "p", "NO_PROXY": ".corp, localhost"}, ".corp, localhost,127.0.0.1"),
+        ({"HTTP_PROXY": "p", "NO_PROXY": "a", "no_proxy": "b"}, "b,127.0.0.1,localhost"),
+        ({"all_proxy": "p", "no_proxy": "*"}, "*"),
+    ],
+)
+def test_a_proxy_is_not_asked_for_the_machine_itself(
+    clone: Path, users: dict[str, str], wanted: str | None
+) -> None:
+    env = environment.variables(users, "west")
+    assert env.get("no_proxy") == wanted
+    assert environment.variables(env, "west") == env
+
+
 def test_a_users_kubeconfig_is_relative_to_the_folder_that_the_command_is_typed_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
