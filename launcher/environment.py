@@ -33,6 +33,7 @@ def variables(base: Mapping[str, str], stack: str | None = None) -> dict[str, st
     known = env.get("PATH", os.defpath).split(os.pathsep)
     env["PATH"] = packages.search_path(os.pathsep.join(path + [p for p in known if p not in path]))
     env["VIRTUAL_ENV"] = str(project.VENV)
+    env.pop("PULUMI_PYTHON_CMD", None)  # another Python than the environment's lacks the packages
     env["PULUMI_SKIP_UPDATE_CHECK"] = "true"
     env.setdefault("PULUMI_BACKEND_URL", project.state_url())
     if "PULUMI_CONFIG_PASSPHRASE" not in env:

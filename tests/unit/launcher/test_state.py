@@ -166,7 +166,9 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_environment_of_a_stack(clone: Path) -> None:
-    env = environment.variables({"PATH": "/usr/bin", "HOME": "/h"}, "east")
+    users = {"PATH": "/usr/bin", "HOME": "/h", "PULUMI_PYTHON_CMD": "/usr/bin/python3"}
+    env = environment.variables(users, "east")
+    assert "PULUMI_PYTHON_CMD" not in env
     assert env["PATH"].split(":") == [
         str(project.VENV / "bin"), str(tools.bin_dir()), "/usr/bin", "/usr/sbin", "/sbin",
     ]  # fmt: skip
