@@ -79,7 +79,7 @@ def _without_another_checkouts(base: Mapping[str, str]) -> dict[str, str]:
     environment = Path(base.get("VIRTUAL_ENV", ""))
     if environment == project.VENV or not environment.is_absolute():
         return dict(base)
-    private = environment.with_name(project.PRIVATE.name)
+    private = environment.parent / project.PRIVATE.name
     its = (f"{private}/", f"{private.as_uri()}/")
     return {name: value for name, value in base.items() if not value.startswith(its)}
 

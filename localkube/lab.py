@@ -140,7 +140,8 @@ def destroy(lab: Path) -> None:
     """End the lab and remove all that is left of it, whatever state it is in."""
     kill(lab)
     labs = (config.parent for _, config in supervisords())
-    kernel.restore(lab, next((o for o in labs if o != lab and (o / "groups").is_dir()), None))
+    others = (o for o in labs if o != lab and _exists(o / "groups", hidden=False))
+    kernel.restore(lab, next(others, None))
     cgroup = lab_cgroup(lab)
     delegation.stop(lab_id(lab))
     cgroups.remove(cgroup)
@@ -158,10 +159,21 @@ def abandoned() -> list[Path]:
         config.parent
         for pid, config in supervisords()
         if config == config_file(config.parent)
-        and not Path(f"/proc/{pid}/root{config}").exists()
-        and not config.exists()
+        and not _exists(Path(f"/proc/{pid}/root{config}"), hidden=True)
+        and not _exists(config, hidden=True)
         and cgroups.exists(lab_cgroup(config.parent))
     ]
+
+
+def _exists(path: Path, *, hidden: bool) -> bool:
+    """Check whether a path is there; `hidden` is the answer where only another user may look."""
+    try:
+        path.stat()
+    except PermissionError:
+        return hidden
+    except OSError:
+        return False
+    return True
 
 
 def end_abandoned() -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -64,3 +65,40 @@ def test_a_supervisord_without_a_labs_cgroup_is_somebody_elses(made: Lab) -> Non
     made.cgroup.rmdir()
     assert lab.end_abandoned() == []
     assert not made.is_ended()
+
+
+@pytest.fixture
+def others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lab of another user's, who lets nobody look."""
+    folder = tmp_path / "home" / ".demo" / "west" / "lab"
+    stat = Path.stat
+
+    def denied(path: Path, **options: bool) -> os.stat_result:
+        if path.is_relative_to(tmp_path / "home") or str(path).startswith("/proc/4242/root"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(lab, "supervisords", lambda: [(4242, lab.config_file(folder))])
+    monkeypatch.setattr(Path, "stat", denied)
+    return folder
+
+
+def test_the_lab_of_another_user_is_left_alone(
+    others: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cgroups, "exists", lambda _: True)
+    assert lab.abandoned() == []
+
+
+def test_beside_the_lab_of_another_user_ones_own_is_destroyed(
+    others: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own" / "lab"
+    own.mkdir(parents=True)
+    noted: list[Path | None] = []
+    monkeypatch.setattr(lab, "kill", lambda _: None)
+    monkeypatch.setattr(lab.delegation, "stop", lambda _: None)
+    monkeypatch.setattr(cgroups, "remove", lambda _: None)
+    monkeypatch.setattr(lab.kernel, "restore", lambda _, other: noted.append(other))
+    lab.destroy(own)
+    assert noted == [None] and not own.exists()
