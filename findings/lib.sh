@@ -2,9 +2,10 @@
 # Read by each script of this folder: a temporary folder, pinned packages in it, and an end that leaves nothing.
 set -euo pipefail
 
-# About two minutes at most on an idle machine; five are the end, whatever its packages do.
+# About two minutes at most on an idle machine; five are the end, whatever its packages do. A script that compiles
+# a large program sets FINDING_LIMIT (seconds) before it reads this file.
 if [ -z "${FINDING_BOUNDED:-}" ]; then
-  FINDING_BOUNDED=1 exec timeout --kill-after=10 300 "$0" "$@"
+  FINDING_BOUNDED=1 exec timeout --kill-after=10 "${FINDING_LIMIT:-300}" "$0" "$@"
 fi
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
