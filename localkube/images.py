@@ -1,53 +1,34 @@
 """The container images of the demo, made offline, and a containerd store that already holds them.
 
-An image is an OCI archive with one layer: a program, the shared libraries that it is linked with
-and the few files that it expects. Archives are unpacked once into a containerd store in the user's
-cache; each node starts from hard links to it, so that nothing is imported or copied at start and
-all containers of all clusters share one copy of a program in memory.
-
-Format: https://github.com/opencontainers/image-spec (image layout, version 1.0.0).
+Their archives (`image_layout`) are unpacked once into a containerd store in the user's cache. Each
+node starts from hard links to it, so that nothing is imported or copied at start and all containers
+of all clusters share one copy of a program in memory.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import json
 import os
-import platform
-import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from foundation import commands, project, scratch
+from foundation import commands, files, project
 from localkube import LocalKubeError
+from localkube.image_layout import Image, linked, write_archive
 from localkube.mounts import USUAL_UMASK, cover
 from localkube.supervisord_config import python
-from toolchain import published, tools
+from toolchain import tools
 
 PAUSE = "localhost/pause:1"
 
 UNUSED_SECONDS = 30 * 24 * 3600
 """A month: a store is made in seconds, and another version of the tools has another one."""
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image: files of this machine and where they go."""
-
-    reference: str
-    programs: dict[str, Path]
-    """Path in the image -> file of this machine; shared libraries are added by themselves."""
-    entrypoint: list[str]
-    texts: dict[str, str] = field(default_factory=dict)
-    """Path in the image -> content of a small file."""
-    user: str = ""
 
 
 def coredns() -> str:
@@ -82,16 +63,16 @@ def images(pause: Path) -> list[Image]:
 def store() -> Path:
     """Return the prepared containerd store; make it if need be, once for all clusters."""
     folder = tools.cache_dir() / "images" / key()
-    if not folder.exists():
-        with scratch.folder(folder.parent / "arriving") as made:
-            build(made)
-            try:
-                (made / "root").rename(folder)
-            except OSError:
-                if not folder.exists():  # otherwise somebody else was faster
-                    raise
-    os.utime(folder)
-    forget_unused(folder.parent)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with files.locked(folder.parent):
+        if not folder.exists():
+            for left in folder.parent.glob("arriving*"):  # by a command that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix="arriving.", dir=folder.parent) as made:
+                build(Path(made))
+                (Path(made) / "root").rename(folder)
+        os.utime(folder)
+        forget_unused(folder.parent)
     return folder
 
 
@@ -100,7 +81,8 @@ def key() -> str:
     bash = Path("/bin/bash")
     # the ids of files are those of the user namespace
     digest = hashlib.sha256(Path("/proc/self/uid_map").read_bytes())
-    for path in (Path(__file__), Path(__file__).with_name("pause.c")):
+    here = Path(__file__)
+    for path in (here, here.with_name("image_layout.py"), here.with_name("pause.c")):
         digest.update(path.read_bytes())
     for name in ("coredns", "envoy", "containerd"):
         digest.update(f"{name} {tools.version(name)} {tools.path(name).stat().st_size}\n".encode())
@@ -112,9 +94,8 @@ def key() -> str:
 def forget_unused(folder: Path) -> None:
     """Remove stores not used for `UNUSED_SECONDS`; the links of clusters to them stay good."""
     for old in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):  # another process' scratch folder may go
-            if time.time() - old.stat().st_mtime > UNUSED_SECONDS:
-                shutil.rmtree(old, ignore_errors=True)
+        if time.time() - old.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def clone(source: Path, target: Path) -> None:
@@ -148,84 +129,6 @@ def build(scratch: Path) -> None:
         commands.output([*command, *python("localkube.images", str(scratch))], folder=project.ROOT)
     except commands.Failed as error:
         raise LocalKubeError(f"cannot unpack the images: {error.said.strip()[-400:]}") from None
-
-
-def write_archive(image: Image, archive: tarfile.TarFile) -> None:
-    """Write the image as an OCI layout. The same files give the same bytes."""
-    layer = layer_of(image)
-    architecture = published.ARCHITECTURES[platform.machine()]
-    config = {
-        "architecture": architecture,
-        "os": "linux",
-        "config": {
-            "Entrypoint": image.entrypoint,
-            "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"],
-            "User": image.user,
-        },
-        "rootfs": {"type": "layers", "diff_ids": [sha256(layer)]},
-    }
-    blobs = {sha256(layer): layer}
-
-    def descriptor(kind: str, data: bytes, **more: object) -> dict[str, object]:
-        blobs[sha256(data)] = data
-        media_type = f"application/vnd.oci.image.{kind}"
-        return {"mediaType": media_type, "digest": sha256(data), "size": len(data), **more}
-
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": descriptor("config.v1+json", json.dumps(config).encode()),
-        "layers": [descriptor("layer.v1.tar", layer)],
-    }
-    entry = descriptor(
-        "manifest.v1+json",
-        json.dumps(manifest).encode(),
-        annotations={"io.containerd.image.name": image.reference},
-        platform={"architecture": architecture, "os": "linux"},
-    )
-    index = {"schemaVersion": 2, "manifests": [entry]}
-    add_file(archive, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}', 0o644)
-    add_file(archive, "index.json", json.dumps(index).encode(), 0o644)
-    for digest, data in blobs.items():
-        add_file(archive, f"blobs/{digest.replace(':', '/')}", data, 0o644)
-
-
-def layer_of(image: Image) -> bytes:
-    """Return the image's only layer: an uncompressed tar file."""
-    files = {
-        str(path): path.read_bytes()
-        for source in image.programs.values()
-        for path in linked(source)
-    }
-    files |= {path: source.read_bytes() for path, source in image.programs.items()}
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as layer:
-        folder = tarfile.TarInfo("tmp")
-        folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
-        layer.addfile(folder)
-        for path, data in sorted(files.items()):
-            add_file(layer, path.lstrip("/"), data, 0o755)
-        for path, text in sorted(image.texts.items()):
-            add_file(layer, path.lstrip("/"), text.encode(), 0o644)
-    return buffer.getvalue()
-
-
-def linked(program: Path) -> list[Path]:
-    """Return the shared libraries and the loader of a program, at the paths where it looks."""
-    done = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False)
-    return [Path(path) for path in re.findall(r"(?:=> |^\s*)(/\S+) \(0x", done.stdout, re.M)]
-
-
-def add_file(archive: tarfile.TarFile, name: str, data: bytes, mode: int) -> None:
-    """Add a file of user 0 from the year 1970."""
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = len(data), mode
-    archive.addfile(info, io.BytesIO(data))
-
-
-def sha256(data: bytes) -> str:
-    """Return the digest in the form that OCI uses."""
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def unpack(scratch: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from localkube.images import Image, write_archive
+from localkube.image_layout import Image, write_archive
 from tests.support.checkout import APPLICATION, Checkout
 from tests.support.waiting import eventually
 

@@ -7,13 +7,16 @@ import io
 import json
 import os
 import tarfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from localkube import images
-from localkube.images import Image
+from foundation import files as locks
+from localkube import image_layout, images
+from localkube.image_layout import Image
 
 SHELL = Path("/bin/sh")
 
@@ -32,7 +35,7 @@ def image() -> Image:
 def archive(image: Image) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as made:
-        images.write_archive(image, made)
+        image_layout.write_archive(image, made)
     return buffer.getvalue()
 
 
@@ -64,11 +67,11 @@ def test_the_archive_carries_the_images_name_and_user(image: Image) -> None:
 
 
 def test_the_layer_holds_the_program_its_libraries_and_a_folder_for_all(image: Image) -> None:
-    with tarfile.open(fileobj=io.BytesIO(images.layer_of(image))) as layer:
+    with tarfile.open(fileobj=io.BytesIO(image_layout.layer_of(image))) as layer:
         names = set(layer.getnames())
         assert layer.getmember("tmp").mode == 0o1777
     assert {"usr/local/bin/sh", "etc/passwd"} <= names
-    libraries = {str(path).lstrip("/") for path in images.linked(SHELL)}
+    libraries = {str(path).lstrip("/") for path in image_layout.linked(SHELL)}
     assert libraries and libraries <= names
 
 
@@ -102,6 +105,28 @@ def test_what_a_killed_command_left_of_a_store_goes_with_the_next(
     monkeypatch.setattr(images.tools, "cache_dir", lambda: tmp_path)
     monkeypatch.setattr(images, "key", lambda: "key")
     monkeypatch.setattr(images, "build", lambda made: (made / "root").mkdir())
-    (tmp_path / "images" / "arriving" / "999999999" / "root").mkdir(parents=True)
+    (tmp_path / "images" / "arriving.left" / "root").mkdir(parents=True)
     assert images.store() == tmp_path / "images" / "key"
     assert [path.name for path in (tmp_path / "images").iterdir()] == ["key"]
+
+
+def test_of_two_commands_one_makes_the_store_and_the_other_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images.tools, "cache_dir", lambda: tmp_path)
+    monkeypatch.setattr(images, "key", lambda: "key")
+    began, built = threading.Event(), []
+
+    def build(made: Path) -> None:
+        began.set()
+        (made / "root").mkdir()
+        built.append(made)
+
+    monkeypatch.setattr(images, "build", build)
+    (tmp_path / "images").mkdir()
+    with ThreadPoolExecutor() as threads:
+        with locks.locked(tmp_path / "images"):
+            other = threads.submit(images.store)
+            assert not began.wait(0.2)
+        assert other.result() == threads.submit(images.store).result() == images.store()
+    assert len(built) == 1
