@@ -18,6 +18,7 @@ from localkube import (
     images,
     lab,
     network,
+    node_images,
     pki,
     programs,
     supervisord_client,
@@ -75,6 +76,7 @@ def create(spec: ClusterSpec, identity: str) -> None:
     for node in spec.members:
         programs.write(node)
         images.clone(store, node.folder / "containerd")
+    node_images.note(spec)
     spec.save()
     start(spec)
     (spec.folder / "identity").write_text(identity)  # last: there is a whole cluster
@@ -84,7 +86,7 @@ def start(spec: ClusterSpec) -> None:
     """Start what does not run of a cluster that exists; return when its nodes are Ready.
 
     That is the lab if need be, nodes without power, processes that SIGSTOP has stopped, and
-    programs that wait for their next try.
+    programs that wait for their next try. Nodes of another version get the images of this one.
     """
     folder = Path(spec.lab)
     with lab.locked(folder):
@@ -125,6 +127,7 @@ def start(spec: ClusterSpec) -> None:
         )
     if patience.factor() > 1:
         wait_for(lambda: Api(pki.user_kubeconfig(spec), limit).has_schema(), limit)
+    node_images.complete(spec)
 
 
 def end_cut(spec: ClusterSpec, supervisor: Supervisor) -> None:

@@ -47,20 +47,25 @@ class ClusterProvider(BaseProvider):
         return CreateResult(id_=f"{spec.lab}#{spec.name}", outs=outputs(props))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Look at the cluster itself too: a dead one is to be updated, a lost one replaced."""
-        from localkube import health
+        """Look at the cluster itself too: a lost one is to be replaced.
+
+        One that is dead, or lacks an image of this version of the program, is to be updated.
+        """
+        from localkube import health, node_images
 
         old, new = spec_of(olds), spec_of(news)
         replaces = [key for key in asdict(old) if getattr(old, key) != getattr(new, key)]
         if olds["identity"] != news["identity"]:
             replaces.append("identity")
-        dead = not replaces and not health.is_healthy(new, olds["kubeconfig"])
+        lacks = not replaces and not (
+            health.is_healthy(new, olds["kubeconfig"]) and node_images.is_complete(new)
+        )
         # Deleted first: Pulumi then takes what was in it for gone with it (`deleted_with`). It asks
         # neither a lost cluster nor the new one in its place to delete each object.
-        return DiffResult(bool(replaces) or dead, replaces, delete_before_replace=True)
+        return DiffResult(bool(replaces) or lacks, replaces, delete_before_replace=True)
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Start what is not running."""
+        """Start what is not running, and import images that are lacking."""
         from localkube import cluster
 
         cluster.start(spec_of(news))

@@ -46,10 +46,17 @@ def envoy() -> str:
 
 def images(pause: Path) -> list[Image]:
     """Return all images; `pause` is the compiled program that holds a pod's namespaces."""
-    users = "root:x:0:0:root:/root:/bin/bash\nenvoy:x:101:101::/home/envoy:/bin/bash\n"
     return [
         Image(PAUSE, {"/pause": pause}, ["/pause"], user="65535:65535"),
         Image(coredns(), {"/coredns": tools.path("coredns")}, ["/coredns"]),
+        *of_program(),
+    ]
+
+
+def of_program() -> list[Image]:
+    """Return the images that Pulumi's program deploys; nodes bring the others' names themselves."""
+    users = "root:x:0:0:root:/root:/bin/bash\nenvoy:x:101:101::/home/envoy:/bin/bash\n"
+    return [
         Image(
             envoy(),
             {"/usr/local/bin/envoy": tools.path("envoy"), "/bin/bash": Path("/bin/bash")},

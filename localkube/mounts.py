@@ -1,11 +1,13 @@
-"""Private folders for a mount namespace, made before anything else runs in it."""
+"""Private folders for a mount namespace, made before anything else runs in it, and the way in."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from foundation import packages
 
 USUAL_UMASK = 0o022
 """What init gives services. With a stricter one, as hardened machines give to people, the folders
@@ -38,3 +40,14 @@ def cover(folders: Iterable[str], keep: Iterable[Path]) -> None:
 def mount(*arguments: str) -> None:
     """Run mount(8). Raises `subprocess.CalledProcessError`, its message on standard error."""
     subprocess.run(["mount", *arguments], check=True)
+
+
+def within(process: int, command: Sequence[str]) -> list[str]:
+    """Return the command line that runs a command in the mount namespace of a process."""
+    return [
+        packages.which("nsenter") or "nsenter",
+        f"--target={process}",
+        "--mount",
+        "--",
+        *command,
+    ]

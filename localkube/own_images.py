@@ -11,9 +11,9 @@ import os
 import sys
 from pathlib import Path
 
-from foundation import commands, files, packages, project
+from foundation import commands, files, project
 from foundation.entry import entry
-from localkube import LocalKubeError, image_archive
+from localkube import LocalKubeError, image_archive, mounts
 from localkube.api import wait_for
 from localkube.inside.node import config_file
 from localkube.programs import CONTAINERD
@@ -86,10 +86,9 @@ def load(node: Node) -> bool:
     """
     if (process := find(config_file(node))) is None:
         return False
-    nsenter = packages.which("nsenter") or "nsenter"
     inside = python("localkube.own_images", str(node.cluster.folder), str(node.ordinal))
     env = {**os.environ, "PYTHONPATH": str(project.ROOT)}
-    commands.output([nsenter, f"--target={process}", "--mount", "--", *inside], env=env)
+    commands.output(mounts.within(process, inside), env=env)
     return True
 
 
