@@ -82,15 +82,24 @@ class ClusterProvider(BaseProvider):
         return ReadResult(id_=id_, outs={**props, "running": running})
 
     def delete(self, _id: str, props: dict[str, Any]) -> None:
-        """Remove the cluster, unless `create` has put another one in its place."""
+        """Remove the cluster, unless `create` has put another one in its place.
+
+        The state of a copied checkout names the clusters of the original, which keeps them.
+        """
+        import os
         from pathlib import Path
 
+        from foundation import project
         from localkube import cluster, health, owner
 
         spec = spec_of(props)
+        lab = Path(spec.lab)
+        if not lab.is_relative_to(project.PRIVATE) and owner.refusal(lab, os.environ):
+            print(f"{spec.name} of {lab} is left alone: another state has it", flush=True)
+            return
         if health.identity(spec) in ("", props["identity"]):
             cluster.delete(spec)
-        owner.forget(Path(spec.lab))
+        owner.forget(lab)
 
 
 def spec_of(props: dict[str, Any]) -> ClusterSpec:
