@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from localkube.spec import whole
+
 VARIABLE = "PULUMI_BACKEND_URL"
 UNKNOWN = "the backend of `pulumi login`"
 _FILE = "backend"
@@ -43,12 +45,15 @@ def state_url(env: Mapping[str, str]) -> str:
     return urlunsplit(parts._replace(netloc=host, query="", fragment=""))
 
 
-def _came_along(lab: Path, known: str, env: Mapping[str, str]) -> bool:
-    """Check whether the state was the checkout's own, and still is: the checkout was moved."""
+def _former(lab: Path, known: str, env: Mapping[str, str]) -> Path | None:
+    """Return the own state of the checkout that this one, with its own state too, was made from.
+
+    Its folder is gone if the checkout was moved, and there if it was copied.
+    """
     own = lab.parent.parent / "pulumi"
     former = Path(unquote(urlsplit(known).path))
     is_own = known.startswith("file:///") and former.parts[-2:] == own.parts[-2:]
-    return is_own and state_url(env) == own.as_uri() and not former.exists()
+    return former if is_own and state_url(env) == own.as_uri() else None
 
 
 def refusal(lab: Path, env: Mapping[str, str]) -> str:
@@ -57,14 +62,20 @@ def refusal(lab: Path, env: Mapping[str, str]) -> str:
     if not lab.exists() or not file.exists():  # it was made before this was written down
         return ""
     known = file.read_text()
-    if known == state_url(env) or _came_along(lab, known, env):
+    former = _former(lab, known, env)
+    if known == state_url(env) or (former and not former.exists()):
         return ""
+    sweep = f"./demo local sweep {shlex.quote(str(lab))}"
+    if former and any(each.lab != str(lab) for each in whole(lab)):
+        return (
+            f"{lab} came along with a copy of the checkout {former.parent.parent}, whose clusters"
+            f" these are. Remove what is here of them, which ends none: {sweep}"
+        )
     stack = lab.parent.name
     where = known or UNKNOWN
     there = f"{VARIABLE}='{known}'" if known else f"env -u {VARIABLE}"
     return (
         f"The clusters of stack {stack} run, and their state is in {where}, not in"
         f" {state_url(env) or UNKNOWN}. Use that: {there} ./demo destroy"
-        f" {stack}; if that state is lost, end them without it:"
-        f" ./demo local sweep {shlex.quote(str(lab))}"
+        f" {stack}; if that state is lost, end them without it: {sweep}"
     )

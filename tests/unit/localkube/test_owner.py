@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from localkube import owner
+from localkube.spec import ClusterSpec
 
 OWN = {owner.VARIABLE: "file:///project/.demo/pulumi"}
 OTHER = {owner.VARIABLE: "s3://bucket/folder?region=r"}
@@ -33,8 +34,14 @@ def test_a_state_that_came_along_with_a_moved_checkout_is_the_same(tmp_path: Pat
     (former / "west" / "lab").mkdir()
     (former / "pulumi").mkdir()
     here = {owner.VARIABLE: (now / "pulumi").as_uri()}
+    spec = ClusterSpec(str(former / "west" / "lab"), "east", 0, 1, 9000, {})
+    spec.folder.mkdir(parents=True)
+    spec.save()
     shutil.copytree(former, now)
-    assert "not in file:///" in owner.refusal(now / "west" / "lab", here), "it is a copy"
+    said = owner.refusal(now / "west" / "lab", here)
+    assert f"a copy of the checkout {former.parent}, whose clusters these are" in said
+    assert said.endswith(f"./demo local sweep {now / 'west' / 'lab'}")
+    assert "PULUMI_BACKEND_URL" not in said, "it would end those of the original"
     shutil.rmtree(former)
     assert owner.refusal(now / "west" / "lab", here) == ""
     assert owner.refusal(now / "west" / "lab", OTHER)
