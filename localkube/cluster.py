@@ -216,7 +216,7 @@ def delete(spec: ClusterSpec) -> None:
     """Remove a cluster and all that is its own; the lab goes with its last cluster."""
     folder = Path(spec.lab)
     if not folder.parent.exists():  # the checkout was moved: the lock would make its folder anew
-        lab.destroy(folder)
+        lab.destroy_gone(folder)
         return
     with lab.locked(folder):
         discard(spec)

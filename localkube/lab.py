@@ -31,7 +31,7 @@ from localkube.supervisord_config import (
     supervisord,
     supervisords,
 )
-from toolchain import patience
+from toolchain import patience, tools
 
 if TYPE_CHECKING:
     from localkube.supervisord_client import Supervisor
@@ -74,6 +74,8 @@ def supervisor(lab: Path) -> Supervisor | None:
 
 def ensure(lab: Path) -> Supervisor:
     """Start the lab unless it runs. Call it under `locked`."""
+    for other in end_abandoned():  # first, for it sets back what `prepare` is going to note
+        print(f"ended the clusters of {other}, which is gone", flush=True)
     for name in ("groups", "log"):
         (lab / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     kernel.prepare(lab)
@@ -81,8 +83,6 @@ def ensure(lab: Path) -> Supervisor:
     if running and running.is_up():
         return running
     kill(lab)
-    for other in end_abandoned():
-        print(f"ended the clusters of {other}, which is gone", flush=True)
     if problem := delegation.start(lab_id(lab), f"Pods of {lab}"):
         print(f"systemd delegates no cgroup, so the lab's is at the root: {problem}", flush=True)
     egress = Program("egress", python("localkube.inside.egress"))
@@ -178,10 +178,28 @@ def _exists(path: Path, *, hidden: bool) -> bool:
 
 def end_abandoned() -> list[Path]:
     """End labs whose folder is gone, with all that is left of them; return these folders."""
-    found = abandoned()
-    for lab in found:
-        destroy(lab)
+    if not abandoned():
+        return []
+    with _gone():
+        found = abandoned()
+        for lab in found:
+            destroy(lab)
     return found
+
+
+def destroy_gone(lab: Path) -> None:
+    """End a lab whose folder is gone, as `destroy` does."""
+    with _gone():
+        destroy(lab)
+
+
+@contextlib.contextmanager
+def _gone() -> Iterator[None]:
+    """Keep others of this user from ending labs that have no folder to lock."""
+    folder = tools.cache_dir()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with files.locked(folder):
+        yield
 
 
 def main(lab: Path) -> None:

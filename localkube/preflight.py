@@ -61,25 +61,28 @@ def check(ports: Sequence[int], folder: Path) -> None:
         )
     check_disk(space(folder))
     check_clock(folder)
-    if not held:
-        from localkube import lab  # not for a warm start
-
-        # when a lab starts it ends those whose folder is gone
-        held = set().union(*map(relayed, lab.abandoned()))
     wanted = [port for port in ports if port not in held]
-    check_relays(wanted, folder)
+    ending = check_relays(wanted, folder)
     for port in wanted:
-        check_port(port)
+        if port not in ending:
+            check_port(port)
 
 
-def check_relays(ports: Sequence[int], folder: Path) -> None:
+def check_relays(ports: Sequence[int], folder: Path) -> set[int]:
     """Raise `LocalKubeError` where another lab than that in `folder` holds a port.
 
     That may be this stack's own under its former name: `pulumi stack rename` moves the settings.
+    Return the ports of labs whose folder is gone: they end when a cluster starts.
     """
+    ending: set[int] = set()
     for lab, taken in sorted(relays().items()):
         port = next((port for port in ports if port in taken), None)
         if port is None or lab == folder:
+            continue
+        from localkube.lab import abandoned  # not for a warm start
+
+        if lab in abandoned():
+            ending |= taken
             continue
         other, own, checkout = lab.parent.name, folder.parent.name, lab.parent.parent.parent
         ports_here = "./demo pulumi config set localPort PORT"
@@ -89,15 +92,13 @@ def check_relays(ports: Sequence[int], folder: Path) -> None:
                 f"take that down (./demo destroy {other}), choose other ports ({ports_here}), or,"
                 f" if {other} was renamed to {own}: pulumi stack rename {other}"
             )
-        elif lab.exists():
+        else:
             holder = f"stack {other} of the checkout {checkout}"
             remedy = (
                 f"take that down there (./demo destroy {other}), or choose others: {ports_here}"
             )
-        else:
-            holder = f"clusters of {checkout}, which is gone"
-            remedy = "end them: ./demo local sweep"
         raise LocalKubeError(f"port {port} of 127.0.0.1 is held by {holder}: {remedy}")
+    return ending
 
 
 def relays() -> dict[Path, set[int]]:

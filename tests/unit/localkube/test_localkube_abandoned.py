@@ -7,10 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from foundation import files
 from localkube import cgroups, lab
 from localkube.spec import lab_cgroup
 from localkube.supervisord_config import supervisords
@@ -33,6 +36,12 @@ class Lab:
 
     def is_ended(self) -> bool:
         return self.process.poll() is not None
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(lab.tools, "cache_dir", lambda: tmp_path / "cache")
+    return tmp_path / "cache"
 
 
 @pytest.fixture
@@ -65,6 +74,34 @@ def test_a_supervisord_without_a_labs_cgroup_is_somebody_elses(made: Lab) -> Non
     made.cgroup.rmdir()
     assert lab.end_abandoned() == []
     assert not made.is_ended()
+
+
+def test_one_command_at_a_time_ends_a_lab_without_a_folder(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[Path] = []
+    monkeypatch.setattr(lab, "destroy", ended.append)
+    monkeypatch.setattr(lab, "abandoned", lambda: [] if ended else [tmp_path])
+    cache.mkdir()
+    with ThreadPoolExecutor() as threads:
+        with files.locked(cache):
+            both = [threads.submit(lab.end_abandoned) for _ in range(2)]
+            assert not wait(both, 0.2).done and ended == []
+        assert sorted(len(each.result()) for each in both) == [0, 1]
+    lab.destroy_gone(tmp_path)
+    assert ended == [tmp_path] * 2
+
+
+def test_a_lab_that_runs_ends_abandoned_ones_too_before_it_looks_at_the_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    running = SimpleNamespace(is_up=lambda: True)
+    monkeypatch.setattr(lab, "supervisor", lambda _: running)
+    monkeypatch.setattr(lab, "end_abandoned", lambda: events.append("end") or [tmp_path])
+    monkeypatch.setattr(lab.kernel, "prepare", lambda _: events.append("prepare"))
+    assert lab.ensure(tmp_path / "lab") is running
+    assert events == ["end", "prepare"]
 
 
 @pytest.fixture

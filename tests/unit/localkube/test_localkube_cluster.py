@@ -178,6 +178,7 @@ def test_the_clusters_of_a_moved_checkout_end_and_its_former_folder_stays_away(
 ) -> None:
     ended: list[Path] = []
     monkeypatch.setattr(cluster.lab, "destroy", ended.append)
+    monkeypatch.setattr(cluster.lab.tools, "cache_dir", lambda: tmp_path / "cache")
     former = tmp_path / "former" / ".demo" / "west" / "lab"
     cluster.delete(ClusterSpec(str(former), "east", 0, 1, 9000, {}))
     assert ended == [former]

@@ -64,27 +64,27 @@ def test_the_ports_of_the_labs_own_relays_are_fine(relay: int, lab: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("there", "own", "told"),
+    ("own", "told"),
     [
-        (True, "checkout/.demo/east/lab", r"stack west of this checkout.* rename west"),
-        (True, "other/.demo/west/lab", r"stack west of the checkout \S+/checkout: .*localPort"),
-        (False, "other/.demo/west/lab", r"/checkout, which is gone: end them: \S+ local sweep"),
+        ("checkout/.demo/east/lab", r"stack west of this checkout.* rename west"),
+        ("other/.demo/west/lab", r"stack west of the checkout \S+/checkout: .*localPort"),
     ],
 )
 def test_a_port_of_another_lab_is_refused_with_the_lab(
-    relay: int, lab: Path, tmp_path: Path, there: bool, own: str, told: str
+    relay: int, tmp_path: Path, own: str, told: str
 ) -> None:
-    if there:
-        lab.mkdir(parents=True)
     with pytest.raises(LocalKubeError, match=f"port {relay} of 127.0.0.1 is held by .*{told}"):
         preflight.check([relay], tmp_path / own)
 
 
 def test_ports_of_a_lab_that_ends_when_this_one_starts_are_fine(
-    relay: int, lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    relay: int, port: int, lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("localkube.lab.abandoned", lambda: [lab])
-    preflight.check([relay], tmp_path / "moved" / ".demo" / "west" / "lab")
+    own = tmp_path / "moved" / ".demo" / "west" / "lab"
+    preflight.check([relay], own)
+    with pytest.raises(LocalKubeError, match=f"port {port} of 127.0.0.1 is in use"):
+        preflight.check([relay, port], own)
 
 
 def test_a_container_whose_processes_hold_the_top_cgroup_is_refused(
