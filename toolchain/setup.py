@@ -164,7 +164,8 @@ def exclusive() -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = path.open("a+")
     except OSError as error:
-        if folder.exists() and error.errno != errno.EROFS:  # another user's, or the disk is full
+        # another user's, or the disk is full; not Path.exists, which fails in a home of another's
+        if os.access(folder, os.F_OK) and error.errno != errno.EROFS:
             raise
         raise UserError(
             f"{folder}, where the tools go, cannot be written: {error.strerror}.\n"

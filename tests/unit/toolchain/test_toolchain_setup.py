@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import subprocess
 import sys
@@ -301,6 +302,24 @@ def test_a_cache_that_cannot_be_made_is_named_with_the_variable_that_moves_it(
     monkeypatch.setenv("XDG_CACHE_HOME", "/proc/none")
     with (
         pytest.raises(UserError, match=r"(?s)^/proc/none/\S+, where .* export XDG_CACHE_HOME="),
+        setup.exclusive(),
+    ):
+        pytest.fail("it is made")
+
+
+def test_a_home_of_another_user_is_refused_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a command that kept root's HOME."""
+
+    def denied(path: Path, **_options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(Path, "mkdir", denied)
+    monkeypatch.setattr(Path, "stat", denied)
+    with (
+        pytest.raises(UserError, match=r"(?s)written: Permission denied.* export XDG_CACHE_HOME="),
         setup.exclusive(),
     ):
         pytest.fail("it is made")
