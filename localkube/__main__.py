@@ -18,6 +18,7 @@ from foundation.entry import entry
 from localkube import LocalKubeError, cluster, lab, own_images
 from localkube.diagnosis import Finding, look
 from localkube.spec import ClusterSpec, Node
+from localkube.status import Status, status
 
 
 def main(arguments: list[str]) -> int:
@@ -146,7 +147,7 @@ def show_status() -> int:
     healthy, there = True, False
     for folder in labs():
         specs = cluster.clusters(folder)
-        states = [cluster.status(spec) for spec in specs]
+        states = [status(spec) for spec in specs]
         table = Table("cluster", "node", "Ready", "API server", "programs", box=None)
         table.title, table.title_justify = f"stack {folder.parent.name}", "left"
         for spec, state in zip(specs, states, strict=True):
@@ -181,7 +182,7 @@ def lines(found: Sequence[Finding]) -> list[str]:
     ]
 
 
-def row(spec: ClusterSpec, state: cluster.Status, node: Node) -> tuple[str, str, str, str]:
+def row(spec: ClusterSpec, state: Status, node: Node) -> tuple[str, str, str, str]:
     """Return what is known of a node: ordinal, Ready, API server, programs."""
     known = state.programs.get(node.name, {})
     odd = [f"{name} {now.lower()}" for name, now in known.items() if now != "RUNNING"]

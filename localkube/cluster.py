@@ -1,4 +1,4 @@
-"""A cluster's life, as the host sees it: create, start, stop, look, delete.
+"""A cluster's life, as the host sees it: create, start, stop, delete.
 
 Every function may be interrupted and called again; `create` starts from nothing whatever it finds.
 """
@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from localkube import (
     LocalKubeError,
     cgroups,
     folders,
-    health,
     images,
     lab,
     network,
@@ -27,6 +25,7 @@ from localkube.api import Api, wait_for
 from localkube.diagnosis import stopped
 from localkube.inside.node import config_file, program
 from localkube.spec import ClusterSpec, Node, whole
+from localkube.status import complaint, milestones, status
 from localkube.supervisord_client import Supervisor
 from localkube.supervisord_config import Program, find, python, sections
 from toolchain import patience
@@ -37,25 +36,6 @@ machine is slow, and on two cores several clusters start at once."""
 
 POWER_SECONDS = 30
 """How long the first process of a node may take, with none of the others' coming meanwhile."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """What can be seen of a cluster from outside."""
-
-    name: str
-    running: bool
-    """Whether its lab runs all its nodes."""
-    api_ready: bool
-    nodes: dict[str, bool]
-    """Node -> whether it is Ready; empty while no API server answers."""
-    programs: dict[str, dict[str, str]]
-    """Node -> program -> state of that program at its supervisord."""
-
-    @property
-    def healthy(self) -> bool:
-        """Whether everything is as it should be."""
-        return self.running and self.api_ready and bool(self.nodes) and all(self.nodes.values())
 
 
 def create(spec: ClusterSpec, identity: str) -> None:
@@ -150,18 +130,6 @@ def retry(supervisor: Supervisor) -> None:
         supervisor.start(name)
 
 
-def milestones(state: Status) -> set[str]:
-    """Return what has come true of a cluster that starts; each is progress."""
-    found = {
-        f"{program} of {node} is {name}"
-        for node, known in state.programs.items()
-        for program, name in known.items()
-        if name in ("RUNNING", "EXITED")
-    }
-    found |= {f"{node} is Ready" for node, ready in state.nodes.items() if ready}
-    return found | {"the API server answers"} if state.api_ready else found
-
-
 def joined(api: Api, names: set[str], since: float) -> bool:
     """Check whether all nodes of the cluster are Ready and were heard from after `since`.
 
@@ -175,24 +143,6 @@ def has_power(node: Node) -> bool:
     """Check whether the node's first process runs and answers."""
     own = supervisord_client.running(config_file(node))
     return own is not None and own.is_up()
-
-
-def complaint(state: Status) -> str:
-    """Return what is wrong with a cluster, in a few words."""
-    down = [
-        f"{program} on {node} is {name.lower()}"
-        for node, known in state.programs.items()
-        for program, name in known.items()
-        if name not in ("RUNNING", "EXITED")
-    ]
-    if down:
-        return ", ".join(down)
-    if not state.api_ready:
-        return "its API server does not answer"
-    if not state.nodes:
-        return "no node has joined"
-    unready = [node for node, ready in state.nodes.items() if not ready]
-    return f"not ready: {', '.join(unready)}" if unready else "a node takes no pods yet"
 
 
 def stop(spec: ClusterSpec) -> None:
@@ -239,24 +189,6 @@ def discard(spec: ClusterSpec) -> None:
     for node in spec.members:
         cgroups.remove(node.cgroup)
     folders.remove(spec.folder)
-
-
-def status(spec: ClusterSpec) -> Status:
-    """Look at a cluster; never fails and take a few seconds at most."""
-    supervisor = lab.supervisor(Path(spec.lab))
-    known = supervisor.states() if supervisor and supervisor.is_up() else {}
-    wanted = [node.name for node in spec.members] + [f"{spec.name}-relay"]
-    running = all(known.get(name, {}).get("statename") == "RUNNING" for name in wanted)
-    nodes = None
-    if running:
-        with contextlib.suppress(OSError):  # its kubeconfigs were deleted, so nobody can ask it
-            nodes = health.ready_nodes(spec, pki.user_kubeconfig(spec))
-    inside = {}
-    for node in spec.members:
-        own = supervisord_client.running(config_file(node))
-        if own and own.is_up():
-            inside[node.name] = {name: info["statename"] for name, info in own.states().items()}
-    return Status(spec.name, running, nodes is not None, nodes or {}, inside)
 
 
 def clusters(folder: Path) -> list[ClusterSpec]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from foundation import disk
 from localkube import lab, pki, preflight
 from localkube.api import FAILURES, Api
-from localkube.cluster import Status
 from localkube.diagnosis import Finding, clock, memory, pressure, stopped
 from localkube.health import ANSWER_SECONDS
 from localkube.inside.node import config_file
 from localkube.spec import ClusterSpec
+from localkube.status import Status
 from localkube.supervisord_config import find
 
 

@@ -54,12 +54,13 @@ from pathlib import Path
 from localkube import cluster
 from localkube.diagnosis import look
 from localkube.spec import ClusterSpec
+from localkube.status import status
 spec = ClusterSpec.load(Path(sys.argv[1]))
 """
 LOOK = f"""{BEGIN}
-status = cluster.status(spec)
-found = [astuple(each) for each in look.findings(Path(spec.lab), [(spec, status)])]
-print(json.dumps({{"healthy": status.healthy, "found": found}}))
+seen = status(spec)
+found = [astuple(each) for each in look.findings(Path(spec.lab), [(spec, seen)])]
+print(json.dumps({{"healthy": seen.healthy, "found": found}}))
 """
 START = f"{BEGIN}cluster.start(spec)"
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localkube import api as api_module
-from localkube import cluster
+from localkube import cluster, status
 from localkube.api import LOOK_SECONDS, Api, wait_for
 from localkube.cluster import joined
 from localkube.spec import ClusterSpec
@@ -89,8 +89,8 @@ def test_a_running_cluster_without_its_kubeconfigs_has_a_state(
     programs = {name: {"statename": "RUNNING"} for name in ("east-1", "east-cluster-relay")}
     programs |= {node.name: {"statename": "RUNNING"} for node in spec.members}
     supervisor = SimpleNamespace(is_up=lambda: True, states=lambda: programs)
-    monkeypatch.setattr(cluster.lab, "supervisor", lambda _: supervisor)
-    state = cluster.status(spec)
+    monkeypatch.setattr(status.lab, "supervisor", lambda _: supervisor)
+    state = status.status(spec)
     assert (state.running, state.api_ready, state.nodes) == (True, False, {})
     assert not state.healthy
 
@@ -133,13 +133,13 @@ def test_a_wait_ends_when_it_is_over_or_nothing_moves_any_more(
 
 def test_what_has_come_true_of_a_starting_cluster_is_progress() -> None:
     name = "east-cluster"
-    nothing = cluster.Status(name, False, False, {}, {"n1": {"etcd": "STARTING"}})
-    assert cluster.milestones(nothing) == set()
+    nothing = status.Status(name, False, False, {}, {"n1": {"etcd": "STARTING"}})
+    assert status.milestones(nothing) == set()
     running = {"n1": {"etcd": "RUNNING", "bringup": "EXITED", "kubelet": "BACKOFF"}}
-    some = cluster.Status(name, True, True, {"n1": False}, running)
-    assert len(cluster.milestones(some)) == 3
-    all_is_well = cluster.Status(name, True, True, {"n1": True}, running)
-    assert cluster.milestones(all_is_well) > cluster.milestones(some)
+    some = status.Status(name, True, True, {"n1": False}, running)
+    assert len(status.milestones(some)) == 3
+    all_is_well = status.Status(name, True, True, {"n1": True}, running)
+    assert status.milestones(all_is_well) > status.milestones(some)
 
 
 class SlowServer:
