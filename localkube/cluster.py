@@ -57,7 +57,6 @@ def create(spec: ClusterSpec, identity: str) -> None:
         programs.write(node)
         images.clone(store, node.folder / "containerd")
     node_images.note(spec)
-    spec.save()
     start(spec)
     (spec.folder / "identity").write_text(identity)  # last: there is a whole cluster
 
@@ -70,6 +69,7 @@ def start(spec: ClusterSpec) -> None:
     """
     folder = Path(spec.lab)
     with lab.locked(folder):
+        spec.save()  # nodes read it, and a full disk or a power cut may have torn it
         for each in stopped.resume(folder, spec.name):
             print(f"{each}: it goes on", flush=True)
         supervisor = lab.ensure(folder)

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localkube import LocalKubeError, cluster, status
 from localkube import api as api_module
-from localkube import cluster, status
 from localkube.api import LOOK_SECONDS, Api, wait_for
 from localkube.cluster import joined
 from localkube.spec import ClusterSpec
@@ -183,6 +183,25 @@ def test_the_clusters_of_a_moved_checkout_end_and_its_former_folder_stays_away(
     cluster.delete(ClusterSpec(str(former), "east", 0, 1, 9000, {}))
     assert ended == [former]
     assert not (tmp_path / "former").exists()
+
+
+@pytest.mark.parametrize("torn", [None, ""])
+def test_a_torn_specification_is_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: str | None
+) -> None:
+    spec = ClusterSpec(str(tmp_path / "lab"), "east", 0, 1, 9000, {})
+    spec.folder.mkdir(parents=True)
+    if torn is not None:
+        (spec.folder / "spec.json").write_text(torn)
+
+    def ensure(_: Path) -> None:
+        raise LocalKubeError("it ends here")
+
+    monkeypatch.setattr(cluster.stopped, "resume", lambda *_: [])
+    monkeypatch.setattr(cluster.lab, "ensure", ensure)
+    with pytest.raises(LocalKubeError, match="it ends here"):
+        cluster.start(spec)
+    assert ClusterSpec.load(spec.folder) == spec
 
 
 def test_a_node_that_a_killed_command_left_without_a_link_is_started_anew(
