@@ -39,12 +39,16 @@ class Usage:
 
 def of(pids: Iterable[int]) -> Usage:
     """Return what these processes have used so far; one that has ended counts no more."""
-    found: dict[int, tuple[float, int]] = {}
+    found: dict[int, float] = {}
     for pid in pids:
         with contextlib.suppress(OSError):
-            found[pid] = _cpu(pid), _memory(pid)
-    cpu, memory = sum(cpu for cpu, _ in found.values()), sum(size for _, size in found.values())
-    return Usage(cpu, memory, frozenset(found))
+            found[pid] = _cpu(pid)
+    return Usage(sum(found.values()), memory(found), frozenset(found))
+
+
+def memory(pids: Iterable[int], proc: Path = Path("/proc")) -> int:
+    """Return the bytes that these processes hold; what several of them share counts once (PSS)."""
+    return sum(_memory(proc / str(pid)) for pid in pids)
 
 
 def descendants(pid: int, proc: Path = Path("/proc")) -> list[int]:
@@ -71,8 +75,9 @@ def _cpu(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | _CPUCLOCK_SCHED)
 
 
-def _memory(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
+def _memory(folder: Path) -> int:
+    with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+        for line in (folder / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
     return 0

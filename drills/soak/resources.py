@@ -130,16 +130,18 @@ def of(stack: Stack) -> Take | None:
     return take
 
 
-def sample(group: str, roots: Sequence[int], hierarchies: Sequence[Path]) -> Sample:
+def sample(
+    group: str, roots: Sequence[int], hierarchies: Sequence[Path], proc: Path = Path("/proc")
+) -> Sample:
     """Return what these processes and all their descendants hold, and how many cgroups `group` has.
 
     All of a lab descend from its first process. Its cgroup holds pods and relays only.
     """
-    pids = {pid for root in roots for pid in usage.descendants(root)}
+    pids = {pid for root in roots for pid in usage.descendants(root, proc)}
     files = unread = 0
     for pid in pids:
         try:
-            files += sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+            files += sum(1 for _ in (proc / str(pid) / "fd").iterdir())
         except PermissionError:
             unread += 1
         except OSError:  # it has just ended
@@ -148,4 +150,4 @@ def sample(group: str, roots: Sequence[int], hierarchies: Sequence[Path]) -> Sam
     for hierarchy in hierarchies:
         top = hierarchy / group.lstrip("/")
         folders |= {Path(path).relative_to(hierarchy) for path, _, _ in os.walk(top)}
-    return Sample(usage.of(pids).memory, files, len(folders), len(pids), unread)
+    return Sample(usage.memory(pids, proc), files, len(folders), len(pids), unread)
