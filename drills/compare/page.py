@@ -8,7 +8,7 @@ from pathlib import Path
 from drills.compare.balancers import OURS
 from drills.compare.table import Comparison, behind, doubt, sections
 from drills.report import page, text
-from drills.report.markup import Child, e, table
+from drills.report.markup import Child, e, table, wide
 
 NOWHERE = "Our edge is best or equal in every column."
 
@@ -28,7 +28,11 @@ def headline(comparison: Comparison) -> str:
         return early + said
     lost = sum(lanes[OURS].lost for lanes in comparison.faults.values() if OURS in lanes)
     count = len(behind(comparison))
-    where = f"behind in {count} columns" if count else "best or equal in every column"
+    where = (
+        f"behind in {count} {'column' if count == 1 else 'columns'}"
+        if count
+        else "best or equal in every column"
+    )
     return f"{early}Our edge lost {lost:,} requests that may be sent again; it is {where}"
 
 
@@ -60,7 +64,7 @@ def html(title: str, comparison: Comparison) -> str:
         _items(behind(comparison) or [NOWHERE]),
     ]
     for name, heads, body in sections(comparison):
-        content += [e("h2", name), table(heads, body)]
+        content += [e("h2", name), wide(name, table(heads, body))]
     return page.whole(title, *content, e("h2", "What was compared"), _items(notes(comparison)))
 
 

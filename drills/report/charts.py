@@ -14,6 +14,9 @@ from drills.traffic.figures import Latency
 from drills.traffic.model import Event
 from foundation.colours import cluster_colours
 
+_LANE = 12
+"""Most signs of a lane's name beside its strip: those that fit in the larger type on paper."""
+
 
 def colours(run: Series) -> dict[str, str]:
     """Return the colour of each cluster that answered, and of requests that were lost."""
@@ -90,7 +93,9 @@ def _strips(
     body = []
     for row, (name, counts) in enumerate(lanes.items()):
         y = row * (ROW + 6)
-        body.append(e("text", name, x=LEFT - 8, y=y + 15, text_anchor="end"))
+        words = name if len(name) <= _LANE else f"{name[: _LANE // 2 - 1]}…{name[-_LANE // 2 :]}"
+        hint = e("title", name) if words != name else None
+        body.append(e("text", words, hint, x=LEFT - 8, y=y + 15, text_anchor="end"))
         body += _strip(run, axis, counts, y, hues)
     return chart(title, body, len(lanes) * (ROW + 6), axis, run, events)
 

@@ -11,7 +11,7 @@ from drills.report.series import Series
 from drills.traffic.model import Event, EventKind
 
 WIDTH = 1200
-LEFT, RIGHT = 88, 24
+LEFT, RIGHT = 128, 24
 _LABELS = 3  # rows of labels above the charts
 ROW = 20
 RED = "#dc2626"

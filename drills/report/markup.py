@@ -50,6 +50,11 @@ def table(
     )
 
 
+def wide(name: str, content: Element) -> Element:
+    """Return a drawing or a table that is scrolled by itself where the page is narrower."""
+    return e("div", content, class_="wide", role="group", aria_label=name, tabindex="0")
+
+
 def _row(cells: Iterable[Child]) -> Element:
     first, *others = cells
     return e("tr", e("th", first, scope="row"), [e("td", cell) for cell in others])

@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
 
 from drills.report import page, text
-from drills.report.markup import Child, e, table
+from drills.report.markup import Child, e, table, wide
 from drills.traffic.ledger import Ledger
 from drills.traffic.view import milliseconds
 
@@ -108,7 +108,7 @@ def _page(title: str, rows: Sequence[Row]) -> str:
     return page.whole(
         title,
         e("header", e("p", title), e("h1", words, class_="good" if good else "bad")),
-        table(("drill", "layer", *modes_of(rows)), lines, class_="list"),
+        wide(title, table(("drill", "layer", *modes_of(rows)), lines, class_="list")),
     )
 
 

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from drills import live_picture
 from drills.report import charts, frame
-from drills.report.markup import Child, document, e, table
+from drills.report.markup import Child, document, e, table, wide
 from drills.report.run import Run, expectations
 from drills.report.series import LOST
 from drills.traffic import EventKind
@@ -66,7 +66,7 @@ def whole(title: str, *content: Child, scripts: Sequence[str] = ()) -> str:
                 e("title", title),
                 e("style", style),
             ),
-            e("body", *content),
+            e("body", e("main", *content)),
             lang="en",
         )
     )
@@ -79,12 +79,14 @@ def local_time(moment: float) -> str:
 
 def _head(run: Run) -> Element:
     header, ledger = run.header, run.ledger
+    hue = "" if run.cut or not ledger.total.sent else "good"
+    judged = "bad" if run.missed and not run.cut else hue
     where = f" · stack {header.stack}" if header.stack else ""
     return e(
         "header",
         e("p", f"{header.title or header.run}{where} · {local_time(header.started)}"),
-        e("h1", run.headline, class_="bad" if ledger.total.lost else "good"),
-        e("p", run.verdict, class_="bad" if run.missed else "good"),
+        e("h1", run.headline, class_="bad" if ledger.total.lost else judged),
+        e("p", run.verdict, class_=judged),
         [e("p", text) for text in comparisons(ledger)],
         [e("p", f"Expected: {text}") for text in expectations(run)],
         e("ul", [e("li", e("span", name), e("b", value)) for name, value in _cards(run)],
@@ -97,8 +99,8 @@ def _cards(run: Run) -> list[tuple[str, str]]:
     made = [
         ("sent", f"{run.ledger.total.sent:,}"),
         ("lost", f"{run.ledger.total.lost:,}"),
-        ("slowest that counts", f"{milliseconds(part.latency.max)} ms"),
-        ("longest gap", f"{milliseconds(part.gap_seconds)} ms"),
+        ("slowest that counts", _known(part.latency.max)),
+        ("longest gap", _known(part.gap_seconds)),
     ]
     moved = [i.seconds_to(i.all_moved) for i in run.ledger.incidents if i.should_move]
     took = [seconds for seconds in moved if seconds is not None]
@@ -110,12 +112,17 @@ def _cards(run: Run) -> list[tuple[str, str]]:
     return made
 
 
+def _known(seconds: float) -> str:
+    """Return a time, which is none where nothing was measured."""
+    return f"{milliseconds(seconds)} ms" if seconds else "-"
+
+
 def _body(run: Run) -> list[Child]:
     slow = run.ledger.objectives.slowest
     hues = charts.colours(run.series)
     who = [(hues[name], name or "unnamed") for name in [*run.series.clusters, LOST]]
     speeds = [("#0369a1", "median"), ("#bae6fd", "up to the 99th of 100"), (frame.INK, "slowest")]
-    made: list[Child] = [
+    timed: list[Child] = [
         _section(
             "Who answered",
             _legend(who),
@@ -129,6 +136,7 @@ def _body(run: Run) -> list[Child]:
         ),
         _section("On which connections", charts.lanes(run.series, run.events)),
     ]
+    made = timed if run.ledger.total.sent or run.series.beside else []
     if run.ledger.incidents:
         made.append(_section("Where the seconds went", _moments(run.ledger.incidents)))
     checks: list[list[Child]] = [
@@ -136,17 +144,18 @@ def _body(run: Run) -> list[Child]:
         for check in run.ledger.checks
     ]
     made += [
-        _section("Objectives", table(("objective", "promised", "measured", ""), checks)),
+        _section("Objectives", table(("objective", "promised", "measured", "verdict"), checks)),
         _section("Ledger", _ledger(run)),
     ]
     if run.ledger.streams:
         lines = [[kind, *stream_cells(found)] for kind, found in run.ledger.streams.items()]
-        made.append(_section("Streams", table(["", *STREAM_HEADS], lines)))
+        made.append(_section("Streams", table(["kind", *STREAM_HEADS], lines)))
     if run.ledger.total.failures:
         kinds = ", ".join(f"{kind} {n:,}" for kind, n in run.ledger.total.failures.items())
         made.append(e("p", f"Lost by kind: {kinds}.", class_="bad"))
     if run.events:
-        made += [e("h2", "What happened"), _events(run)]
+        title = "What happened"  # no section: it may be longer than a sheet of paper
+        made += [e("h2", title), _fitted(title, _events(run))]
     return made
 
 
@@ -157,7 +166,17 @@ def _beside(run: Run) -> list[Child]:
 
 
 def _section(title: str, *content: Child) -> Element:
-    return e("section", e("h2", title), *content)
+    """Return a part of the page; drawings and tables in it are never wider than the page."""
+    return e("section", e("h2", title), [_fitted(title, child) for child in content])
+
+
+def _fitted(title: str, child: Child) -> Child:
+    match child:
+        case None | str():
+            return child
+        case Element():
+            return wide(title, child) if child.tag in ("svg", "table") else child
+    return [_fitted(title, each) for each in child]
 
 
 def _legend(entries: Iterable[tuple[str, str]]) -> Element:
@@ -207,7 +226,10 @@ def _ledger(run: Run) -> list[Child]:
         f" {milliseconds(late.max)} ms late (p99 {milliseconds(late.p99)} ms)."
     )
     notes = [note, of_duplicates(ledger)]
-    return [table(["", *HEADS], lines), [e("p", text, class_="note") for text in notes if text]]
+    return [
+        table(["requests", *HEADS], lines),
+        [e("p", text, class_="note") for text in notes if text],
+    ]
 
 
 def _events(run: Run) -> list[Child]:
@@ -229,7 +251,7 @@ def _events(run: Run) -> list[Child]:
     ]
     more = len(run.events) - len(shown)
     return [
-        table(("second", "kind", "name", "cluster", ""), lines, class_="list"),
+        table(("second", "kind", "name", "cluster", "in words"), lines, class_="list"),
         e("p", f"{more:,} more are in the record.", class_="note") if more else None,
     ]
 
@@ -240,7 +262,8 @@ def _foot(run: Run) -> Element:
     if header.config_digest:
         facts.append(f"configuration {header.config_digest}")
     if header.plan:
-        facts.append(f"{header.plan.counted_rate:g} requests a second")
+        rate = header.plan.counted_rate
+        facts.append(f"{rate:g} {'request' if rate == 1 else 'requests'} a second")
         facts.append(f"time-out {header.plan.timeout:g} s")
     facts += [f"{name} {value}" for name, value in header.environment.items()]
     return e("footer", " · ".join(facts))

@@ -59,16 +59,19 @@ def markdown(run: Run) -> str:
     lines += ["", "## Ledger", ""]
     start = run.ledger.started
     lines += table(
-        ("", *HEADS), [(name, *cells(part, start)) for name, part in rows(run.ledger).items()]
+        ("requests", *HEADS),
+        [(name, *cells(part, start)) for name, part in rows(run.ledger).items()],
     )
     if run.ledger.streams:
         lines += ["", "## Streams", ""]
         kinds = run.ledger.streams.items()
-        lines += table(("", *STREAM_HEADS), [(kind, *stream_cells(found)) for kind, found in kinds])
+        lines += table(
+            ("kind", *STREAM_HEADS), [(kind, *stream_cells(found)) for kind, found in kinds]
+        )
     if run.events:
         lines += ["", "## What happened", ""]
         lines += table(
-            ("second", "kind", "name", "cluster", ""),
+            ("second", "kind", "name", "cluster", "in words"),
             [(run.seconds(e.at), e.kind, e.name, e.cluster, e.text) for e in run.events],
         )
     return "\n".join(lines) + "\n"

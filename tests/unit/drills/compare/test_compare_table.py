@@ -34,6 +34,11 @@ def test_equal_costs_are_nowhere_behind() -> None:
     )
 
 
+def test_one_column_is_one_column() -> None:
+    worse = comparison(replace(GOOD, slowest=1.0), GOOD)
+    assert page.headline(worse).endswith("; it is behind in 1 column")
+
+
 def test_a_lane_that_was_not_struck_is_no_match() -> None:
     away = replace(GOOD, used=False, moved=None, slowest=0.01)
     assert table.behind(comparison(GOOD, away)) == []

@@ -207,6 +207,45 @@ def test_a_record_of_nothing_has_a_report(tmp_path: Path) -> None:
     assert "No request was sent" in report.write(tmp_path).read_text()
 
 
+def test_a_headline_is_not_green_above_a_missed_objective(tmp_path: Path) -> None:
+    header = Header(
+        "r", T0, plan=TrafficPlan.to("https://x/"), objectives=Objectives(slowest=0.001)
+    )
+    with record.Writer(tmp_path / record.FILE, header) as writer:
+        for n in range(100):
+            writer.write(sample(n, EAST))
+    assert '<h1 class="bad">No request was lost' in report.write(tmp_path).read_text()
+
+
+def test_nothing_is_well_and_nothing_is_drawn_where_nothing_was_measured(tmp_path: Path) -> None:
+    plan = TrafficPlan.to("https://localhost/", rate=1)
+    header = Header("r", T0, plan=plan, objectives=Objectives(slowest=0.1))
+    with record.Writer(tmp_path / record.FILE, header):
+        pass
+    text = report.write(tmp_path).read_text()
+    page = Page(text)
+    assert 'class="good"' not in text and '<h1 class="bad">' in text
+    assert "svg" not in page.tags and "0.0 ms" not in page.words
+    assert "1 request a second" in " ".join(page.words)
+
+
+def test_the_headline_of_a_drill_cut_short_has_no_verdicts_colour(tmp_path: Path) -> None:
+    header = Header("r", T0, fault="gone", plan=TrafficPlan.to("https://localhost/", rate=100))
+    with record.Writer(tmp_path / record.FILE, header) as writer:
+        for n in range(100):
+            writer.write(sample(n, EAST))
+    text = report.write(tmp_path).read_text()
+    assert '<h1 class="">' in text and '<p class="">Ended before its time' in text
+
+
+def test_a_long_name_of_a_lane_keeps_its_begin_and_its_protocol(tmp_path: Path) -> None:
+    with record.Writer(tmp_path / record.FILE, Header(run="r", started=T0)) as writer:
+        for n in range(100):
+            writer.write(sample(n, EAST, "haproxy-of-our-own"))
+    words = Page(report.write(tmp_path).read_text()).words
+    assert {"hapro…own h1", "hapro…own h2", "haproxy-of-our-own h1"} <= set(words)
+
+
 def test_two_runs_are_compared(tmp_path: Path) -> None:
     one, other = load(write(tmp_path / "a")), load(write(tmp_path / "b", lost=7, title="other"))
     lines = {line[0]: line[1:] for line in compare.figures(one, other)}
