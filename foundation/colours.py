@@ -8,7 +8,7 @@ from zlib import crc32
 
 #: Colours of the two regions that the demo starts with, by a part of the region's name.
 _KNOWN = {"east": "#d97706", "west": "#2563eb"}
-#: Colours for other regions; all of them dark enough for white letters on top.
+#: Colours for other regions; all of them dark enough for large white letters on top.
 _OTHERS = ("#059669", "#7c3aed", "#db2777", "#0e7490", "#b91c1c", "#4d7c0f")
 
 _TURN = 0.09

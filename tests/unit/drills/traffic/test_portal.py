@@ -17,6 +17,7 @@ import pytest
 from components.application.cluster_info import cluster_info
 from components.envoy.drain import drain_command
 from foundation.colours import cluster_colours, region_colour
+from tests.support.browser import browser
 from tests.support.envoy_lab import WEST, lab, portal_documents
 from tests.support.envoy_process import Answer, Envoy, ask
 from tests.support.waiting import eventually
@@ -71,6 +72,26 @@ def test_the_page_is_whole_and_loads_nothing_from_elsewhere(portal: Envoy) -> No
     assert page.open == []
     assert page.loaded == ["data:,"]
     assert "%ENVIRONMENT" not in answer.body and "100%;" in answer.body
+
+
+def test_all_can_read_the_page_in_each_regions_colour_and_on_a_narrow_screen(
+    tmp_path: Path,
+) -> None:
+    found = next(d for d in portal_documents() if "page.html" in d.get("data", {}))
+    colours = {region_colour(name) for name in ("east", "west", *map(str, range(30)))}
+    assert len(colours) == 8
+    with browser(tmp_path / "browser") as opened:
+        for colour in sorted(colours):
+            said = {"CLUSTER": "c" * 63, "REGION": "r", "POD_NAME": "p", "REGION_COLOUR": colour}
+            text = found["data"]["page.html"].replace("%%", "%")
+            for name, value in said.items():
+                text = text.replace(f"%ENVIRONMENT({name})%", value)
+            file = tmp_path / f"{colour[1:]}.html"
+            file.write_text(text)
+            for width in (320, 1280):
+                opened.open(f"{file.as_uri()}?{width}", width)
+                assert opened.violations() == []
+                assert opened.ask("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_programs_get_the_same_as_json(portal: Envoy) -> None:
