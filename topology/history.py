@@ -9,6 +9,7 @@ from typing import Any
 from drills.journal import Entry
 from drills.stack import EDGE
 from drills.traffic import Event, EventKind
+from foundation.colours import cluster_colours
 from topology.moments import Moments
 from topology.proxies import State
 
@@ -26,6 +27,7 @@ class History:
         self._stack = stack
         self._states: dict[str, str] = {}
         self._due: dict[str, float] = {}
+        self._colours: dict[str, str] = {}
         self._moments = Moments()
         self._events: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
         self._points: deque[dict[str, Any]] = deque(maxlen=_POINTS)
@@ -38,7 +40,7 @@ class History:
         broken: Sequence[Entry] = (),
         **more: Any,
     ) -> dict[str, Any]:
-        """Return the picture with stack, faults in force, all events and shares.
+        """Return the picture with stack, faults in force, all events and shares, and colours.
 
         `told` is what others announced since the last picture; `more` goes into the picture.
         """
@@ -52,8 +54,14 @@ class History:
         is_due = not self._points or now - self._points[-1]["at"] >= 0.2
         if is_due and found["rate"] is not None:
             self._points.append(point(found))
+        names = [cluster["name"] for cluster in found["clusters"]]
+        if set(names) != set(self._colours):
+            self._colours = cluster_colours(names)
         return {
             **found,
+            "clusters": [
+                {**each, "colour": self._colours[each["name"]]} for each in found["clusters"]
+            ],
             "stack": self._stack,
             "broken": [
                 {"fault": each.fault, "cluster": each.cluster, "since": each.since}

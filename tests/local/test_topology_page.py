@@ -122,13 +122,13 @@ def test_a_switch_shows_who_stands_by_as_soon_as_it_is_in_force(
     demo.demo("pulumi", "config", "set", "lbMode", "standby")
     try:
         demo.demo("up")
-        under_traffic(lambda: has(opened, "standby", " of 0 % due"), "one stands by")
+        under_traffic(lambda: has(opened, "standby", ", due 0 %"), "one stands by")
         assert opened.shows("The edge is configured anew")
         eventually(lambda: opened.shows("mode: standby"), "the mode is said", 30)
     finally:
         demo.demo("pulumi", "config", "rm", "lbMode")
         demo.demo("up")
-    eventually(lambda: not has(opened, " of 0 % due"), "both are due a share again", 30)
+    eventually(lambda: not has(opened, ", due 0 %"), "both are due a share again", 30)
 
 
 def test_what_the_page_breaks_is_mended_when_it_ends(demo: Checkout, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import uvicorn
 from drills import live_picture, report
 from drills.journal import Entry
 from drills.traffic import Event, EventKind, Header, TrafficPlan, record
+from foundation.colours import cluster_colours
 from foundation.project import ROOT
 from tests.support.browser import Page, browser
 from tests.support.waiting import eventually
@@ -156,8 +157,8 @@ def test_each_state_is_in_the_picture_by_role_and_text(page: Page) -> None:
     with served(stack) as address:
         page.open(address)
         shown(page, "No news from east-cluster for 3 s")
-        eventually(has(page, EAST, "unreachable", "0 % of 50 % due"), "east is unreachable", 20)
-        assert has(page, WEST, "serving", "100 % of 50 % due")()
+        eventually(has(page, EAST, "unreachable", "0 %, due 50 %"), "east is unreachable", 20)
+        assert has(page, WEST, "serving", "100 %, due 50 %")()
         assert has(page, "gateway", "no answer for 3 s")()
         for text in ("cluster-power in east-cluster for 3 s", "mode: active", "struck"):
             assert page.shows(text)
@@ -183,7 +184,7 @@ def test_what_cannot_be_known_is_said_and_no_number_is_made_up(page: Page) -> No
     with served(stack) as address:
         page.open(address)
         shown(page, limits)
-        assert has(page, EAST, "ready", "100 % due")()
+        assert has(page, EAST, "ready", "due 100 %")()
         assert has(page, "pod shop-1", "ready")() and has(page, "edge", "not known")()
         shown(page, "No news from west-cluster: no route to host")
         assert not page.shows("/s") and not page.shows("NaN") and not page.shows("null")
@@ -445,6 +446,85 @@ def test_nothing_is_drawn_that_moves_for_who_prefers_that(page: Page) -> None:
         shown(page, "Stack west")
         page.ask("new Promise(done => setTimeout(done, 300))")
         assert not page.ask(drawn)
+
+
+_LAID_OVER = """(() => {
+  const texts = [...document.querySelectorAll("#picture text")], found = [];
+  const edge = document.getElementById("picture").getBoundingClientRect().right;
+  const at = texts.map(text => text.getBoundingClientRect());
+  texts.forEach((text, n) => {
+    if (at[n].right > edge) found.push(text.textContent);
+    for (let m = 0; m < n; m++)
+      if (at[n].left < at[m].right && at[m].left < at[n].right
+          && at[n].top + 2 < at[m].bottom && at[m].top + 2 < at[n].bottom)
+        found.push(`${text.textContent} over ${texts[m].textContent}`);
+  });
+  return found;
+})()"""
+"""Texts of the picture that others cover, or that its border cuts."""
+
+LONG = [f"north-america-northeast{n}-payments-settlement-production-cluster"[:63] for n in (1, 2)]
+
+
+@pytest.mark.parametrize("others", [0, 11])
+@pytest.mark.parametrize("far", [False, True])
+def test_no_text_of_the_picture_covers_another(page: Page, others: int, far: bool) -> None:
+    stack = Stack(*LONG, *(f"region{n}-cluster" for n in range(others)))
+    stack.flags[LONG[0]] = frozenset({"failed_outlier_check"})
+    stack.silent.add(LONG[1])
+    stack.pass_time(3.0)
+    with served(stack) as address:
+        page.open(address)
+        eventually(has(page, LONG[0], "ejected, 30 s left"), "names are whole for a reader", 20)
+        if far and not others:
+            page.press("f")
+            eventually(lambda: page.ask("document.body.className") == "far", "it is large", 20)
+        assert page.ask(_LAID_OVER) == []
+        pods = [Pod(f"web-portal-6d9f7c5b4d-x2x{n}x", LONG[0], ready=True) for n in range(2)]
+        found = platform_pods.picture(pods, {LONG[0]: 1.0, LONG[1]: 0.0}, stack.now)
+        stack.latest = History("west").add(found, troubles={})
+        eventually(has(page, pods[0].name), "pods have long names as well", 20)
+        assert page.ask(_LAID_OVER) == []
+        if page.ask("Boolean(document.fullscreenElement)"):
+            page.press("f")
+            eventually(lambda: not page.ask("document.body.className"), "as it was", 20)
+
+
+def test_on_a_narrow_screen_type_can_be_read(page: Page) -> None:
+    stack = struck()
+    stack.broken = [Entry("cluster-power", LONG[0], stack.now)]
+    stack.pass_time(3.0)
+    size = """Math.min(...[...document.querySelectorAll('#picture text')].map(
+      text => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a))"""
+    with served(stack, Hand()) as address:
+        page.open(address, 320, 640)
+        shown(page, "cluster-power")
+        assert page.ask(size) > 8
+        assert page.ask("document.documentElement.scrollWidth <= innerWidth"), "all is in sight"
+        assert page.violations() == []
+
+
+def test_a_page_without_javascript_says_what_it_needs(page: Page) -> None:
+    page.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        page.open(EXAMPLE.as_uri())
+        assert page.ask("document.querySelector('noscript').innerText").endswith("JavaScript.")
+        assert page.ask("document.querySelector('noscript').offsetHeight") > 0
+    finally:
+        page.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_clusters_have_the_colours_that_reports_and_the_portal_give_them(page: Page) -> None:
+    stack = Stack(WEST, EAST)
+    stack.pass_time(1.0)
+    with served(stack) as address:
+        page.open(address)
+        eventually(has(page, EAST, "serving"), "the picture is there", 20)
+        lanes = page.ask(
+            "[...document.querySelectorAll('#picture rect[fill]')].map(e => e.getAttribute('fill'))"
+        )
+        names = page.ask("[...document.querySelectorAll('#legend li')].map(e => e.textContent)")
+    assert dict(zip(names, lanes, strict=True)) == cluster_colours([EAST, WEST])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
