@@ -1,4 +1,4 @@
-"""`python -m drills`: break something on purpose, count what it costs, mend it."""
+"""`./demo task`: break something on purpose, count what it costs, mend it."""
 
 from __future__ import annotations
 

@@ -55,8 +55,10 @@ def add_traffic(command: argparse.ArgumentParser) -> None:
 def add_pace(command: argparse.ArgumentParser) -> None:
     """Add the options that say how drills are run, and what is sent meanwhile."""
     command.add_argument("--rate", type=positive, default=100.0, help="requests/s (100)")
-    command.add_argument("--baseline", type=positive, default=5.0, help="seconds (5)")
-    command.add_argument("--hold", type=positive, default=8.0, help="seconds (8)")
+    command.add_argument(
+        "--baseline", type=positive, default=5.0, help="seconds before the fault (5)"
+    )
+    command.add_argument("--hold", type=positive, default=8.0, help="seconds of the fault (8)")
     add_traffic(command)
 
 
@@ -102,20 +104,27 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="./demo task", description=description)
     top.set_defaults(stack=None, elsewhere=False)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("list", help="every fault, what it does, whether it can be done here")
-    commands.add_parser("status", help="what is broken now")
-    commands.add_parser("heal-all", help="mend everything")
-    commands.add_parser("failback", help="bring back the clusters that are held back")
-    making = commands.add_parser("break", help="make a fault, and leave it until it is mended")
-    mending = commands.add_parser("fix", help="mend a fault")
-    running = commands.add_parser("run", help="faults with traffic, their fix, ledger and verdict")
-    walking = commands.add_parser("demo", help="the acts of a talk, and a recap with numbers")
+
+    def add(name: str, says: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=says, description=says)
+
+    add("list", "every fault, what it does, whether it can be done here")
+    add("status", "what is broken now")
+    add("heal-all", "mend everything")
+    add("failback", "bring back the clusters that are held back")
+    making = add("break", "make a fault, and leave it until it is mended")
+    mending = add("fix", "mend a fault")
+    running = add("run", "faults with traffic, their fix, ledger and verdict")
+    walking = add("demo", "the acts of a talk, and a recap with numbers")
     walking.add_argument("--no-pause", action="store_true", help="go on without being told to")
     for command in (making, mending):
-        command.add_argument("name", help="of the fault")
-    running.add_argument("names", nargs="+", metavar="name", help="of the fault; several, or all")
+        command.add_argument("name", metavar="FAULT", help="its name, as drill:list has it")
+    running.add_argument(
+        "names", nargs="+", metavar="FAULT", help="its name, as drill:list has it; several, or all"
+    )
     for command in (making, mending, running):
-        command.add_argument("--cluster", help="the cluster to strike")
+        which = "was struck" if command is mending else "is struck"
+        command.add_argument("--cluster", metavar="NAME", help=f"the cluster that {which}")
     for command in (making, running):
         command.add_argument("--force", action="store_true", help="break what is left too")
     running.add_argument(

@@ -25,19 +25,23 @@ def main(arguments: list[str]) -> int:
     """Run one command; return its exit code."""
     parser = argparse.ArgumentParser(prog="./demo local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("status", help="every lab, cluster, node and program, and its state")
+
+    def add(name: str, says: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=says, description=says)
+
+    add("status", "every lab, cluster, node and program, and its state")
     for name, text in {
         "stop": "take the power from a cluster; its data stay",
         "start": "start a cluster that was stopped",
         "logs": "show the logs of a cluster's programs",
     }.items():
-        command = commands.add_parser(name, help=text)
+        command = add(name, text)
         command.add_argument("cluster", help="for example east-cluster")
         command.add_argument("--stack", help="which stack's, where both are up")
         if name == "logs":
             command.add_argument("program", nargs="?", default="*", help="for example kubelet")
             command.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
-    load = commands.add_parser("load", help="images that no registry has, from archives")
+    load = add("load", "images that no registry has, from archives")
     load.add_argument(
         "files",
         type=Path,
@@ -46,9 +50,9 @@ def main(arguments: list[str]) -> int:
         help="what `docker save`, podman, buildah, skopeo or crane wrote; without any: what was"
         " loaded",
     )
-    unload = commands.add_parser("unload", help="remove an image that was loaded")
+    unload = add("unload", "remove an image that was loaded")
     unload.add_argument("name", help="for example shop:1")
-    sweep = commands.add_parser("sweep", help="end a lab and remove all that is left of it")
+    sweep = add("sweep", "end a lab and remove all that is left of it")
     sweep.add_argument(
         "folder",
         type=Path,

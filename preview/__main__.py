@@ -1,4 +1,4 @@
-"""`python -m preview`: what this branch would change in the clusters, and whether it may."""
+"""`./demo task preview`: what this branch would change in the clusters, and whether it may."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m topology`: serve the live picture of a stack, until Ctrl-C, or that of a record."""
+"""`./demo task topology`: serve the live picture of a stack, until Ctrl-C, or that of a record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m drills.clients`: what a mode switch and faults cost client libraries as they are."""
+"""`./demo task clients`: what a mode switch and faults cost client libraries as they are."""
 
 from __future__ import annotations
 
@@ -47,7 +47,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./demo task clients --", description=__doc__)
     names = [client.name for client in CLIENTS]
     parser.add_argument("events", nargs="*", metavar="fault", help=f"({', '.join(EVENTS)})")
-    parser.add_argument("--client", action="append", choices=names, help="only this one; repeat it")
+    parser.add_argument(
+        "--client",
+        action="append",
+        choices=names,
+        metavar="NAME",
+        help="only this one, as --list names it; several times for several",
+    )
     parser.add_argument("--rate", type=positive, default=5.0, help="requests/s of each client (5)")
     parser.add_argument("--hold", type=positive, default=8.0, help="seconds a fault is held (8)")
     parser.add_argument(

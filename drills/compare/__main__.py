@@ -1,4 +1,4 @@
-"""`python -m drills.compare`: well-known balancers beside our edge, under the same faults."""
+"""`./demo task compare`: well-known balancers beside our edge, under the same faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m drills.soak`: random faults under traffic for hours, each healed and scored."""
+"""`./demo task soak`: random faults under traffic for hours, each healed and scored."""
 
 from __future__ import annotations
 

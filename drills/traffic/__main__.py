@@ -54,9 +54,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ca", type=Path, metavar="FILE", help="PEM of the authority to trust")
     parser.add_argument("--stack", help="another stack than the selected one")
     parser.add_argument("--rate", type=positive, default=100.0, help="requests a second (100)")
-    parser.add_argument("--duration", type=positive, metavar="SECONDS", help="until Ctrl-C")
-    parser.add_argument("--timeout", type=positive, default=3.0, metavar="SECONDS")
-    parser.add_argument("--slow", type=positive, default=0.25, metavar="SECONDS", help="(0.25)")
+    parser.add_argument("--duration", type=positive, metavar="SECONDS", help="(until Ctrl-C)")
+    parser.add_argument(
+        "--timeout",
+        type=positive,
+        default=3.0,
+        metavar="SECONDS",
+        help="a request without an answer by then is lost (3)",
+    )
+    parser.add_argument(
+        "--slow",
+        type=positive,
+        default=0.25,
+        metavar="SECONDS",
+        help="a later answer is counted as slow (0.25)",
+    )
     parser.add_argument("--lanes", type=_lanes, default="kept,new", help="kept, new or kept,new")
     parser.add_argument("--protocols", type=_protocols, default="h1,h2", help="h1, h2 or h1,h2")
     add_beside(parser)

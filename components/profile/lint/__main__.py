@@ -1,4 +1,4 @@
-"""`python -m components.profile.lint`: finds the traps in a profile before it is applied."""
+"""`./demo task lint:profile`: finds the traps in a profile before it is applied."""
 
 from __future__ import annotations
 
