@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from foundation import processes, project
 from launcher import tasks
@@ -55,6 +56,12 @@ def test_a_word_that_is_near_to_no_task_leads_to_the_list() -> None:
 def test_the_tasks_of_the_file_are_known() -> None:
     known = tasks.names((project.ROOT / "Taskfile.yml").read_text())
     assert {"default", "drill", "generate-traffic", "status"} <= set(known)
+
+
+def test_the_list_of_tasks_fits_80_columns() -> None:
+    every = yaml.safe_load((project.ROOT / "Taskfile.yml").read_text())["tasks"]
+    descriptions = [task["desc"] for name, task in every.items() if name != "default"]
+    assert [text for text in descriptions if len(text) > 54] == []
 
 
 def test_a_signal_reaches_the_children_of_a_process_that_passes_none_on(tmp_path: Path) -> None:
