@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from drills import action, drill, preconditions, prediction, temporary_settings
@@ -133,7 +133,9 @@ def is_good(rows: Sequence[Row]) -> bool:
 
 def table(rows: Sequence[Row]) -> Table:
     """Return the matrix for a terminal: a line a drill, a column a mode."""
-    grid = Table("layer", "drill", *modes_of(rows), box=None)
+    grid = Table(
+        *(Column(head, overflow="fold") for head in ("layer", "drill", *modes_of(rows))), box=None
+    )
     for layer, name, found in by_mode(rows):
         grid.add_row(layer, name, *map(_text, found))
     return grid

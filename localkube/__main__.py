@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from foundation import project
 from foundation.commands import Failed
@@ -152,7 +152,8 @@ def show_status() -> int:
     for folder in labs():
         specs = cluster.clusters(folder)
         states = [status(spec) for spec in specs]
-        table = Table("cluster", "node", "Ready", "API server", "programs", box=None)
+        heads = ("cluster", "node", "Ready", "API server", "programs")
+        table = Table(*(Column(head, overflow="fold") for head in heads), box=None)
         table.title, table.title_justify = f"stack {folder.parent.name}", "left"
         for spec, state in zip(specs, states, strict=True):
             for node in spec.members:

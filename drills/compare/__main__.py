@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from drills.arguments import interrupted, positive
 from drills.compare import page, programs, run, table
@@ -81,7 +81,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _list(balancers: Sequence[Balancer]) -> int:
-    grid = Table("balancer", "program", "from", "configuration", box=None)
+    heads = ("balancer", "program", "from", "configuration")
+    grid = Table(*(Column(head, overflow="fold") for head in heads), box=None)
     for balancer in balancers:
         version, origin = "not here yet", f"{programs.publisher(balancer.kind)}, on first use"
         try:

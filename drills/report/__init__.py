@@ -43,7 +43,7 @@ def print_comparison(first: Path, second: Path) -> None:
     ):
         if not lines:
             continue
-        table = figures(title, "", one.header.run, other.header.run, "")
+        table = figures(title, "", one.header.run, other.header.run, "change")
         for line in lines:
             table.add_row(*line)
         console().print(table)

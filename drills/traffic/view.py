@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from drills.traffic.figures import Latency
@@ -83,7 +85,7 @@ def live(title: str, state: Live, now: float) -> RenderableType:
 
 def _clusters(state: Live, last: Second) -> Table:
     """Return a row per cluster: its share now, as a bar, and over the last minute."""
-    table = Table.grid(padding=(0, 2))
+    table = Table.grid(Column(overflow="fold"), "", Column(no_wrap=True), padding=(0, 2))
     good = max(1, last.sent - last.lost)
     for name, colour in cluster_colours(state.clusters).items():
         share = last.clusters.get(name, 0) / good
@@ -92,28 +94,50 @@ def _clusters(state: Live, last: Second) -> Table:
             Text(name or "unnamed", f"bold {colour}"),
             _bar(share, colour),
             f"{share:>4.0%}",
-            Text(strip, colour),
+            _drawn(strip, colour),
         )
     strip = _strip([s.lost for s in state.seconds], _most(state))
     count = Text(f"{last.lost:>4}", f"bold {LOST}" if last.lost else "bright_black")
-    table.add_row(Text("lost", f"bold {LOST}"), _bar(0.0, LOST), count, strip)
+    table.add_row(Text("lost", f"bold {LOST}"), _bar(0.0, LOST), count, _drawn(strip))
     for lane in sorted(state.uncounted):
         table.add_row(*_beside(state, last, lane))
     return table
 
 
-def _beside(state: Live, last: Second, lane: str) -> tuple[Text, Text, Text, Text]:
+def _beside(state: Live, last: Second, lane: str) -> tuple[RenderableType, ...]:
     """Return the row of what a lane loses that is there only to compare."""
     most = max((second.beside.get(lane, 0) for second in state.seconds), default=0) or 1
     lost = last.beside_lost.get(lane, 0)
     bar = _bar(lost / max(1, last.beside.get(lane, 0)), LOST)
     strip = _strip([second.beside_lost.get(lane, 0) for second in state.seconds], most)
-    return Text(f"{lane} lost", LOST), bar, Text(f"{lost:>4}"), Text(strip, LOST)
+    return Text(f"{lane} lost", LOST), bar, Text(f"{lost:>4}"), _drawn(strip, LOST)
 
 
-def _bar(share: float, colour: str) -> Text:
-    length = round(share * _BAR)
-    return Text("█" * length, colour) + Text("·" * (_BAR - length), "bright_black")
+@dataclass(frozen=True)
+class _Fitted:
+    """What is drawn anew for the width that a terminal has, up to `most`: cut off, it would lie."""
+
+    most: int
+    draw: Callable[[int], Text]
+
+    def __rich_measure__(self, _: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(min(4, self.most), self.most).with_maximum(options.max_width)
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.draw(min(self.most, options.max_width))
+
+
+def _bar(share: float, colour: str) -> _Fitted:
+    def draw(width: int) -> Text:
+        length = round(share * width)
+        return Text("█" * length, colour) + Text("·" * (width - length), "bright_black")
+
+    return _Fitted(_BAR, draw)
+
+
+def _drawn(strip: str, colour: str = "") -> _Fitted:
+    """Return a strip of seconds; where there is no room for all, the last ones."""
+    return _Fitted(len(strip), lambda width: Text(strip[-width:], colour))
 
 
 def _strip(values: Sequence[int], most: int) -> str:
@@ -129,7 +153,7 @@ def _most(state: Live) -> int:
 def _figures(state: Live, last: Second, now: float) -> Table:
     table = Table(box=None, padding=(0, 3, 0, 0), header_style="bright_black")
     for head in ("", "requests", "lost", "p50 ms", "p99 ms", "max ms"):
-        table.add_column(head, justify="left" if not head else "right")
+        table.add_column(head, justify="left" if not head else "right", overflow="fold")
     table.add_row("last second", *_row(last.sent, last.lost, last.latency))
     total = state.total
     table.add_row("since start", *_row(total.sent, total.lost, state.latency), style="bold")
@@ -178,7 +202,8 @@ def figures(title: str, *heads: str) -> Table:
     """Return a table whose first column names its rows; the others have figures."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None)
     for number, head in enumerate(heads):
-        table.add_column(head, justify="right" if number else "left")
+        # a figure that is cut short would be another one
+        table.add_column(head, justify="right" if number else "left", overflow="fold")
     return table
 
 

@@ -73,6 +73,22 @@ def test_bars_move_with_the_share() -> None:
     assert (east, west) == (30, 10)
 
 
+def test_a_narrow_terminal_shows_true_shares_and_the_last_seconds() -> None:
+    state = Live()
+    for second in range(60):
+        side = "west-cluster" if second > 55 else f"east-{'cluster' * 8}"
+        state.add(
+            dataclasses.replace(made, due=made.due + second, cluster=side)
+            for made in samples()[:100]
+        )
+    state.turn(T0 + 60)
+    for width in (120, 80, 50):
+        text = shown(view.live("Traffic", state, T0 + 60), width)
+        assert "…" not in text
+        (west,) = [line for line in text.splitlines() if "west-cl" in line]
+        assert "·" not in west and west.endswith("    ████  │"), "all, in the last four seconds"
+
+
 def test_the_view_before_the_first_request() -> None:
     assert "lost" in shown(view.live("Traffic", Live(), T0))
 
@@ -98,6 +114,9 @@ def test_the_ledger_fits_a_terminal_of_80_columns() -> None:
     assert "gone (east-cluster):" in text
     assert "Duplicates are not known" in text
     assert "…" not in text
+    long = [dataclasses.replace(s, cluster="c" * 63 if s.cluster else "") for s in samples()]
+    narrow = shown(summary.table(ledger(long, [FAULT], Objectives())), width=40)
+    assert "…" not in narrow, "a figure that is cut short would be another one"
 
 
 def test_five_clusters_have_a_row_each_and_no_two_the_same_colour() -> None:
