@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from drills.compare.balancers import OURS
+from drills.compare.balancers import DIRECT, OURS
 from drills.compare.table import Comparison, behind, doubt, sections
 from drills.report import page, text
 from drills.report.markup import Child, e, table, wide
+
+EXPLAINED = (
+    "moved: from the fault to the last request that was lost or answered by the struck cluster",
+    "back: from when mending begins to the first answer of the struck cluster",
+    "executions per request: those in the portal's log, for each good answer",
+    f"added: median of HTTP/1.1 requests, less that of the lane {DIRECT}, which has no balancer",
+)
+"""What columns mean, for those who have the page alone."""
 
 NOWHERE = "Our edge is best or equal in every column."
 
@@ -39,7 +47,7 @@ def headline(comparison: Comparison) -> str:
 def notes(comparison: Comparison) -> list[str]:
     """Return what was compared and how, and what was left out and why."""
     found = [f"{lane}: {version}" for lane, version in comparison.versions.items()]
-    found += comparison.conditions
+    found += [*comparison.conditions, *EXPLAINED]
     return found + [
         f"{name} is not compared, or not to the end: {why}"
         for name, why in comparison.skipped.items()

@@ -105,7 +105,14 @@ def test_both_pages_have_every_lane_every_part_and_what_was_left_out(tmp_path: P
     found = replace(found, faults={**found.faults, PATIENCE: slow})
     file = page.write(tmp_path, "Balancers", found)
     text, html = (tmp_path / "comparison.md").read_text(), file.read_text()
-    for part in ("region-cut", PATIENCE, "no fault", "caddy is not compared", "nginx 1.22"):
+    for part in (
+        "region-cut",
+        PATIENCE,
+        "no fault",
+        "caddy is not compared",
+        "nginx 1.22",
+        "moved: from",
+    ):
         assert part in text and part in html
     assert "| our edge | 100 | 0 | 260 | 0.30 | - | 1.00 |" in text
     assert "| nginx | 100 | 0 | 260 | never | 1.00 | 1.00 |" in text
