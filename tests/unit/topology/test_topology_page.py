@@ -504,6 +504,18 @@ def test_on_a_narrow_screen_type_can_be_read(page: Page) -> None:
         assert page.violations() == []
 
 
+def test_paper_has_the_whole_picture_and_nothing_to_press(page: Page) -> None:
+    with served(struck(), Hand()) as address:
+        page.open(address, 700, 900)
+        shown(page, "workload-gone")
+        page.call("Emulation.setEmulatedMedia", media="print")
+        seen = "[...document.querySelectorAll('button, summary')].some(e => e.checkVisibility())"
+        assert not page.ask(seen)
+        scroll = "document.querySelector('.scroll')"
+        assert page.ask(f"{scroll}.scrollWidth <= {scroll}.clientWidth")
+        page.call("Emulation.setEmulatedMedia", media="")
+
+
 def test_a_page_without_javascript_says_what_it_needs(page: Page) -> None:
     page.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
