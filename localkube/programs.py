@@ -75,8 +75,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]  # it would leave a folder 
   # elsewhere this changes nothing.
   restrict_oom_score_adj = true
   # By default it reads all cgroups of each container every second, which three clusters at rest
-  # spent a tenth of their processor time on. Only a kubelet that takes its figures from it
-  # (PodAndContainerStatsFromCRI, off by default) needs them; source: containerd's pull request 12629.
+  # spent a tenth of their processor time on. Only a kubelet that takes its figures from it needs
+  # them (PodAndContainerStatsFromCRI, off by default); source: containerd's pull request 12629.
   stats_collect_period = "10s"
 {_of_user()}[plugins."io.containerd.cri.v1.runtime".cni]
   bin_dirs = [{quoted(str(tools.path("bridge").parent))}]

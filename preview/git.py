@@ -10,7 +10,7 @@ from pathlib import Path
 from foundation.errors import UserError
 
 
-class NotThere(Exception):
+class NotThere(UserError):
     """What git was asked for does not exist."""
 
 
