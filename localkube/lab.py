@@ -86,6 +86,7 @@ def ensure(lab: Path) -> Supervisor:
     if problem := delegation.start(lab_id(lab), f"Pods of {lab}"):
         print(f"systemd delegates no cgroup, so the lab's is at the root: {problem}", flush=True)
     egress = Program("egress", python("localkube.inside.egress"))
+    forget_moved(lab)
     text = configuration(lab / "log", [egress], include="groups/*.conf")
     config_file(lab).write_text(text)
     namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -108,6 +109,17 @@ def ensure(lab: Path) -> Supervisor:
     process.kill()
     last = (lab / "log" / "lab.log").read_text().strip().splitlines()[-1:] or ["it was too slow"]
     raise LocalKubeError(f"the lab did not start: {last[0]} (log: {lab / 'log' / 'lab.log'})")
+
+
+def forget_moved(lab: Path) -> None:
+    """Remove the groups of programs that a checkout had before it was moved: all in them is gone.
+
+    An empty one holds the place of a cluster that is being made.
+    """
+    for group in (lab / "groups").glob("*.conf"):
+        text = group.read_text()
+        if text and str(lab / "log") not in text:
+            group.unlink()
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ import pytest
 from foundation import files
 from localkube import cgroups, lab
 from localkube.spec import lab_cgroup
-from localkube.supervisord_config import supervisords
+from localkube.supervisord_config import Program, sections, supervisords
 from tests.support.waiting import eventually
 
 
@@ -139,3 +139,14 @@ def test_beside_the_lab_of_another_user_ones_own_is_destroyed(
     monkeypatch.setattr(lab.kernel, "restore", lambda _, other: noted.append(other))
     lab.destroy(own)
     assert noted == [None] and not own.exists()
+
+
+def test_a_lab_that_starts_elsewhere_knows_no_programs_of_where_it_was(tmp_path: Path) -> None:
+    groups = tmp_path / "now" / "groups"
+    groups.mkdir(parents=True)
+    for name, folder in (("east", tmp_path / "now"), ("west", tmp_path / "before")):
+        text = sections(folder / "log", [Program("relay", ["x"])], group=name)
+        lab.group_file(tmp_path / "now", name).write_text(text)
+    lab.group_file(tmp_path / "now", "edge").touch()
+    lab.forget_moved(tmp_path / "now")
+    assert {each.stem for each in groups.iterdir()} == {"east", "edge"}
