@@ -52,7 +52,14 @@ def write(path: Path, content: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove the file, and its folder when nothing else is in it; what is gone is no error."""
+    """Remove the file, and its folder when nothing else is in it; what is gone is no error.
+
+    The state of a copied checkout names the original's files, which are not removed.
+    """
+    from foundation import project
+
+    if not path.is_relative_to(project.PRIVATE):
+        return
     path.unlink(missing_ok=True)
     try:
         path.parent.rmdir()

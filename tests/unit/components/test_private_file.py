@@ -8,9 +8,15 @@ import pytest
 from pulumi.runtime import rpc
 
 from components.private_file import _PrivateFileProvider
+from foundation import project
 from foundation.errors import UserError
 
 provider = _PrivateFileProvider()
+
+
+@pytest.fixture(autouse=True)
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(project, "PRIVATE", tmp_path)
 
 
 def props(path: Path, content: str = "secret") -> dict[str, str]:
@@ -73,6 +79,17 @@ def test_deleting_may_be_done_twice_and_keeps_what_is_not_ours(tmp_path: Path) -
     provider.delete("id", props(path))
     provider.delete("id", props(path))
     assert [entry.name for entry in path.parent.iterdir()] == ["lab"]
+
+
+def test_a_copied_checkout_leaves_the_originals_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, own = props(tmp_path / "original" / "a"), props(tmp_path / "copy" / "a")
+    provider.create(original)
+    monkeypatch.setattr(project, "PRIVATE", tmp_path / "copy")
+    provider.delete("id", original)
+    provider.update("id", original, own)
+    assert (tmp_path / "original" / "a").exists() and (tmp_path / "copy" / "a").exists()
 
 
 def test_a_path_that_cannot_be_written_is_one_line_for_people(tmp_path: Path) -> None:
