@@ -15,7 +15,7 @@ from components.application.objects import taken
 from components.backends import choice
 from components.backends.protocol import ClusterBackend, Standing
 from components.clusters import replacements
-from components.documents import schema, sources, waiting
+from components.documents import checks, schema, sources, waiting
 from components.documents.origin import ManifestError
 from components.envoy import capacity
 from components.envoy.edge_clusters import EdgeConfig
@@ -74,6 +74,9 @@ def make(root: Path) -> Plan:
         pulumi.log.warn(line)
     if settings.platform is Platform.ENVOY:
         for line in cautions.lines(plan.documents, plan.routes):
+            pulumi.log.warn(line)
+    if isinstance(settings.backend, LocalSettings):  # others are asked, or have kinds of their own
+        for line in checks.undefined(plan.documents):
             pulumi.log.warn(line)
     for trap in lint.traps(plan.profile, _context(settings)):
         pulumi.log.warn(trap.line)

@@ -6,12 +6,19 @@ Kubernetes' own kinds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.documents import fields, pods, schema, selectors, workload
 from components.documents.origin import ManifestError, Read
-from foundation.identity import Identity, custom_scopes, group_of, identity_of, is_namespaced
+from foundation.identity import (
+    Identity,
+    custom_scopes,
+    group_of,
+    identity_of,
+    is_namespaced,
+    mapping,
+)
 
 _NAME_GROUPS = {"", "apps", "batch", "autoscaling", "networking.k8s.io", "policy"}
 """API groups whose objects have names as DNS has them; roles, for one, may have others."""
@@ -43,7 +50,7 @@ def checked(
     seen: dict[Identity, Read] = {}
     result = []
     for read in found:
-        _check(read, later)
+        _check(read, scopes, later)
         identity = identity_of(read.document, scopes)
         first = seen.setdefault(identity, read)
         if first is not read:
@@ -56,6 +63,32 @@ def checked(
         for identity, read in seen.items():
             _check_namespace(identity.namespace, {"", *own, *namespaces}, read)
     return result
+
+
+def undefined(documents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each custom kind that no document defines in that version."""
+    documents = list(documents)
+    defined = {each for document in documents for each in _defined(document)}
+    used = dict.fromkeys((str(each["apiVersion"]), str(each["kind"])) for each in documents)
+    for version, kind in used:
+        if schema.knows(version, kind) or {(version, kind), (version, "")} & defined:
+            continue
+        yield (
+            f"no document of the manifest defines {kind} ({version}); an update fails where a "
+            "cluster does not have it: add its CustomResourceDefinition, or remove what is of it"
+        )
+
+
+def _defined(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield API version and kind of what a document defines; no kind stands for all."""
+    spec = mapping(document.get("spec"))
+    if document["kind"] == "CustomResourceDefinition":
+        kind = mapping(spec.get("names")).get("kind")
+        for each in workload.mappings(spec.get("versions")):
+            if each.get("served"):
+                yield f"{spec.get('group')}/{each.get('name')}", str(kind)
+    elif document["kind"] == "APIService":
+        yield f"{spec.get('group')}/{spec.get('version')}", ""
 
 
 def _raise(error: ManifestError) -> None:
@@ -98,7 +131,9 @@ def _check_metadata(read: Read) -> None:
     fields.annotation_texts(metadata.get("annotations"), read.refusal)
 
 
-def _check(read: Read, later: Callable[[ManifestError], None]) -> None:
+def _check(
+    read: Read, scopes: Collection[tuple[str, str]], later: Callable[[ManifestError], None]
+) -> None:
     document, refuse = read.document, read.refusal
     group, kind = group_of(document), document["kind"]
     name = document["metadata"]["name"]
@@ -107,6 +142,10 @@ def _check(read: Read, later: Callable[[ManifestError], None]) -> None:
     elif group in _NAME_GROUPS:
         fields.subdomain(name, "metadata.name", refuse)
     if not schema.check(document, refuse, lambda what: later(refuse(what))):
+        if schema.owns(group) and (group, kind) not in scopes:
+            version = document["apiVersion"]
+            mend = schema.remedy(version, kind)
+            later(refuse(f"has the apiVersion {version}, which has no {kind}; {mend}"))
         return
     for path, template in workload.templates(document):
         spec = document.get("spec") or {}

@@ -40,6 +40,20 @@ def knows(version: str, kind: str) -> bool:
     return f"{version} {kind}" in _schema()["kinds"]
 
 
+def owns(group: str) -> bool:
+    """Tell whether an API group is Kubernetes' own: that of a custom kind has a dot in it."""
+    return "." not in group or any(each.startswith(f"{group}/") for each in _schema()["kinds"])
+
+
+def remedy(version: str, kind: str) -> str:
+    """Return in words what to do about a kind that an API version does not have."""
+    every = [each.split(" ") for each in _schema()["kinds"]]
+    if having := [each for each, named in every if named == kind]:
+        return f"use {' or '.join(having)}"
+    mean = did_you_mean(kind, [named for each, named in every if each == version])
+    return f"correct apiVersion or kind{mean}, or remove it"
+
+
 def check(document: Mapping[str, Any], refuse: fields.Refuse, later: Later) -> bool:
     """Check the types of all fields; tell whether the kind is known.
 

@@ -270,6 +270,24 @@ def test_a_preview_goes_on_with_a_warning(
     assert incapable == ["pulumi up would stop here: no room"]
 
 
+def test_a_custom_kind_of_nobodys_is_warned_of_before_an_update_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monitor = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "ServiceMonitor",
+        "metadata": {"name": "shop", "namespace": "shops"},
+    }
+    settings = chosen(tmp_path, service("shop", OWN), monitor)
+    monkeypatch.setattr(plan, "load", lambda root: settings)
+    monkeypatch.setattr(LocalBackend, "check", lambda self: None)
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    plan.make(ROOT)
+    (line,) = warnings
+    assert "defines ServiceMonitor (monitoring.coreos.com/v1); " in line
+
+
 @pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
 def test_a_wrong_patience_is_refused_before_anything_is_registered(
     incapable: list[str], monkeypatch: pytest.MonkeyPatch, preview: bool

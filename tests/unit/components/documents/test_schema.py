@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.documents import quantity, rules, schema
+from components.documents import checks, quantity, rules, schema
 from components.documents.origin import ManifestError
 from components.documents.sources import load
 from tests.support import corpus
@@ -144,6 +144,57 @@ def test_what_another_version_may_take_is_told_and_not_refused(tmp_path: Path) -
     changed["spec"]["replicas"] = "2"
     with pytest.raises(ManifestError, match=r"spec\.replicas no whole number but '2'"):
         read(tmp_path, changed, later=told.append)
+
+
+def of_kind(version: str, kind: str, spec: Any = None) -> dict[str, Any]:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": "a"}, "spec": spec or {}}
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "words"),
+    [
+        ("policy/v1beta1", "PodDisruptionBudget", "use policy/v1"),
+        ("extensions/v1beta1", "Ingress", "use networking.k8s.io/v1"),
+        ("autoscaling/v2beta2", "HorizontalPodAutoscaler", "use autoscaling/v1 or autoscaling/v2"),
+        ("app/v1", "Deployment", "use apps/v1"),
+        ("policy/v1beta1", "PodSecurityPolicy", "correct apiVersion or kind, or remove it"),
+        ("v1", "configmap", "correct apiVersion or kind (did you mean ConfigMap?), or remove it"),
+        ("storage.k8s.io/v1beta1", "StorageClass", "use storage.k8s.io/v1"),
+    ],
+)
+def test_a_kind_that_kubernetes_does_not_have_in_that_version_is_refused(
+    tmp_path: Path, version: str, kind: str, words: str
+) -> None:
+    with pytest.raises(ManifestError) as refusal:
+        read(tmp_path, of_kind(version, kind))
+    said = str(refusal.value)
+    assert said.endswith(f"({kind} a) has the apiVersion {version}, which has no {kind}; {words}")
+    told: list[ManifestError] = []
+    read(tmp_path, of_kind(version, kind), later=told.append)
+    assert [str(each) for each in told] == [said]
+
+
+def test_a_custom_kind_that_no_document_defines_is_named() -> None:
+    names = {"kind": "Cart", "plural": "carts"}
+    versions = [{"name": "v1", "served": True}, {"name": "v1beta1", "served": False}]
+    definition = of_kind(
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        {"group": "shop.example.com", "names": names, "versions": versions},
+    )
+    service = of_kind(
+        "apiregistration.k8s.io/v1", "APIService", {"group": "a.example.com", "version": "v1"}
+    )
+    known = [of_kind("shop.example.com/v1", "Cart"), of_kind("a.example.com/v1", "Any")]
+    own = [*corpus.documents()[:-1], definition, service, *known]
+    assert not list(checks.undefined(own))
+    for version, kind in (
+        ("shop.example.com/v1beta1", "Cart"),
+        ("shop.example.com/v1", "Basket"),
+        ("monitoring.coreos.com/v1", "ServiceMonitor"),
+    ):
+        (line,) = checks.undefined([*own, *[of_kind(version, kind)] * 2])
+        assert line.startswith(f"no document of the manifest defines {kind} ({version}); ")
 
 
 def test_the_schema_is_of_the_kubernetes_that_is_built() -> None:

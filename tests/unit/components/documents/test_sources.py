@@ -131,7 +131,7 @@ def config(data: str) -> str:
     ],
 )
 def test_values_are_those_that_kubectl_reads(tmp_path: Path, text: str, value: object) -> None:
-    read = one(tmp_path, f"apiVersion: a/v1\nkind: A\nmetadata: {{name: a}}\nv: {text}\n")["v"]
+    read = one(tmp_path, f"apiVersion: a.b/v1\nkind: A\nmetadata: {{name: a}}\nv: {text}\n")["v"]
     assert (read, type(read)) == (value, type(value))
 
 
