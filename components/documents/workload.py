@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from foundation.identity import DEFAULT_NAMESPACE, mapping
 
@@ -105,30 +106,49 @@ def target_port(port: Mapping[str, Any], pod: Document | None) -> int | None:
     return None
 
 
+SENT_AS_IT_IS = "".join(map(chr, range(0x21, 0x7F)))
+"""What may be sent of a path without encoding it."""
+
+
 def readiness_path(pod: Document | None, target: int) -> str | None:
     """Return the path of the readiness probe on the exposed port, if the workload has one."""
     if not (probe := readiness_probe(pod, target)):
         return None
     path = mapping(probe.get("httpGet")).get("path")
-    return "/" + path.lstrip("/") if isinstance(path, str) else "/"  # as the kubelet does
+    # as the kubelet does
+    asked = path.partition("#")[0].lstrip("/") if isinstance(path, str) else ""
+    return f"/{quote(asked, safe=SENT_AS_IT_IS)}"
 
 
 def readiness_probe(pod: Document | None, target: int) -> Document | None:
     """Return the readiness probe that asks for a page of the exposed port, if there is one."""
+    return next(_probes(pod, target, "httpGet", _PROBES[:1]), None)
+
+
+def probed_by(pod: Document | None, target: int) -> set[str]:
+    """Return in what probes ask the exposed port: `HTTP`, `HTTPS` or `gRPC`."""
+    pages = _probes(pod, target, "httpGet", _PROBES)
+    found = {str(mapping(probe.get("httpGet")).get("scheme") or "HTTP") for probe in pages}
+    return found | {"gRPC" for _ in _probes(pod, target, "grpc", _PROBES)}
+
+
+_PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
+
+
+def _probes(
+    pod: Document | None, target: int, action: str, kinds: Sequence[str]
+) -> Iterator[Document]:
+    """Yield the probes of these kinds that ask the exposed port by an action."""
     for container in containers(pod):
-        probe = mapping(container.get("readinessProbe"))
-        asked = mapping(probe.get("httpGet"))
-        if not asked:
-            continue
-        port = asked.get("port")
-        named = {
-            candidate.get("containerPort")
-            for candidate in mappings(container.get("ports"))
-            if candidate.get("name") == port
-        }
-        if target == port or target in named:
-            return probe
-    return None
+        ports = [target]
+        for each in mappings(container.get("ports")):
+            if each.get("name") and each.get("containerPort") == target:
+                ports.append(each["name"])
+        for kind in kinds:
+            probe = mapping(container.get(kind))
+            asked = mapping(probe.get(action))
+            if asked and asked.get("port") in ports:
+                yield probe
 
 
 def containers(pod: Document | None) -> Iterator[Document]:

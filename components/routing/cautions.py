@@ -11,6 +11,7 @@ from components.documents import workload
 from components.routing import network_policies
 from components.routing.annotations import Document
 from components.routing.routes import Route, is_exposed
+from components.routing.transport import Protocol
 from foundation.contract import GATEWAY_NAMESPACE
 from foundation.identity import identity_of, mapping
 
@@ -33,6 +34,7 @@ def lines(documents: Sequence[Document], routes: Sequence[Route]) -> Iterator[st
                 " client go to all its pods, in all regions"
             )
         yield from _closed(service, route, documents)
+        yield from _misunderstood(service, route, documents)
         for port in workload.mappings(spec.get("ports")):
             found = workload.serving(service, port, documents)
             if not found or port.get("port") != route.port:
@@ -46,6 +48,26 @@ def lines(documents: Sequence[Document], routes: Sequence[Route]) -> Iterator[st
                     " longer, no region counts as healthy, and weights and failover do not hold"
                 )
                 break
+
+
+_SPOKEN = {
+    "HTTP": (Protocol.HTTP1, Protocol.HTTP2, Protocol.GRPC),
+    "HTTPS": (Protocol.HTTPS,),
+    "gRPC": (Protocol.GRPC, Protocol.HTTP2),
+}
+"""What the port of a Service may say whose pods' probes ask by this."""
+
+
+def _misunderstood(service: Document, route: Route, documents: Sequence[Document]) -> Iterator[str]:
+    found = workload.serving(service, {"targetPort": route.target_port}, documents)
+    asked = workload.probed_by(found[1], route.target_port) if found else set()
+    for own in asked if len(asked) == 1 else ():
+        if found and route.transport.protocol not in _SPOKEN.get(own, Protocol):
+            yield (
+                f"{identity_of(found[0])}: its probes ask port {route.target_port} by {own}, but"
+                f" the port of {identity_of(service)} does not say so; set its appProtocol:"
+                f" {own.lower()}"
+            )
 
 
 def _closed(service: Document, route: Route, documents: Sequence[Document]) -> Iterator[str]:

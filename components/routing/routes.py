@@ -28,9 +28,6 @@ from foundation.contract import GATEWAY_NAMESPACE, MESH_SECRET
 from foundation.errors import UserError
 from foundation.identity import DEFAULT_NAMESPACE, mapping
 
-_SENT_AS_IT_IS = "".join(map(chr, range(0x21, 0x7F)))
-"""What a client may send of a path without encoding it; no other letters reach the edge."""
-
 
 @dataclass(frozen=True)
 class Route:
@@ -130,7 +127,7 @@ def _route(
     # the edge looks for no path but one that is normal, by RFC 3986
     if not path.startswith("/") or any(s in path for s in "?#* ") or {"", ".", ".."} & {*parts}:
         raise notes.wrong("path", f"is '{path}'; a path such as /web-portal is needed")
-    if (sent := quote(path, safe=_SENT_AS_IT_IS)) != path:
+    if (sent := quote(path, safe=workload.SENT_AS_IT_IS)) != path:
         raise notes.wrong("path", f"is '{path}', and browsers ask for '{sent}'; write that")
     protocol = notes.get("protocol", "HTTP").upper()
     if protocol not in PROTOCOLS:
@@ -210,6 +207,10 @@ def _service_port(service: Document, notes: Notes) -> Mapping[str, Any]:
     Of several ports without one called so, it is the only one whose name tells a protocol of HTTP.
     """
     spec = mapping(service.get("spec"))
+    if spec.get("type") == "ExternalName":
+        raise RouteError(
+            f"{notes.where} is of type ExternalName, which has no pods; expose one with a selector"
+        )
     if not mapping(spec.get("selector")):
         raise RouteError(f"{notes.where} has no selector, so its pods are unknown; add one")
     ports = [
@@ -226,5 +227,8 @@ def _service_port(service: Document, notes: Notes) -> Mapping[str, Any]:
         return named[0]
     told = [port for port in ports if is_told(port)]
     if len(ports) != 1 and len(told) != 1:
-        raise RouteError(f"{notes.where} has {len(ports)} ports; name the one to be exposed 'http'")
+        raise RouteError(
+            f"{notes.where} has {len(ports)} ports; name the one to be exposed 'http', or give it "
+            "alone an appProtocol"
+        )
     return (told if len(told) == 1 else ports)[0]

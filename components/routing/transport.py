@@ -89,8 +89,8 @@ def protocol(port: Mapping[str, Any]) -> Protocol:
 
 
 def is_told(port: Mapping[str, Any]) -> bool:
-    """Check whether a port says that it speaks HTTP in one of its forms."""
-    return _told(port) in _BY_APP_PROTOCOL
+    """Check whether a port says that it speaks HTTP in one of its forms, and not for metrics."""
+    return _told(port) in _BY_APP_PROTOCOL and "metrics" not in str(port.get("name"))
 
 
 def _told(port: Mapping[str, Any]) -> str:

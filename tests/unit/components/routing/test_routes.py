@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -232,6 +233,13 @@ def test_it_must_be_clear_which_port_is_meant() -> None:
     assert routes([several])[0].port == 3
 
 
+def test_a_service_that_is_but_a_name_is_refused() -> None:
+    external = service()
+    external["spec"] = {"type": "ExternalName", "externalName": "shop.example.net"}
+    with pytest.raises(RouteError, match="is of type ExternalName, which has no pods; expose one"):
+        routes([external, workload()])
+
+
 def test_a_service_without_selector_is_refused() -> None:
     blind = service()
     del blind["spec"]["selector"]
@@ -291,10 +299,21 @@ def test_a_secret_is_in_one_namespace() -> None:
     assert len(both("tetrate-system")) == 2
 
 
-@pytest.mark.parametrize("path", ["healthz", "/healthz", "//healthz"])
-def test_a_probes_path_begins_with_one_slash_as_the_kubelet_has_it(path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("healthz", "/healthz"),
+        ("/healthz", "/healthz"),
+        ("//healthz", "/healthz"),
+        ("", "/"),
+        ("/healthz?full=1&of=a%20b", "/healthz?full=1&of=a%20b"),
+        ("/is well#now", "/is%20well"),
+        ("/übersicht", "/%C3%BCbersicht"),
+    ],
+)
+def test_a_probes_path_is_asked_for_as_the_kubelet_does(path: str, asked: str) -> None:
     (route,) = routes([service(), workload(probe={"path": path, "port": "web"})])
-    assert route.health_path == "/healthz"
+    assert route.health_path == asked
 
 
 def test_an_impossible_namespace_of_a_secret_is_refused() -> None:
@@ -368,6 +387,40 @@ def test_what_is_not_followed_is_warned_of() -> None:
     container["readinessProbe"]["httpGet"]["port"] = 9999
     exposed["spec"]["ports"].append({"name": "metrics", "port": 9999})
     assert list(cautions.lines(both, routes(both))) == [affinity]
+
+
+HTTP = {"httpGet": {"port": "web"}}
+HTTPS = {"httpGet": {"port": 8080, "scheme": "HTTPS"}}
+GRPC = {"grpc": {"port": 8080}}
+
+
+@pytest.mark.parametrize(
+    ("probes", "told", "wanted"),
+    [
+        ({"readinessProbe": HTTP}, "http", None),
+        ({"readinessProbe": HTTP}, "grpc", None),
+        ({"readinessProbe": HTTP}, "kubernetes.io/h2c", None),
+        ({"readinessProbe": HTTP}, "https", "HTTP, .* appProtocol: http$"),
+        ({"livenessProbe": HTTPS}, "https", None),
+        ({"livenessProbe": HTTPS}, "", "HTTPS, .* appProtocol: https$"),
+        ({"startupProbe": GRPC}, "kubernetes.io/h2c", None),
+        ({"startupProbe": GRPC, "livenessProbe": GRPC}, "", "gRPC, .* appProtocol: grpc$"),
+        ({"readinessProbe": GRPC, "livenessProbe": HTTPS}, "", None),
+        ({"readinessProbe": {"httpGet": {"port": 9999, "scheme": "HTTPS"}}}, "", None),
+        ({"readinessProbe": {"tcpSocket": {"port": 8080}}}, "https", None),
+    ],
+)
+def test_a_port_that_says_other_than_the_probes_is_warned_of(
+    probes: dict[str, Any], told: str, wanted: str | None
+) -> None:
+    exposed, behind = service(), {**workload(), "apiVersion": "apps/v1"}
+    exposed["spec"]["ports"] = [{"port": 80, "targetPort": "web", "appProtocol": told}]
+    behind["spec"]["template"]["spec"]["containers"][0] |= probes
+    lines = list(cautions.lines([exposed, behind], routes([exposed, behind])))
+    assert len(lines) == (wanted is not None)
+    for line in lines:
+        assert line.startswith("Deployment shop in namespace retail: its probes ask port 8080 by ")
+        assert re.search(str(wanted), line)
 
 
 ANYONE: dict[str, Any] = {}

@@ -46,6 +46,7 @@ def test_the_ports_word_counts_and_its_app_protocol_before_its_name(
 def test_a_port_of_several_is_found_by_its_protocol() -> None:
     assert is_told({"port": 9000, "name": "grpc-api"})
     assert not is_told({"port": 9090, "name": "metrics"})
+    assert not is_told({"port": 9090, "name": "http-metrics"})
 
 
 @given(some.integers(1, 60_000))
