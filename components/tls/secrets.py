@@ -20,6 +20,10 @@ KEYS = (CERTIFICATE, KEY, AUTHORITY)
 
 TLS_KIND = "kubernetes.io/tls"
 
+_SHORTEST_RSA = 2048
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+"""Keys that Envoy takes."""
+
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
 
@@ -118,6 +122,7 @@ def _check_pair(certificate: bytes, key: bytes, name: str) -> None:
         public = first.public_key().public_bytes(*form)
     except (IndexError, ValueError, UnsupportedAlgorithm):
         raise UserError(f"{name} has a {CERTIFICATE} that is no certificate in PEM") from None
+    _check_kind(first.public_key(), name)
     try:
         private = load_pem_private_key(_blocks(key, b"PRIVATE KEY")[0], None)
     except TypeError:
@@ -130,4 +135,17 @@ def _check_pair(certificate: bytes, key: bytes, name: str) -> None:
         raise UserError(
             f"{name} has a {KEY} that is not the key of its {CERTIFICATE}; give both of one pair, "
             "the server's own certificate first"
+        )
+
+
+def _check_kind(key: object, name: str) -> None:
+    """Check that Envoy takes a certificate with a key of this kind. Raises UserError."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    is_short = isinstance(key, rsa.RSAPublicKey) and key.key_size < _SHORTEST_RSA
+    is_rare = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in _CURVES
+    if is_short or is_rare:
+        raise UserError(
+            f"{name} has a {CERTIFICATE} with a key that Envoy refuses; use RSA of {_SHORTEST_RSA}"
+            " bits or more, or ECDSA on P-256, P-384 or P-521"
         )

@@ -15,12 +15,19 @@ _PLAIN = serialization.NoEncryption()
 _PEM = serialization.Encoding.PEM
 
 
+_CURVES = {each.name: each for each in (ec.SECP224R1, ec.SECP256K1, ec.SECP384R1, ec.SECP521R1)}
+
+
 @cache
 def key(kind: str = "ec") -> Any:
-    """Return a private key, the same for each kind: `ec`, `rsa`, or anything else for another."""
-    if kind == "rsa":
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return ec.generate_private_key(ec.SECP256R1())
+    """Return a private key, the same for each kind: `ec`, `rsa`, or anything else for another.
+
+    Of RSA the kind may have a length, such as `rsa:4096`, and of others it may be a curve.
+    """
+    name, _, length = kind.partition(":")
+    if name == "rsa":
+        return rsa.generate_private_key(public_exponent=65537, key_size=int(length or 2048))
+    return ec.generate_private_key(_CURVES.get(kind, ec.SECP256R1)())
 
 
 def key_pem(kind: str = "ec", *, traditional: bool = False, password: bytes = b"") -> str:

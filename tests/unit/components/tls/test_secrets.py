@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 import textwrap
 from base64 import b64decode, b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.tls.secrets import checked, is_filled, issuer_of
 from foundation.errors import UserError
+from tests.support.envoy_process import envoy_binary
 from tests.support.tls_pairs import certificate, key_pem
 
 
@@ -78,6 +81,45 @@ def test_keys_may_be_of_any_kind(kind: str, traditional: bool) -> None:
     key = parameters + key_pem(kind, traditional=traditional)
     data = {"tls.crt": encoded(certificate(kind=kind)), "tls.key": encoded(key)}
     assert is_filled(checked(secret(data), "own.yaml"))
+
+
+_LISTENER = """
+static_resources:
+  listeners:
+  - address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+    filter_chains:
+    - filters: []
+      transport_socket:
+        name: tls
+        typed_config:
+          "@type": {type}.DownstreamTlsContext
+          common_tls_context:
+            tls_certificates:
+            - certificate_chain: {filename: tls.crt}
+              private_key: {filename: tls.key}
+""".replace("{type}", "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["ec", "secp384r1", "secp521r1", "secp224r1", "secp256k1", "rsa:1024", "rsa:2048", "rsa:3072"],
+)
+def test_keys_are_taken_that_envoy_takes(tmp_path: Path, kind: str) -> None:
+    pair = {"tls.crt": certificate(kind=kind), "tls.key": key_pem(kind)}
+    for name, text in {**pair, "envoy.yaml": _LISTENER}.items():
+        (tmp_path / name).write_text(text)
+    done = subprocess.run(
+        [envoy_binary(), "--mode", "validate", "--config-path", "envoy.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        assert is_filled(checked(secret(None, stringData=pair), "own.yaml"))
+        return
+    assert b"Failed to load certificate chain" in done.stderr
+    with pytest.raises(UserError, match="with a key that Envoy refuses; use RSA of 2048 bits or"):
+        checked(secret(None, stringData=pair), "own.yaml")
 
 
 @pytest.mark.parametrize(
