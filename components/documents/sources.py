@@ -24,6 +24,9 @@ EXTENSIONS = (".json", ".yaml", ".yml")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """What makes a folder a kustomization. Source: RecognizedKustomizationFileNames of kustomize."""
 
+_CHART = "Chart.yaml"
+"""What makes a folder a chart of Helm."""
+
 _KUSTOMIZE_SECONDS = 120
 """A kustomization may name a base in the internet."""
 
@@ -54,12 +57,18 @@ def named(sources: Path | Sequence[Path]) -> str:
 
 
 def _read(path: Path) -> Iterator[Read]:
+    if path.is_file() and path.name in KUSTOMIZATIONS:
+        raise ManifestError(f"{shown(path)} is a kustomization; name its folder")
     if not path.is_dir():
         yield from _objects(_bytes(path), shown(path))
         return
     if any((path / name).is_file() for name in KUSTOMIZATIONS):
         yield from _objects(_kustomized(path), f"{shown(path)} (by kubectl kustomize)")
         return
+    if (path / _CHART).is_file():
+        raise ManifestError(
+            f"{shown(path)} is a Helm chart; render it: helm template NAME {shown(path)} > app.yaml"
+        )
     files = [each for each in path.iterdir() if each.suffix in EXTENSIONS and not each.is_dir()]
     if not files:
         raise ManifestError(

@@ -212,6 +212,17 @@ def test_folders_are_read_as_kubectl_reads_them(tmp_path: Path) -> None:
     assert named([tmp_path / "a", tmp_path / "b"]) == f"{tmp_path}/a, {tmp_path}/b"
 
 
+def test_what_is_to_be_named_or_rendered_otherwise_is_refused_with_the_way(tmp_path: Path) -> None:
+    (tmp_path / "kustomization.yaml").write_text("resources: []\n")
+    with pytest.raises(
+        ManifestError, match=r"kustomization\.yaml is a kustomization; name its fol"
+    ):
+        load(tmp_path / "kustomization.yaml")
+    (tmp_path / "kustomization.yaml").rename(tmp_path / "Chart.yaml")
+    with pytest.raises(ManifestError, match="is a Helm chart; render it: helm template NAME "):
+        load(tmp_path)
+
+
 def test_a_kustomization_needs_kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "kustomization.yaml").write_text("resources: []\n")
 
