@@ -150,7 +150,7 @@ def _check(
     for path, template in workload.templates(document):
         spec = document.get("spec") or {}
         claims = [_name(each) for each in spec.get("volumeClaimTemplates") or () if each]
-        pods.check_volumes(template["spec"], f"{path}spec.", claims, refuse)
+        pods.check_volumes(mapping(template.get("spec")), f"{path}spec.", claims, refuse)
         if kind in _RESTART_POLICIES:
             _check_restarts(kind, template["spec"], f"{path}spec.restartPolicy", refuse)
         if group == "apps":

@@ -11,6 +11,7 @@ from typing import Any
 import pulumi
 
 from foundation.errors import UserError
+from foundation.identity import mapping
 from toolchain import patience
 
 SKIP_AWAIT = "pulumi.com/skipAwait"
@@ -58,7 +59,7 @@ def await_annotations(document: Mapping[str, Any]) -> dict[str, str]:
 
 def _ends(document: Mapping[str, Any]) -> bool:
     """Say whether it is a pod that does its work and ends, well or not: a chart's test, say."""
-    return document["kind"] == "Pod" and (document.get("spec") or {}).get("restartPolicy") in _ONCE
+    return document["kind"] == "Pod" and mapping(document.get("spec")).get("restartPolicy") in _ONCE
 
 
 def _is_held(document: Mapping[str, Any]) -> bool:
@@ -66,13 +67,13 @@ def _is_held(document: Mapping[str, Any]) -> bool:
 
     Of a StatefulSet with `OnDelete` it awaits the pods alone, which is as it should be.
     """
-    spec = document.get("spec") or {}
-    strategy = spec.get("updateStrategy") or {}
+    spec = mapping(document.get("spec"))
+    strategy = mapping(spec.get("updateStrategy"))
     match document["kind"]:
         case "Deployment":
             return bool(spec.get("paused"))
         case "StatefulSet":
-            return bool((strategy.get("rollingUpdate") or {}).get("partition"))
+            return bool(mapping(strategy.get("rollingUpdate")).get("partition"))
         case "DaemonSet":
             return strategy.get("type") == "OnDelete"
     return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.documents import checks, quantity, rules, schema
-from components.documents.origin import ManifestError
+from components.documents import checks, quantity, rules, schema, waiting, workload
+from components.documents.origin import ManifestError, Read
 from components.documents.sources import load
 from tests.support import corpus
 from toolchain import tools
@@ -104,6 +105,24 @@ def test_a_value_that_no_field_can_have_is_refused_wherever_it_is(
         with pytest.raises(ManifestError) as refusal:
             read(tmp_path, document)
         assert path in str(refusal.value)
+        holder[key] = kept
+
+
+@pytest.mark.parametrize("odd", [None, [], [None], {"a": None}, "x", 0], ids=repr)
+@pytest.mark.parametrize("document", corpus.documents(), ids=lambda each: each["kind"])
+def test_an_odd_value_ends_nothing_but_in_one_line(document: dict[str, Any], odd: object) -> None:
+    for holder, key, path in steps(document):
+        if path in ("apiVersion", "kind"):
+            continue
+        kept, holder[key] = holder[key], odd
+        for later in (None, lambda error: None):
+            with contextlib.suppress(ManifestError):
+                (found,) = checks.checked([Read(document, "own.yaml", "document 1")], later=later)
+                waiting.await_annotations(found)
+                list(checks.undefined([found]))
+                for _, template in workload.templates(found):
+                    workload.probed_by(template.get("spec"), 80)
+                    workload.readiness_path(template.get("spec"), 80)
         holder[key] = kept
 
 
