@@ -15,10 +15,12 @@ Given = Mapping[str, Any]
 _NAMED_SCHEDULES = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
 _LEVELS = ("privileged", "baseline", "restricted")
 """Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/."""
+_LONGEST_CRON_JOB = 52
 _SECRET_KEYS = {
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
     "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
 }
 """Keys that a Secret of a type has to have."""
 
@@ -42,6 +44,9 @@ def _service(spec: Given, path: str, refuse: fields.Refuse) -> None:
         if kind == "ClusterIP" and port.get("nodePort"):
             raise refuse(f"has {where}.nodePort, which type ClusterIP has not; remove it")
 
+    if kind == "ClusterIP" and spec.get("externalTrafficPolicy") and not spec.get("externalIPs"):
+        raise refuse(f"has {path}externalTrafficPolicy, which type ClusterIP has not; remove it")
+
 
 def _requirement(requirement: Given, path: str, refuse: fields.Refuse) -> None:
     operator, found = requirement.get("operator"), requirement.get("values")
@@ -61,6 +66,30 @@ def _path(path_rule: Given, path: str, refuse: fields.Refuse) -> None:
 def _host(rule: Given, path: str, refuse: fields.Refuse) -> None:
     if host := rule.get("host"):
         fields.subdomain(host.removeprefix("*."), f"{path}host", refuse)
+
+
+def _cron_job(cron_job: Given, path: str, refuse: fields.Refuse) -> None:
+    name = cron_job["metadata"]["name"]
+    if len(name) > _LONGEST_CRON_JOB:
+        raise refuse(
+            f"has in {path}metadata.name {len(name)} signs, and a CronJob's has at most"
+            f" {_LONGEST_CRON_JOB}, for its Jobs get longer ones; use a shorter name"
+        )
+
+
+def _job(spec: Given, path: str, refuse: fields.Refuse) -> None:
+    restart = ((spec.get("template") or {}).get("spec") or {}).get("restartPolicy")
+    if spec.get("podFailurePolicy") and restart not in (None, "", "Never"):
+        raise refuse(
+            f"has {path}podFailurePolicy, which needs {path}template.spec.restartPolicy Never;"
+            " set it"
+        )
+
+
+def _cluster_binding(binding: Given, path: str, refuse: fields.Refuse) -> None:
+    for number, subject in enumerate(binding.get("subjects") or ()):
+        if subject and subject.get("kind") == "ServiceAccount" and not subject.get("namespace"):
+            raise refuse(f"has no {path}subjects[{number}].namespace; add it")
 
 
 def _schedule(spec: Given, path: str, refuse: fields.Refuse) -> None:
@@ -96,6 +125,12 @@ def _rule(rule: Given, path: str, refuse: fields.Refuse) -> None:
 def _strategy(strategy: Given, path: str, refuse: fields.Refuse) -> None:
     if strategy.get("type") == "Recreate" and strategy.get("rollingUpdate") is not None:
         raise refuse(f"has {path}rollingUpdate beside type Recreate; remove it")
+    rolling = strategy.get("rollingUpdate") or {}
+    if all(rolling.get(field) in (0, "0%") for field in ("maxSurge", "maxUnavailable")):
+        raise refuse(
+            f"has 0 in {path}rollingUpdate.maxSurge and maxUnavailable; no pod could be replaced,"
+            " so raise one"
+        )
 
 
 def _secret(secret: Given, path: str, refuse: fields.Refuse) -> None:
@@ -133,7 +168,9 @@ FURTHER: Mapping[str, Callable[[Given, str, fields.Refuse], None]] = {
     "apps.v1.DeploymentStrategy": _strategy,
     "autoscaling.v1.HorizontalPodAutoscalerSpec": _autoscaler,
     "autoscaling.v2.HorizontalPodAutoscalerSpec": _autoscaler,
+    "batch.v1.CronJob": _cron_job,
     "batch.v1.CronJobSpec": _schedule,
+    "batch.v1.JobSpec": _job,
     "core.v1.ConfigMap": _config_map,
     "core.v1.Namespace": _namespace,
     "core.v1.PersistentVolumeClaimSpec": _claim,
@@ -142,6 +179,7 @@ FURTHER: Mapping[str, Callable[[Given, str, fields.Refuse], None]] = {
     "meta.v1.LabelSelectorRequirement": _requirement,
     "networking.v1.HTTPIngressPath": _path,
     "networking.v1.IngressRule": _host,
+    "rbac.v1.ClusterRoleBinding": _cluster_binding,
     "rbac.v1.PolicyRule": _rule,
 }
 """What is looked at in an object of a type, beside the tables of `rules.py`."""

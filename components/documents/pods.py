@@ -14,6 +14,7 @@ from components.documents import fields, quantity
 Given = Mapping[str, Any]
 
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
+_OF_LONG_LIVED = ("readinessProbe", "livenessProbe", "startupProbe", "lifecycle")
 _RESOURCES = ("cpu", "memory", "ephemeral-storage")
 _VARIABLE = re.compile(r"[ -<>-~]+")
 """Name of an environment variable: printable ASCII signs but for `=`."""
@@ -47,6 +48,15 @@ def _pod(spec: Given, path: str, refuse: fields.Refuse) -> None:
     names: dict[str, str] = {}
     for where, container in _containers(spec, path):
         fields.once(container.get("name"), where, names, refuse)
+    for number, container in enumerate(spec.get("initContainers") or ()):
+        for field in _OF_LONG_LIVED if container.get("restartPolicy") != "Always" else ():
+            if container.get(field) is not None:
+                raise refuse(
+                    f"has {path}initContainers[{number}].{field}, which only one with restartPolicy"
+                    " Always has; set that, or remove it"
+                )
+    if spec.get("dnsPolicy") == "None" and not (spec.get("dnsConfig") or {}).get("nameservers"):
+        raise refuse(f"has {path}dnsPolicy None, which needs {path}dnsConfig.nameservers; add them")
 
 
 def _container(container: Given, path: str, refuse: fields.Refuse) -> None:

@@ -93,6 +93,8 @@ _COUNT = (0, None)
 _PORT = (1, 65535)
 _PORT_OR_NONE = (0, 65535)
 _MODE = (0, 0o777)
+_ID = (0, 2**31 - 1)
+_USERS = {"runAsUser": _ID, "runAsGroup": _ID}
 _HPA = {"maxReplicas": (1, None), "minReplicas": _COUNT}
 _REPLICAS = {"replicas": _COUNT, "minReadySeconds": _COUNT}
 _HISTORY = {"revisionHistoryLimit": _COUNT}
@@ -101,6 +103,7 @@ RANGES: Mapping[str, Mapping[str, tuple[int, int | None]]] = {
     "apps.v1.DaemonSetSpec": {**_HISTORY, "minReadySeconds": _COUNT},
     "apps.v1.DeploymentSpec": {**_REPLICAS, **_HISTORY, "progressDeadlineSeconds": _COUNT},
     "apps.v1.ReplicaSetSpec": _REPLICAS,
+    "apps.v1.StatefulSetOrdinals": {"start": _COUNT},
     "apps.v1.StatefulSetSpec": {**_REPLICAS, **_HISTORY},
     "autoscaling.v1.HorizontalPodAutoscalerSpec": _HPA,
     "autoscaling.v2.HorizontalPodAutoscalerSpec": _HPA,
@@ -123,6 +126,7 @@ RANGES: Mapping[str, Mapping[str, tuple[int, int | None]]] = {
     "core.v1.GRPCAction": {"port": _PORT},
     "core.v1.HTTPGetAction": {"port": _PORT},
     "core.v1.KeyToPath": {"mode": _MODE},
+    "core.v1.PodSecurityContext": {**_USERS, "fsGroup": _ID},
     "core.v1.Probe": {
         "failureThreshold": _COUNT,
         "initialDelaySeconds": _COUNT,
@@ -132,8 +136,10 @@ RANGES: Mapping[str, Mapping[str, tuple[int, int | None]]] = {
     },
     "core.v1.ProjectedVolumeSource": {"defaultMode": _MODE},
     "core.v1.SecretVolumeSource": {"defaultMode": _MODE},
+    "core.v1.SecurityContext": _USERS,
     "core.v1.ServicePort": {"port": _PORT, "targetPort": _PORT_OR_NONE},
     "core.v1.TCPSocketAction": {"port": _PORT},
+    "core.v1.TopologySpreadConstraint": {"maxSkew": (1, None)},
     "networking.v1.NetworkPolicyPort": {"port": _PORT, "endPort": _PORT},
     "networking.v1.ServiceBackendPort": {"number": _PORT_OR_NONE},
 }

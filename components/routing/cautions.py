@@ -23,7 +23,14 @@ DEFAULT_PROBE_SECONDS = 1
 
 
 def lines(documents: Sequence[Document], routes: Sequence[Route]) -> Iterator[str]:
-    """Yield a line for each exposed Service's setting that is not followed, for a warning."""
+    """Yield a line for each setting of a Service that does not hold as it says, for a warning."""
+    for service in documents:
+        address = mapping(service.get("spec")).get("clusterIP")
+        if service.get("kind") == "Service" and address not in (None, "", "None"):
+            yield (
+                f"{identity_of(service)}: clusterIP {address} is of one cluster's range, and any"
+                " cluster with another range refuses it; remove clusterIP and clusterIPs"
+            )
     exposed = {(route.namespace, route.service): route for route in routes}
     for service in filter(is_exposed, documents):
         spec, where = mapping(service.get("spec")), identity_of(service)

@@ -389,6 +389,20 @@ def test_what_is_not_followed_is_warned_of() -> None:
     assert list(cautions.lines(both, routes(both))) == [affinity]
 
 
+@pytest.mark.parametrize(
+    ("address", "is_fixed"), [("10.0.0.77", True), ("None", False), ("", False), (None, False)]
+)
+def test_an_address_that_one_cluster_gave_is_warned_of(address: str | None, is_fixed: bool) -> None:
+    own = service("own")
+    own["metadata"]["annotations"] = {}
+    own["spec"] |= {"clusterIP": address, "clusterIPs": [address]}
+    documents = [service(), {**workload(), "apiVersion": "apps/v1"}, own]
+    lines = list(cautions.lines(documents, routes(documents)))
+    assert len(lines) == is_fixed
+    for line in lines:
+        assert line.startswith("Service own in namespace retail: clusterIP 10.0.0.77 is of one")
+
+
 HTTP = {"httpGet": {"port": "web"}}
 HTTPS = {"httpGet": {"port": 8080, "scheme": "HTTPS"}}
 GRPC = {"grpc": {"port": 8080}}
