@@ -40,6 +40,7 @@ def checked(
     """Return the documents, their namespaces in one form. Raises ManifestError.
 
     A namespace that is empty, or that the kind does not have, is left out, as an API server does.
+    What is null in a mapping of texts, such as data, is empty text, as it is to one.
     `namespaces` are those that the clusters have beside the manifest's, None if that is unknown.
     `later` takes what a server of another version may take; without it that is refused.
     """
@@ -57,7 +58,7 @@ def checked(
             again = read.position if first.file == read.file else read.where
             # The sentence names both documents: either may be the wrong one.
             raise read.refusal(f"is there twice: {first.where} and {again}; remove one")
-        result.append(_in_one_form(read.document, scopes))
+        result.append(_in_one_form(schema.filled(read.document), scopes))
     if namespaces is not None:
         own = {each.name for each in seen if (each.group, each.kind) == ("", "Namespace")}
         for identity, read in seen.items():

@@ -126,6 +126,25 @@ def test_an_odd_value_ends_nothing_but_in_one_line(document: dict[str, Any], odd
         holder[key] = kept
 
 
+@pytest.mark.parametrize("key", ["data", "stringData"])
+def test_a_secret_with_nothing_behind_a_key_has_that_key(tmp_path: Path, key: str) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}}
+    assert read(tmp_path, {**secret, key: {"password": None}})[key] == {"password": ""}
+    config = {**secret, "kind": "ConfigMap", "data": {"password": None}}
+    assert read(tmp_path, config)["data"] == {"password": ""}
+
+
+def test_labels_that_are_null_are_empty_wherever_they_are(tmp_path: Path) -> None:
+    labels = {"app": None}
+    pod = {"nodeSelector": labels, "containers": [{"name": "c", "image": "i"}]}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    found = read(tmp_path, of_kind("apps/v1", "Deployment", spec))["spec"]
+    assert found["selector"]["matchLabels"] == found["template"]["spec"]["nodeSelector"]
+    assert found["template"]["metadata"]["labels"] == {"app": ""}
+    assert spec["template"]["metadata"]["labels"] == {"app": None}, "the document is left alone"
+
+
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
     lambda inner: (
