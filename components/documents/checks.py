@@ -40,7 +40,8 @@ def checked(
     """Return the documents, their namespaces in one form. Raises ManifestError.
 
     A namespace that is empty, or that the kind does not have, is left out, as an API server does.
-    What is null in a mapping of texts, such as data, is empty text, as it is to one.
+    What is null in a mapping of texts, such as data, is empty text, as it is to one, and the status
+    of Kubernetes' own kinds is left out.
     `namespaces` are those that the clusters have beside the manifest's, None if that is unknown.
     `later` takes what a server of another version may take; without it that is refused.
     """
@@ -58,7 +59,7 @@ def checked(
             again = read.position if first.file == read.file else read.where
             # The sentence names both documents: either may be the wrong one.
             raise read.refusal(f"is there twice: {first.where} and {again}; remove one")
-        result.append(_in_one_form(schema.filled(read.document), scopes))
+        result.append(_in_one_form(schema.as_a_server_takes(read.document), scopes))
     if namespaces is not None:
         own = {each.name for each in seen if (each.group, each.kind) == ("", "Namespace")}
         for identity, read in seen.items():

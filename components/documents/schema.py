@@ -66,13 +66,17 @@ def check(document: Mapping[str, Any], refuse: fields.Refuse, later: Later) -> b
     return name is not None
 
 
-def filled(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a checked document with empty text for what is null in a mapping of texts.
+def as_a_server_takes(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a checked document as a server takes it, unless its kind is unknown.
 
-    So does a server, which lets other fields that are null be absent.
+    What is null in a mapping of texts is empty text. The status is left out: controllers write it,
+    and each update would find another one.
     """
     name = _schema()["kinds"].get(f"{document['apiVersion']} {document['kind']}")
-    result: dict[str, Any] = _filled(document, name) if name else document
+    if name is None:
+        return document
+    written = {key: value for key, value in document.items() if key != "status"}
+    result: dict[str, Any] = _filled(written, name)
     return result
 
 

@@ -134,6 +134,16 @@ def test_a_secret_with_nothing_behind_a_key_has_that_key(tmp_path: Path, key: st
     assert read(tmp_path, config)["data"] == {"password": ""}
 
 
+@pytest.mark.parametrize("document", corpus.documents(), ids=lambda each: each["kind"])
+def test_a_status_that_kubectl_wrote_is_left_out(tmp_path: Path, document: dict[str, Any]) -> None:
+    with_status = {**document, "status": {"conditions": []}}
+    if document in KNOWN:
+        with contextlib.suppress(ManifestError):  # a kind that has none
+            assert read(tmp_path, with_status) == document
+    else:
+        assert read(tmp_path, with_status) == with_status
+
+
 def test_labels_that_are_null_are_empty_wherever_they_are(tmp_path: Path) -> None:
     labels = {"app": None}
     pod = {"nodeSelector": labels, "containers": [{"name": "c", "image": "i"}]}
