@@ -24,7 +24,7 @@ usage: ./demo COMMAND
   pulumi ARG...     Pulumi, with the demo's state, passphrase and tools
   kubectl ARG...    kubectl, with the clusters of the selected stack
   task [ARG...]     the demo's tasks: faults, traffic, reports
-  local ARG...      the embedded clusters: status, logs, stop, start
+  local ARG...      the embedded clusters: status, logs, stop, start, load, unload, sweep
   shell             a shell in which all these tools are set up
 
   setup             only what every command does first: Python environment and tools;
