@@ -27,6 +27,7 @@ from localkube.supervisord_config import (
     Program,
     configuration,
     find,
+    log_line,
     python,
     supervisord,
     supervisords,
@@ -118,7 +119,7 @@ def forget_moved(lab: Path) -> None:
     """
     for group in (lab / "groups").glob("*.conf"):
         text = group.read_text()
-        if text and str(lab / "log") not in text:
+        if text and log_line(lab / "log") not in text:
             group.unlink()
 
 

@@ -90,12 +90,17 @@ def sections(logs: Path, programs: list[Program], group: str = "") -> str:
             f"startsecs = {0 if program.once else 1}",
             f"stopsignal = {'KILL' if program.kill else 'TERM'}",
             "redirect_stderr = true",
-            # expanded twice (processes_from_section in options.py of 4.3)
-            f"stdout_logfile = {escape(escape(str(logs / program.name)))}.log",
+            f"{log_line(logs)}{program.name}.log",
             f"stdout_logfile_maxbytes = {LOG_BYTES}",
             "stdout_logfile_backups = 1",
         ]
     return "\n".join(lines) + "\n"
+
+
+def log_line(logs: Path) -> str:
+    """Return how the line begins that names a program's log in a folder."""
+    # expanded twice (processes_from_section in options.py of 4.3)
+    return f"stdout_logfile = {escape(escape(str(logs)))}/"
 
 
 def quote(word: str) -> str:

@@ -142,11 +142,12 @@ def test_beside_the_lab_of_another_user_ones_own_is_destroyed(
 
 
 def test_a_lab_that_starts_elsewhere_knows_no_programs_of_where_it_was(tmp_path: Path) -> None:
-    groups = tmp_path / "now" / "groups"
+    now = tmp_path / "100%" / "now"
+    groups = now / "groups"
     groups.mkdir(parents=True)
-    for name, folder in (("east", tmp_path / "now"), ("west", tmp_path / "before")):
+    for name, folder in (("east", now), ("west", tmp_path / "before")):
         text = sections(folder / "log", [Program("relay", ["x"])], group=name)
-        lab.group_file(tmp_path / "now", name).write_text(text)
-    lab.group_file(tmp_path / "now", "edge").touch()
-    lab.forget_moved(tmp_path / "now")
+        lab.group_file(now, name).write_text(text)
+    lab.group_file(now, "edge").touch()
+    lab.forget_moved(now)
     assert {each.stem for each in groups.iterdir()} == {"east", "edge"}
