@@ -140,11 +140,16 @@ def _check_pair(certificate: bytes, key: bytes, name: str) -> None:
 
 def _check_kind(key: object, name: str) -> None:
     """Check that Envoy takes a certificate with a key of this kind. Raises UserError."""
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-    is_short = isinstance(key, rsa.RSAPublicKey) and key.key_size < _SHORTEST_RSA
-    is_rare = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in _CURVES
-    if is_short or is_rare:
+    match key:
+        case rsa.RSAPublicKey():
+            is_taken = key.key_size >= _SHORTEST_RSA
+        case ec.EllipticCurvePublicKey():
+            is_taken = key.curve.name in _CURVES
+        case _:
+            is_taken = isinstance(key, ed25519.Ed25519PublicKey)
+    if not is_taken:
         raise UserError(
             f"{name} has a {CERTIFICATE} with a key that Envoy refuses; use RSA of {_SHORTEST_RSA}"
             " bits or more, or ECDSA on P-256, P-384 or P-521"

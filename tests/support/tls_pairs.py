@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 _PLAIN = serialization.NoEncryption()
@@ -16,17 +16,24 @@ _PEM = serialization.Encoding.PEM
 
 
 _CURVES = {each.name: each for each in (ec.SECP224R1, ec.SECP256K1, ec.SECP384R1, ec.SECP521R1)}
+_EDWARDS: dict[str, Any] = {
+    "ed25519": ed25519.Ed25519PrivateKey,
+    "ed448": ed448.Ed448PrivateKey,
+}
+"""Kinds that have a digest of their own."""
 
 
 @cache
 def key(kind: str = "ec") -> Any:
     """Return a private key, the same for each kind: `ec`, `rsa`, or anything else for another.
 
-    Of RSA the kind may have a length, such as `rsa:4096`, and of others it may be a curve.
+    Of RSA the kind may have a length, such as `rsa:4096`, and else it may be a curve.
     """
     name, _, length = kind.partition(":")
     if name == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=int(length or 2048))
+    if name in _EDWARDS:
+        return _EDWARDS[name].generate()
     return ec.generate_private_key(_CURVES.get(kind, ec.SECP256R1)())
 
 
@@ -52,6 +59,6 @@ def certificate(name: str = "shop.example.com", kind: str = "ec", issuer: str = 
         .serial_number(1)
         .not_valid_before(begin)
         .not_valid_after(begin + datetime.timedelta(days=36500))
-        .sign(key(issuer or kind), hashes.SHA256())
+        .sign(key(issuer or kind), None if (issuer or kind) in _EDWARDS else hashes.SHA256())
     )
     return made.public_bytes(_PEM).decode()

@@ -102,7 +102,10 @@ static_resources:
 
 @pytest.mark.parametrize(
     "kind",
-    ["ec", "secp384r1", "secp521r1", "secp224r1", "secp256k1", "rsa:1024", "rsa:2048", "rsa:3072"],
+    [
+        *("ec", "secp384r1", "secp521r1", "secp224r1", "secp256k1", "ed25519", "ed448"),
+        *("rsa:1024", "rsa:2048", "rsa:3072"),
+    ],
 )
 def test_keys_are_taken_that_envoy_takes(tmp_path: Path, kind: str) -> None:
     pair = {"tls.crt": certificate(kind=kind), "tls.key": key_pem(kind)}
