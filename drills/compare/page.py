@@ -7,8 +7,8 @@ from pathlib import Path
 
 from drills.compare.balancers import DIRECT, OURS
 from drills.compare.table import Comparison, behind, doubt, sections
-from drills.report import page, text
-from drills.report.markup import Child, e, table, wide
+from drills.report import text
+from drills.report.markup import Child, e, table, whole, wide
 
 EXPLAINED = (
     "moved: from the fault to the last request that was lost or answered by the struck cluster",
@@ -73,7 +73,7 @@ def html(title: str, comparison: Comparison) -> str:
     ]
     for name, heads, body in sections(comparison):
         content += [e("h2", name), wide(name, table(heads, body))]
-    return page.whole(title, *content, e("h2", "What was compared"), _items(notes(comparison)))
+    return whole(title, *content, e("h2", "What was compared"), _items(notes(comparison)))
 
 
 def _list(items: Iterable[str]) -> list[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from xml.etree.ElementTree import Element, tostring
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 Child = Element | str | None | Iterable["Child"]
 
@@ -33,8 +36,23 @@ def _append(parent: Element, children: Iterable[Child]) -> None:
             _append(parent, child)
 
 
-def document(root: Element) -> str:
-    """Return the whole page as text."""
+def whole(title: str, *content: Child, scripts: Sequence[str] = ()) -> str:
+    """Return a page around its content; `scripts` may run in it, and no others."""
+    style = (Path(__file__).parent / "style.css").read_text()
+    policy = f"{_POLICY}; script-src {' '.join(scripts)}; img-src data:" if scripts else _POLICY
+    root = e(
+        "html",
+        e(
+            "head",
+            e("meta", charset="utf-8"),
+            e("meta", name="viewport", content="width=device-width"),
+            e("meta", http_equiv="Content-Security-Policy", content=policy),
+            e("title", title),
+            e("style", style),
+        ),
+        e("body", e("main", *content)),
+        lang="en",
+    )
     return "<!doctype html>\n" + tostring(root, encoding="unicode", method="html") + "\n"
 
 

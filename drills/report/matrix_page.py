@@ -8,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement
 
-from drills.report import page, text
-from drills.report.markup import Child, e, table, wide
+from drills.report import text
+from drills.report.markup import Child, e, table, whole, wide
 from drills.traffic.ledger import Ledger
 from drills.traffic.view import milliseconds
 
@@ -105,7 +105,7 @@ def _page(title: str, rows: Sequence[Row]) -> str:
     lines: list[list[Child]] = [
         [drill, layer, *map(_cell, of_modes)] for layer, drill, of_modes in by_mode(rows)
     ]
-    return page.whole(
+    return whole(
         title,
         e("header", e("p", title), e("h1", words, class_="good" if good else "bad")),
         wide(title, table(("drill", "layer", *modes_of(rows)), lines, class_="list")),

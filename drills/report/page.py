@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from drills import live_picture
 from drills.report import charts, frame
-from drills.report.markup import Child, document, e, table, wide
+from drills.report.markup import Child, e, table, whole, wide
 from drills.report.run import Run, expectations
 from drills.report.series import LOST
 from drills.traffic import EventKind
@@ -27,7 +26,6 @@ from drills.traffic.summary import (
 )
 from drills.traffic.view import milliseconds
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _SHOWN_EVENTS = 200
 
 
@@ -48,27 +46,6 @@ def _replay(text: str) -> Element | None:
         e("h2", "The live picture, recorded"),
         e("iframe", title="The live picture of this run", srcdoc=text),
         e("p", "The same ", apart, class_="note"),
-    )
-
-
-def whole(title: str, *content: Child, scripts: Sequence[str] = ()) -> str:
-    """Return a page around its content; `scripts` may run in it, and no others."""
-    style = (Path(__file__).parent / "style.css").read_text()
-    policy = f"{_POLICY}; script-src {' '.join(scripts)}; img-src data:" if scripts else _POLICY
-    return document(
-        e(
-            "html",
-            e(
-                "head",
-                e("meta", charset="utf-8"),
-                e("meta", name="viewport", content="width=device-width"),
-                e("meta", http_equiv="Content-Security-Policy", content=policy),
-                e("title", title),
-                e("style", style),
-            ),
-            e("body", e("main", *content)),
-            lang="en",
-        )
     )
 
 
