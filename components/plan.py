@@ -70,17 +70,13 @@ def make(root: Path) -> Plan:
     patience.factor()  # refused here, in one line, and not in the middle of an update
     settings = load(root)
     plan = read(settings, choice.of(settings))
-    for line in settings.without_effect:
-        pulumi.log.warn(line)
+    warnings = [*settings.without_effect]
     if settings.platform is Platform.ENVOY:
-        for line in cautions.lines(plan.documents, plan.routes):
-            pulumi.log.warn(line)
+        warnings += cautions.lines(plan.documents, plan.routes)
     if isinstance(settings.backend, LocalSettings):  # others are asked, or have kinds of their own
-        for line in checks.undefined(plan.documents):
-            pulumi.log.warn(line)
-    for trap in lint.traps(plan.profile, _context(settings)):
-        pulumi.log.warn(trap.line)
-    for line in _uncovered(plan):
+        warnings += checks.undefined(plan.documents)
+    warnings += [trap.line for trap in lint.traps(plan.profile, _context(settings))]
+    for line in [*warnings, *_uncovered(plan)]:
         pulumi.log.warn(line)
     try:
         plan.backend.check()
