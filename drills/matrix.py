@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from drills import action, drill, preconditions, prediction, temporary_settings
@@ -20,7 +20,7 @@ from drills.report.matrix_page import Row, Verdict, by_mode, modes_of
 from drills.say import Say
 from drills.stack import Stack
 from drills.traffic import provenance
-from foundation import project
+from foundation import project, tables
 from foundation.errors import UserError
 
 WELL_SECONDS = 90
@@ -133,9 +133,7 @@ def is_good(rows: Sequence[Row]) -> bool:
 
 def table(rows: Sequence[Row]) -> Table:
     """Return the matrix for a terminal: a line a drill, a column a mode."""
-    grid = Table(
-        *(Column(head, overflow="fold") for head in ("layer", "drill", *modes_of(rows))), box=None
-    )
+    grid = tables.folded(("layer", "drill", *modes_of(rows)))
     for layer, name, found in by_mode(rows):
         grid.add_row(layer, name, *map(_text, found))
     return grid

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Column, Table
 
-from foundation import project
+from foundation import project, tables
 from foundation.commands import Failed
 from foundation.entry import entry
 from localkube import LocalKubeError, cluster, lab, own_images
@@ -153,8 +152,7 @@ def show_status() -> int:
         specs = cluster.clusters(folder)
         states = [status(spec) for spec in specs]
         heads = ("cluster", "node", "Ready", "API server", "programs")
-        table = Table(*(Column(head, overflow="fold") for head in heads), box=None)
-        table.title, table.title_justify = f"stack {folder.parent.name}", "left"
+        table = tables.folded(heads, f"stack {folder.parent.name}")
         for spec, state in zip(specs, states, strict=True):
             for node in spec.members:
                 table.add_row(spec.name, *row(spec, state, node))

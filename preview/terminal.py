@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Column, Table
 from rich.text import Text
 
+from foundation import tables
 from preview import text
 from preview.model import Result
 
@@ -14,7 +14,7 @@ _STYLES = {"+": "green", "-": "red", "~": "yellow", "!": "red"}
 
 def show(console: Console, result: Result) -> None:
     """Print the table and the details."""
-    table = Table(*(Column(head, overflow="fold") for head in text.COLUMNS), box=None)
+    table = tables.folded(text.COLUMNS)
     for diff in result.diffs:
         table.add_row(*map(Text, text.row(diff)), style="" if diff.ok else "red")
     console.print(table)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from drills.clients.account import EXPLAINED, Account
 from drills.report import text
+from foundation import tables
 
 HEADS = ("client", "version")
 
@@ -54,9 +55,7 @@ LOSS_HEADS = ("client", "event", "lost", "in the library's words", "whose", "wha
 
 def table(accounts: Sequence[Account], events: Sequence[str]) -> Table:
     """Return the table for a terminal."""
-    title = "Lost of sent, by client"
-    heads = [Column(head, overflow="fold") for head in (*HEADS, *events)]
-    grid = Table(*heads, title=title, title_justify="left", title_style="bold", box=None)
+    grid = tables.folded((*HEADS, *events), "Lost of sent, by client")
     for row in rows(accounts, events):
         grid.add_row(*(Text(shown, _style(shown, index)) for index, shown in enumerate(row)))
     return grid

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.table import Column, Table
-
 from drills.arguments import interrupted, positive
 from drills.compare import page, programs, run, table
 from drills.compare.balancers import BALANCERS, Balancer, chosen
@@ -16,7 +14,7 @@ from drills.faults import named
 from drills.say import say
 from drills.stack import Stack
 from drills.traffic import view
-from foundation import project
+from foundation import project, tables
 from foundation.entry import entry
 from foundation.errors import UserError
 
@@ -81,8 +79,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _list(balancers: Sequence[Balancer]) -> int:
-    heads = ("balancer", "program", "from", "configuration")
-    grid = Table(*(Column(head, overflow="fold") for head in heads), box=None)
+    grid = tables.folded(("balancer", "program", "from", "configuration"))
     for balancer in balancers:
         version, origin = "not here yet", f"{programs.publisher(balancer.kind)}, on first use"
         try:
