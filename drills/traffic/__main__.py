@@ -10,19 +10,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.live import Live as Screen
 
 from drills import arguments, report
-from drills.arguments import add_beside, add_traffic, positive, streams_for
+from drills.arguments import streams_for
 from drills.compare import balancers, stack_access
 from drills.compare.beside import beside
 from drills.say import say
 from drills.stack import Stack
 from drills.traffic import provenance, record, summary, view
 from drills.traffic.accounts import ledger_of
+from drills.traffic.command_line import parser
 from drills.traffic.events import Announcements
 from drills.traffic.generator import Traffic, TrafficError
 from drills.traffic.model import Event, Header, Objectives
@@ -41,57 +41,8 @@ _KEEP = 10.0  # seconds of samples in memory; the record has them all
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     return entry(lambda: _run(options))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="./demo task generate-traffic --",
-        description="Requests at a constant rate, each sent once, live, with a ledger at the end.",
-    )
-    parser.add_argument("--url", help="where to (default: the selected stack)")
-    parser.add_argument("--ca", type=Path, metavar="FILE", help="PEM of the authority to trust")
-    parser.add_argument("--stack", help="another stack than the selected one")
-    parser.add_argument("--rate", type=positive, default=100.0, help="requests a second (100)")
-    parser.add_argument("--duration", type=positive, metavar="SECONDS", help="(until Ctrl-C)")
-    parser.add_argument(
-        "--timeout",
-        type=positive,
-        default=3.0,
-        metavar="SECONDS",
-        help="a request without an answer by then is lost (3)",
-    )
-    parser.add_argument(
-        "--slow",
-        type=positive,
-        default=0.25,
-        metavar="SECONDS",
-        help="a later answer is counted as slow (0.25)",
-    )
-    parser.add_argument("--lanes", type=_lanes, default="kept,new", help="kept, new or kept,new")
-    parser.add_argument("--protocols", type=_protocols, default="h1,h2", help="h1, h2 or h1,h2")
-    add_beside(parser)
-    add_traffic(parser)
-    parser.add_argument("--record", type=Path, metavar="FILE", help="JSON lines, a line a request")
-    parser.add_argument("--no-duplicates", action="store_true", help="do not follow the pods' logs")
-    parser.add_argument("--json", action="store_true", help="JSON lines instead of the view")
-    return parser
-
-
-def _lanes(text: str) -> list[str]:
-    return _some_of(text, [str(Lane.KEPT), str(Lane.NEW)])
-
-
-def _protocols(text: str) -> list[str]:
-    return _some_of(text, ["h1", "h2"])
-
-
-def _some_of(text: str, known: list[str]) -> list[str]:
-    chosen = text.split(",")
-    if not set(chosen) <= set(known):
-        raise argparse.ArgumentTypeError(f"{text}: choose from {', '.join(known)}")
-    return list(dict.fromkeys(chosen))
 
 
 def _run(options: argparse.Namespace) -> int:
