@@ -32,9 +32,10 @@ from components.tetrate import served
 from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
 from components.tls import secrets, validity
 from foundation import project
-from foundation.contract import GATEWAY_NAMESPACE, RUN_PROGRAM
+from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import UserError
 from foundation.identity import KUBERNETES_NAMESPACES
+from foundation.pulumi_process import is_update
 from toolchain import patience
 
 
@@ -82,11 +83,10 @@ def make(root: Path) -> Plan:
         plan.backend.check()
         if settings.platform is Platform.ENVOY:
             capacity.check(_edge(plan))
-        is_update = os.environ.get(RUN_PROGRAM) != "true"
         state = project.own_state(os.environ, pulumi.get_project(), settings.stack)
-        if is_update and state:
+        if is_update() and state:
             replacements.check(state, plan.documents)
-        if is_update:
+        if is_update():
             for secret in filter(secrets.is_filled, plan.secrets):
                 validity.check(secret, sources.named(settings.online_banking_secret))
         if settings.platform is Platform.TETRATE:

@@ -13,6 +13,7 @@ import signal
 import sys
 from typing import Any
 
+from foundation.contract import RUN_PROGRAM
 from foundation.errors import UserError
 
 GO_SETTINGS = {"GOGC": "off", "GOMEMLIMIT": "1GiB"}
@@ -21,6 +22,11 @@ to do, for at most 140 MB. Not for those that stay: `localkube.lab` keeps it fro
 
 WANTS_DEBUG = "DEMO_SDK_DEBUG"
 """The environment variable that keeps the SDK's messages for `--debug`; any text will do."""
+
+
+def is_update() -> bool:
+    """Check whether the program runs for an update or a preview, not for a destroy or refresh."""
+    return os.environ.get(RUN_PROGRAM) != "true"
 
 
 def prepare_program() -> None:

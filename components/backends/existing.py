@@ -27,8 +27,9 @@ from components.settings.exposure import Exposure
 from components.settings.model import Platform, Settings
 from foundation import lists
 from foundation.commands import Failed
-from foundation.contract import CLUSTER_DOMAIN, EDGE_CLUSTER, RUN_PROGRAM
+from foundation.contract import CLUSTER_DOMAIN, EDGE_CLUSTER
 from foundation.errors import UserError
+from foundation.pulumi_process import is_update
 
 
 class ExistingBackend:
@@ -82,7 +83,7 @@ class ExistingBackend:
         One that has objects keeps its mark: with another one they would not be its own any more.
         """
         is_new = not any(each.holds(self.mark) for each in clusters)
-        if is_new and _is_update() and mark.names_no_backend(pulumi.get_organization(), os.environ):
+        if is_new and is_update() and mark.names_no_backend(pulumi.get_organization(), os.environ):
             raise UserError(
                 "the state backend is that of `pulumi login`, and does not tell this stack's"
                 f" objects from those of a stack {self._settings.stack} in another one; name it in"
@@ -134,7 +135,7 @@ class ExistingBackend:
             lacking = rights.denied(kubeconfig, items, custom)
             zone = domain.ask(kubeconfig)
             # the edge has no document of the manifest; what is destroyed may be gone already
-            is_exempt = cluster == EDGE_CLUSTER or not _is_update()
+            is_exempt = cluster == EDGE_CLUSTER or not is_update()
             others = [] if is_exempt else kinds.namespaces(items, custom)
             asked = [*others, *kinds.known(items, served)]
             there = [] if lacking else _there(kubeconfig, asked)
@@ -143,11 +144,6 @@ class ExistingBackend:
         unserved = [i for i in items if i not in custom and not kinds.builtin(i)]
         seen = Seen.of(cluster, context, kubeconfig, version, lacking, there, items, unserved)
         return replace(seen, domain=zone).beside(others)
-
-
-def _is_update() -> bool:
-    """Say whether the program runs for an update, and not for a destroy or refresh."""
-    return os.environ.get(RUN_PROGRAM) != "true"
 
 
 def _there(kubeconfig: str, items: Iterable[Item]) -> list[dict[str, Any]]:

@@ -22,8 +22,8 @@ from components.settings.exposure import Exposure
 from components.settings.gke import GkeSettings
 from components.settings.model import Settings
 from foundation import project
-from foundation.contract import RUN_PROGRAM
 from foundation.errors import UserError
+from foundation.pulumi_process import is_update
 from toolchain import gcp as package
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class GkeBackend:
                 f"{AUTH_PLUGIN} is not on PATH; nobody gets into a GKE cluster without it: gcloud "
                 f"components install {AUTH_PLUGIN}"
             )
-        if self._known and os.environ.get(RUN_PROGRAM) != "true":  # a destroy takes them anyway
+        if self._known and is_update():  # a destroy takes them anyway
             gke_state.check_kept(self._settings.cluster_names, self._own, self._known)
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import shutil
 import xmlrpc.client
 from pathlib import Path
 from typing import Any
@@ -28,27 +27,9 @@ from drills.journal import Entry, Journal
 from drills.stack import EDGE, Stack
 from foundation import project
 from foundation.errors import UserError
-from tests.support import isolation
+from tests.support.drill_stack import EAST, WEST, stack
 
-EAST, WEST = "east-cluster", "west-cluster"
-ACTIVE = ((EAST, WEST),)
-STANDBY = ((WEST,), (EAST,))
-CLUSTERS = (EAST, WEST, EDGE)
-WELL = dict.fromkeys(CLUSTERS, "")
-
-
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stacks as delivered, whatever the checkout's own settings say."""
-    folder = tmp_path_factory.mktemp("project")
-    shutil.copy(project.ROOT / "Pulumi.yaml", folder)
-    isolation.write_settings(folder)
-    monkeypatch.setattr(project, "ROOT", folder)
-
-
-def stack(folder: Path) -> Stack:
-    weights = {EAST: 100, WEST: 100}
-    return Stack("west", folder, folder / "kubeconfig", weights, "active", order=ACTIVE)
+pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drills import action, guard
+from drills import guard
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
 from drills.stack import EDGE, Stack
-
-EAST, WEST = "east-cluster", "west-cluster"
-
-
-@pytest.fixture
-def stack(tmp_path: Path) -> Stack:
-    weights = {EAST: 100, WEST: 100}
-    folder, order = tmp_path / "west", ((EAST, WEST),)
-    return Stack("west", folder, tmp_path / "kubeconfig", weights, "active", order=order)
-
-
-@pytest.fixture
-def mended(monkeypatch: pytest.MonkeyPatch, stack: Stack) -> list[tuple[str, str]]:
-    """What guards have mended, with the stack in a folder of the test's own."""
-    done: list[tuple[str, str]] = []
-
-    def mend(_: Stack, fault: Any, cluster: str, __: Any) -> None:
-        done.append((fault.name, cluster))
-        Journal(stack.folder).remove(fault.name, cluster)
-
-    monkeypatch.setattr(action, "mend", mend)
-    monkeypatch.setattr(Stack, "selected", staticmethod(lambda *_: stack))
-    monkeypatch.setattr("drills.guard.project.stack_folder", lambda _: stack.folder)
-    monkeypatch.setattr("signal.signal", lambda *_: None)
-    monkeypatch.setattr("sys.stdin", io.StringIO())
-    return done
+from tests.support.drill_stack import EAST, WEST
 
 
 def test_a_guard_mends_what_is_still_written_down(stack: Stack, mended: list[Any]) -> None:

@@ -22,15 +22,7 @@ from drills.stack import Stack
 from drills.traffic import Event, EventKind, Header, Objectives, Sample, record
 from drills.traffic.ending import cut_short
 from drills.traffic.generator import TrafficError
-
-EAST, WEST = "east-cluster", "west-cluster"
-
-
-@pytest.fixture
-def stack(tmp_path: Path) -> Stack:
-    weights = {EAST: 100, WEST: 100}
-    folder, order = tmp_path / "west", ((EAST, WEST),)
-    return Stack("west", folder, tmp_path / "kubeconfig", weights, "active", order=order)
+from tests.support.drill_stack import EAST, WEST
 
 
 def test_an_interrupted_matrix_says_what_was_not_done(

@@ -22,15 +22,7 @@ from drills.faults import (
 from drills.faults.model import either
 from drills.stack import EDGE, Stack
 from localkube.spec import ClusterSpec
-
-EAST, WEST = "east-cluster", "west-cluster"
-ACTIVE = ((EAST, WEST),)
-CLUSTERS = (EAST, WEST, EDGE)
-
-
-def stack(folder: Path) -> Stack:
-    weights = {EAST: 100, WEST: 100}
-    return Stack("west", folder, folder / "kubeconfig", weights, "active", order=ACTIVE)
+from tests.support.drill_stack import CLUSTERS, EAST, WEST, stack
 
 
 def test_processes_are_found_by_their_pods_and_gateways_by_their_name(tmp_path: Path) -> None:

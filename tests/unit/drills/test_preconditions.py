@@ -14,18 +14,9 @@ from drills.faults import (
     named,
 )
 from drills.journal import Entry, Journal
-from drills.stack import EDGE, GATEWAY_WORKLOAD, Stack
+from drills.stack import EDGE, GATEWAY_WORKLOAD
 from foundation.errors import UserError
-
-EAST, WEST = "east-cluster", "west-cluster"
-ACTIVE = ((EAST, WEST),)
-CLUSTERS = (EAST, WEST, EDGE)
-WELL = dict.fromkeys(CLUSTERS, "")
-
-
-def stack(folder: Path) -> Stack:
-    weights = {EAST: 100, WEST: 100}
-    return Stack("west", folder, folder / "kubeconfig", weights, "active", order=ACTIVE)
+from tests.support.drill_stack import CLUSTERS, EAST, WELL, WEST
 
 
 def test_a_healthy_stack_may_be_struck() -> None:

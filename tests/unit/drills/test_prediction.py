@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,29 +12,10 @@ from drills.faults import (
     operation,
 )
 from drills.prediction import predict, score, struck_by_default
-from drills.stack import EDGE, Stack
-from foundation import project
-from tests.support import isolation
+from drills.stack import EDGE
+from tests.support.drill_stack import ACTIVE, EAST, STANDBY, WEST, stack
 
-EAST, WEST = "east-cluster", "west-cluster"
-ACTIVE = ((EAST, WEST),)
-STANDBY = ((WEST,), (EAST,))
-CLUSTERS = (EAST, WEST, EDGE)
-WELL = dict.fromkeys(CLUSTERS, "")
-
-
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stacks as delivered, whatever the checkout's own settings say."""
-    folder = tmp_path_factory.mktemp("project")
-    shutil.copy(project.ROOT / "Pulumi.yaml", folder)
-    isolation.write_settings(folder)
-    monkeypatch.setattr(project, "ROOT", folder)
-
-
-def stack(folder: Path) -> Stack:
-    weights = {EAST: 100, WEST: 100}
-    return Stack("west", folder, folder / "kubeconfig", weights, "active", order=ACTIVE)
+pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 def test_active_strikes_east_and_west_takes_all() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,9 @@ import yaml
 from drills import pulumi_command, update
 from foundation import project, stack_file
 from foundation.errors import UserError
-from tests.support import isolation
+from tests.support.drill_stack import EAST, WEST
 
-EAST, WEST = "east-cluster", "west-cluster"
-
-
-@pytest.fixture(autouse=True)
-def own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stacks as delivered, whatever the checkout's own settings say."""
-    folder = tmp_path_factory.mktemp("project")
-    shutil.copy(project.ROOT / "Pulumi.yaml", folder)
-    isolation.write_settings(folder)
-    monkeypatch.setattr(project, "ROOT", folder)
+pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 def test_settings_are_changed_in_a_copy_that_keeps_the_rest() -> None:

@@ -18,46 +18,9 @@ from localkube import LocalKubeError, folders
 from localkube.api import Api, ApiError
 from localkube.inside import volumes
 from localkube.inside.provisioner import CLAIMS, CLASSES, VOLUMES, Provisioner
-from localkube.inside.volumes import FINALIZER, PROVISIONER, VolumePlan, decide, volume_for
+from localkube.inside.volumes import FINALIZER, VolumePlan, decide
 from localkube.spec import ClusterSpec
-
-NODES = ["east-1", "east-2"]
-UID = "0f0f0f0f-1111-2222-3333-444444444444"
-NAME = f"pvc-{UID}"
-
-
-def a_class(**fields: Any) -> dict[str, Any]:
-    return {
-        "metadata": {"name": "standard"},
-        "provisioner": PROVISIONER,
-        "reclaimPolicy": "Delete",
-        "volumeBindingMode": "WaitForFirstConsumer",
-        **fields,
-    }
-
-
-def a_claim(uid: str = UID, node: str | None = "east-2", **fields: Any) -> dict[str, Any]:
-    annotations = {volumes.WANTED_BY: PROVISIONER}
-    if node:
-        annotations[volumes.SELECTED_NODE] = node
-    return {
-        "metadata": {"namespace": "shop", "name": "data", "uid": uid, "annotations": annotations},
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "resources": {"requests": {"storage": "1Gi"}},
-            "storageClassName": "standard",
-            "volumeMode": "Filesystem",
-            **fields,
-        },
-    }
-
-
-def a_volume(phase: str, policy: str = "Delete", going: bool = False) -> dict[str, Any]:
-    volume = volume_for(a_claim(), a_class(reclaimPolicy=policy), "east-2")
-    volume["status"] = {"phase": phase}
-    if going:
-        volume["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    return volume
+from tests.support.volume_documents import NAME, NODES, a_claim, a_class, a_volume
 
 
 class Server:
