@@ -56,11 +56,13 @@ def _regions(route: Route, config: EdgeConfig, *, is_patient: bool = False) -> d
         upstream.target_endpoints(config.targets),
         config.profile,
         health_check=health.http_check(
-            # A handshake for each check is dear, so only one of the two makes it.
+            # One of the two meets new connections and is quick; the pings of the other's own
+            # connections find a gateway that hangs before its checks do.
             health_host(route),
             route,
-            reuse_connection=is_patient,
             through_gateway=True,
+            is_renewed=not is_patient,
+            is_rare=is_patient,
         ),
         # One healthy gateway is enough for a priority to keep everything: a standby is used only
         # when nobody before it is left.

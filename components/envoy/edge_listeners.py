@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from components.envoy import failback, forwarding, http, server, tls
-from components.envoy.common import cluster_name, extension
+from components.envoy.common import cluster_name
 from components.envoy.edge_clusters import EdgeConfig
 from components.routing.routes import Route
 from foundation.contract import EDGE_CLUSTER
-
-_TLS_INSPECTOR = "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"
 
 #: Headers that gateways send to the edge and that are nobody else's business.
 _INTERNAL_HEADERS = [
@@ -55,11 +53,7 @@ def _https_listener(config: EdgeConfig) -> dict[str, Any]:
         if index:
             chain["filter_chain_match"] = {"server_names": names}
         chains.append(chain)
-    listener = server.listener("https", config.listen.address, config.listen.https, chains)
-    listener["listener_filters"] = [
-        extension("envoy.filters.listener.tls_inspector", _TLS_INSPECTOR)
-    ]
-    return listener
+    return server.listener("https", config.listen.address, config.listen.https, chains)
 
 
 def _http_listener(config: EdgeConfig) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def _step(
     made["name"] = made["load_assignment"]["cluster_name"] = name
     (check,) = made["health_checks"]
     check["http_health_check"]["host"] = host
-    check["reuse_connection"] = True  # the plain cluster's checks meet new connections
+    check.pop("tls_options", None)  # the plain cluster's checks meet new connections
     detection = made["outlier_detection"]
     if step.later is None:
         check["healthy_threshold"] = _NEVER_CHECKED

@@ -64,7 +64,7 @@ def _local(route: Route, config: GatewayConfig) -> dict[str, Any]:
         for_peers(route),
         [_pods(route, config)],
         config.profile,
-        health_check=health.http_check(route.host, route, reuse_connection=True),
+        health_check=health.http_check(route.host, route),
         # One of two pods may go without traffic leaving the region.
         overprovisioning=200,
         protocol=protocols.to_pods(route.transport.protocol),
@@ -84,7 +84,7 @@ def _peers(route: Route, config: GatewayConfig) -> dict[str, Any]:
         upstream.target_endpoints(config.peers),
         config.profile,
         health_check=health.http_check(
-            health_host(route), route, reuse_connection=True, through_gateway=True, is_rare=True
+            health_host(route), route, through_gateway=True, is_rare=True
         ),
         # All peers of a region may go but one.
         overprovisioning=100 * max(2, most_of_one_priority),

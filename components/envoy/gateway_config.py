@@ -26,9 +26,10 @@ _ATTEMPTS = 1
 
 def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
     """Return the gateway's whole static bootstrap."""
-    listeners = [_ingress_listener(config)]
+    listen = config.listen
+    listeners = [server.listener("ingress", listen.address, listen.ingress, _ingress(config))]
     if config.peers:
-        listeners.append(_peer_listener(config))
+        listeners.append(server.listener("peer", listen.address, listen.peer, [_peer(config)]))
     clusters = [
         each for route in config.routes for each in gateway_clusters.clusters(route, config)
     ]
@@ -40,29 +41,28 @@ def gateway_files(config: GatewayConfig) -> dict[str, str]:
     return {"envoy.yaml": render(gateway_bootstrap(config))}
 
 
-def _ingress_listener(config: GatewayConfig) -> dict[str, Any]:
-    """Return the listener for the edge.
+def _ingress(config: GatewayConfig) -> list[dict[str, Any]]:
+    """Return the filter chains for the edge: for all, and for checks that renew their connection.
 
     Its health checks go through the routing: with no pods here but some in another region the
     answer is 200 and `x-envoy-degraded`, so the edge prefers the others and keeps this gateway as
     a last resort.
     """
+    sans = [edge_san(EDGE_CLUSTER)]
+    checks = _health_hosts(config)
+    hosts = [*_service_hosts(config, _INGRESS_SHARE, is_peer=False), *checks]
     through = server.health_filter(
         [{"name": ":authority", "string_match": {"suffix": f".{HEALTH_DOMAIN}"}}], pass_through=True
     )
-    return _mesh_listener(
-        "ingress",
-        config.listen.ingress,
-        config,
-        share=_INGRESS_SHARE,
-        clients=[edge_san(EDGE_CLUSTER)],
-        filters=[through],
-        health_hosts=_health_hosts(config),
+    renewed = _mesh_chain(
+        "renewed", checks, [through], sans, config, requests=health.RENEWED_REQUESTS
     )
+    renewed["filter_chain_match"] = {"application_protocols": [health.RENEWED_ALPN]}
+    return [_mesh_chain("ingress", hosts, [through], sans, config), renewed]
 
 
-def _peer_listener(config: GatewayConfig) -> dict[str, Any]:
-    """Return the listener for other gateways: to the own pods only, so nothing goes in circles."""
+def _peer(config: GatewayConfig) -> dict[str, Any]:
+    """Return the filter chain for other gateways: to own pods only, so nothing goes in circles."""
     local = [
         server.health_filter(
             [{"name": ":authority", "string_match": {"exact": health_host(route)}}],
@@ -71,29 +71,25 @@ def _peer_listener(config: GatewayConfig) -> dict[str, Any]:
         )
         for route in config.routes
     ]
-    return _mesh_listener(
-        "peer",
-        config.listen.peer,
-        config,
-        is_peer=True,
-        share=_PEER_SHARE,
-        clients=[gateway_san(peer.cluster) for peer in config.peers],
-        filters=local,
-        health_hosts=[],
-    )
+    hosts = _service_hosts(config, _PEER_SHARE, is_peer=True)
+    sans = [gateway_san(peer.cluster) for peer in config.peers]
+    return _mesh_chain("peer", hosts, local, sans, config, is_peer=True)
 
 
-def _mesh_listener(
+def _mesh_chain(
     name: str,
-    port: int,
+    hosts: list[dict[str, Any]],
+    filters: list[dict[str, Any]],
+    clients: list[str],
     config: GatewayConfig,
     *,
-    share: float,
-    clients: list[str],
-    filters: list[dict[str, Any]],
-    health_hosts: list[dict[str, Any]],
     is_peer: bool = False,
+    requests: int | None = None,
 ) -> dict[str, Any]:
+    """Return the filter chain of `clients`, SANs of their certificates, for these virtual hosts.
+
+    `requests` is how many a connection takes, None for any number.
+    """
     headers = http.served_by(config.cluster, "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")
     if is_peer:
         headers.append(http.overwriting(http.DEGRADED_HEADER, "true"))
@@ -102,28 +98,24 @@ def _mesh_listener(
         "ignore_port_in_host_matching": True,
         "response_headers_to_add": headers,
         "virtual_hosts": [
-            *_service_hosts(config, share, is_peer=is_peer),
-            *health_hosts,
+            *hosts,
             forwarding.virtual_host("unknown", ["*"], [forwarding.not_found()]),
         ],
     }
     profile = config.profile
     options = http.Options(
-        config.cluster, http.stream_idle(profile), tuple(filters), rules=profile.requests
+        config.cluster,
+        http.stream_idle(profile),
+        tuple(filters),
+        rules=profile.requests,
+        requests_per_connection=requests,
     )
-    manager = http.connection_manager(name, route_config, options)
-    return server.listener(
-        name,
-        config.listen.address,
-        port,
-        [
-            {
-                "transport_socket": tls.mesh_server(clients, config.paths),
-                "transport_socket_connect_timeout": "10s",
-                "filters": [manager],
-            }
-        ],
-    )
+    return {
+        "name": name,
+        "transport_socket": tls.mesh_server(clients, config.paths),
+        "transport_socket_connect_timeout": "10s",
+        "filters": [http.connection_manager(name, route_config, options)],
+    }
 
 
 def _service_hosts(config: GatewayConfig, share: float, *, is_peer: bool) -> list[dict[str, Any]]:

@@ -16,6 +16,12 @@ INTERVAL_SECONDS = 0.5
 _INTERVAL = seconds(INTERVAL_SECONDS)
 _RARE = seconds(4 * INTERVAL_SECONDS)
 
+RENEWED_ALPN = "renewed"
+"""What a check offers as ALPN, by which a gateway knows that its connection is to be renewed."""
+
+RENEWED_REQUESTS = 4
+"""Checks that such a connection takes: a handshake is the dearest part of a check."""
+
 #: A gRPC server of any kind answers this, if only that it does not know the method.
 _GRPC_PATH = "/grpc.health.v1.Health/Check"
 _GRPC_HEADERS = {"content-type": "application/grpc", "te": "trailers"}
@@ -25,17 +31,17 @@ def http_check(
     host: str,
     route: Route,
     *,
-    reuse_connection: bool,
     through_gateway: bool = False,
+    is_renewed: bool = False,
     is_rare: bool = False,
 ) -> dict[str, Any]:
     """Return an active health check: an answer in time with a status of `ALIVE` is healthy.
 
-    What the application answers is its own affair. `reuse_connection` False meets what a new
-    connection would meet: a Service that was closed, a certificate that expired, each of several
-    pods behind an address. A connection that stands tells of none of them. A check that goes
-    `through_gateway` gets there the headers that the pods need. `is_rare` has a healthy host
-    checked less often.
+    What the application answers is its own affair. A check that goes `through_gateway` gets there
+    the headers that the pods need. If it `is_renewed`, the gateway ends its connection every few
+    checks. So it meets what a new connection would meet: a Service that was closed, a certificate
+    that expired, each of several pods behind an address. A connection that stands tells of none of
+    them. `is_rare` has a healthy host checked less often.
     """
     protocol = route.transport.protocol
     is_grpc = protocol is Protocol.GRPC
@@ -50,16 +56,19 @@ def http_check(
         check["codec_client_type"] = "HTTP2"
         check["request_headers_to_add"] = check_headers(route)
     interval = _RARE if is_rare else _INTERVAL
+    renewed = {"tls_options": {"alpn_protocols": [RENEWED_ALPN]}} if is_renewed else {}
     return {
         "interval": interval,
         # Requests have their own, shorter time-outs; a machine short of CPU is not a dead one.
         "timeout": "0.8s",
         "unhealthy_threshold": 2,  # counts time-outs; a bad answer fails at once
         "healthy_threshold": 2,
-        "no_traffic_interval": interval,  # standbys see no traffic until they are needed
         "unhealthy_interval": _INTERVAL,
+        # Standbys see no traffic until they are needed.
+        "no_traffic_interval": _INTERVAL,
+        "no_traffic_healthy_interval": interval,
         "interval_jitter_percent": 10,
-        "reuse_connection": reuse_connection,
+        **renewed,
         "http_health_check": {key: value for key, value in check.items() if value},
     }
 

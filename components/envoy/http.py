@@ -81,6 +81,8 @@ class Options:
     edge: bool = False
     rules: RequestRules = field(default_factory=RequestRules)
     """What the edge takes of a request; a gateway takes all of that."""
+    requests_per_connection: int | None = None
+    """Requests after which a connection is ended; None is without end."""
 
 
 def stream_idle(profile: HttpProfile) -> float:
@@ -96,7 +98,7 @@ def connection_manager(
     A request ends when nothing moves, never because it takes long: bodies of either direction may
     take any time. WebSockets pass, over HTTP/2 as well.
     """
-    edge, rules = options.edge, options.rules
+    edge, rules, most = options.edge, options.rules, options.requests_per_connection
     return server.connection_manager(
         stat_prefix=stat_prefix,
         route_config=route_config,
@@ -114,6 +116,7 @@ def connection_manager(
         path_with_escaped_slashes_action=_SLASHES[rules.escaped_slashes if edge else _KEEP],
         common_http_protocol_options={
             "idle_timeout": "300s",
+            **({"max_requests_per_connection": most} if most else {}),
             "max_headers_count": rules.headers_count + (0 if edge else _OWN_HEADERS),
             "headers_with_underscores_action": _UNDERSCORES[
                 rules.underscores if edge else Underscores.ALLOW

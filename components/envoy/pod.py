@@ -38,7 +38,8 @@ class EnvoyPods:
     replicas: int = 2
     config_map: str = "gateway-config"
     mesh_secret: str = MESH_SECRET
-    concurrency: int = 2
+    concurrency: int = 1
+    """Threads that serve: each has connections of its own to all hosts, which are pinged."""
     listen: Listen = field(default_factory=Listen)
     paths: Paths = field(default_factory=Paths)
 

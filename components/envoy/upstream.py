@@ -7,6 +7,7 @@ reason beside it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from components.envoy import tls
@@ -63,16 +64,7 @@ def cluster(
     limits = profile.limits
     result: dict[str, Any] = {
         "name": name,
-        # Addresses may be IPs or names, and priorities are kept (in EDS names are not allowed).
-        "cluster_type": extension(
-            "envoy.cluster.dns",
-            _DNS,
-            dns_lookup_family="V4_PREFERRED",
-            # Faster than any TTL: DNS in a cluster answers from memory.
-            dns_refresh_rate=_DNS_REFRESH,
-            dns_failure_refresh_rate={"base_interval": _DNS_REFRESH, "max_interval": "1s"},
-            respect_dns_ttl=False,
-        ),
+        **_discovery(endpoints),
         "lb_policy": "ROUND_ROBIN",
         "connect_timeout": seconds(limits.connect_timeout),
         "per_connection_buffer_limit_bytes": 32768,
@@ -120,6 +112,35 @@ def cluster(
             for target in targets
         ]
     return result
+
+
+def _discovery(endpoints: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return how hosts are found: names are asked for again and again, IP addresses are not.
+
+    Both keep priorities, and allow names, which EDS does not.
+    """
+    hosts = [host["endpoint"]["address"] for group in endpoints for host in group["lb_endpoints"]]
+    if all(_is_ip_address(host["socket_address"]["address"]) for host in hosts):
+        return {"type": "STATIC"}
+    return {
+        "cluster_type": extension(
+            "envoy.cluster.dns",
+            _DNS,
+            dns_lookup_family="V4_PREFERRED",
+            # Faster than any TTL: DNS in a cluster answers from memory.
+            dns_refresh_rate=_DNS_REFRESH,
+            dns_failure_refresh_rate={"base_interval": _DNS_REFRESH, "max_interval": "1s"},
+            respect_dns_ttl=False,
+        )
+    }
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def failing_over(name: str, clusters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

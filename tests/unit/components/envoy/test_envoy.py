@@ -228,12 +228,14 @@ def test_each_gateway_must_show_its_own_clusters_name() -> None:
 def test_a_gateways_listeners_ask_for_certificates_and_admit_different_clients() -> None:
     listeners = gateway_bootstrap(gateway(clusters=[*CLUSTERS, SOUTH]))["static_resources"]
     admitted = {}
-    for listener in listeners["listeners"]:
-        for names in nodes(listener, "match_typed_subject_alt_names"):
-            admitted[listener["name"]] = [name["matcher"]["exact"] for name in names]
-            assert list(nodes(listener, "require_client_certificate")) == [True]
+    for chain in nodes(listeners, "filter_chains"):
+        for each in chain:
+            for names in nodes(each, "match_typed_subject_alt_names"):
+                admitted[each["name"]] = [name["matcher"]["exact"] for name in names]
+                assert list(nodes(each, "require_client_certificate")) == [True]
     assert admitted == {
         "ingress": ["edge.corp-edge.mesh"],
+        "renewed": ["edge.corp-edge.mesh"],
         "peer": ["gateway.west-cluster.mesh", "gateway.south-cluster.mesh"],
     }
 
@@ -462,9 +464,39 @@ def test_a_gateway_checks_each_pod_once_and_its_peers_now_and_then() -> None:
     checks = {each["name"]: each.get("health_checks", []) for each in document["clusters"]}
     (pods,), (peers,), none = checks.values()
     assert not none, "what fails over from the one to the other has no hosts of its own"
-    for key in ("interval", "no_traffic_interval"):
-        assert float(peers[key].rstrip("s")) >= 4 * float(pods[key].rstrip("s"))
-    assert peers["unhealthy_interval"] == pods["unhealthy_interval"]
+    assert_rarer_while_healthy(peers, pods)
+
+
+def assert_rarer_while_healthy(rare: dict[str, Any], often: dict[str, Any]) -> None:
+    for key in ("interval", "no_traffic_healthy_interval"):
+        assert float(rare[key].rstrip("s")) >= 4 * float(often[key].rstrip("s"))
+    for key in ("unhealthy_interval", "no_traffic_interval"):
+        assert rare[key] == often[key], "a host comes back as soon as any"
+
+
+def test_one_cluster_of_the_edge_meets_new_connections_and_the_other_checks_rarely() -> None:
+    for mode in LbMode:
+        known = edge_bootstrap(edge(mode))["static_resources"]["clusters"]
+        quick, patient = (each["health_checks"][0] for each in known if "health_checks" in each)
+        assert_rarer_while_healthy(patient, quick)
+        (ingress,) = (
+            each["filter_chains"]
+            for each in gateway_bootstrap(gateway())["static_resources"]["listeners"]
+            if each["name"] == "ingress"
+        )
+        asked = quick["tls_options"]["alpn_protocols"]
+        chosen = [each.get("filter_chain_match") for each in ingress]
+        assert chosen == [None, {"application_protocols": asked}]
+        assert "tls_options" not in patient
+
+
+def test_names_are_asked_for_and_addresses_are_not() -> None:
+    for address, is_static in (("10.0.0.1", True), ("fd00::1", True), ("gw.example.com", False)):
+        config = edge()
+        moved = tuple(replace(target, address=address) for target in config.targets)
+        known = edge_bootstrap(replace(config, targets=moved))["static_resources"]["clusters"]
+        for cluster in (each for each in known if "load_assignment" in each):
+            assert ("cluster_type" not in cluster) is is_static
 
 
 def test_a_longer_path_is_looked_at_first() -> None:

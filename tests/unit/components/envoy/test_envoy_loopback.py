@@ -17,6 +17,7 @@ import pytest
 
 from components.envoy.common import edge_san
 from components.envoy.drain import drain_command
+from components.envoy.health import RENEWED_REQUESTS
 from components.routing.targets import LbMode, edge_targets, edge_weights
 from foundation.contract import gateway_san
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, lab
@@ -234,6 +235,21 @@ def test_a_gateway_refuses_clients_without_certificate(world: Lab) -> None:
     for port in (15443, 15444):
         with pytest.raises((ssl.SSLError, ConnectionError)):
             ask(world.gateways["east-cluster"], port, tls=context)
+
+
+def test_checks_of_the_edge_meet_a_new_connection_every_few_checks(world: Lab) -> None:
+    gateway = world.envoys[f"gateway-{WEST.name}"]
+
+    def counted(what: str) -> int:
+        name = f"http.renewed.downstream_{what}_total"
+        stats = ask(gateway.address, 9901, f"/stats?filter=^{name}$").body
+        return int(stats.removeprefix(f"{name}: "))
+
+    checks, connections = counted("rq"), counted("cx")
+    eventually(lambda: counted("rq") >= checks + 12 * len(MODES), "twelve checks of each edge", 30)
+    checks, connections = counted("rq") - checks, counted("cx") - connections
+    assert connections >= checks // RENEWED_REQUESTS - len(MODES)
+    assert connections <= checks // 2, "most checks cost no handshake"
 
 
 def test_a_gateway_with_another_clusters_certificate_is_not_believed(world: Lab) -> None:

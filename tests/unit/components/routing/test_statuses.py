@@ -19,7 +19,7 @@ def test_a_server_that_does_not_know_get_is_there(status: int, alive: bool) -> N
 
 
 def test_the_checks_of_envoy_go_by_the_same_statuses() -> None:
-    check = http_check("shop.example.com", ROUTE, reuse_connection=True)["http_health_check"]
+    check = http_check("shop.example.com", ROUTE)["http_health_check"]
     ranges = [range(each["start"], each["end"]) for each in check["expected_statuses"]]
     for status in range(100, 600):
         assert any(status in statuses for statuses in ranges) is is_alive(status)
