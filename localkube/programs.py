@@ -1,6 +1,7 @@
-"""The programs of a node: command lines and configuration files. Pure but for `write`.
+"""The programs of a node: command lines and configuration files.
 
-Flags follow kubeadm's static pods, like those of the control plane (see control_plane).
+Pure but for `write` and `set_cgroup`. Flags follow kubeadm's static pods, like those of the control
+plane (see control_plane).
 """
 
 from __future__ import annotations
@@ -129,8 +130,18 @@ def kubelet(node: Node) -> Program:
     )
 
 
+def set_cgroup(node: Node) -> None:
+    """Tell the kubelet the node's cgroup, when the node starts.
+
+    Not in `write`: only then has the lab started its unit of systemd, and the path is that unit's.
+    """
+    file = node.folder / "kubelet.yaml"
+    config = {**json.loads(file.read_text()), "cgroupRoot": node.cgroup}
+    file.write_text(json.dumps(config, indent=2))
+
+
 def kubelet_config(node: Node) -> dict[str, Any]:
-    """Return the kubelet's configuration file."""
+    """Return the kubelet's configuration file, but for the cgroup: see `set_cgroup`."""
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -141,7 +152,6 @@ def kubelet_config(node: Node) -> dict[str, Any]:
         },
         "authorization": {"mode": "Webhook"},
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": node.cgroup,
         "cgroupsPerQOS": True,
         "enforceNodeAllocatable": [],
         "failCgroupV1": False,  # since 1.35 the default refuses version 1

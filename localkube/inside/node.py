@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from foundation import project
-from localkube import cgroups, network
+from localkube import cgroups, network, programs
 from localkube.diagnosis import memory
 from localkube.inside import volumes
 from localkube.mounts import cover, mount
@@ -58,6 +58,7 @@ def main(folder: Path, ordinal: int) -> None:
     # before it starts the first pod (measured)
     cgroups.clear(node.cgroup)
     cgroups.create(node.cgroup)
+    programs.set_cgroup(node)
     socket.sethostname(node.name)
     memory.note(node.folder)
     network.attach(node)

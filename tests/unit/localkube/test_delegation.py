@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from localkube import cgroups, delegation
-from localkube.spec import lab_cgroup, lab_id
+from localkube import cgroups, delegation, programs
+from localkube.spec import ClusterSpec, lab_cgroup, lab_id
 
 LAB = Path("/somewhere/lab")
 UNIT = f"localkube-{lab_id(LAB)}.service"
@@ -53,6 +54,20 @@ def test_a_lab_gets_a_unit_once_and_its_cgroups_are_in_it(machine: Machine) -> N
     assert command.startswith(f"--quiet --collect --unit={UNIT} --description=Pods of {LAB}")
     assert "--property=Delegate=yes --property=CPUWeight=10000 " in command
     assert "echo $$$$ > " in command and 'mkdir "$$here' in command, "for systemd expands dollars"
+
+
+def test_a_kubelet_is_told_the_cgroup_that_its_node_has_when_it_starts(
+    machine: Machine, tmp_path: Path
+) -> None:
+    lab = tmp_path / "lab"
+    (node,) = ClusterSpec(str(lab), "east", 0, 1, 9000, {}).members
+    programs.write(node)  # before the first cluster of a lab has made its unit
+    machine.program("systemd-run", STARTS.replace(UNIT, f"localkube-{lab_id(lab)}.service"))
+    assert delegation.start(lab_id(lab), "") == ""
+    programs.set_cgroup(node)
+    told = json.loads((node.folder / "kubelet.yaml").read_text())
+    assert told["cgroupRoot"] == f"/localkube-{lab_id(lab)}.service/east-1" == node.cgroup
+    assert told["kind"] == "KubeletConfiguration"
 
 
 def test_the_unit_ends_with_the_lab_and_nothing_is_stopped_without_one(machine: Machine) -> None:
