@@ -197,6 +197,9 @@ def kube_proxy(node: Node) -> Program:
             "--proxy-mode=iptables",
             # a namespace may not set the machine's connection table size: anything but 0 fails
             "--conntrack-max-per-core=0",
+            # nor do these parameters exist before its rules have the kernel load nf_conntrack
+            "--conntrack-tcp-timeout-established=0",
+            "--conntrack-tcp-timeout-close-wait=0",
             # a dead endpoint leaves the rules at once, not after a second
             "--iptables-min-sync-period=100ms",
         ],
