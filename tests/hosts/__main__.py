@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from foundation.entry import entry
 from foundation.errors import UserError
@@ -42,7 +43,15 @@ def main() -> int:
         "--boot", action="store_true", help="try it in a machine of its own under QEMU instead"
     )
     parser.add_argument(
-        "--rootless", action="store_true", help="with --boot: as an ordinary user, without root"
+        "--uml",
+        type=Path,
+        metavar="KERNEL",
+        help="boot it under User-Mode Linux instead, by the kernel that uml_kernel.sh made",
+    )
+    parser.add_argument(
+        "--rootless",
+        action="store_true",
+        help="with --boot or --uml: as an ordinary user, without root",
     )
     parser.add_argument(
         "--without-tests", action="store_true", help="leave the unit tests out, which take longest"
@@ -55,7 +64,7 @@ def _run(chosen: argparse.Namespace) -> int:
     system = systems.named(chosen.system)
     if os.geteuid() != 0:
         raise UserError("Systems are made and entered by root: run it as root (sudo -E)")
-    _check_programs({"mmdebstrap": "mmdebstrap", **(boot.PROGRAMS if chosen.boot else {})})
+    _check_programs({"mmdebstrap": "mmdebstrap", **_programs(chosen)})
     mirror = systems.mirror_for(system, chosen.mirror)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
@@ -64,11 +73,18 @@ def _run(chosen: argparse.Namespace) -> int:
         print(f"{system.name}\n\n{HEADING}", flush=True)
         tests = not chosen.without_tests
         rows = (
-            _boot(made, system, mirror, chosen.rootless)
-            if chosen.boot
+            _boot(made, system, mirror, chosen)
+            if chosen.boot or chosen.uml
             else _try(made, system, mirror, tests)
         )
     return 0 if all(row.is_good for row in rows) else 1
+
+
+def _programs(chosen: argparse.Namespace) -> Mapping[str, str]:
+    """Return the programs that boot a system, and their Debian packages. Raises UserError."""
+    if chosen.uml and not os.access(chosen.uml, os.X_OK):
+        raise UserError(f"{chosen.uml} is no kernel: make one by tests/hosts/uml_kernel.sh")
+    return boot.DISK if chosen.uml else {**boot.DISK, **boot.QEMU} if chosen.boot else {}
 
 
 def _check_programs(programs: Mapping[str, str]) -> None:
@@ -78,9 +94,10 @@ def _check_programs(programs: Mapping[str, str]) -> None:
         raise UserError(f"not found: {', '.join(missing)}; run: apt-get install -y {needed}")
 
 
-def _boot(room: Room, system: systems.System, mirror: str, rootless: bool) -> list[Row]:
-    further = (boot.KERNELS[system.distribution], *boot.INIT)
-    walk = steps.USER_STEPS if rootless else steps.STEPS
+def _boot(room: Room, system: systems.System, mirror: str, chosen: argparse.Namespace) -> list[Row]:
+    kernel = () if chosen.uml else (boot.KERNELS[system.distribution],)
+    further = (*kernel, *boot.INIT)
+    walk = steps.USER_STEPS if chosen.rootless else steps.STEPS
     set_up = [step for step in walk if step.title.endswith("set-up")]
     rows = [
         _done("the system, from packages", lambda: room.make(system, mirror, further)),
@@ -89,7 +106,8 @@ def _boot(room: Room, system: systems.System, mirror: str, rootless: bool) -> li
     ]
     if not all(row.is_good for row in rows):
         return rows
-    return rows + boot.boot(room, steps.BOOTED_USER if rootless else steps.BOOTED, _shown)
+    booted = steps.BOOTED_USER if chosen.rootless else steps.BOOTED
+    return rows + boot.boot(room, booted, _shown, chosen.uml)
 
 
 def _try(room: Room, system: systems.System, mirror: str, tests: bool) -> list[Row]:

@@ -1,5 +1,6 @@
-"""A system with a kernel and an init of its own, booted under QEMU, and what is tried in it.
+"""A system with a kernel and an init of its own, booted, and what is tried in it.
 
+It is booted under QEMU with its distribution's kernel, or under User-Mode Linux with a given one.
 The system is made ready as a room. Its disk is a copy of the room's folder. A unit of systemd runs
 `tests/hosts/guest.py` there, which tells of each step by the second serial line.
 """
@@ -13,27 +14,42 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foundation import commands, run
 from foundation.errors import UserError, last_line
-from tests.hosts import guest
+from tests.hosts import guest, uml
 from tests.hosts.room import Room, environment
 from tests.hosts.steps import USER, Row, Step, judged
 from toolchain.patience import VARIABLE, factor, scaled
 
-PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86", "mke2fs": "e2fsprogs"}
+DISK = {"mke2fs": "e2fsprogs"}
+QEMU = {"qemu-system-x86_64": "qemu-system-x86"}
 KERNELS = {"debian": "linux-image-amd64", "ubuntu": "linux-image-virtual"}
 """Package of the kernel, by distribution."""
 INIT = (
     "initramfs-tools", "systemd-sysv", "udev", "dbus", "procps",
     "uidmap", "libpam-systemd", "dbus-user-session",
 )  # fmt: skip
-SECONDS = {True: 120.0, False: 900.0}
-"""How long a boot may take with the processor's help and without."""
-SLOWER = {True: 1.0, False: 20.0}
-"""How much slower programs are than on a common machine, with the processor's help and without."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to boot a system."""
+
+    name: str
+    seconds: float
+    """How long a boot may take."""
+    slower: float
+    """How much slower programs are than on a common machine."""
+
+
+KVM = Way("with KVM", 120, 1)
+EMULATED = Way("emulated", 900, 20)
+USER_MODE = Way("User-Mode Linux", 300, 10)
+
 
 _DISK = "24G"  # a file with holes
 _MEMORY = "8G"
@@ -78,26 +94,38 @@ def machine(root: Path, disk: Path, serials: tuple[Path, Path], accelerated: boo
     ]  # fmt: skip
 
 
-def boot(room: Room, walk: Sequence[Step], show: Callable[[Row], Row]) -> list[Row]:
-    """Boot a copy of a furnished room, and return the rows of the steps that are tried in it."""
+def boot(
+    room: Room, walk: Sequence[Step], show: Callable[[Row], Row], kernel: Path | None = None
+) -> list[Row]:
+    """Boot a copy of a furnished room, and return the rows of the steps that are tried in it.
+
+    `kernel` is one of User-Mode Linux; without it the system's own is booted under QEMU.
+    """
     cpuinfo = Path("/proc/cpuinfo").read_text()
     accelerated = is_accelerated(cpuinfo, Path("/dev/kvm").exists())
-    slower = max(SLOWER[accelerated], factor())
+    way = USER_MODE if kernel else KVM if accelerated else EMULATED
+    slower = max(way.slower, factor())
     disk, console, line = (room.root.parent / name for name in ("disk.img", "console", "told"))
     _prepare(room, walk, slower)
     _make_disk(room.root, disk)
-    limit = scaled(SECONDS[accelerated]) + slower * sum(step.seconds for step in walk)
-    command = run.tied(machine(room.root, disk, (console, line), accelerated))
+    limit = scaled(way.seconds) + slower * sum(step.seconds for step in walk)
+    command = (
+        uml.machine(kernel, disk, (console, line))
+        if kernel
+        else machine(room.root, disk, (console, line), accelerated)
+    )
     rows: list[Row] = []
     begin = time.monotonic()
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True) as qemu:
+    with subprocess.Popen(
+        run.tied(command), stdin=subprocess.DEVNULL, start_new_session=True
+    ) as booted:
         try:
             for said in told(
-                line, lambda: qemu.poll() is None and time.monotonic() < begin + limit
+                line, lambda: booted.poll() is None and time.monotonic() < begin + limit
             ):
-                rows.append(show(_row(said, walk, time.monotonic() - begin, accelerated)))
+                rows.append(show(_row(said, walk, time.monotonic() - begin, way)))
         finally:
-            qemu.kill()
+            booted.kill()
     if len(rows) <= len(walk):
         last = last_line(_text(console)) or "nothing"
         failed = f"FAILED: it told of no more; its console ends with: {last}"
@@ -105,10 +133,9 @@ def boot(room: Room, walk: Sequence[Step], show: Callable[[Row], Row]) -> list[R
     return rows
 
 
-def _row(said: Mapping[str, Any], walk: Sequence[Step], seconds: float, accelerated: bool) -> Row:
+def _row(said: Mapping[str, Any], walk: Sequence[Step], seconds: float, way: Way) -> Row:
     if said["title"] == guest.BEGIN:
-        how = "with KVM" if accelerated else "emulated"
-        return Row(f"boot, {how}", seconds, said["output"], True)
+        return Row(f"boot, {way.name}", seconds, said["output"], True)
     step = next(step for step in walk if step.title == said["title"])
     if missing := said.get("missing"):
         return Row(step.title, 0, f"FAILED: not run without {missing}", False)

@@ -140,7 +140,7 @@ BOOTED = (
 _SYSTEMD_OF_USER = f"""
 loginctl enable-linger {USER}
 until systemctl is-active user@$(id --user {USER}); do sleep 1; done
-modprobe br_netfilter
+test -e /proc/sys/net/bridge || modprobe br_netfilter
 """
 
 _DELEGATED_TO_USER = """

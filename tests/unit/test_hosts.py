@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import UserError
-from tests.hosts import boot, guest, steps, systems
+from tests.hosts import boot, guest, steps, systems, uml
 from tests.hosts.room import environment, room
 from tests.hosts.steps import (
     BOOTED,
@@ -120,6 +120,19 @@ def test_the_kernel_of_the_system_is_booted(tmp_path: Path) -> None:
     assert words["-accel"] == "tcg,thread=multi,tb-size=1024"
     lines = [word for word in command if word.startswith("file:")]
     assert lines == ["file:/console", "file:/told"]
+
+
+def test_user_mode_linux_has_the_disk_and_both_lines(tmp_path: Path) -> None:
+    kernel, disk = tmp_path / "kernel", tmp_path / "disk"
+    # in the kernel's place a program that writes to both
+    kernel.write_text('#!/bin/sh\necho "$TMPDIR $*"\necho told >&3\n')
+    kernel.chmod(0o755)
+    console, told = tmp_path / "console", tmp_path / "told"
+    subprocess.run(uml.machine(kernel, disk, (console, told)), check=True)
+    assert told.read_text() == "told\n"
+    words = console.read_text().split()
+    assert words[0] == "/dev/shm", "elsewhere its memory would be a file on a disk"
+    assert {f"ubd0={disk}", "root=/dev/ubda", "ssl0=null,fd:1", "ssl1=null,fd:3"} <= set(words)
 
 
 def test_every_step_needs_steps_before_it() -> None:
