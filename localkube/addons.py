@@ -7,6 +7,7 @@ from string import Template
 from typing import Any
 
 from foundation import quick_yaml
+from foundation.contract import CLUSTER_DOMAIN
 from localkube import images
 from localkube.inside.volumes import PROVISIONER
 from localkube.spec import dns_address
@@ -17,6 +18,7 @@ def addons(index: int) -> list[dict[str, Any]]:
     template = Template(Path(__file__).with_name("addons.yaml").read_text())
     words = {
         "dns_address": dns_address(index),
+        "cluster_domain": CLUSTER_DOMAIN,
         "coredns": images.coredns(),
         "provisioner": PROVISIONER,
     }

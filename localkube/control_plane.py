@@ -6,6 +6,7 @@ Flags follow kubeadm's static pods; each that differs has its reason beside it. 
 
 from __future__ import annotations
 
+from foundation.contract import CLUSTER_DOMAIN
 from localkube.spec import API_PORT, Node, service_range
 from localkube.supervisord_config import Program, python
 from toolchain import tools
@@ -80,7 +81,7 @@ def api_server(node: Node) -> Program:
             f"--etcd-certfile={keys}/apiserver-etcd-client.crt",
             f"--etcd-keyfile={keys}/apiserver-etcd-client.key",
             f"--service-cluster-ip-range={service_range(node.cluster.index)}",
-            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+            f"--service-account-issuer=https://kubernetes.default.svc.{CLUSTER_DOMAIN}",
             f"--service-account-key-file={keys}/sa.pub",
             f"--service-account-signing-key-file={keys}/sa.key",
             f"--proxy-client-cert-file={keys}/front-proxy-client.crt",

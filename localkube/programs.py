@@ -10,6 +10,7 @@ import json
 import os
 from typing import Any
 
+from foundation.contract import CLUSTER_DOMAIN
 from localkube import control_plane, rootless
 from localkube.addons import addons
 from localkube.images import PAUSE
@@ -156,7 +157,7 @@ def kubelet_config(node: Node) -> dict[str, Any]:
         "enforceNodeAllocatable": [],
         "failCgroupV1": False,  # since 1.35 the default refuses version 1
         "failSwapOn": False,
-        "clusterDomain": "cluster.local",
+        "clusterDomain": CLUSTER_DOMAIN,
         "clusterDNS": [dns_address(node.cluster.index)],
         "resolvConf": f"{node.folder}/resolv.conf",  # the host's resolver is out of reach for pods
         "containerRuntimeEndpoint": f"unix://{CONTAINERD}",
