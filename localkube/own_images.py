@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -30,8 +31,18 @@ CONTAINERD_SECONDS = 30
 
 
 def kept() -> dict[Path, list[str]]:
-    """Return the archives that are kept -> the names of their images."""
-    return {file: list(image_archive.read(file)) for file in sorted(FOLDER.glob("*.tar"))}
+    """Return the archives that are kept -> the names of their images.
+
+    Raises `LocalKubeError` for a damaged one.
+    """
+    found = {}
+    for file in sorted(FOLDER.glob("*.tar")):
+        try:
+            found[file] = list(image_archive.read(file))
+        except LocalKubeError:
+            mend = f"rm {shlex.quote(str(file))} && ./demo local load ARCHIVE"
+            raise LocalKubeError(f"{file}, an image that was loaded, is damaged: {mend}") from None
+    return found
 
 
 def _note(node: Node) -> Path:

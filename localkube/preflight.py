@@ -61,6 +61,7 @@ def check(ports: Sequence[int], folder: Path) -> None:
         )
     check_disk(space(folder))
     check_clock(folder)
+    check_images()
     wanted = [port for port in ports if port not in held]
     ending = check_relays(wanted, folder)
     for port in wanted:
@@ -154,6 +155,14 @@ def check_clock(folder: Path) -> None:
     found = clock.look(folder)
     if found and not found.is_over:
         raise LocalKubeError(f"{found.text}: {found.remedy}")
+
+
+def check_images() -> None:
+    """Raise `LocalKubeError` where an image that was loaded is damaged."""
+    if (project.PRIVATE / "images").exists():
+        from localkube import own_images  # nobody else waits for it
+
+        own_images.kept()
 
 
 def check_port(port: int) -> None:

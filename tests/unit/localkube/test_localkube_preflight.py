@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from localkube import LocalKubeError, preflight
+from localkube import LocalKubeError, own_images, preflight
+from tests.support.image_archives import docker
 
 
 @pytest.fixture
@@ -22,8 +23,9 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture(autouse=True)
-def able(monkeypatch: pytest.MonkeyPatch) -> None:
+def able(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which everything else is as it should be."""
+    monkeypatch.setattr(preflight.project, "PRIVATE", tmp_path / ".demo")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(preflight.shutil, "which", lambda name, path: name)
     monkeypatch.setattr(preflight, "check_namespaces", lambda: None)
@@ -92,4 +94,18 @@ def test_a_container_whose_processes_hold_the_top_cgroup_is_refused(
 ) -> None:
     monkeypatch.setattr(preflight.cgroups, "withheld", lambda: ["cpu", "memory"])
     with pytest.raises(LocalKubeError, match=r"cannot have cpu, memory.* --cgroupns=host"):
+        preflight.check([], tmp_path)
+
+
+def test_a_damaged_image_that_was_loaded_is_refused_with_what_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ".demo" / "images"
+    monkeypatch.setattr(own_images, "FOLDER", folder)
+    folder.mkdir(parents=True)
+    whole = folder / "shop.tar"
+    docker(tmp_path, "shop:1").rename(whole)
+    preflight.check([], tmp_path)
+    whole.write_bytes(whole.read_bytes()[:700])
+    with pytest.raises(LocalKubeError, match=rf"{whole}, .*: rm {whole} && ./demo local load"):
         preflight.check([], tmp_path)
