@@ -55,19 +55,20 @@ def write(file: Path, wheels: Path) -> None:
         "files": {name: files.sha256(path) for name, path in members.items()},
     }
     part = file.with_name(f".{file.name}.part")  # that of a command that was killed is written over
-    try:
-        with tarfile.open(part, "w:gz", compresslevel=1) as tar:
-            text = json.dumps(contents, indent=1).encode()
-            tar.addfile(_entry(CONTENTS, len(text), 0o644), io.BytesIO(text))
-            for name, path in members.items():
-                mode = 0o644 if name.startswith("wheels/") else 0o755
-                with path.open("rb") as stream:
-                    tar.addfile(_entry(name, path.stat().st_size, mode), stream)
-        part.replace(file)
-    except OSError as error:
-        raise UserError(f"{file} cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with setup.exclusive():  # one that is written at the same time has the same part
+        try:
+            with tarfile.open(part, "w:gz", compresslevel=1) as tar:
+                text = json.dumps(contents, indent=1).encode()
+                tar.addfile(_entry(CONTENTS, len(text), 0o644), io.BytesIO(text))
+                for name, path in members.items():
+                    mode = 0o644 if name.startswith("wheels/") else 0o755
+                    with path.open("rb") as stream:
+                        tar.addfile(_entry(name, path.stat().st_size, mode), stream)
+            part.replace(file)
+        except OSError as error:
+            raise UserError(f"{file} cannot be written: {error.strerror}") from None
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def _entry(name: str, size: int, mode: int) -> tarfile.TarInfo:

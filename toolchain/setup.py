@@ -178,7 +178,7 @@ def exclusive() -> Iterator[None]:
             file.seek(0)
             print(
                 f"Another run of ./demo (process {file.read().strip() or '?'}) is setting up"
-                " the tools; waiting for it.",
+                " or packing the tools; waiting for it.",
                 flush=True,
             )
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import tarfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -138,6 +139,30 @@ def test_a_tool_that_is_not_in_the_cache_is_named(small: Path) -> None:
     with pytest.raises(UserError, match="first is not in the cache"):
         bundle.write(small / "made", small / "wheels")
     assert not (small / "made").exists()
+
+
+def test_two_bundles_written_to_one_file_at_once_are_both_whole(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = small / "made.tar.gz"
+    entry, seconds = bundle._entry, []
+
+    def write() -> None:
+        bundle.write(file, small / "wheels")
+
+    def meanwhile(name: str, size: int, mode: int) -> tarfile.TarInfo:
+        if not seconds:
+            seconds.append(threading.Thread(target=write))
+            seconds[0].start()
+            seconds[0].join(0.2)
+        return entry(name, size, mode)
+
+    monkeypatch.setattr(bundle, "_entry", meanwhile)
+    write()
+    seconds[0].join()
+    on_machine(small, monkeypatch, "two")
+    bundle.take(file)
+    assert not [*small.glob(".*part")]
 
 
 def again(made: Path, change: Callable[[dict[str, bytes]], None], *more: tarfile.TarInfo) -> Path:
