@@ -60,14 +60,15 @@ def _without_proxy_to_itself(env: Mapping[str, str]) -> dict[str, str]:
     """Return variables with which a proxy of the machine's is not asked for the machine itself.
 
     Go takes that for granted. Python does not: Pulumi's SDK, for one, would look for its engine
-    behind the proxy (gRPC reads `https_proxy` and `http_proxy`).
+    behind the proxy (gRPC reads `https_proxy` and `http_proxy`). All programs have one list: curl
+    and Python read `no_proxy` first, and Go, so Pulumi and kubectl, `NO_PROXY`.
     """
     named = env.get("no_proxy") or env.get("NO_PROXY") or ""
     known = [entry.strip() for entry in named.split(",")]
     missing = [host for host in ("127.0.0.1", "localhost") if host not in known]
-    if not any(env.get(name) for name in _PROXIES) or not missing or known == ["*"]:
+    if not any(env.get(name) for name in _PROXIES):
         return {}
-    wanted = ",".join([*([named] if named else []), *missing])
+    wanted = named if known == ["*"] else ",".join([*([named] if named else []), *missing])
     return {"no_proxy": wanted, "NO_PROXY": wanted}
 
 

@@ -232,14 +232,18 @@ def test_the_shell_of_another_checkout_leads_to_none_of_its_state(
         ({"https_proxy": "http://p:1"}, "127.0.0.1,localhost"),
         ({"HTTP_PROXY": "p", "NO_PROXY": ".corp, localhost"}, ".corp, localhost,127.0.0.1"),
         ({"HTTP_PROXY": "p", "NO_PROXY": "a", "no_proxy": "b"}, "b,127.0.0.1,localhost"),
-        ({"all_proxy": "p", "no_proxy": "*"}, "*"),
+        ({"all_proxy": "p", "no_proxy": "*", "NO_PROXY": "a"}, "*"),
+        (
+            {"all_proxy": "p", "NO_PROXY": "a", "no_proxy": "localhost,127.0.0.1"},
+            "localhost,127.0.0.1",
+        ),
     ],
 )
 def test_a_proxy_is_not_asked_for_the_machine_itself(
     clone: Path, users: dict[str, str], wanted: str | None
 ) -> None:
     env = environment.variables(users, "west")
-    assert env.get("no_proxy") == wanted
+    assert env.get("no_proxy") == env.get("NO_PROXY") == wanted
     assert environment.variables(env, "west") == env
 
 
