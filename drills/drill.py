@@ -200,12 +200,8 @@ def _brought_back(
     for line in failback.lines(stack, failback.look(stack)):
         say(line)
     say("An update brings it back.")
-    changes = {**stack.changes, **failback.trigger()}
     tell(Event(time.time(), EventKind.NOTE, "failback", cluster, "brought back by an update"))
-    update.up(stack, changes)
-    # else the next update would take the trigger back, and bring back clusters unasked
-    say("An update puts the stack's own settings in force again.")
-    update.up(stack, stack.changes)
+    update.up(stack, stack.changes, failback.TRIGGER)
     return wrong
 
 

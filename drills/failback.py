@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -12,15 +11,14 @@ from drills import update
 from drills.say import Say
 from drills.stack import EDGE, Stack
 from foundation import envoy_admin, project
-from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
+from foundation.contract import FAILBACK_TRIGGER, GATEWAY_NAMESPACE, GATEWAY_SELECTOR
 from foundation.errors import UserError
-from foundation.stack_file import Changes
 
 MANUAL = "manual"
 """Value of the setting `failback` with which somebody has to say when a cluster returns."""
 
-TRIGGER = "failbackTrigger"
-"""The setting whose new text brings clusters back."""
+TRIGGER = f"**:{FAILBACK_TRIGGER}::**"
+"""URN of the resource whose replacement brings clusters back."""
 
 _HELD, _PLAIN = "regions-0", "regions"
 """First parts of the names of the edge's Envoy clusters: with failback, and without."""
@@ -77,11 +75,6 @@ def lines(stack: Stack, found: Counter[str]) -> list[str]:
     ]
 
 
-def trigger() -> Changes:
-    """Return the setting that brings back what is held back now."""
-    return {TRIGGER: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-
-
 def bring_back(stack: Stack, say: Say) -> None:
     """Bring back what is held back, by an update. Raises UserError where nothing ever is."""
     if stack.failback != MANUAL:
@@ -92,8 +85,5 @@ def bring_back(stack: Stack, say: Say) -> None:
         )
     for line in lines(stack, look(stack)) or ["No cluster is held back."]:
         say(line.partition(";")[0])
-    changes = trigger()
-    for key, value in changes.items():
-        update.put(stack, key, value)
-    update.up(stack)
-    say(f"Requests go again as the weights say, to every cluster that is well ({TRIGGER}).")
+    update.up(stack, replace=TRIGGER)
+    say("Requests go again as the weights say, to every cluster that is well.")

@@ -53,13 +53,6 @@ def up(stack: Stack, changes: Changes | None = None, replace: str = "") -> None:
         raise UserError(f"The update of stack {stack.name} failed: {pulumi_command.reason(said)}")
 
 
-def put(stack: Stack, key: str, value: str) -> None:
-    """Write a setting into the stack's file, by Pulumi. Raises UserError with Pulumi's reason."""
-    with state.kept(environment.variables(os.environ, stack.name)) as env:
-        problem = f"The setting {key} cannot be written"
-        pulumi_command.output(env, stack.name, "config", "set", key, value, problem=problem)
-
-
 def setting(stack: str, key: str) -> Any:
     """Return a setting of the stack, or else its default. Raises UserError."""
     try:

@@ -20,6 +20,9 @@ MESH_SECRET = "gateway-mesh"  # noqa: S105  a name, no secret
 CLUSTER_DOMAIN = "cluster.local"
 """Domain below which a cluster's DNS has its Services, unless somebody chose another."""
 
+FAILBACK_TRIGGER = "FailbackTrigger"
+"""Type of the resource whose replacement brings back what failback manual holds back."""
+
 USER_KUBECONFIG = "DEMO_USER_KUBECONFIG"
 """Environment variable: the user's own KUBECONFIG, for a backend that uses clusters named in it."""
 

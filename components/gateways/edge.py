@@ -17,6 +17,7 @@ from components.gateways.answer import DEADLINE, DEADLINE_OF_OTHERS, Answer
 from components.gateways.client_tls import client_secrets, issuer
 from components.gateways.entrance import Entrance
 from components.gateways.gateway import Gateway
+from components.gateways.trigger import FailbackTrigger
 from components.plan import Plan
 from components.routing.failback import Failback
 from components.routing.targets import edge_priorities, edge_targets, shown_weight
@@ -70,16 +71,21 @@ class Edge(pulumi.ComponentResource):
                     own_addresses=tuple(known["names"]),
                     https_port=https_port,
                     failback=settings.failback,
-                    failback_trigger=settings.failback_trigger,
+                    failback_trigger=known["told"],
                 )
             )
 
-        data = pulumi.Output.all(addresses=mesh.addresses, names=list(addresses)).apply(files)
+        manual = settings.failback is Failback.MANUAL
+        data = pulumi.Output.all(
+            addresses=mesh.addresses,
+            names=list(addresses),
+            told=FailbackTrigger(f"{EDGE_CLUSTER}-failback", self).text if manual else "",
+        ).apply(files)
         secrets = client_secrets(mesh.routes, addresses, plan.secrets, mesh.authority, self)
         names = tuple(secret["metadata"]["name"] for secret in secrets)
         pods = EnvoyPods(EDGE_CLUSTER, names, settings.edge_replicas)
         # one that is not ready at the edge's first look is held back then
-        held = [*gateways, *applications] if settings.failback is Failback.MANUAL else []
+        held = [*gateways, *applications] if manual else []
         registered = envoys.register(
             entrance,
             self,

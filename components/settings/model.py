@@ -52,7 +52,7 @@ BackendSettings = LocalSettings | ExistingSettings | GkeSettings
 
 _KEYS = {Backend.LOCAL: local.KEYS, Backend.EXISTING: existing.KEYS, Backend.GKE: gke.KEYS}
 
-_OWN_ENVOYS = ("edgeReplicas", "gatewayReplicas", "failbackTrigger")
+_OWN_ENVOYS = ("edgeReplicas", "gatewayReplicas")
 """Keys that are about our own Envoys: with another platform they mean nothing."""
 
 
@@ -78,8 +78,6 @@ class Settings:
     gateway_replicas: int
     edge_replicas: int
     failback: Failback
-    failback_trigger: str
-    """A new text brings back what failback manual holds back."""
     without_effect: tuple[str, ...]
     """Keys that are set and that mean nothing to this backend or platform, a line each."""
     state: Path
@@ -176,7 +174,6 @@ def read(given: Mapping[str, str], stack: str, root: Path) -> Settings:
         gateway_replicas=values.whole("gatewayReplicas", 1, 10),
         edge_replicas=values.whole("edgeReplicas", 1, 10),
         failback=failback,
-        failback_trigger=values.text("failbackTrigger"),
         without_effect=_without_effect(values, backend, platform, entries),
         state=root / ".demo" / stack,
     )

@@ -13,6 +13,7 @@ import pulumi
 import pytest
 
 from components.backends.local import LocalBackend
+from foundation.contract import FAILBACK_TRIGGER
 from foundation.project import ROOT
 from tests.support.event_loops import closed_at_the_end
 from tests.support.isolation import PROJECT
@@ -56,6 +57,8 @@ class Recorder(pulumi.runtime.Mocks):
             outputs |= {"kubeconfig": kubeconfig(args.name), "identity": f"identity {args.name}"}
         if args.typ == "pulumi-python:dynamic/address:Address":
             outputs["address"] = f"{args.inputs['cluster']}.example.com"
+        if args.typ.endswith(f":{FAILBACK_TRIGGER}"):
+            outputs["text"] = f"text of {args.name}"
         if args.typ.startswith("gcp:"):
             outputs |= google(args.typ, args.name)
         return f"{args.name}_id", outputs

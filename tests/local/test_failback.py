@@ -27,8 +27,7 @@ STAYS_OUT_SECONDS = 10
 @pytest.fixture(scope="module", autouse=True)
 def _at_once_again(copy: Checkout, up: str) -> Iterator[None]:
     yield
-    for key in ("failback", "failbackTrigger"):
-        copy.demo("pulumi", "config", "rm", key, check=False)
+    copy.demo("pulumi", "config", "rm", "failback", check=False)
     copy.demo("up")
 
 

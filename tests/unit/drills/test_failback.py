@@ -69,18 +69,15 @@ def test_it_is_refused_where_clusters_return_by_themselves(tmp_path: Path) -> No
         failback.bring_back(stack(tmp_path, "ramped"), print)
 
 
-def test_it_writes_the_trigger_and_then_updates(
+def test_it_is_one_update_that_writes_no_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[Any] = []
     monkeypatch.setattr(failback, "look", lambda _: Counter({WEST: 2}))
-    monkeypatch.setattr(update, "put", lambda _, key, value: done.append((key, value)))
-    monkeypatch.setattr(update, "up", lambda _: done.append("up"))
+    monkeypatch.setattr(update, "up", lambda _, replace: done.append(replace))
     said: list[str] = []
     failback.bring_back(stack(tmp_path), said.append)
-    (key, value), up = done
-    assert (key, up) == ("failbackTrigger", "up")
-    assert value.endswith("Z")
+    assert done == ["**:FailbackTrigger::**"]
     assert said[0] == "west-cluster: well, and held back by 2 pods of the edge"
 
 
@@ -89,15 +86,14 @@ def test_a_drill_brings_back_and_leaves_the_stacks_own_settings_in_force(
 ) -> None:
     done: list[Any] = []
     monkeypatch.setattr(failback, "look", lambda _: Counter({WEST: 2}))
-    monkeypatch.setattr(update, "up", lambda _, changes: done.append(dict(changes)))
+    monkeypatch.setattr(update, "up", lambda _, *what: done.append(what))
     traffic: Any = SimpleNamespace(wait=lambda _: None, recent=lambda _: [])
     changed = dataclasses.replace(stack(tmp_path), changes={"lbMode": "standby"})
     gone = next(f for f in FAULTS if f.moves is Moves.ALL and not f.edge and not f.update)
     assert drill._brought_back(changed, gone, WEST, traffic, done.append, lambda _: None) == []
-    told, first, last = done
+    told, brought_back = done
     assert told.text == "brought back by an update"  # the moment of the return, not of the end
-    assert first.pop("failbackTrigger")
-    assert first == last == changed.changes
+    assert brought_back == (changed.changes, failback.TRIGGER)
 
 
 def test_a_gentle_return_is_promised_of_a_ramp_alone(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_what_only_other_backends_read_is_warned_of_and_not_read(key: str, value
 
 
 def test_what_is_about_our_own_envoys_is_warned_of_on_another_platform() -> None:
-    keys = {"edgeReplicas": "3", "gatewayReplicas": "1", "failbackTrigger": "now"}
+    keys = {"edgeReplicas": "3", "gatewayReplicas": "1"}
     there = settings(backend="existing", platform="tetrate", **keys)
     assert there.without_effect[0] == (
         "edgeReplicas in Pulumi.west.yaml has no effect with platform tetrate; remove it: "
