@@ -129,6 +129,21 @@ def test_a_command_that_begins_while_all_are_stopped_ends(
         assert output.read() == b"", "nobody has waited for it"
 
 
+def test_a_watch_asks_a_silent_server_for_a_sign_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else tells a connection that is dead from pods that do not change."""
+    program = tmp_path / "kubectl"
+    program.write_text("#!/bin/bash\nenv\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    source, _ = feed()
+    with source._command(EAST, "get") as output:
+        told = output.read().decode().splitlines()
+    assert {"HTTP2_READ_IDLE_TIMEOUT_SECONDS=5", "HTTP2_PING_TIMEOUT_SECONDS=5"} <= {*told}
+    assert f"PATH={os.environ['PATH']}" in told
+
+
 FOLLOWERS = {
     "picture": f"from topology.feed import Feed; Feed(Path('k'), ['{EAST}']).start()",
     "logs": "from drills.traffic.portal import PortalLogs; "
