@@ -11,7 +11,7 @@ from typing import Any
 
 from drills.journal import Entry, Journal
 from drills.stack import EDGE
-from drills.traffic import Event
+from drills.traffic import Event, EventKind
 from drills.traffic.events import Announcements
 from foundation import project, selection
 from foundation.errors import UserError
@@ -47,7 +47,11 @@ class Live:
         self._lock = threading.Lock()
         self._recorder: recording.Recorder | None = None
         self._mode = self._setting()
-        self.latest = self._history.add(source.picture(time.time()), mode=self._mode)
+        broken = self._broken()
+        # told before anybody listened here
+        struck = [Event(e.since, EventKind.FAULT, e.fault, e.cluster) for e in broken]
+        found = source.picture(time.time())
+        self.latest = self._history.add(found, struck, broken, mode=self._mode)
 
     def start(self) -> None:
         """Begin to ask the proxies, and to follow what they say."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from drills.application import Application
+from drills.journal import Entry, Journal
 from drills.stack import Stack
 from drills.traffic import EventKind
 from foundation import project
@@ -98,6 +99,17 @@ def test_pods_are_watched_by_the_stacks_outputs(
         json.dumps(live.latest)
     finally:
         live.source.stop()
+
+
+def test_a_fault_that_is_in_force_at_the_start_is_in_the_list_of_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project, "PRIVATE", tmp_path)
+    Journal(tmp_path / "west").add(Entry("workload-gone", EAST, 100.0))
+    found = Live("west", _source(stack(tmp_path))).latest
+    told = [(event["at"], event["text"]) for event in found["events"]]
+    assert told == [(100.0, f"{EAST}: struck, workload-gone")]
+    assert [each["fault"] for each in found["broken"]] == ["workload-gone"]
 
 
 def test_the_selector_is_the_applications() -> None:
