@@ -9,10 +9,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import UserError
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 CERTIFICATE, KEY, AUTHORITY = "tls.crt", "tls.key", "ca.crt"
 KEYS = (CERTIFICATE, KEY, AUTHORITY)
@@ -106,7 +109,7 @@ def _blocks(pem: bytes, kind: bytes) -> list[bytes]:
 
 
 def _check_pair(certificate: bytes, key: bytes, name: str) -> None:
-    """Check that the key is that of the first certificate. Raises UserError."""
+    """Check that the key is that of the first certificate of the chain. Raises UserError."""
     # 60 ms, which a Secret that is left to the demo does not cost
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -118,11 +121,15 @@ def _check_pair(certificate: bytes, key: bytes, name: str) -> None:
 
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     try:
-        first = x509.load_pem_x509_certificate(_blocks(certificate, b"CERTIFICATE")[0])
+        blocks = _blocks(certificate, b"CERTIFICATE")
+        first, *_ = [x509.load_pem_x509_certificate(block) for block in blocks]
         public = first.public_key().public_bytes(*form)
-    except (IndexError, ValueError, UnsupportedAlgorithm):
-        raise UserError(f"{name} has a {CERTIFICATE} that is no certificate in PEM") from None
-    _check_kind(first.public_key(), name)
+    except (ValueError, UnsupportedAlgorithm):
+        raise UserError(
+            f"{name} has a {CERTIFICATE} that is no certificate or chain of certificates in PEM; "
+            "put in the whole file"
+        ) from None
+    _check_kind(first, name)
     try:
         private = load_pem_private_key(_blocks(key, b"PRIVATE KEY")[0], None)
     except TypeError:
@@ -138,13 +145,15 @@ def _check_pair(certificate: bytes, key: bytes, name: str) -> None:
         )
 
 
-def _check_kind(key: object, name: str) -> None:
+def _check_kind(certificate: Certificate, name: str) -> None:
     """Check that Envoy takes a certificate with a key of this kind. Raises UserError."""
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.x509.oid import PublicKeyAlgorithmOID
 
-    match key:
+    match key := certificate.public_key():
         case rsa.RSAPublicKey():
-            is_taken = key.key_size >= _SHORTEST_RSA
+            is_pss = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
+            is_taken = key.key_size >= _SHORTEST_RSA and not is_pss
         case ec.EllipticCurvePublicKey():
             is_taken = key.curve.name in _CURVES
         case _:
@@ -152,5 +161,5 @@ def _check_kind(key: object, name: str) -> None:
     if not is_taken:
         raise UserError(
             f"{name} has a {CERTIFICATE} with a key that Envoy refuses; use RSA of {_SHORTEST_RSA}"
-            " bits or more, or ECDSA on P-256, P-384 or P-521"
+            " bits or more (not RSA-PSS), or ECDSA on P-256, P-384 or P-521"
         )

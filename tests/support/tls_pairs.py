@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import textwrap
 from functools import cache
 from typing import Any
 
@@ -14,6 +16,11 @@ from cryptography.x509.oid import NameOID
 _PLAIN = serialization.NoEncryption()
 _PEM = serialization.Encoding.PEM
 
+
+RSA_PSS = "rsa-pss"
+_RSA_ID = bytes.fromhex("300d06092a864886f70d0101010500")
+_RSA_PSS_ID = bytes.fromhex("300d06092a864886f70d01010a3000")
+"""What names an algorithm in a key or certificate; both are of one length."""
 
 _CURVES = {each.name: each for each in (ec.SECP224R1, ec.SECP256K1, ec.SECP384R1, ec.SECP521R1)}
 _EDWARDS: dict[str, Any] = {
@@ -30,7 +37,7 @@ def key(kind: str = "ec") -> Any:
     Of RSA the kind may have a length, such as `rsa:4096`, and else it may be a curve.
     """
     name, _, length = kind.partition(":")
-    if name == "rsa":
+    if name in ("rsa", RSA_PSS):
         return rsa.generate_private_key(public_exponent=65537, key_size=int(length or 2048))
     if name in _EDWARDS:
         return _EDWARDS[name].generate()
@@ -42,7 +49,7 @@ def key_pem(kind: str = "ec", *, traditional: bool = False, password: bytes = b"
     form = serialization.PrivateFormat
     secrecy: Any = serialization.BestAvailableEncryption(password) if password else _PLAIN
     written = form.TraditionalOpenSSL if traditional else form.PKCS8
-    return str(key(kind).private_bytes(_PEM, written, secrecy).decode())
+    return _named(kind, key(kind).private_bytes(_PEM, written, secrecy).decode())
 
 
 @cache
@@ -61,4 +68,13 @@ def certificate(name: str = "shop.example.com", kind: str = "ec", issuer: str = 
         .not_valid_after(begin + datetime.timedelta(days=36500))
         .sign(key(issuer or kind), None if (issuer or kind) in _EDWARDS else hashes.SHA256())
     )
-    return made.public_bytes(_PEM).decode()
+    return _named(kind, made.public_bytes(_PEM).decode())
+
+
+def _named(kind: str, pem: str) -> str:
+    """Return the PEM of a key or certificate; of kind RSA_PSS it says that it is for PSS alone."""
+    if kind != RSA_PSS:
+        return pem
+    begin, *lines, end = pem.splitlines()
+    binary = base64.b64decode("".join(lines)).replace(_RSA_ID, _RSA_PSS_ID)
+    return "\n".join((begin, *textwrap.wrap(base64.b64encode(binary).decode(), 64), end, ""))

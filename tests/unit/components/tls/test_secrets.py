@@ -13,7 +13,7 @@ import pytest
 from components.tls.secrets import checked, is_filled, issuer_of
 from foundation.errors import UserError
 from tests.support.envoy_process import envoy_binary
-from tests.support.tls_pairs import certificate, key_pem
+from tests.support.tls_pairs import RSA_PSS, certificate, key_pem
 
 
 def encoded(text: str) -> str:
@@ -22,6 +22,7 @@ def encoded(text: str) -> str:
 
 CRT, KEY, CA = certificate(), key_pem(), certificate("authority", "authority")
 FILLED = {"tls.crt": encoded(CRT), "tls.key": encoded(KEY), "ca.crt": encoded(CA)}
+TORN = "-----BEGIN CERTIFICATE-----\nQQ==\n-----END CERTIFICATE-----\n"
 BAGS = "Bag Attributes\n    localKeyID: 01 02\nsubject=CN = shop\n\n"
 
 
@@ -100,20 +101,12 @@ static_resources:
 """.replace("{type}", "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3")
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        *("ec", "secp384r1", "secp521r1", "secp224r1", "secp256k1", "ed25519", "ed448"),
-        *("rsa:1024", "rsa:2048", "rsa:3072"),
-    ],
-)
-def test_keys_are_taken_that_envoy_takes(tmp_path: Path, kind: str) -> None:
-    pair = {"tls.crt": certificate(kind=kind), "tls.key": key_pem(kind)}
+def _check_as_envoy(folder: Path, pair: dict[str, str], refusal: str) -> None:
     for name, text in {**pair, "envoy.yaml": _LISTENER}.items():
-        (tmp_path / name).write_text(text)
+        (folder / name).write_text(text)
     done = subprocess.run(
         [envoy_binary(), "--mode", "validate", "--config-path", "envoy.yaml"],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         check=False,
     )
@@ -121,8 +114,25 @@ def test_keys_are_taken_that_envoy_takes(tmp_path: Path, kind: str) -> None:
         assert is_filled(checked(secret(None, stringData=pair), "own.yaml"))
         return
     assert b"Failed to load certificate chain" in done.stderr
-    with pytest.raises(UserError, match="with a key that Envoy refuses; use RSA of 2048 bits or"):
+    with pytest.raises(UserError, match=refusal):
         checked(secret(None, stringData=pair), "own.yaml")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("ec", "secp384r1", "secp521r1", "secp224r1", "secp256k1", "ed25519", "ed448"),
+        *("rsa:1024", "rsa:2048", "rsa:3072", RSA_PSS),
+    ],
+)
+def test_keys_are_taken_that_envoy_takes(tmp_path: Path, kind: str) -> None:
+    pair = {"tls.crt": certificate(kind=kind), "tls.key": key_pem(kind)}
+    _check_as_envoy(tmp_path, pair, "with a key that Envoy refuses; use RSA of 2048 bits or")
+
+
+@pytest.mark.parametrize("further", [CRT, certificate(kind=RSA_PSS), TORN], ids=["", "PSS", "torn"])
+def test_chains_are_taken_that_envoy_takes(tmp_path: Path, further: str) -> None:
+    _check_as_envoy(tmp_path, {"tls.crt": CRT + further, "tls.key": KEY}, "that is no certificate")
 
 
 @pytest.mark.parametrize(
