@@ -26,6 +26,8 @@ _NAME_GROUPS = {"", "apps", "batch", "autoscaling", "networking.k8s.io", "policy
 _LABEL_KINDS = {("", "Namespace"), ("", "Service"), ("apps", "StatefulSet")}
 """Kinds whose objects have names that are one part of a DNS name."""
 
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
+
 _RESTART_POLICIES = {
     **dict.fromkeys(("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"), ("Always",)),
     **dict.fromkeys(("CronJob", "Job"), ("Never", "OnFailure")),
@@ -39,9 +41,8 @@ def checked(
 ) -> list[dict[str, Any]]:
     """Return the documents, their namespaces in one form. Raises ManifestError.
 
-    A namespace that is empty, or that the kind does not have, is left out, as an API server does.
-    What is null in a mapping of texts, such as data, is empty text, as it is to one, and the status
-    of Kubernetes' own kinds is left out.
+    What is empty in the metadata, a namespace that the kind does not have, and `selfLink` are left
+    out, as an API server does; of Kubernetes' own kinds see `schema.as_a_server_takes`.
     `namespaces` are those that the clusters have beside the manifest's, None if that is unknown.
     `later` takes what a server of another version may take; without it that is refused.
     """
@@ -109,13 +110,14 @@ def _check_namespace(namespace: str, present: Collection[str], read: Read) -> No
 def _in_one_form(
     document: dict[str, Any], scopes: Mapping[tuple[str, str], bool]
 ) -> dict[str, Any]:
-    metadata = document["metadata"]
-    if "namespace" not in metadata:
-        return document
-    if metadata["namespace"] and is_namespaced(group_of(document), document["kind"], scopes):
-        return document
-    without = {key: value for key, value in metadata.items() if key != "namespace"}
-    return {**document, "metadata": without}
+    metadata = {
+        key: value
+        for key, value in document["metadata"].items()
+        if key != "selfLink" and value not in _NOTHING
+    }
+    if not is_namespaced(group_of(document), document["kind"], scopes):
+        metadata.pop("namespace", None)
+    return {**document, "metadata": metadata}
 
 
 def _check_metadata(read: Read) -> None:

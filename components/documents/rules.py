@@ -177,3 +177,19 @@ LABELS: Mapping[str, Sequence[str]] = {
     "meta.v1.ObjectMeta": ("labels",),
 }
 """Mappings that are labels."""
+
+DROPPED: Mapping[str, Sequence[str]] = {
+    "apiextensions.v1.CustomResourceColumnDefinition": ("description", "format", "priority"),
+    "apiextensions.v1.CustomResourceDefinitionNames": ("singular",),
+    "apiextensions.v1.CustomResourceDefinitionVersion": ("deprecated",),
+    "apiextensions.v1.JSONSchemaProps": (
+        *("description", "exclusiveMaximum", "exclusiveMinimum", "format", "nullable", "pattern"),
+        *("title", "uniqueItems"),
+    ),
+    "apiregistration.v1.APIServiceSpec": ("caBundle", "insecureSkipTLSVerify"),
+    "core.v1.ServicePort": ("targetPort",),
+}
+"""Fields that a server drops or fills where they are 0, false or empty, and Pulumi keeps.
+
+Pulumi's provider compares most kinds without such fields, but for these and empty lists.
+"""

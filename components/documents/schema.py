@@ -21,6 +21,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)",
 """RFC 3339, roughly."""
 
 _LARGEST = 2**31 - 1
+_ZERO = (0, "", False)
 
 FILE = Path(__file__).with_name("kubernetes.json")
 
@@ -69,8 +70,8 @@ def check(document: Mapping[str, Any], refuse: fields.Refuse, later: Later) -> b
 def as_a_server_takes(document: dict[str, Any]) -> dict[str, Any]:
     """Return a checked document as a server takes it, unless its kind is unknown.
 
-    What is null in a mapping of texts is empty text. The status is left out: controllers write it,
-    and each update would find another one.
+    What is null in a mapping of texts is empty text. What a server never gives back is left out, as
+    each update would find another value: the status, empty lists, and `rules.DROPPED`.
     """
     name = _schema()["kinds"].get(f"{document['apiVersion']} {document['kind']}")
     if name is None:
@@ -84,8 +85,13 @@ def _filled(value: Any, declared: Any) -> Any:
     if value is None or (isinstance(declared, str) and declared in _SCALARS):
         return value
     if isinstance(declared, str):
-        types = _schema()["types"][declared]
-        return {key: _filled(each, types.get(key, "any")) for key, each in value.items()}
+        types, dropped = _schema()["types"][declared], rules.DROPPED.get(declared, ())
+        return {
+            key: _filled(each, types.get(key, "any"))
+            for key, each in value.items()
+            if not (each == [] and types.get(key, "any") != "any")
+            and not (key in dropped and each in _ZERO)
+        }
     form, item, *_ = declared
     if form == "list":
         return [_filled(each, item) for each in value]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ PARSED = json.loads(schema.FILE.read_text())
 WITH_STATUS = {
     key.split()[1] for key, name in PARSED["kinds"].items() if "status" in PARSED["types"][name]
 }
+CRD = "CustomResourceDefinition shops.example.com"
 KNOWN = [each for each in corpus.documents() if each["apiVersion"] != corpus.CUSTOM]
 
 
@@ -272,3 +274,48 @@ def test_quantities_are_compared_by_what_they_amount_to(number: int, unit: str) 
     assert quantity.amount("1Ki") == quantity.amount("1.024k") == quantity.amount(1024)
     assert quantity.amount("-.5") == -quantity.amount("500m") < 0 < quantity.amount("0.1n")
     assert not quantity.is_quantity(f"{number} {unit}x")
+
+
+@pytest.mark.parametrize(
+    ("of", "field", "value"),
+    [
+        ("Service a", "spec.ports.0.targetPort", 0),
+        ("Service a", "spec.ports.0.targetPort", ""),
+        ("Service a", "metadata.selfLink", "/api/v1/namespaces/default/services/a"),
+        ("EndpointSlice a", "endpoints", []),
+        ("EndpointSlice a", "ports", []),
+        ("Role a:b", "rules", []),
+        ("LimitRange a", "spec.limits", []),
+        (CRD, "metadata.labels", {}),
+        (CRD, "spec.names.categories", []),
+        (CRD, "spec.versions.0.deprecated", False),
+        (CRD, "spec.versions.0.schema.openAPIV3Schema.nullable", False),
+        ("Shop a", "metadata.finalizers", []),
+    ],
+)
+def test_what_a_server_never_gives_back_is_left_out(
+    tmp_path: Path, of: str, field: str, value: object
+) -> None:
+    """Each update would find another value, and change the object again."""
+    changed = corpus.Change(of, field, value).document
+    assert read(tmp_path, changed) == without(changed, field)
+
+
+def without(document: dict[str, Any], field: str) -> dict[str, Any]:
+    """Return the document without a field, which it has."""
+    *path, last = [int(key) if key.isdigit() else key for key in field.split(".")]
+    copied: dict[str, Any] = copy.deepcopy(document)
+    holder: Any = copied
+    for key in path:
+        holder = holder[key]
+    del holder[last]
+    return copied
+
+
+def test_what_means_something_though_it_is_empty_stays(tmp_path: Path) -> None:
+    field = "spec.versions.0.schema.openAPIV3Schema.properties"
+    properties = {"a": {"type": "array", "default": [], "minItems": 0}, "nullable": {}}
+    document = corpus.Change(CRD, field, properties).document
+    assert read(tmp_path, document) == document
+    custom = {"apiVersion": "example.com/v1", "kind": "Shop", "metadata": {"name": "a"}}
+    assert read(tmp_path, {**custom, "spec": {"a": [], "b": ""}})["spec"] == {"a": [], "b": ""}
