@@ -141,6 +141,11 @@ def _check(
     document, refuse = read.document, read.refusal
     group, kind = group_of(document), document["kind"]
     name = document["metadata"]["name"]
+    if (group, kind) == ("", "Node"):
+        raise refuse(
+            "stands for a machine, whose kubelet makes it, and would go with the stack; remove it. "
+            f"To label it: kubectl label node {name} KEY=VALUE"
+        )
     if (group, kind) in _LABEL_KINDS:
         fields.label(name, "metadata.name", refuse)
     elif group in _NAME_GROUPS:

@@ -319,3 +319,11 @@ def test_what_means_something_though_it_is_empty_stays(tmp_path: Path) -> None:
     assert read(tmp_path, document) == document
     custom = {"apiVersion": "example.com/v1", "kind": "Shop", "metadata": {"name": "a"}}
     assert read(tmp_path, {**custom, "spec": {"a": [], "b": ""}})["spec"] == {"a": [], "b": ""}
+
+
+@pytest.mark.parametrize("later", [None, lambda error: None], ids=["local", "existing"])
+def test_a_node_is_no_object_of_a_stack(tmp_path: Path, later: Any) -> None:
+    """A server would keep its status when it is made, and never after."""
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}, "status": {}}
+    with pytest.raises(ManifestError, match=r"\(Node a\) stands for a machine, .*label node a"):
+        read(tmp_path, node, later=later)
