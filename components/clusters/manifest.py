@@ -65,7 +65,8 @@ def register(
 ) -> list[Document]:
     """Register documents in the order in which a cluster needs them.
 
-    Namespaces and resource definitions come first, workloads last; `opts` goes to each of them.
+    Namespaces and resource definitions come first, then the rest, workloads, what asks these, and
+    what an APIService of the manifest serves. `opts` goes to each of them.
     Each resource is named by its object's identity alone, see `resource_name`.
     """
     scaled = autoscaled(documents)
@@ -146,12 +147,23 @@ def _stages(documents: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, An
         for each in map(identity_of, documents)
         if each.kind == "Service"
     }
-    stages: list[list[Mapping[str, Any]]] = [[], [], [], []]
+    asking = [each for each in documents if services & set(_asked(each))]
+    served = {_served(each) for each in asking if each["kind"] == "APIService"}
+    stages: list[list[Mapping[str, Any]]] = [[], [], [], [], []]
     for document in documents:
         kind = document["kind"]
-        last = 2 if kind in _WORKLOADS else 3 if services & set(_asked(document)) else 1
-        stages[0 if kind in _FIRST else last].append(document)
+        if document["apiVersion"] in served:
+            stages[4].append(document)
+        elif kind in _FIRST:
+            stages[0].append(document)
+        else:
+            stages[2 if kind in _WORKLOADS else 3 if document in asking else 1].append(document)
     return stages
+
+
+def _served(service: Mapping[str, Any]) -> str:
+    spec = service.get("spec") or {}
+    return f"{spec.get('group')}/{spec.get('version')}"
 
 
 def _asked(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

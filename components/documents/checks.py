@@ -50,10 +50,11 @@ def checked(
     for read in found:
         _check_metadata(read)
     scopes = custom_scopes(read.document for read in found)
+    served = {version for read in found for version, kind in _defined(read.document) if not kind}
     seen: dict[Identity, Read] = {}
     result = []
     for read in found:
-        _check(read, scopes, later)
+        _check(read, scopes, served, later)
         identity = identity_of(read.document, scopes)
         first = seen.setdefault(identity, read)
         if first is not read:
@@ -136,7 +137,10 @@ def _check_metadata(read: Read) -> None:
 
 
 def _check(
-    read: Read, scopes: Collection[tuple[str, str]], later: Callable[[ManifestError], None]
+    read: Read,
+    scopes: Collection[tuple[str, str]],
+    served: Collection[str],
+    later: Callable[[ManifestError], None],
 ) -> None:
     document, refuse = read.document, read.refusal
     group, kind = group_of(document), document["kind"]
@@ -151,8 +155,8 @@ def _check(
     elif group in _NAME_GROUPS:
         fields.subdomain(name, "metadata.name", refuse)
     if not schema.check(document, refuse, lambda what: later(refuse(what))):
-        if schema.owns(group) and (group, kind) not in scopes:
-            version = document["apiVersion"]
+        version = document["apiVersion"]
+        if schema.owns(group) and (group, kind) not in scopes and version not in served:
             mend = schema.remedy(version, kind)
             later(refuse(f"has the apiVersion {version}, which has no {kind}; {mend}"))
         return

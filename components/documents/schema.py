@@ -42,7 +42,10 @@ def knows(version: str, kind: str) -> bool:
 
 
 def owns(group: str) -> bool:
-    """Tell whether an API group is Kubernetes' own: that of a custom kind has a dot in it."""
+    """Tell whether an API group is Kubernetes' own: that of a defined kind has a dot in it.
+
+    That of an APIService need not have one.
+    """
     return "." not in group or any(each.startswith(f"{group}/") for each in _schema()["kinds"])
 
 

@@ -153,7 +153,7 @@ def test_a_time_out_that_the_provider_would_ignore_is_refused(text: str) -> None
 
 def test_what_a_workload_answers_api_servers_comes_after_it() -> None:
     kinds = ("Deployment", "Secret", "Namespace", "Service")
-    own = {"service": {"namespace": "a", "name": "Service"}}
+    own = {"service": {"namespace": "a", "name": "Service"}, "group": "served", "version": "v1"}
     others = {"service": {"namespace": "b", "name": "Service"}}
     asking = [
         {**document("any", "v1", "APIService", "", "own"), "spec": own},
@@ -166,10 +166,12 @@ def test_what_a_workload_answers_api_servers_comes_after_it() -> None:
             for name, client in (("own", own), ("others", others), ("url", {"url": "https://x"}))
         ),
     ]
-    staged = _stages([*asking, *(document("", "v1", kind, "a", kind) for kind in kinds)])
+    served = document("served", "v1", "Reading", "a", "served")
+    staged = _stages([served, *asking, *(document("", "v1", kind, "a", kind) for kind in kinds)])
     assert [[each["metadata"]["name"] for each in stage] for stage in staged] == [
         ["Namespace"],
         ["others", "others", "url", "Secret", "Service"],
         ["Deployment"],
         ["own", "own"],
+        ["served"],
     ]

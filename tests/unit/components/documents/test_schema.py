@@ -230,6 +230,17 @@ def test_a_kind_that_kubernetes_does_not_have_in_that_version_is_refused(
     assert [str(each) for each in told] == [said]
 
 
+def test_a_group_that_an_api_service_serves_needs_no_dot(tmp_path: Path) -> None:
+    reading = of_kind("readings/v1", "Reading")
+    spec = {"group": "readings", "version": "v1", "groupPriorityMinimum": 1, "versionPriority": 1}
+    service = of_kind("apiregistration.k8s.io/v1", "APIService", spec)
+    file = tmp_path / "own.json"
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [service, reading]}))
+    assert load(file) == [service, reading]
+    with pytest.raises(ManifestError, match="has the apiVersion readings/v1, which has no Reading"):
+        read(tmp_path, reading)
+
+
 def test_a_custom_kind_that_no_document_defines_is_named() -> None:
     names = {"kind": "Cart", "plural": "carts"}
     versions = [{"name": "v1", "served": True}, {"name": "v1beta1", "served": False}]
@@ -260,7 +271,7 @@ def test_the_schema_is_of_the_kubernetes_that_is_built() -> None:
 def test_each_rule_is_of_a_field_that_the_schema_has() -> None:
     types = PARSED["types"]
     tables = (rules.REQUIRED, rules.NEEDED, rules.EXCLUSIVE, rules.CHOICES, rules.RANGES)
-    for table in (*tables, rules.PERCENTAGES, rules.SUBDOMAINS, rules.LABELS):
+    for table in (*tables, rules.PERCENTAGES, rules.SUBDOMAINS, rules.LABELS, rules.DROPPED):
         for name, named in table.items():
             assert set(named) <= types[name].keys(), name
     for name, field in rules.PORT_NAMES.items():
