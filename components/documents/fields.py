@@ -123,7 +123,9 @@ def base64_text(value: Any, path: str, refuse: Refuse) -> None:
     try:
         base64.b64decode(re.sub("[\r\n]", "", value), validate=True)
     except ValueError:
-        raise refuse(f"has in {path} no base64; encode it, or use stringData") from None
+        texts = {"data": ", or use stringData", "binaryData": ", or use data"}
+        other = texts.get(path.partition(".")[0], "")
+        raise refuse(f"has in {path} no base64; encode it in one line{other}") from None
 
 
 def port_name(value: Any, path: str, refuse: Refuse) -> None:

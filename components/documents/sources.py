@@ -90,7 +90,8 @@ def _objects(data: bytes, file: str) -> Iterator[Read]:
     try:
         documents = list(reading.values(data))
     except ReadingError as error:
-        raise ManifestError(f"{file} is not YAML: {error}") from None
+        template = "; it looks like a template: render it (helm template)" if b"{{" in data else ""
+        raise ManifestError(f"{file} is not YAML: {error}{template}") from None
     for number, (_, value) in enumerate(documents, start=1):
         position = f"document {number}"
         try:

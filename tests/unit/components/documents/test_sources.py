@@ -55,7 +55,11 @@ def test_the_same_name_in_two_namespaces_is_two_objects(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a: [", r"own\.yaml is not YAML: .*line 2"),
-        ("a: {{ .Values.b }}", r"own\.yaml is not YAML"),
+        (
+            "a: {{ .Values.b }}",
+            r"own\.yaml is not YAML: .*line 1: .*; it looks like a template: render",
+        ),
+        ("a: {{- .Values.b }}", r"own\.yaml is not YAML: .*; it looks like a template: render"),
         ("\x00", r"own\.yaml is not YAML"),
         ("", r"own\.yaml holds no Kubernetes object$"),
         (f"{NAMESPACE}---\njust text", r"own\.yaml, document 2 is not a Kubernetes object"),
