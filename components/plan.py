@@ -71,7 +71,7 @@ def make(root: Path) -> Plan:
     patience.factor()  # refused here, in one line, and not in the middle of an update
     settings = load(root)
     plan = read(settings, choice.of(settings))
-    warnings = [*settings.without_effect]
+    warnings = [*settings.without_effect, *checks.hooks(plan.documents)]
     if settings.platform is Platform.ENVOY:
         warnings += cautions.lines(plan.documents, plan.routes)
     if isinstance(settings.backend, LocalSettings):  # others are asked, or have kinds of their own

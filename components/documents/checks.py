@@ -26,6 +26,10 @@ _NAME_GROUPS = {"", "apps", "batch", "autoscaling", "networking.k8s.io", "policy
 _LABEL_KINDS = {("", "Namespace"), ("", "Service"), ("apps", "StatefulSet")}
 """Kinds whose objects have names that are one part of a DNS name."""
 
+_HOOK = "helm.sh/hook"
+_LATE_HOOKS = {"pre-delete", "post-delete", "pre-rollback", "post-rollback"}
+"""Source: https://helm.sh/docs/topics/charts_hooks/."""
+
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 _RESTART_POLICIES = {
@@ -81,6 +85,18 @@ def undefined(documents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             f"no document of the manifest defines {kind} ({version}); an update fails where a "
             "cluster does not have it: add its CustomResourceDefinition, or remove what is of it"
         )
+
+
+def hooks(documents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each hook that Helm runs only when a release goes, or is rolled back."""
+    for document in documents:
+        given = (document["metadata"].get("annotations") or {}).get(_HOOK) or ""
+        if {each.strip() for each in given.split(",")} <= _LATE_HOOKS:
+            yield (
+                f"{identity_of(document)}: annotation {_HOOK} says {given}, but it is applied with "
+                "the rest, as by kubectl, and does its work now; remove it, or render the chart "
+                "without hooks: helm template --no-hooks"
+            )
 
 
 def _defined(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -264,6 +264,21 @@ def test_a_custom_kind_that_no_document_defines_is_named() -> None:
         assert line.startswith(f"no document of the manifest defines {kind} ({version}); ")
 
 
+@pytest.mark.parametrize(
+    ("given", "is_named"),
+    [
+        *(("pre-delete", True), ("post-delete, post-rollback", True)),
+        *(("pre-install", False), ("test", False), ("post-upgrade,pre-delete", False)),
+        *(("", False), (None, False)),
+    ],
+)
+def test_a_hook_of_helm_that_would_run_too_early_is_named(given: Any, is_named: bool) -> None:
+    job = of_kind("batch/v1", "Job")
+    job["metadata"]["annotations"] = {"helm.sh/hook": given}
+    words = f"Job a in namespace default: annotation helm.sh/hook says {given}, but it is applied"
+    assert [each.startswith(words) for each in checks.hooks([job])] == [True] * is_named
+
+
 def test_the_schema_is_of_the_kubernetes_that_is_built() -> None:
     assert tools.version("kubernetes").startswith(f"v{schema.version()}.")
 
