@@ -92,9 +92,9 @@ def _is_object(resource: Mapping[str, Any]) -> bool:
 
 
 def _given(value: Any) -> Any:
-    """Return a value without what is null in it, which no state keeps."""
+    """Return a value without what is null or an empty list in it, which is as nothing to both."""
     if isinstance(value, Mapping):
-        return {key: _given(part) for key, part in value.items() if part is not None}
+        return {key: _given(part) for key, part in value.items() if part not in (None, [])}
     return [_given(part) for part in value] if isinstance(value, list) else value
 
 

@@ -41,6 +41,7 @@ def test_a_change_that_deletes_first_is_named(
         ({"replicas": 1, "template": {}}, {"replicas": 2, "template": {"spec": {}}}),
         ({"selector": {"a": 1}}, {"selector": {"a": 1, "b": None}}),
         ({}, {"selector": None}),
+        ({"selector": {"a": 1, "b": []}}, {"selector": {"a": 1}}),
     ],
 )
 def test_what_is_changed_in_place_is_not(before: Any, after: Any) -> None:
