@@ -34,7 +34,7 @@ from components.tls import secrets, validity
 from foundation import project
 from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import UserError
-from foundation.identity import KUBERNETES_NAMESPACES
+from foundation.identity import KUBERNETES_NAMESPACES, is_core
 from foundation.pulumi_process import is_update
 from toolchain import patience
 
@@ -132,7 +132,8 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
     parsed = http_profile(profile, source=profile_file)
     for document in documents:
         metadata = document["metadata"]
-        own = metadata["name"] if document["kind"] == "Namespace" else metadata.get("namespace")
+        named = is_core(document, "Namespace")
+        own = metadata["name"] if named else metadata.get("namespace")
         if own == GATEWAY_NAMESPACE:
             where = "move it to another"
             if document["kind"] == "Secret" and document.get("type") == secrets.TLS_KIND:

@@ -116,6 +116,11 @@ def group_of(document: Mapping[str, Any]) -> str:
     return str(document["apiVersion"]).rpartition("/")[0]
 
 
+def is_core(document: Mapping[str, Any], kind: str) -> bool:
+    """Tell whether a document is of this kind in the core's group; others have a Service, too."""
+    return document.get("kind") == kind and not str(document.get("apiVersion")).count("/")
+
+
 def custom_scopes(documents: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], bool]:
     """Return, by group and kind, whether custom objects are in a namespace.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from components.documents import workload
 from components.routing.routes import Route
-from foundation.identity import identity_of
+from foundation.identity import identity_of, is_core
 
 
 def exposed_application(route: Route, documents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def exposed_application(route: Route, documents: Sequence[Mapping[str, Any]]) ->
     service = next(
         document
         for document in documents
-        if document["kind"] == "Service"
+        if is_core(document, "Service")
         and (identity_of(document).namespace, document["metadata"]["name"])
         == (route.namespace, route.service)
     )

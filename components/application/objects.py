@@ -11,7 +11,7 @@ from components.routing.routes import is_exposed
 from components.routing.targets import ApplicationCluster
 from components.settings.model import Platform
 from components.tetrate.documents import exposed, exposed_namespaces, labelled
-from foundation.identity import Identity, identity_of
+from foundation.identity import Identity, identity_of, is_core
 
 
 def objects(
@@ -30,8 +30,8 @@ def objects(
     namespaces = exposed_namespaces(documents)
     tetrate = platform is Platform.TETRATE
     for document in documents:
-        kind, name = document["kind"], document["metadata"]["name"]
-        if kind == "Namespace" and tetrate and name in namespaces:
+        name = document["metadata"]["name"]
+        if tetrate and is_core(document, "Namespace") and name in namespaces:
             result.append(labelled(document))
         elif not is_exposed(document):
             result.append(dict(document))

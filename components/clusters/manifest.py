@@ -12,7 +12,8 @@ from typing import Any
 import pulumi
 
 from components.documents import waiting
-from foundation.identity import autoscaled, group_of, identity_of
+from components.documents.workload import mappings
+from foundation.identity import autoscaled, group_of, identity_of, mapping
 
 _VERSIONS = tuple(
     f"v{major}{stage}"
@@ -55,8 +56,12 @@ class Document(pulumi.CustomResource):
             opts = pulumi.ResourceOptions.merge(secret, opts)
             # the option covers what the cluster answers; what is sent lies in the state as well
             for key in inputs.keys() & SECRET_KEYS:
-                values = (inputs[key] or {}).items()
-                inputs[key] = {part: pulumi.Output.secret(value) for part, value in values}
+                given = inputs[key] or {}
+                inputs[key] = (
+                    {part: pulumi.Output.secret(value) for part, value in given.items()}
+                    if isinstance(given, Mapping)
+                    else pulumi.Output.secret(given)  # of a custom kind
+                )
         super().__init__(resource_type(document), name, inputs, opts)
 
 
@@ -145,7 +150,7 @@ def _stages(documents: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, An
     services = {
         (each.namespace, each.name)
         for each in map(identity_of, documents)
-        if each.kind == "Service"
+        if (each.group, each.kind) == ("", "Service")
     }
     asking = [each for each in documents if services & set(_asked(each))]
     served = {_served(each) for each in asking if each["kind"] == "APIService"}
@@ -170,8 +175,8 @@ def _asked(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield namespace and name of each Service that API servers ask because of a document."""
     if document["kind"] not in _ASKING:
         return
-    asking = [document.get("spec") or {}]
-    asking += [each.get("clientConfig") or {} for each in document.get("webhooks") or ()]
+    asking = [mapping(document.get("spec"))]
+    asking += [mapping(each.get("clientConfig")) for each in mappings(document.get("webhooks"))]
     for each in asking:
-        service = each.get("service") or {}
+        service = mapping(each.get("service"))
         yield service.get("namespace") or "", service.get("name") or ""

@@ -13,7 +13,7 @@ from components.routing.annotations import Document
 from components.routing.routes import Route, is_exposed
 from components.routing.transport import Protocol
 from foundation.contract import GATEWAY_NAMESPACE
-from foundation.identity import identity_of, mapping
+from foundation.identity import identity_of, is_core, mapping
 
 CHECK_SECONDS = 0.3
 """Time in which a readiness page has to answer the edge: `HEALTH_ROUTE_TIMEOUT` of a try."""
@@ -26,7 +26,7 @@ def lines(documents: Sequence[Document], routes: Sequence[Route]) -> Iterator[st
     """Yield a line for each setting of a Service that does not hold as it says, for a warning."""
     for service in documents:
         address = mapping(service.get("spec")).get("clusterIP")
-        if service.get("kind") == "Service" and address not in (None, "", "None"):
+        if is_core(service, "Service") and address not in (None, "", "None"):
             yield (
                 f"{identity_of(service)}: clusterIP {address} is of one cluster's range, and any"
                 " cluster with another range refuses it; remove clusterIP and clusterIPs"

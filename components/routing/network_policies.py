@@ -44,7 +44,7 @@ def _lets_in(spec: Mapping[str, Any], port: int) -> bool:
     return any(
         _allows(rule.get("from"), _may_be_gateways)
         and _allows(rule.get("ports"), lambda given: _may_be(given, port))
-        for rule in workload.mappings(spec.get("ingress"))
+        for rule in map(mapping, spec.get("ingress") or ())  # one that is null allows everything
     )
 
 

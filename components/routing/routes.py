@@ -26,7 +26,7 @@ from components.routing.annotations import (
 from components.routing.transport import Transport, is_told, transport
 from foundation.contract import GATEWAY_NAMESPACE, MESH_SECRET
 from foundation.errors import UserError
-from foundation.identity import DEFAULT_NAMESPACE, mapping
+from foundation.identity import DEFAULT_NAMESPACE, is_core, mapping
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def routes(
     exposed = filter(is_exposed, documents)
     found = [_route(document, documents, source, own_gateways) for document in exposed]
     if not found:
-        names = [name_of(d) for d in documents if d.get("kind") == "Service"]
+        names = [name_of(d) for d in documents if is_core(d, "Service")]
         raise RouteError(
             f"{source}: no Service has the annotation '{PREFIX}host', so nothing would be exposed; "
             f"add it to {' or '.join(names) if names else 'a Service'}"
@@ -110,7 +110,7 @@ def is_exposed(document: Document) -> bool:
     """Say whether the document is a Service with a host annotation whose `expose` is not false."""
     notes = annotations_of(document)
     named = f"{PREFIX}host" in notes or f"{PREFIX}hosts" in notes
-    return document.get("kind") == "Service" and named and notes.get(f"{PREFIX}expose") != "false"
+    return is_core(document, "Service") and named and notes.get(f"{PREFIX}expose") != "false"
 
 
 def _route(

@@ -13,7 +13,7 @@ from components.routing.annotations import PREFIX
 from components.routing.exposed_services import with_weight
 from components.routing.routes import is_exposed
 from foundation.errors import UserError
-from foundation.identity import identity_of
+from foundation.identity import identity_of, is_core
 
 Document = Mapping[str, Any]
 
@@ -53,7 +53,7 @@ def exposed_namespaces(documents: Sequence[Document]) -> list[str]:
 
 def foreign_namespaces(documents: Sequence[Document]) -> list[str]:
     """Return the namespaces of exposed Services that the manifest does not make, so not label."""
-    own = {d["metadata"]["name"] for d in documents if d["kind"] == "Namespace"}
+    own = {d["metadata"]["name"] for d in documents if is_core(d, "Namespace")}
     return [name for name in exposed_namespaces(documents) if name not in own]
 
 

@@ -409,6 +409,47 @@ def test_a_manifest_of_ones_own_is_exposed_as_the_portal_is(run: Run, tmp_path: 
     assert info["metadata"]["namespace"] == "shops"
 
 
+NAMED_ALIKE = (
+    *("Service", "Namespace", "Secret", "Pod", "CronJob", "Job", "NetworkPolicy", "APIService"),
+    *("ValidatingWebhookConfiguration", "CustomResourceDefinition", "HorizontalPodAutoscaler"),
+)
+"""Kinds of which other API groups have one of the same name: Knative a Service, say."""
+
+ODD: tuple[dict[str, Any], ...] = (
+    {},
+    {"spec": {"template": {"spec": {"containers": [{"image": "a"}]}}}},
+    {"spec": 5, "data": ["a"], "stringData": "b", "webhooks": [5]},
+    {"spec": {"jobTemplate": [], "scaleTargetRef": [], "ports": 5, "clusterIP": "10.0.0.1"}},
+)
+
+
+@pytest.mark.parametrize("content", ODD, ids=map(str, range(len(ODD))))
+def test_kinds_of_others_that_are_called_as_kubernetes_own_are_no_such(
+    run: Run, tmp_path: Path, content: dict[str, Any]
+) -> None:
+    theirs = [
+        {
+            "apiVersion": "example.com/v1",
+            "kind": kind,
+            "metadata": {
+                "name": "shop",
+                "namespace": "shops",
+                "annotations": {"gateway.tetrate.io/host": "other.example.com"},
+            },
+            **content,
+        }
+        for kind in NAMED_ALIKE
+    ]
+    manifest = tmp_path / "shop.yaml"
+    manifest.write_text(yaml.safe_dump_all([*theirs, *portal(OWN)]))
+    demo = run(manifest=str(manifest))
+    assert demo.outputs["application"]["selector"] == {"app": "shop"}
+    assert demo.outputs["application"]["workload"] == {"kind": "Deployment", "name": "shop"}
+    for kind, document in zip(NAMED_ALIKE, theirs, strict=True):
+        made = demo.of_type(f":example.com/v1:{kind}")["east-cluster/shops/shop"]
+        assert made.keys() == document.keys()
+
+
 def test_a_certificate_of_ones_own_is_shown_to_clients_as_it_is(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

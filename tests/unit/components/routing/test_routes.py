@@ -449,6 +449,7 @@ GATEWAYS = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name":
         ([{"podSelector": {}, "policyTypes": ["Egress"]}], False),
         ([{"podSelector": {"matchLabels": {"app": "other"}}}], False),
         ([{"podSelector": {}, "ingress": [ANYONE]}], False),
+        ([{"podSelector": {}, "ingress": [None]}], False),
         ([{"podSelector": {}, "ingress": [{"from": [{"podSelector": {}}]}]}], True),
         ([{"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": {}}]}]}], False),
         (
