@@ -25,6 +25,9 @@ _DATA_KEY = re.compile(r"(?!\.\.)(?!\.$)[-._a-zA-Z0-9]{1,253}")
 HIGHEST_PORT = 65535
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_FOLDED = re.compile(r"[A-Za-z0-9+/]{60,}( [A-Za-z0-9+/=]+)+")
+"""Base64 as base64(1) and openssl write it, in lines that YAML has made one of."""
+
 _DEFAULTS = {"protocol": "TCP"}
 
 Refuse = Callable[[str], Exception]
@@ -124,8 +127,10 @@ def base64_text(value: Any, path: str, refuse: Refuse) -> None:
         base64.b64decode(re.sub("[\r\n]", "", value), validate=True)
     except ValueError:
         texts = {"data": ", or use stringData", "binaryData": ", or use data"}
-        other = texts.get(path.partition(".")[0], "")
-        raise refuse(f"has in {path} no base64; encode it in one line{other}") from None
+        mend = f"encode it in one line{texts.get(path.partition('.')[0], '')}"
+        if _FOLDED.fullmatch(value.strip()):
+            mend = "YAML has put spaces between its lines, so write '|' behind the key"
+        raise refuse(f"has in {path} no base64; {mend}") from None
 
 
 def port_name(value: Any, path: str, refuse: Refuse) -> None:

@@ -47,7 +47,7 @@ def load(
     paths = [sources] if isinstance(sources, Path) else sources
     found = [each for path in paths for each in _read(path)]
     if not found:
-        raise ManifestError(f"{named(sources)} holds no Kubernetes object")
+        raise ManifestError(f"{named(sources)} holds no Kubernetes object; write one there")
     return checks.checked(found, namespaces, later)
 
 

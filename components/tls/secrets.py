@@ -90,8 +90,8 @@ def _values(document: Mapping[str, Any], name: str) -> dict[str, bytes]:
     values = {}
     for key, text in (document.get("data") or {}).items():
         try:
-            # An API server ignores line ends in base64; base64(1) makes them, with a space in YAML.
-            values[key] = base64.b64decode(re.sub(r"\s", "", text or ""), validate=True)
+            # An API server ignores line ends in base64, which base64(1) makes.
+            values[key] = base64.b64decode(re.sub("[\r\n]", "", text or ""), validate=True)
         except (TypeError, ValueError):
             raise UserError(
                 f"{name} has a {key} that is not base64 of PEM; encode the file anew"

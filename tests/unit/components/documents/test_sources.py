@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,7 @@ def test_the_same_name_in_two_namespaces_is_two_objects(tmp_path: Path) -> None:
         ),
         ("a: {{- .Values.b }}", r"own\.yaml is not YAML: .*; it looks like a template: render"),
         ("\x00", r"own\.yaml is not YAML"),
-        ("", r"own\.yaml holds no Kubernetes object$"),
+        ("", r"own\.yaml holds no Kubernetes object; write one there$"),
         (f"{NAMESPACE}---\njust text", r"own\.yaml, document 2 is not a Kubernetes object"),
         (f"{NAMESPACE}---\nkind: Service", r"own\.yaml, document 2 has no apiVersion; add it$"),
         ("apiVersion: v1", r"own\.yaml, document 1 has no kind; add it$"),
@@ -244,6 +246,11 @@ def pod(**container: Any) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": spec})
 
 
+def wrapped(style: str) -> str:
+    lines = textwrap.indent(base64.encodebytes(b"a certificate" * 10).decode(), "    ")
+    return f"apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\ndata:\n  a: {style}\n{lines}"
+
+
 PORT = {"containerPort": 80}
 
 
@@ -260,6 +267,8 @@ PORT = {"containerPort": 80}
         (pod(readinessProbe={"httpGet": {"port": "80"}}), r"httpGet\.port '80'; a port's name"),
         (pod(name="C"), r"spec\.containers\[0\]\.name 'C'"),
         (config("{a: 5}"), r"data\.a no text but 5; put it in quotes"),
+        (wrapped(">"), r"data\.a no base64; YAML has put spaces between its lines, so write '\|'"),
+        (wrapped(""), r"data\.a no base64; YAML has put spaces"),
         (config("[]"), r"data no mapping but \[\]"),
         (config("{}").replace("name: a", "name: A"), r"in metadata\.name 'A'"),
         (
