@@ -34,7 +34,7 @@ from components.tls import secrets, validity
 from foundation import project
 from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import UserError
-from foundation.identity import KUBERNETES_NAMESPACES, is_core
+from foundation.identity import KUBERNETES_NAMESPACES, identity_of, is_core
 from foundation.pulumi_process import is_update
 from toolchain import patience
 
@@ -77,7 +77,7 @@ def make(root: Path) -> Plan:
     if isinstance(settings.backend, LocalSettings):  # others are asked, or have kinds of their own
         warnings += checks.undefined(plan.documents)
     warnings += [trap.line for trap in lint.traps(plan.profile, _context(settings))]
-    for line in [*warnings, *_uncovered(plan)]:
+    for line in [*warnings, *_uncovered(plan), *_misplaced(plan)]:
         pulumi.log.warn(line)
     try:
         plan.backend.check()
@@ -205,6 +205,18 @@ def _uncovered(plan: Plan) -> Iterator[str]:
         name = secret["metadata"]["name"]
         hosts = dict.fromkeys(h for r in plan.routes if r.tls_secret == name for h in r.hosts)
         yield from validity.lines(secret, sources.named(plan.settings.online_banking_secret), hosts)
+
+
+def _misplaced(plan: Plan) -> Iterator[str]:
+    """Yield a line for each Secret beside the application that clients are not shown."""
+    own = {secret["metadata"]["name"] for secret in filter(secrets.is_filled, plan.secrets)}
+    wanted = {r.tls_secret: r.tls_namespace for r in plan.routes if r.tls_secret not in own}
+    for document in plan.documents:
+        where = identity_of(document)
+        read = wanted.get(where.name) if is_core(document, "Secret") else None
+        if read not in (None, where.namespace):
+            file = sources.named(plan.settings.online_banking_secret)
+            yield f"{where} is not the certificate that clients get: that one goes into {file}"
 
 
 def _warn_of_version(error: ManifestError) -> None:

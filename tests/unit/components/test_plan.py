@@ -174,6 +174,25 @@ def test_a_secret_for_another_namespace_is_refused_where_the_gateways_are_ours(
     assert made(theirs).secrets[0]["metadata"]["namespace"] == "default"
 
 
+def test_a_certificate_beside_the_application_is_not_what_clients_get(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = own_secret(tmp_path, "shop-certs")
+    beside = yaml.safe_load(own_secret(tmp_path, "shop-certs", "shops").read_text())
+    settings = chosen(tmp_path, service("shop", OWN), beside)
+    own_secret(tmp_path, "shop-certs")
+    warnings: list[str] = []
+    monkeypatch.setattr(LocalBackend, "check", lambda self: None)
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    for given in (settings, dataclasses.replace(settings, online_banking_secret=file)):
+        monkeypatch.setattr(plan, "load", lambda root, given=given: given)
+        plan.make(ROOT)
+    assert [line for line in warnings if "Secret shop-certs in namespace" in line] == [
+        "Secret shop-certs in namespace shops is not the certificate that clients get: that one "
+        "goes into manifests/online-banking-secret.yaml"
+    ]
+
+
 @pytest.mark.parametrize("platform", Platform)
 def test_a_certificate_that_no_service_names_is_refused(tmp_path: Path, platform: Platform) -> None:
     more = {"online_banking_secret": own_secret(tmp_path, "shop-crt"), "platform": platform}
