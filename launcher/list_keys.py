@@ -1,11 +1,13 @@
-"""Settings by `--path` that lead into a list which only the project's default has.
+"""Settings by `--path` that lead into a list which is not one in the stack's file.
 
-Pulumi knows nothing of the default there: it would begin a new list, with null for what comes
-before the key (`config set --path` of 3.258), and the default's other entries would be gone.
+It may be the project's default, or text: JSON, or one entry alone. Pulumi would begin a new list,
+with null for what comes before the key (`config set --path` of 3.258), and the other entries would
+be gone.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from typing import Any
 from foundation.errors import UserError
 from launcher.pulumi_line import Line
 
-_KEY = re.compile(r"(?:[\w-]+:)?(?P<root>[A-Za-z][\w-]*)\[(?P<index>\d+)\]")
+_KEY = re.compile(r"(?:[\w-]+:)?(?P<root>[A-Za-z][\w-]*)\[(?P<index>\d+)\](?P<rest>.*)")
 """The first two steps of a property path: `clusters[2]`, with or without the project's name."""
 
 
@@ -24,6 +26,8 @@ class Step:
 
     root: str
     index: int
+    is_whole: bool = False
+    """Whether it is the entry itself, and not something in it."""
 
 
 def steps(line: Line) -> list[Step]:
@@ -40,11 +44,11 @@ def steps(line: Line) -> list[Step]:
         case _:
             return []
     found = (_KEY.match(key) for key in keys)
-    return [Step(m["root"], int(m["index"])) for m in found if m]
+    return [Step(m["root"], int(m["index"]), not m["rest"]) for m in found if m]
 
 
-def missing_defaults(
-    given: Sequence[Step], project: Mapping[str, Any], settings: Mapping[str, Any]
+def not_yet_lists(
+    keys: Sequence[Step], project: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> dict[str, list[Any]]:
     """Return the lists that have to be written into the stack's file first, by their key.
 
@@ -53,22 +57,38 @@ def missing_defaults(
     """
     wanted: dict[str, list[Any]] = {}
     lengths: dict[str, int] = {}
-    for step in given:
+    for step in keys:
         declared = project["config"].get(step.root) or {}
-        default = declared.get("default")
-        if not isinstance(default, list):
+        given = settings.get(f"{project['name']}:{step.root}")
+        entries = _entries(declared, given)
+        if entries is None:
             continue
-        own = settings.get(f"{project['name']}:{step.root}")
-        if own is None and default:
-            wanted[step.root] = default
-        length = lengths.setdefault(step.root, len(default if own is None else own))
+        is_all = step.is_whole and step.index == 0 and len(entries) == 1
+        if not isinstance(given, list) and entries and not is_all:
+            wanted[step.root] = entries
+        length = lengths.setdefault(step.root, len(entries))
         if step.index > length:
+            noun = "entry" if length == 1 else "entries"
             raise UserError(
-                f"{step.root} has {length} entries, so the next one is {step.root}[{length}]:"
-                f" {step.root}[{step.index}] would leave a hole."
+                f"{step.root} has {length} {noun}, so the next one is"
+                f" {step.root}[{length}]: {step.root}[{step.index}] would leave a hole."
             )
         lengths[step.root] = max(length, step.index + 1)
     return wanted
+
+
+def _entries(declared: Mapping[str, Any], given: Any) -> list[Any] | None:
+    """Return the entries of a key that may be a list, as the program reads it; None for another."""
+    may_be_one = isinstance(declared.get("value"), str)  # or a list of such
+    if not may_be_one and not isinstance(declared.get("default"), list):
+        return None
+    found = declared.get("default", declared.get("value")) if given is None else given
+    if isinstance(found, str):
+        try:
+            found = json.loads(found)
+        except ValueError:
+            found = [found] if may_be_one else None
+    return found if isinstance(found, list) else None
 
 
 def as_arguments(root: str, entries: Sequence[Any]) -> list[str]:

@@ -69,7 +69,7 @@ def need(line: Line) -> Need:
 def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, str]:
     """Return the environment for `pulumi` with these arguments.
 
-    Makes and selects the stack where there is none yet, as `./demo up` does, and writes the default
+    Makes and selects the stack where there is none yet, as `./demo up` does, and writes the entries
     of a list into the stack's file where a key leads into it. Raises UserError, before
     anything is changed, for what would not work here.
     """
@@ -94,12 +94,12 @@ def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, st
         raise _first_plan(stack)
     if line.words[:2] == ("stack", "rename"):
         _refuse_rename(env, stack, "".join(line.words[2:3]) or "NEW")
-    defaults = _missing_defaults(env, line, stack)
+    lists = _not_yet_lists(line, stack)
     if not line.stack or not known:
         _make(env, stack, known)
-    for root, entries in defaults.items():
+    for root, entries in lists.items():
         options = [f"--config-file={file}" for file in line.values("config-file")]
-        _write_default(env, stack, root, entries, options)
+        _write_list(env, stack, root, entries, options)
     if line.words[0] not in _BY_STATE:
         return env
     return {**env, RUN_PROGRAM: "true"} if line.has("run-program") else with_program(env, stack)
@@ -174,7 +174,7 @@ def _make(env: Mapping[str, str], stack: str, known: bool) -> None:
         stacks.make(env, stack)
 
 
-def _missing_defaults(env: Mapping[str, str], line: Line, stack: str) -> dict[str, list[Any]]:
+def _not_yet_lists(line: Line, stack: str) -> dict[str, list[Any]]:
     given = list_keys.steps(line)
     if not given:
         return {}
@@ -187,17 +187,18 @@ def _missing_defaults(env: Mapping[str, str], line: Line, stack: str) -> dict[st
     except OSError:
         text = ""
     settings = (quick_yaml.load(text) or {}).get("config") or {}
-    return list_keys.missing_defaults(given, selection.declared(), settings)
+    return list_keys.not_yet_lists(given, selection.declared(), settings)
 
 
-def _write_default(
+def _write_list(
     env: Mapping[str, str], stack: str, root: str, entries: list[Any], options: Sequence[str]
 ) -> None:
     values = list_keys.as_arguments(root, entries)
     stacks.run(env, "config", "set-all", "--path", "--stack", stack, *options, *values)
+    entry, was = ("entry", "was") if len(entries) == 1 else ("entries", "were")
     print(
-        f"Pulumi.{stack}.yaml had no {root}: the default's {len(entries)} entries were written into"
-        " it first, so that they stay.",
+        f"Pulumi.{stack}.yaml had no list {root}: {len(entries)} {entry} of before {was} written"
+        " into it first, to stay.",
         file=sys.stderr,
         flush=True,
     )

@@ -114,7 +114,7 @@ def test_a_stack_without_settings_is_not_made(copy: Checkout) -> None:
 
 def test_a_key_into_a_list_keeps_the_entries_of_the_default(copy: Checkout) -> None:
     done = copy.demo("pulumi", "config", "set", "--path", "clusters[2].region", "us-east1")
-    assert "the default's 2 entries were written" in done.output
+    assert "2 entries of before were written" in done.output
     copy.demo("pulumi", "config", "set", "--path", "clusters[2].name", "east2-cluster")
     copy.demo("pulumi", "config", "set", "--path", "clusters[0].weight", "50")
     assert settings(copy)["clusters"] == [
@@ -125,6 +125,17 @@ def test_a_key_into_a_list_keeps_the_entries_of_the_default(copy: Checkout) -> N
     copy.demo("pulumi", "preview")
     copy.demo("pulumi", "config", "rm", "clusters")
     assert "clusters" not in settings(copy)
+
+
+def test_a_key_into_a_list_keeps_what_stands_there_as_text(copy: Checkout) -> None:
+    copy.demo("pulumi", "config", "set", "manifest", "manifests/app.yaml")
+    done = copy.demo("pulumi", "config", "set", "--path", "manifest[1]", "shop.yaml")
+    assert "1 entry of before was written" in done.output
+    assert settings(copy)["manifest"] == ["manifests/app.yaml", "shop.yaml"]
+    clusters = [{"name": f"{n}-cluster", "region": "us-east1", "weight": 7} for n in "abc"]
+    copy.demo("pulumi", "config", "set", "clusters", json.dumps(clusters))
+    copy.demo("pulumi", "config", "set", "--path", "clusters[1].weight", "50")
+    assert settings(copy)["clusters"] == [clusters[0], {**clusters[1], "weight": 50}, clusters[2]]
 
 
 def test_a_key_that_would_leave_a_hole_is_refused(copy: Checkout) -> None:
@@ -206,8 +217,8 @@ def test_another_backend_may_not_touch_the_clusters_of_this_one(
         "PULUMI_BACKEND_URL": f"file://{tmp_path}",
         "PULUMI_CONFIG_PASSPHRASE": "for tests",
     }
-    for command in ("destroy", "up"):
-        refused(copy.demo(command, check=False, **other), f"state is in {own}, not in", "sweep")
+    for command in (("destroy",), ("up",), ("pulumi", "destroy", "--yes")):
+        refused(copy.demo(*command, check=False, **other), f"state is in {own}, not in", "sweep")
     done = copy.demo("pulumi", "up", "--yes", "--skip-preview", check=False, **other)
     assert done.code and f"state is in {own}, not in" in done.output
     shown = copy.demo("pulumi", "preview", **other).output

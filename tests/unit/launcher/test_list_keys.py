@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from foundation import project
 from foundation.errors import UserError
-from launcher.list_keys import Step, as_arguments, missing_defaults, steps
+from launcher.list_keys import Step, as_arguments, not_yet_lists, steps
 from launcher.pulumi_line import parse
 
 PROJECT: dict[str, Any] = yaml.safe_load((project.ROOT / "Pulumi.yaml").read_text())
@@ -24,8 +25,11 @@ NAME = PROJECT["name"]
     [
         ("set --path clusters[2].region us-east1", [Step("clusters", 2)]),
         (f"set --path {NAME}:clusters[0].weight 50", [Step("clusters", 0)]),
-        ("rm --path clusters[1]", [Step("clusters", 1)]),
-        ("rm-all --path clusters[0] gkeLabels[0]", [Step("clusters", 0), Step("gkeLabels", 0)]),
+        ("rm --path clusters[1]", [Step("clusters", 1, True)]),
+        (
+            "rm-all --path clusters[0] gkeLabels[0]",
+            [Step("clusters", 0, True), Step("gkeLabels", 0, True)],
+        ),
         ("set-all --path --plaintext clusters[0].weight=5", [Step("clusters", 0)]),
         ("set clusters[2].region us-east1", []),
         ("set --path lbMode standby", []),
@@ -42,22 +46,51 @@ def test_no_key_loses_the_default_or_leaves_a_hole(index: int, own: list[Any] | 
     before = DEFAULT if own is None else own
     if index > len(before):
         with pytest.raises(UserError, match=rf"the next one is clusters\[{len(before)}\]"):
-            missing_defaults([Step("clusters", index)], PROJECT, settings)
+            not_yet_lists([Step("clusters", index)], PROJECT, settings)
     else:
-        written = missing_defaults([Step("clusters", index)], PROJECT, settings)
+        written = not_yet_lists([Step("clusters", index)], PROJECT, settings)
         assert written == ({"clusters": DEFAULT} if own is None else {})
 
 
 @given(st.integers(0, 12))
 def test_keys_of_one_command_may_follow_one_another(more: int) -> None:
     given_steps = [Step("clusters", len(DEFAULT) + i // 2) for i in range(more)]
-    assert missing_defaults(given_steps, PROJECT, {}).keys() <= {"clusters"}
+    assert not_yet_lists(given_steps, PROJECT, {}).keys() <= {"clusters"}
 
 
 def test_a_list_without_a_default_is_begun_at_its_first_entry() -> None:
-    assert missing_defaults([Step("gkeLabels", 0)], PROJECT, {}) == {}
+    assert not_yet_lists([Step("gkeLabels", 0)], PROJECT, {}) == {}
     with pytest.raises(UserError, match=r"gkeLabels has 0 entries"):
-        missing_defaults([Step("gkeLabels", 1)], PROJECT, {})
+        not_yet_lists([Step("gkeLabels", 1)], PROJECT, {})
+
+
+ENTRIES = [{"name": "a"}, {"name": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("step", "own", "written"),
+    [
+        (Step("clusters", 1), json.dumps(ENTRIES), {"clusters": ENTRIES}),
+        (Step("clusters", 1), ENTRIES, {}),
+        (Step("clusters", 0), "no list", {}),
+        (Step("manifest", 1, True), None, {"manifest": ["manifests/app.yaml"]}),
+        (Step("manifest", 1, True), "shop.yaml", {"manifest": ["shop.yaml"]}),
+        (Step("manifest", 1, True), '["a", "b"]', {"manifest": ["a", "b"]}),
+        (Step("manifest", 0, True), "shop.yaml", {}),
+        (Step("manifest", 0, True), '["a", "b"]', {"manifest": ["a", "b"]}),
+        (Step("lbMode", 0, True), None, {}),
+    ],
+)
+def test_what_is_text_so_far_becomes_a_list(
+    step: Step, own: Any, written: dict[str, list[Any]]
+) -> None:
+    settings = {} if own is None else {f"{NAME}:{step.root}": own}
+    assert not_yet_lists([step], PROJECT, settings) == written
+
+
+def test_a_list_that_text_stands_for_has_no_hole_either() -> None:
+    with pytest.raises(UserError, match=r"manifest has 1 entry, so the next one is manifest\[1\]"):
+        not_yet_lists([Step("manifest", 2, True)], PROJECT, {})
 
 
 def test_every_declared_list_is_written_as_it_is_declared() -> None:
