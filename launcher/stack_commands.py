@@ -178,8 +178,9 @@ def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
 def pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
     """Run Pulumi with these arguments; return the exit code. Raises UserError."""
     with state.kept(env) as env:
-        env = pulumi_use.prepare(env, arguments)
         if stack := pulumi_use.destroyed(env, arguments):
+            _check_owner(env, stack)
             _check_mended(stack)
+        env = pulumi_use.prepare(env, arguments)
         stack = pulumi_use.updated(env, arguments)
         return _update(env, stack, *arguments) if stack else _pulumi_itself(env, *arguments)
