@@ -179,4 +179,4 @@ def _asked(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     asking += [mapping(each.get("clientConfig")) for each in mappings(document.get("webhooks"))]
     for each in asking:
         service = mapping(each.get("service"))
-        yield service.get("namespace") or "", service.get("name") or ""
+        yield str(service.get("namespace")), str(service.get("name"))

@@ -13,7 +13,7 @@ from components.routing.annotations import PREFIX
 from components.routing.exposed_services import with_weight
 from components.routing.routes import is_exposed
 from foundation.errors import UserError
-from foundation.identity import identity_of, is_core
+from foundation.identity import identity_of, is_core, mapping
 
 Document = Mapping[str, Any]
 
@@ -81,7 +81,8 @@ def check_tenant(
             )
         organizations.append(found)
     wanted = f"organizations/{organizations[0]}/profiles/{profile['metadata']['name']}"
-    if wanted not in ((tenant.get("spec") or {}).get("profiles") or []):
+    profiles = mapping(tenant.get("spec")).get("profiles")
+    if not isinstance(profiles, list) or wanted not in profiles:
         raise UserError(
             f"{tenant_file}: spec.profiles lacks {wanted}, so nobody would use the profile of "
             f"{profile_file}; add it"

@@ -56,7 +56,8 @@ def checked(document: Mapping[str, Any], source: str) -> Mapping[str, Any]:
     empty, or has a certificate in PEM and the private key of the same pair.
     """
     name = f"{source}: {document['kind']} {document['metadata']['name']}"
-    if (document["kind"], document.get("type")) != ("Secret", TLS_KIND):
+    given = (document["apiVersion"], document["kind"], document.get("type"))
+    if given != ("v1", "Secret", TLS_KIND):
         raise UserError(f"{name} is no Secret of type {TLS_KIND}; correct it or remove it")
     data = _values(document, name)
     if not any(data.get(key) for key in KEYS):

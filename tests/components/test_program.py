@@ -419,6 +419,7 @@ ODD: tuple[dict[str, Any], ...] = (
     {},
     {"spec": {"template": {"spec": {"containers": [{"image": "a"}]}}}},
     {"spec": 5, "data": ["a"], "stringData": "b", "webhooks": [5]},
+    {"spec": {"service": {"name": ["a"]}}, "webhooks": [{"clientConfig": {"service": 5}}]},
     {"spec": {"jobTemplate": [], "scaleTargetRef": [], "ports": 5, "clusterIP": "10.0.0.1"}},
 )
 

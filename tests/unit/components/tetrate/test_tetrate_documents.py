@@ -129,6 +129,8 @@ BARE = {"name": "default"}
             r"^t\.yaml: spec\.profiles lacks organizations/tetrate/profiles/http-profile, so ",
         ),
         ([changed(TENANT, spec=None)], PROFILE, r"^t\.yaml: spec\.profiles lacks "),
+        ([changed(TENANT, spec=[])], PROFILE, r"^t\.yaml: spec\.profiles lacks "),
+        ([changed(TENANT, spec={"profiles": 5})], PROFILE, r"^t\.yaml: spec\.profiles lacks "),
     ],
 )
 def test_a_tenant_that_would_not_use_the_profile_is_refused(

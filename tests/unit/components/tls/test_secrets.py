@@ -28,7 +28,7 @@ BAGS = "Bag Attributes\n    localKeyID: 01 02\nsubject=CN = shop\n\n"
 
 def secret(data: object, **more: Any) -> dict[str, Any]:
     metadata = {"name": "online-banking-certs"}
-    kind = {"kind": "Secret", "type": "kubernetes.io/tls"}
+    kind = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls"}
     return {**kind, "metadata": metadata, "data": data, **more}
 
 
@@ -165,6 +165,7 @@ def test_chains_are_taken_that_envoy_takes(tmp_path: Path, further: str) -> None
         ),
         (secret(None, stringData={"tls.crt": 5}), "in stringData that is no text"),
         (secret(FILLED, type="Opaque"), r"is no Secret of type kubernetes\.io/tls"),
+        (secret(["a"], apiVersion="v2"), r"is no Secret of type kubernetes\.io/tls"),
         (secret({}, kind="ConfigMap"), "ConfigMap online-banking-certs is no Secret"),
     ],
 )
