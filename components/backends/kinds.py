@@ -41,7 +41,7 @@ def defined(documents: Iterable[Mapping[str, Any]]) -> dict[Kind, Resource]:
         spec = mapping(document.get("spec"))
         names = mapping(spec.get("names"))
         if group_of(document) == "apiextensions.k8s.io":
-            plurals[spec.get("group"), names.get("kind")] = names.get("plural")
+            plurals[str(spec.get("group")), str(names.get("kind"))] = names.get("plural")
     return {
         kind: Resource(str(plurals[kind] or plural(kind[1])), scope)
         for kind, scope in custom_scopes(documents).items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -44,9 +45,10 @@ class Values:
         }
         for key in self.given:
             if key not in self._declared:
+                into = "; a key into a list is set with --path" if re.search(r"[.\[]", key) else ""
                 raise SettingsError(
                     f"unknown key {key} in {file}{did_you_mean(key, self._declared)}; remove it: "
-                    f"./demo pulumi config rm {key}"
+                    f"./demo pulumi config rm {shlex.quote(key)}{into}"
                 )
 
     def refusal(self, key: str, given: object, remedy: str) -> SettingsError:

@@ -56,6 +56,13 @@ def test_kinds_that_the_manifest_defines_are_known() -> None:
     assert kinds.custom([SERVICE, CART], {}, own) == {CART: Resource("wagons")}
 
 
+def test_a_definition_of_another_version_may_be_of_any_form() -> None:
+    odd = {"group": ["a"], "names": {"kind": {}, "plural": 5}}
+    version = "apiextensions.k8s.io/v1beta1"
+    found = {"apiVersion": version, "kind": "CustomResourceDefinition", "spec": odd}
+    assert kinds.defined([{**found, "metadata": {"name": "a"}}]) == {}
+
+
 def test_what_a_cluster_serves_is_read_without_subresources(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

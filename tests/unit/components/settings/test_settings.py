@@ -105,6 +105,11 @@ CLUSTER = {"name": "a", "region": "us-east1"}
         ("platform", "tetrat", r"use one of envoy, tetrate \(did you mean tetrate\?\)$"),
         ("lbmode", "standby", r"unknown key lbmode .* \(did you mean lbMode\?\); remove it: "),
         ("colour", "red", "unknown key colour in Pulumi.west.yaml; .* config rm colour$"),
+        (
+            "clusters[2].region",
+            "a",
+            r"config rm 'clusters\[2\]\.region'; a key into a list is set w",
+        ),
         ("activeCluster", "north", "'north': use one of east-cluster, west-cluster$"),
         ("edgeRegion", "US East", "edgeRegion .* is 'US East': use a region's name"),
         (
