@@ -62,7 +62,7 @@ ELSEWHERE = {
     "task lint": "unit/components/profile/test_lint.py",
     "task bench": "unit/test_benchmark.py",
     "setup": "unit/toolchain/test_toolchain_setup.py",
-    "setup --build": "unit/toolchain/test_toolchain_fetch.py",
+    "setup --build": "unit/toolchain/test_toolchain_provide.py",
     "setup --bundle": "unit/toolchain/test_toolchain_bundle.py",
     "bundle": "unit/toolchain/test_toolchain_bundle.py",
     "test": "the layer that is being run",
