@@ -34,3 +34,22 @@ def answering(at: float, east: int, west: int, passed: int = 0) -> list[Proxy]:
 
 def told(at: float, kind: EventKind) -> Event:
     return Event(at, kind, "workload-gone", EAST)
+
+
+def line(cluster: str, address: str, name: str, value: object) -> str:
+    return f"{cluster}::{address}::{name}::{value}"
+
+
+def clusters_text(**hosts: dict[str, object]) -> str:
+    """What `/clusters` says of hosts, in two clusters of Envoy's."""
+    found = ["regions_shop_shop::default_priority::max_connections::4096"]
+    for zone, values in hosts.items():
+        address = f"10.0.0.{len(zone)}:15443"
+        both = {"zone": f"{zone}-cluster", "health_flags": "healthy", **values}
+        found += [line("regions_shop_shop", address, key, value) for key, value in both.items()]
+        found.append(line("patient_shop_shop", address, "rq_total", 1))
+        found.append(line("other_shop_shop", address, "rq_total", 100))
+    return "\n".join(found)
+
+
+EJECTED = frozenset({"failed_outlier_check"})

@@ -16,8 +16,9 @@ from foundation import project
 from tests.support import loopback_kubectl
 from tests.support.envoy_lab import CLUSTERS, Lab, lab
 from tests.support.envoy_process import ask
-from tests.support.pictures import EAST, WEST
+from tests.support.pictures import EAST, EJECTED, WEST, host
 from tests.support.waiting import eventually
+from topology import feed
 from topology.admin import Rules
 from topology.feed import Feed
 from topology.live import Live
@@ -122,3 +123,33 @@ def test_why_a_proxy_is_not_heard_is_said(live: Live) -> None:
     eventually(lambda: bool(live.latest.get("troubles")), "a command has failed", 20)
     why = f"Error from server: no exec into {UNHEARD}"
     assert live.latest["troubles"]["third-cluster"] == why
+
+
+def test_seconds_stand_still_while_the_machine_is_suspended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Feed(tmp_path / "kubeconfig", [EDGE])
+    made._spawn = lambda *_: None  # type: ignore[method-assign]
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    made._note(EDGE, "ADDED", {"metadata": {"name": "edge-1"}, "status": ready})
+    (proxy,) = made.proxies()
+    proxy.hear(50.0, [host(EAST, 0, flags=EJECTED), host(WEST)])
+    proxy.hear(51.0, [host(EAST, 5, flags=EJECTED), host(WEST, 20)])
+    monkeypatch.setattr(feed, "_clock", lambda: 51.5)
+    before, after = made.picture(1000.0), made.picture(4600.0)
+    assert (before["at"], after["at"]) == (1000.0, 4600.0)
+    assert after["edge"] == before["edge"] and after["edge"][0]["silent"] == 0.5
+    east, west = after["clusters"]
+    assert (east["left"], west["rate"]) == (28.5, 20.0), "as Envoy counts"
+    assert list(west["counted"][0]) == [4599.5, 4599.5], "when it was, by the time of day"
+
+
+def test_only_the_last_of_those_that_are_gone_stay(tmp_path: Path) -> None:
+    made = Feed(tmp_path / "kubeconfig", ["east-cluster"])
+    made._spawn = lambda *_: None  # type: ignore[method-assign]
+    for number in range(20):
+        pod = {"metadata": {"name": f"gateway-{number}"}, "status": {}}
+        for kind in ("ADDED", "DELETED"):
+            made._note("east-cluster", kind, pod)
+    names = [proxy.name for proxy in made.proxies()]
+    assert names == [f"gateway-{number}" for number in range(12, 20)]
