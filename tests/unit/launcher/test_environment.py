@@ -1,168 +1,18 @@
-"""Pulumi's leftovers, the passphrase's salt, and the environment of the demo's commands."""
+"""The environment of the demo's commands, the stack that is meant, and files for Pulumi."""
 
 from __future__ import annotations
 
 import json
-import socket
 import stat
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from foundation import contract, project, selection
+from foundation import project, selection
 from foundation.errors import UserError
-from launcher import environment, leftovers, salt
+from launcher import environment
 from toolchain import tools
-
-
-@pytest.mark.parametrize(
-    ("words", "host", "stale"),
-    [
-        ([], "here", True),  # ended
-        (["/usr/local/bin/pulumi", "up"], "here", False),  # the owner, at work
-        (["bash"], "here", True),  # another process, under the owner's number
-        (None, "here", False),  # somebody else's
-        ([], "elsewhere", False),  # not ours to judge
-    ],
-)
-def test_a_lock_is_stale_when_its_owner_is_gone(
-    words: list[str] | None, host: str, stale: bool
-) -> None:
-    lock = leftovers.Lock(Path("lock.json"), 7, host)
-    assert leftovers.is_stale(lock, "here", lambda pid: words) is stale
-
-
-def write_lock(backend: Path, name: str, pid: int, host: str) -> Path:
-    file = backend / ".pulumi" / "locks" / "organization" / "p" / "west" / f"{name}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + ".123456789Z"
-    content = {"pid": pid, "username": "u", "hostname": host, "timestamp": stamp}
-    file.write_text(json.dumps(content))
-    return file
-
-
-@pytest.fixture
-def updating() -> Iterator[int]:
-    """A process that looks like an update at work; its id."""
-    command = ["pulumi", "-c", "input()"]
-    with subprocess.Popen(command, executable=sys.executable, stdin=subprocess.PIPE) as process:
-        yield process.pid
-        process.kill()
-
-
-def test_only_the_locks_of_ended_processes_of_this_host_are_removed(
-    tmp_path: Path, updating: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    here = socket.gethostname()
-    gone = write_lock(tmp_path, "gone", ended.pid, here)
-    mine = write_lock(tmp_path, "mine", updating, here)
-    other = write_lock(tmp_path, "other", ended.pid, here + "-not")
-    damaged = gone.with_name("damaged.json")
-    damaged.write_text("{")
-    leftovers.remove_stale_locks(tmp_path)
-    assert not gone.exists()
-    assert mine.exists() and other.exists() and damaged.exists()
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) == 1 and "west" in said[0] and str(ended.pid) in said[0]
-
-
-def test_a_torn_state_gives_way_to_its_copy_or_to_none(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / ".pulumi" / "stacks" / "p"
-    folder.mkdir(parents=True)
-    (folder / "whole.json").write_text('{"version": 3}')
-    (folder / "west.json").write_text('{"version": 3, "che')
-    (folder / "west.json.bak").write_text('{"version": 3, "before": 1}')
-    (folder / "east.json").write_text("")
-    leftovers.mend_states(tmp_path)
-    assert (folder / "whole.json").read_text() == '{"version": 3}'
-    assert (folder / "west.json").read_text() == '{"version": 3, "before": 1}'
-    assert not (folder / "east.json").exists()
-    said = capsys.readouterr().out
-    assert "stack west was torn" in said and "stack east was torn" in said and "whole" not in said
-    leftovers.mend_states(tmp_path)
-    assert capsys.readouterr().out == ""
-    leftovers.forget_torn_states(tmp_path, "west")
-    assert [f.name for f in folder.glob("*.torn")] == ["east.json.torn"]
-
-
-def test_torn_attributes_of_a_file_are_removed_and_whole_ones_stay(tmp_path: Path) -> None:
-    folder = tmp_path / ".pulumi" / "stacks" / "p"
-    folder.mkdir(parents=True)
-    whole, torn = folder / "east.json.attrs", folder / "west.json.attrs"
-    whole.write_text('{"md5":"abc="}\n')
-    torn.write_text("")
-    (folder.parent.parent / "meta.yaml.attrs").write_text('{"user.cache')
-    leftovers.remove_torn_attributes(tmp_path)
-    assert list((tmp_path / ".pulumi").rglob("*.attrs")) == [whole]
-
-
-SETTINGS = "# why\nconfig:\n  p:lbMode: active  # default\n\n  p:port: 1\n"
-SALT = "encryptionsalt: v1:abc=:v1:def:ghi==\n"
-
-
-def test_an_update_that_goes_on_is_known_by_its_lock(tmp_path: Path, updating: int) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    write_lock(tmp_path, "gone", ended.pid, socket.gethostname())
-    assert leftovers.updating(tmp_path, "west") == []
-    write_lock(tmp_path, "mine", updating, socket.gethostname())
-    assert leftovers.updating(tmp_path, "west") == [updating]
-    assert leftovers.updating(tmp_path, "east") == []
-
-
-@pytest.mark.parametrize("text", [SALT + SETTINGS, SETTINGS + SALT, SETTINGS + SALT.rstrip()])
-def test_the_salt_is_taken_out_and_all_else_stays(text: str) -> None:
-    assert salt.without(text) == SETTINGS
-
-
-def test_settings_with_secret_values_keep_their_salt() -> None:
-    text = SETTINGS + "  p:key:\n    secure: v1:xyz\n" + SALT
-    assert salt.without(text) == text
-
-
-def test_pulumis_own_layout_is_undone_and_a_change_is_kept() -> None:
-    layout = '# why\nconfig:\n  p:lbMode: active # default\n  p:port: "1"\n'
-    assert salt.settled(layout + SALT, SETTINGS) == SETTINGS
-    changed = layout.replace("active", "standby")
-    assert salt.settled(changed + SALT, SETTINGS) == changed
-    assert salt.settled("config: [", SETTINGS) == "config: ["
-    noted = layout + "# p:port: 2\n"
-    assert salt.settled(noted + SALT, SETTINGS) == noted, "somebody wrote it meanwhile"
-
-
-def test_settings_are_as_before_after_a_command_that_wrote_the_salt(tmp_path: Path) -> None:
-    west, east = tmp_path / "Pulumi.west.yaml", tmp_path / "Pulumi.east.yaml"
-    west.write_text(SETTINGS)
-    east.write_text(SETTINGS + SALT)  # left by a command that was killed
-    west.chmod(0o640)
-    with salt.kept_out(tmp_path):
-        assert east.read_text() == SETTINGS
-        west.write_text(SALT + SETTINGS.replace("\n\n", "\n"))
-    assert west.read_text() == SETTINGS
-    assert stat.S_IMODE(west.stat().st_mode) == 0o640
-    assert sorted(f.name for f in tmp_path.iterdir()) == ["Pulumi.east.yaml", "Pulumi.west.yaml"]
-
-
-@pytest.fixture
-def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project of its own whose tools were all built."""
-    monkeypatch.setattr(project, "ROOT", tmp_path)
-    monkeypatch.setattr(project, "PRIVATE", tmp_path / ".demo")
-    monkeypatch.setattr(tools, "is_ours", lambda name: True)
-    monkeypatch.setattr(tools, "path", lambda name: tmp_path / "store" / name)
-    monkeypatch.delenv("PULUMI_STACK", raising=False)
-    (tmp_path / "store").mkdir()
-    (tmp_path / "store" / "pulumi-resource-kubernetes").touch()
-    (tmp_path / "Pulumi.yaml").write_text("name: proj\nruntime: python\n")
-    return tmp_path
 
 
 def test_the_environment_of_a_stack(clone: Path) -> None:
@@ -341,30 +191,6 @@ def test_the_stacks_are_those_with_settings(clone: Path) -> None:
     for name in ("west", "east"):
         (clone / f"Pulumi.{name}.yaml").write_text("")
     assert selection.stacks() == ["east", "west"]
-
-
-@pytest.mark.parametrize(
-    ("operations", "killed"),
-    [([], False), (["creating", "deleting"], False), (["creating", "updating"], True)],
-)
-def test_an_update_that_was_killed_is_noted_by_what_it_was_doing(
-    clone: Path, monkeypatch: pytest.MonkeyPatch, operations: list[str], killed: bool
-) -> None:
-    state, note = project.state_folder(), project.stack_folder("west") / contract.KILLED_FILE
-    pending = [{"resource": {}, "type": each} for each in operations]
-    file = state / ".pulumi" / "stacks" / "demo" / "west.json"
-    file.parent.mkdir(parents=True)
-    for torn in ("", "{}", '{"checkpoint": {"latest": null}}'):
-        file.write_text(torn)
-        leftovers.note_killed(state)
-        assert not note.exists()
-    file.write_text(json.dumps({"checkpoint": {"latest": {"pending_operations": pending}}}))
-    monkeypatch.setattr(leftovers, "updating", lambda *_: [1])
-    leftovers.note_killed(state)
-    assert not note.exists(), "it goes on"
-    monkeypatch.setattr(leftovers, "updating", lambda *_: [])
-    leftovers.note_killed(state)
-    assert note.exists() is killed
 
 
 def test_another_passphrase_is_not_made_for_a_state_that_has_one(clone: Path) -> None:

@@ -1,0 +1,135 @@
+"""What commands that were killed leave behind: locks, torn files, half an update."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from foundation import contract, project
+from launcher import leftovers
+
+
+@pytest.mark.parametrize(
+    ("words", "host", "stale"),
+    [
+        ([], "here", True),  # ended
+        (["/usr/local/bin/pulumi", "up"], "here", False),  # the owner, at work
+        (["bash"], "here", True),  # another process, under the owner's number
+        (None, "here", False),  # somebody else's
+        ([], "elsewhere", False),  # not ours to judge
+    ],
+)
+def test_a_lock_is_stale_when_its_owner_is_gone(
+    words: list[str] | None, host: str, stale: bool
+) -> None:
+    lock = leftovers.Lock(Path("lock.json"), 7, host)
+    assert leftovers.is_stale(lock, "here", lambda pid: words) is stale
+
+
+def write_lock(backend: Path, name: str, pid: int, host: str) -> Path:
+    file = backend / ".pulumi" / "locks" / "organization" / "p" / "west" / f"{name}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + ".123456789Z"
+    content = {"pid": pid, "username": "u", "hostname": host, "timestamp": stamp}
+    file.write_text(json.dumps(content))
+    return file
+
+
+@pytest.fixture
+def updating() -> Iterator[int]:
+    """A process that looks like an update at work; its id."""
+    command = ["pulumi", "-c", "input()"]
+    with subprocess.Popen(command, executable=sys.executable, stdin=subprocess.PIPE) as process:
+        yield process.pid
+        process.kill()
+
+
+def test_only_the_locks_of_ended_processes_of_this_host_are_removed(
+    tmp_path: Path, updating: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    here = socket.gethostname()
+    gone = write_lock(tmp_path, "gone", ended.pid, here)
+    mine = write_lock(tmp_path, "mine", updating, here)
+    other = write_lock(tmp_path, "other", ended.pid, here + "-not")
+    damaged = gone.with_name("damaged.json")
+    damaged.write_text("{")
+    leftovers.remove_stale_locks(tmp_path)
+    assert not gone.exists()
+    assert mine.exists() and other.exists() and damaged.exists()
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1 and "west" in said[0] and str(ended.pid) in said[0]
+
+
+def test_a_torn_state_gives_way_to_its_copy_or_to_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / ".pulumi" / "stacks" / "p"
+    folder.mkdir(parents=True)
+    (folder / "whole.json").write_text('{"version": 3}')
+    (folder / "west.json").write_text('{"version": 3, "che')
+    (folder / "west.json.bak").write_text('{"version": 3, "before": 1}')
+    (folder / "east.json").write_text("")
+    leftovers.mend_states(tmp_path)
+    assert (folder / "whole.json").read_text() == '{"version": 3}'
+    assert (folder / "west.json").read_text() == '{"version": 3, "before": 1}'
+    assert not (folder / "east.json").exists()
+    said = capsys.readouterr().out
+    assert "stack west was torn" in said and "stack east was torn" in said and "whole" not in said
+    leftovers.mend_states(tmp_path)
+    assert capsys.readouterr().out == ""
+    leftovers.forget_torn_states(tmp_path, "west")
+    assert [f.name for f in folder.glob("*.torn")] == ["east.json.torn"]
+
+
+def test_torn_attributes_of_a_file_are_removed_and_whole_ones_stay(tmp_path: Path) -> None:
+    folder = tmp_path / ".pulumi" / "stacks" / "p"
+    folder.mkdir(parents=True)
+    whole, torn = folder / "east.json.attrs", folder / "west.json.attrs"
+    whole.write_text('{"md5":"abc="}\n')
+    torn.write_text("")
+    (folder.parent.parent / "meta.yaml.attrs").write_text('{"user.cache')
+    leftovers.remove_torn_attributes(tmp_path)
+    assert list((tmp_path / ".pulumi").rglob("*.attrs")) == [whole]
+
+
+def test_an_update_that_goes_on_is_known_by_its_lock(tmp_path: Path, updating: int) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    write_lock(tmp_path, "gone", ended.pid, socket.gethostname())
+    assert leftovers.updating(tmp_path, "west") == []
+    write_lock(tmp_path, "mine", updating, socket.gethostname())
+    assert leftovers.updating(tmp_path, "west") == [updating]
+    assert leftovers.updating(tmp_path, "east") == []
+
+
+@pytest.mark.parametrize(
+    ("operations", "killed"),
+    [([], False), (["creating", "deleting"], False), (["creating", "updating"], True)],
+)
+def test_an_update_that_was_killed_is_noted_by_what_it_was_doing(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, operations: list[str], killed: bool
+) -> None:
+    state, note = project.state_folder(), project.stack_folder("west") / contract.KILLED_FILE
+    pending = [{"resource": {}, "type": each} for each in operations]
+    file = state / ".pulumi" / "stacks" / "demo" / "west.json"
+    file.parent.mkdir(parents=True)
+    for torn in ("", "{}", '{"checkpoint": {"latest": null}}'):
+        file.write_text(torn)
+        leftovers.note_killed(state)
+        assert not note.exists()
+    file.write_text(json.dumps({"checkpoint": {"latest": {"pending_operations": pending}}}))
+    monkeypatch.setattr(leftovers, "updating", lambda *_: [1])
+    leftovers.note_killed(state)
+    assert not note.exists(), "it goes on"
+    monkeypatch.setattr(leftovers, "updating", lambda *_: [])
+    leftovers.note_killed(state)
+    assert note.exists() is killed
