@@ -1,0 +1,44 @@
+"""Whether the virtual environment is as it was made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from foundation import project
+from toolchain import venv
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a virtual environment that was made completely."""
+    folder = tmp_path / ".venv"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").symlink_to(sys.executable)
+    (tmp_path / "requirements.txt").write_text("one==1\n")
+    monkeypatch.setattr(project, "VENV", folder)
+    monkeypatch.setattr(venv, "PYTHON", folder / "bin" / "python")
+    monkeypatch.setattr(venv, "_REQUIREMENTS", tmp_path / "requirements.txt")
+    (folder / "installed.txt").write_text(venv.wanted(folder, tmp_path / "requirements.txt"))
+    return tmp_path
+
+
+def test_an_environment_is_ready_when_all_is_as_it_was_made(made: Path) -> None:
+    assert venv.is_ready()
+
+
+@pytest.mark.parametrize("damage", ["no stamp", "other requirements", "moved", "no python"])
+def test_an_environment_is_made_anew_when_anything_differs(
+    made: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if damage == "no stamp":
+        (made / ".venv" / "installed.txt").unlink()
+    elif damage == "other requirements":
+        (made / "requirements.txt").write_text("one==2\n")
+    elif damage == "moved":
+        monkeypatch.setattr(project, "VENV", made / "elsewhere")
+    else:
+        (made / ".venv" / "bin" / "python").unlink()
+    assert not venv.is_ready()
