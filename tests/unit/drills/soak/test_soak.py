@@ -1,4 +1,4 @@
-"""Random faults for hours: the same seed, the same events; what grew is said; Ctrl-C reports."""
+"""Random faults for hours: the same seed, the same events; each is reported; Ctrl-C reports too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import os
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,22 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills import action, matrix, preconditions
+from drills import preconditions
 from drills.faults import FAULTS, Fault
-from drills.journal import Entry, Journal
 from drills.report.matrix_page import Row, Verdict
-from drills.soak import page, plan, resources
-from drills.soak.__main__ import main
+from drills.soak import page, plan
 from drills.soak.page import Done, Record
-from drills.soak.resources import TOLERANCES, Sample
+from drills.soak.resources import Sample
 from drills.soak.run import LEAST, Means, run
-from drills.stack import EDGE, Stack
-from drills.traffic import record as traffic_record
+from tests.support.soak import BEGIN, CLUSTERS
 
-CLUSTERS = ("east-cluster", "west-cluster", EDGE)
 SEEDS = st.integers(0, 2**64)
-BEGIN = Sample(memory=3 << 30, files=4000, cgroups=90, processes=120)
-FIGURES = [(each.name, each) for each in TOLERANCES]
 
 
 def names(seed: int, count: int, faults: tuple[Fault, ...] = FAULTS) -> list[tuple[str, str]]:
@@ -62,97 +55,6 @@ def test_updates_are_among_the_faults_and_the_only_cluster_is_spared() -> None:
     found = {fault.name for fault, _ in plan.possible(FAULTS, CLUSTERS)}
     assert {"mode-switch", "certificates-renewed"} <= found
     assert list(plan.sequence((), 1)) == []
-
-
-@given(st.lists(st.floats(-1, 1), min_size=4, max_size=4), st.integers(0, 10**6))
-def test_what_stays_within_its_tolerance_has_not_grown(noise: list[float], scale: int) -> None:
-    begin = Sample(scale << 10, scale, scale, scale)
-    end = dataclasses.replace(
-        begin,
-        **{
-            each.name: max(0, was + int(part * (each.most(was) - was)))
-            for part, each in zip(noise, TOLERANCES, strict=True)
-            for was in [getattr(begin, each.name)]
-        },
-    )
-    assert resources.grown(begin, end) == []
-
-
-@pytest.mark.parametrize(("name", "tolerance"), FIGURES)
-@given(more=st.integers(1, 10**9), begin=st.integers(0, 10**10))
-def test_more_than_tolerated_is_growth_and_less_never(
-    name: str, tolerance: resources.Tolerance, more: int, begin: int
-) -> None:
-    was = dataclasses.replace(BEGIN, **{name: begin})
-    far = dataclasses.replace(was, **{name: tolerance.most(begin) + more})
-    (text,) = resources.grown(was, far)
-    assert text.startswith(f"{name} grew from ")
-    assert resources.grown(far, was) == []
-
-
-def test_one_leaked_process_a_fault_is_growth_within_an_hour() -> None:
-    # about 90 events an hour at the usual pace
-    assert resources.grown(BEGIN, dataclasses.replace(BEGIN, processes=BEGIN.processes + 90))
-
-
-def test_what_comes_and_goes_is_not_counted() -> None:
-    def take(extra: list[int]) -> Callable[[], Sample]:
-        left = iter(extra)
-        return lambda: dataclasses.replace(BEGIN, processes=BEGIN.processes + next(left))
-
-    ticks: list[float] = []
-    assert resources.settled(take([30, 0, 12, 7]), ticks.append) == BEGIN
-    assert len(ticks) == resources.SAMPLES - 1
-    late = [50] * resources.SAMPLES + [0] * resources.SAMPLES
-    assert resources.at_the_end(take(late), BEGIN, ticks.append) == BEGIN
-    ever = take([50] * resources.SAMPLES * resources.END_ROUNDS)
-    assert resources.grown(BEGIN, resources.at_the_end(ever, BEGIN, ticks.append))
-
-
-def test_a_sample_counts_the_labs_processes_and_those_of_the_soak(tmp_path: Path) -> None:
-    group = "/localkube/abc"
-    for name in ("abc/east/pod1", "abc/relay", "abcd/other"):
-        for hierarchy in ("cpu", "memory"):
-            (tmp_path / hierarchy / "localkube" / name).mkdir(parents=True)
-    (tmp_path / "cpu" / "localkube" / "abc" / "west").mkdir()
-    proc = tmp_path / "proc"
-    for pid, where, parent, files in (
-        (10, f"{group}/east/pod1", 12, 3),
-        (11, f"{group}d/other", 1, 100),
-        (12, "/", 1, 5),
-        (13, "/", 12, 7),
-        (14, group, 12, 1),
-        (15, "/", 1, 2),
-        (16, "/", 15, 2),
-    ):
-        folder = proc / str(pid)
-        (folder / "fd").mkdir(parents=True)
-        for number in range(files):
-            (folder / "fd" / str(number)).touch()
-        (folder / "task").mkdir()
-        (folder / "cgroup").write_text(f"3:cpu:{where}\n2:memory:/\n")
-        (folder / "stat").write_text(f"{pid} (x) S {parent}{' 0' * 48}")
-        (folder / "smaps_rollup").write_text("Rss: 9000 kB\nPss: 1000 kB\n")
-    hierarchies = [tmp_path / "cpu", tmp_path / "memory"]
-    found = resources.sample(group, [12, 15], hierarchies, proc)
-    # abc, east, pod1, relay, west
-    assert found == Sample(memory=6 * 1000 * 1024, files=20, cgroups=5, processes=6)
-
-
-def test_a_sample_of_this_process_sees_a_file_and_a_child_more() -> None:
-    def now() -> Sample:
-        return resources.sample("/localkube/none", [os.getpid()], [])
-
-    before = now()
-    with (
-        Path(os.devnull).open(),
-        subprocess.Popen(["sleep", "60"], stdin=subprocess.PIPE) as child,
-    ):
-        during = now()
-        child.kill()
-    assert during.processes == before.processes + 1
-    assert during.files > before.files + 1
-    assert before.memory > 1 << 20
 
 
 class Fakes:
@@ -264,95 +166,10 @@ def test_the_report_is_there_after_each_event(fakes: Fakes) -> None:
     fakes.run(100)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [("--hours", "0"), ("--minutes", "-1"), ("--hours", "1", "--minutes", "1"), ("--seed", "x")],
-)
-def test_what_cannot_be_meant_is_refused(arguments: tuple[str, ...]) -> None:
-    with pytest.raises(SystemExit) as refused:
-        main(arguments)
-    assert refused.value.code == 2
-
-
 def test_a_row_without_a_drill_says_why() -> None:
     row = Row("cluster", "region-cut", "active", Verdict.FAILED, "no answer\nin time")
     record = Record("west", 1, "", 0.0, events=[page.Done.of(row, "west-cluster", 1.0, 2.0)])
     assert "| **failed** | no answer in time |" in page.markdown(record)
-
-
-def _interrupted() -> Verdict:
-    raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize(
-    ("does", "code", "words"),
-    [
-        (lambda: Verdict.MET, 0, "2 of 2 events met"),
-        (lambda: Verdict.MISSED, 1, "0 of 2 events met"),
-        (lambda: Verdict.FAILED, 1, "0 of 2 events met"),
-        (_interrupted, 130, "Interrupted during event 1, "),
-    ],
-)
-def test_the_exit_code_says_whether_all_was_well(
-    does: Callable[[], Verdict],
-    code: int,
-    words: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    weights = {name: 100 for name in CLUSTERS if name != EDGE}
-    stack = Stack("west", tmp_path / "west", tmp_path / "kubeconfig", weights, "active")
-    healed: list[str] = []
-
-    def row(_: Stack, fault: Fault, __: object, ___: object, cluster: str) -> Row:
-        Journal(stack.folder).add(Entry(fault.name, cluster, 1.0))  # as if it could not be mended
-        return Row(str(fault.layer), fault.name, "active", does())
-
-    def heal_all(_: Stack, __: object) -> list[str]:
-        for entry in Journal(stack.folder).entries():
-            healed.append(entry.fault)
-            Journal(stack.folder).remove(entry.fault, entry.cluster)
-        return []
-
-    monkeypatch.setattr(Stack, "selected", staticmethod(lambda *_: stack))
-    monkeypatch.setattr(matrix, "row", row)
-    monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
-    monkeypatch.setattr(action, "heal_all", heal_all)
-    assert main(["--minutes", "0.000000001", "--seed", "4"]) == code
-    said = capsys.readouterr().out
-    assert words in said and healed
-    (file,) = (tmp_path / "reports").glob("*-soak/soak.md")
-    assert words in file.read_text() and str(file) in said
-
-
-@pytest.mark.parametrize(
-    ("verdict", "options", "is_kept"),
-    [(Verdict.MET, [], False), (Verdict.MISSED, [], True), (Verdict.MET, ["--keep-records"], True)],
-)
-def test_the_record_of_an_event_that_met_its_objectives_is_kept_when_asked_for(
-    verdict: Verdict,
-    options: list[str],
-    is_kept: bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    weights = {name: 100 for name in CLUSTERS if name != EDGE}
-    stack = Stack("west", tmp_path / "west", tmp_path / "kubeconfig", weights, "active")
-    event = tmp_path / "reports" / "event"
-
-    def row(_: Stack, fault: Fault, *__: object) -> Row:
-        event.mkdir(parents=True, exist_ok=True)
-        for name in (traffic_record.FILE, "report.md"):
-            (event / name).touch()
-        return Row(str(fault.layer), fault.name, "active", verdict, folder="../event")
-
-    monkeypatch.setattr(Stack, "selected", staticmethod(lambda *_: stack))
-    monkeypatch.setattr(matrix, "row", row)
-    monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
-    main(["--minutes", "0.000000001", *options])
-    assert (event / traffic_record.FILE).exists() == is_kept
-    assert (event / "report.md").exists()
 
 
 def test_the_headline_says_under_which_faults_requests_were_lost() -> None:
