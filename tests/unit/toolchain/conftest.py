@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.built_modules import HOST, ONE
 from tests.support.published_modules import LONE, OWN, PACKED, PATIENT, PLACES
 from tests.support.publisher import program
 from toolchain import download, estimate, fetch, pins, published, setup, tools
@@ -54,3 +55,23 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(setup, "build_modules", build)
     monkeypatch.setattr(estimate, "announce", lambda modules: None)
     return names
+
+
+@pytest.fixture
+def modules_to_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache of its own and two small modules; returns the folder of both."""
+    for module in (ONE, HOST):
+        folder = tmp_path / "modules" / module.name
+        folder.mkdir(parents=True)
+        (folder / "go.mod").write_text(f"module {module.name}\n\ngo 1.24.0\n")
+    monkeypatch.setattr(pins, "MODULES", tmp_path / "modules")
+    monkeypatch.setattr(pins, "modules", lambda: (ONE, HOST))
+    monkeypatch.setattr(
+        pins, "owner", lambda product: {"first": ONE, "second": ONE, "host": HOST}[product]
+    )
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    pins.checkout_key.cache_clear()
+    tools.manifest.cache_clear()
+    yield tmp_path
+    pins.checkout_key.cache_clear()
+    tools.manifest.cache_clear()
