@@ -41,7 +41,7 @@ from drills.traffic.ledger import Ledger, ledger
 from drills.traffic.window import Live
 from foundation.errors import UserError
 from tests.support.failing_server import Deed, serving
-from tests.unit.drills.report.test_report import Page
+from tests.support.report_pages import Page
 
 T0 = 1_000_000.0
 EAST, WEST = "east-cluster", "west-cluster"
