@@ -22,6 +22,7 @@ from h2.events import RequestReceived, StreamEnded
 from h2.exceptions import ProtocolError
 
 from components.tls.certificates import authority, leaf
+from drills.traffic import Sample
 
 BODY = b"x" * 2000
 
@@ -196,3 +197,14 @@ async def _end(server: Server, listener: asyncio.Server) -> None:
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         await asyncio.sleep(0.02)
+
+
+GOOD = Deed()
+
+
+def number(sample: Sample) -> int:
+    return int(sample.id.rsplit("-", 1)[1])
+
+
+def done_to(server: Server, fits: Callable[[Deed], bool]) -> set[int]:
+    return {n for n, deeds in server.deeds.items() if any(fits(deed) for deed in deeds)}
