@@ -16,7 +16,7 @@ from components.backends.review import Seen, refusal
 from components.settings.existing import ExistingSettings
 from foundation.commands import Failed
 from foundation.contract import RUN_PROGRAM
-from tests.unit.components.settings.test_settings import settings
+from tests.support.stack_settings import settings
 
 CART = Item("shop.example.com/v1", "Cart", "retail", "mine")
 SERVICE = Item("v1", "Service", "retail", "shop")

@@ -20,7 +20,7 @@ from components.settings.existing import ExistingSettings
 from foundation import lists, project
 from foundation.contract import RUN_PROGRAM, USER_KUBECONFIG
 from foundation.errors import UserError
-from tests.unit.components.settings.test_settings import settings
+from tests.support.stack_settings import settings
 
 MARK = "west-0123"
 

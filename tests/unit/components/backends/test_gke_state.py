@@ -13,7 +13,7 @@ from components.backends import gke_state
 from components.backends.gke_network import ranges
 from components.settings.gke import GkeSettings, Location
 from foundation.errors import UserError
-from tests.unit.components.settings.test_gke_settings import google, settings
+from tests.support.stack_settings import gke_settings, google
 
 NAMES = ("corp-edge", "east", "west")
 
@@ -82,7 +82,7 @@ def cluster(name: str, given: GkeSettings) -> dict[str, Any]:
     ],
 )
 def test_what_a_cluster_keeps_for_life_stays_as_it_is(key: str, was: str, now: str) -> None:
-    before, after = google(settings(**{key: was})), google(settings(**{key: now}))
+    before, after = google(gke_settings(**{key: was})), google(gke_settings(**{key: now}))
     made = [cluster(name, before) for name in (*NAMES, "gone")]
     gke_state.check_kept(NAMES, before, made)
     gke_state.check_kept(("new",), after, made)

@@ -10,7 +10,8 @@ from components.settings.existing import ExistingSettings
 from components.settings.exposure import ExposureKind
 from components.settings.local import LocalSettings
 from components.settings.values import SettingsError
-from tests.unit.components.settings.test_settings import ROOT, settings
+from foundation.project import ROOT
+from tests.support.stack_settings import settings
 
 EAST = {"name": "east", "region": "us-east1"}
 

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import json
 from ipaddress import IPv4Network
 
 import pytest
 
 from components.backends.gke_network import MAX_CLUSTERS, ranges
 from components.settings.clusters import MAX_APPLICATION_CLUSTERS
-from components.settings.gke import GkeSettings, Location, Mode, ReleaseChannel
+from components.settings.gke import Location, Mode, ReleaseChannel
 from components.settings.local import LocalSettings
-from components.settings.model import Settings, read
 from components.settings.values import SettingsError
-from foundation.project import ROOT
-from tests.support.isolation import PROJECT
-
-
-def settings(stack: str = "west", **values: object) -> Settings:
-    given = {
-        f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
-        for key, value in {"backend": "gke", "gkeProject": "my-demo-1", **values}.items()
-    }
-    return read(given, stack, ROOT)
-
-
-def google(chosen: Settings) -> GkeSettings:
-    assert isinstance(chosen.backend, GkeSettings)
-    return chosen.backend
+from tests.support.stack_settings import gke_settings, google
 
 
 def test_a_project_is_all_that_has_to_be_said() -> None:
-    chosen = settings()
+    chosen = gke_settings()
     assert chosen.edge_region == "us-central1"
     gke = google(chosen)
     assert (gke.mode, gke.location) == (Mode.STANDARD, Location.ZONAL)
@@ -43,17 +27,19 @@ def test_a_project_is_all_that_has_to_be_said() -> None:
 
 
 def test_the_edges_region_is_that_of_the_settings_and_googles_middle_only_with_gke() -> None:
-    assert settings(edgeRegion="us-south1").edge_region == "us-south1"
-    assert settings(backend="local").edge_region == "us-east1"
+    assert gke_settings(edgeRegion="us-south1").edge_region == "us-south1"
+    assert gke_settings(backend="local").edge_region == "us-east1"
 
 
 def test_autopilot_is_regional_without_being_told() -> None:
-    gke = google(settings(gkeMode="autopilot"))
+    gke = google(gke_settings(gkeMode="autopilot"))
     assert gke.is_autopilot and gke.location is Location.REGIONAL
 
 
 def test_lists_are_read_as_they_are_written() -> None:
-    gke = google(settings(gkeLabels=["team=web", "cost="], gkeAuthorizedNetworks=["10.0.0.0/8"]))
+    gke = google(
+        gke_settings(gkeLabels=["team=web", "cost="], gkeAuthorizedNetworks=["10.0.0.0/8"])
+    )
     assert gke.labels == {"team": "web", "cost": ""}
     assert gke.authorized_networks == ("10.0.0.0/8",)
 
@@ -91,7 +77,7 @@ def test_lists_are_read_as_they_are_written() -> None:
 )
 def test_wrong_values_are_refused(key: str, value: object, message: str) -> None:
     with pytest.raises(SettingsError, match=message) as refusal:
-        settings(**{key: value})
+        gke_settings(**{key: value})
     assert "\n" not in str(refusal.value)
 
 
@@ -104,24 +90,24 @@ def test_wrong_values_are_refused(key: str, value: object, message: str) -> None
 )
 def test_what_autopilot_has_not_is_refused(also: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        settings(gkeMode="autopilot", **also)
+        gke_settings(gkeMode="autopilot", **also)
 
 
 @pytest.mark.parametrize("stack", ["West", "my_stack", "a" * 21, "west-"])
 def test_a_stack_whose_name_google_does_not_take_is_refused(stack: str) -> None:
     with pytest.raises(SettingsError, match="call a stack of backend gke by 1 to 20"):
-        settings(stack)
+        gke_settings(stack)
 
 
 def test_other_backends_need_nothing_of_it() -> None:
-    chosen = settings("My_Stack", backend="local", gkeProject="")
+    chosen = gke_settings("My_Stack", backend="local", gkeProject="")
     assert isinstance(chosen.backend, LocalSettings)
 
 
 def test_the_edges_address_is_that_of_the_settings() -> None:
-    gke = google(settings(edgeAddress="edge.example.com:8443"))
+    gke = google(gke_settings(edgeAddress="edge.example.com:8443"))
     assert (gke.edge_host, gke.edge_port) == ("edge.example.com", 8443)
-    assert (google(settings()).edge_host, google(settings()).edge_port) == ("", 443)
+    assert (google(gke_settings()).edge_host, google(gke_settings()).edge_port) == ("", 443)
 
 
 def test_no_range_of_any_cluster_meets_another() -> None:

@@ -16,14 +16,7 @@ from components.settings.model import Settings, read
 from components.settings.values import SettingsError
 from foundation.project import ROOT
 from tests.support.isolation import PROJECT
-
-
-def settings(root: Path = ROOT, stack: str = "west", **values: object) -> Settings:
-    given = {
-        f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
-        for key, value in values.items()
-    }
-    return read(given, stack, root)
+from tests.support.stack_settings import settings
 
 
 def local(chosen: Settings) -> LocalSettings:

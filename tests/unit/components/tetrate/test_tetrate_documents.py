@@ -21,8 +21,8 @@ from components.tetrate.documents import (
 )
 from foundation.errors import UserError
 from foundation.project import ROOT
+from tests.support.stack_settings import settings
 from tests.support.tetrate import NAMESPACE, Discovery
-from tests.unit.components.settings.test_settings import settings
 
 NOTES = "gateway.tetrate.io/"
 
