@@ -13,9 +13,10 @@ import yaml
 from rich.console import Console
 
 from foundation.errors import UserError
-from preview import engine, markdown, model, terminal, trees
+from preview import engine, markdown, terminal, trees
 from preview.git import fork_point
 from preview.model import Result, StackDiff
+from tests.support.preview_results import written_and_read
 
 
 @pytest.fixture
@@ -130,11 +131,6 @@ def test_a_change_of_versions_is_said_to_be_not_shown(repository: Path, tmp_path
     screen = Console(file=io.StringIO(), width=400)
     terminal.show(screen, result)
     assert note in screen.file.getvalue()
-
-
-def written_and_read(result: Result, folder: Path) -> Result:
-    model.write(result, folder / "result.json")
-    return model.read([folder / "result.json"])
 
 
 def test_a_kubeconfig_that_the_stack_names_is_left_out_of_a_preview(
