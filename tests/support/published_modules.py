@@ -47,16 +47,16 @@ PACK = archive({"packed-2.0.0/README": b"x", "packed-2.0.0/bin/packed": program(
 )})  # fmt: skip
 
 
-def files() -> dict[str, bytes]:
-    """What a good mirror of both publishers has."""
+def files(pack: bytes = PACK) -> dict[str, bytes]:
+    """What a good mirror of both publishers has, the second one's archive with its sum."""
     lone, packed = "/publisher.test/v1.2.3/linux/amd64", "/publisher.test/packed/v2.0.0"
-    sums = f"{sha256(b'other')}  other.tgz\n{sha256(PACK)}  packed-2.0.0-amd64.tgz\n"
+    sums = f"{sha256(b'other')}  other.tgz\n{sha256(pack)}  packed-2.0.0-amd64.tgz\n"
     return {
         f"{lone}/first": FIRST,
         f"{lone}/first.sha256": sha256(FIRST).encode(),
         f"{lone}/second": SECOND,
         f"{lone}/second.sha256": f"{sha256(SECOND)} *release/second\n".encode(),
-        f"{packed}/packed-2.0.0-amd64.tgz": PACK,
+        f"{packed}/packed-2.0.0-amd64.tgz": pack,
         f"{packed}/SHA256SUMS": sums.encode(),
     }
 

@@ -30,9 +30,6 @@ from toolchain.progress import Screen
 pytestmark = pytest.mark.usefixtures("published_modules")
 
 
-TGZ = "packed-2.0.0-amd64.tgz"
-
-
 def test_files_and_archives_reach_the_store_as_executables() -> None:
     with serving(Publisher(files())) as publisher:
         assert fetched(publisher) == {}
@@ -113,10 +110,7 @@ def test_a_slow_server_is_waited_for_and_a_silent_one_is_not() -> None:
 )
 def test_a_program_of_the_wrong_version_or_kind_is_refused(text: str, reason: str) -> None:
     pack = archive({"packed-2.0.0/bin/packed": program(text)})
-    served = files()
-    served["/publisher.test/packed/v2.0.0/packed-2.0.0-amd64.tgz"] = pack
-    served["/publisher.test/packed/v2.0.0/SHA256SUMS"] = f"{sha256(pack)}  {TGZ}\n".encode()
-    with serving(Publisher(served)) as publisher:
+    with serving(Publisher(files(pack))) as publisher:
         assert reason in fetched(publisher)["packed"]
     assert in_store() == {"first", "second"}
 
@@ -125,10 +119,7 @@ def test_a_program_of_the_wrong_version_or_kind_is_refused(text: str, reason: st
     "pack", [b"no archive at all", archive({"packed-2.0.0/other": b"x"}), PACK[:-200]]
 )
 def test_an_archive_that_is_none_or_lacks_the_program_is_refused(pack: bytes) -> None:
-    served = files()
-    served["/publisher.test/packed/v2.0.0/packed-2.0.0-amd64.tgz"] = pack
-    served["/publisher.test/packed/v2.0.0/SHA256SUMS"] = f"{sha256(pack)}  {TGZ}\n".encode()
-    with serving(Publisher(served)) as publisher:
+    with serving(Publisher(files(pack))) as publisher:
         reasons = fetched(publisher)
     assert reasons.keys() == {"packed"} and in_store() == {"first", "second"}
 
