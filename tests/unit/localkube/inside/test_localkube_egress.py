@@ -42,23 +42,17 @@ def test_whoever_is_no_node_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> No
     asyncio.run(run())
 
 
-def test_of_several_addresses_only_allowed_ones_are_connected_to(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("there", "addresses"),
+    [("0.0.0.0", (FORBIDDEN, OUTSIDE[1], "127.0.0.1")), (OUTSIDE[1], OUTSIDE)],
+    ids=["others are not allowed", "the first does not answer"],
+)
+def test_of_several_addresses_the_first_allowed_one_that_answers_is_taken(
+    monkeypatch: pytest.MonkeyPatch, there: str, addresses: tuple[str, ...]
 ) -> None:
     async def run() -> None:
-        async with server(say_hello, "0.0.0.0") as port:  # all of loopback
-            answers(monkeypatch, port, FORBIDDEN, OUTSIDE[1], "127.0.0.1")
-            assert (await ask(connect("registry.example"))).endswith(b"hello from 127.0.0.3")
-
-    asyncio.run(run())
-
-
-def test_an_address_that_does_not_answer_is_followed_by_the_next(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def run() -> None:
-        async with server(say_hello, OUTSIDE[1]) as port:
-            answers(monkeypatch, port, *OUTSIDE)
+        async with server(say_hello, there) as port:  # 0.0.0.0 is all of loopback
+            answers(monkeypatch, port, *addresses)
             assert (await ask(connect("registry.example"))).endswith(b"hello from 127.0.0.3")
 
     asyncio.run(run())
