@@ -8,42 +8,9 @@ import pytest
 
 from drills.traffic import ErrorKind, Event, EventKind, Execution, Objectives, Sample
 from drills.traffic.figures import Gap, Latency
-from drills.traffic.ledger import Ledger, ledger
-from drills.traffic.model import StreamEntry, StreamStep
-
-T0 = 1_000_000.0
-EAST, WEST = "east-cluster", "west-cluster"
-
-
-def sample(
-    due: float,
-    took: float = 0.005,
-    *,
-    cluster: str = EAST,
-    status: int | None = 200,
-    error: ErrorKind | None = None,
-    key: str | None = None,
-    method: str = "GET",
-    lane: str = "kept",
-    number: int | None = None,
-) -> Sample:
-    return Sample(
-        id=f"r-{number if number is not None else round(due * 1000)}",
-        due=T0 + due,
-        started=T0 + due + 0.0001,
-        duration=took,
-        lane=lane,
-        method=method,
-        protocol="h1",
-        key=key,
-        status=None if error else status,
-        error=error,
-        cluster="" if error else cluster,
-    )
-
-
-def counted(*samples: Sample, events: tuple[Event, ...] = (), slowest: float = 0.25) -> Ledger:
-    return ledger(samples, events, Objectives(slowest=slowest, moved=None))
+from drills.traffic.ledger import ledger
+from tests.support.drill_stack import EAST, WEST
+from tests.support.samples import T0, counted, sample
 
 
 def test_no_request_at_all() -> None:
@@ -206,35 +173,6 @@ class TestWrongSide:
         assert counted(sample(0, cluster=WEST), sample(1, cluster="x")).total.wrong_side == 0
 
 
-class TestChecks:
-    def test_each_objective_beside_its_measurement(self) -> None:
-        objectives = Objectives(lost=0, slowest=0.1, moved=None, gap=0.5)
-        samples = [sample(n / 10, 0.15 if n == 7 else 0.01) for n in range(10)]
-        found = ledger(samples, [], objectives)
-        assert {check.name: check.met for check in found.checks} == {
-            "lost": True,
-            "slowest answer": False,
-            "wrong side": True,
-            "longest gap": True,
-        }
-        assert not found.met
-
-    def test_all_moved_is_promised_where_the_fault_says_that_it_must_move(self) -> None:
-        def run(serving: tuple[str, ...] | None, gone_after: float) -> Ledger:
-            fault = Event(T0 + 5, EventKind.FAULT, "gone", EAST, serving=serving, within=1)
-            samples = [
-                sample(n / 10, cluster=EAST if n / 10 < 5 + gone_after else WEST)
-                for n in range(100)
-            ]
-            return ledger(samples, [fault], Objectives(moved=1.0))
-
-        assert run((WEST,), 0.5).met
-        assert not run((WEST,), 1.5).met
-        assert run(None, 1.5).met
-        check = run((WEST,), 9).checks[-1]
-        assert (check.measured, check.met) == ("not moved", False)
-
-
 def test_a_status_that_a_request_calls_good_is_that_of_an_execution() -> None:
     asked = dataclasses.replace(sample(0, status=404, number=1), good=True)
     twice = [Execution(T0, "r-1", EAST, pod, "GET", 404) for pod in "ab"]
@@ -248,39 +186,3 @@ def test_a_try_that_was_refused_is_no_execution_whatever_else_is_good() -> None:
     tried = [Execution(T0, "r-1", EAST, "a", "PUT", status) for status in (503, 201)]
     found = ledger([asked], (), Objectives(), executions=tried)
     assert (found.logged, found.total.duplicated) == (1, 0)
-
-
-def test_what_was_not_measured_is_not_met() -> None:
-    promised = Objectives(lost=0, slowest=0.25, moved=1.0, gap=0.5)
-    fault = Event(T0 + 5, EventKind.FAULT, "gone", EAST, serving=(WEST,))
-    nothing = ledger([], (), promised)
-    posts = ledger([sample(n, method="POST", cluster=EAST) for n in range(9)], [fault], promised)
-    for found in (nothing, posts):
-        assert not found.met
-        assert {c.measured for c in found.checks} == {"not measured"}
-    assert "all moved, gone (east-cluster)" in {c.name for c in posts.checks}
-    assert posts.incidents[0].all_moved is None, "none of these tells"
-    promised = Objectives(lost=0, slowest=0.25, moved=None)
-    lost = ledger([sample(n, status=503) for n in range(9)], (), promised)
-    assert {c.name: c.measured for c in lost.checks if not c.met} == {
-        "lost": "9",
-        "slowest answer": "not measured",
-        "wrong side": "not measured",
-    }
-
-
-def test_goodput_of_a_fault_that_was_held_too_short_is_not_known() -> None:
-    events = [
-        Event(T0 + at, kind, "full", EAST)
-        for at, kind in ((5, EventKind.FAULT), (6, EventKind.FIX))
-    ]
-    found = ledger([sample(n / 10) for n in range(90)], events, Objectives(moved=None, goodput=9))
-    (check,) = [check for check in found.checks if check.name == "goodput"]
-    assert (check.measured, check.met) == ("not measured: it was held too short", False)
-
-
-def test_streams_of_which_no_message_came_keep_no_promise() -> None:
-    refused = [StreamEntry(T0 + n, "events-1", "WebSocket", StreamStep.REFUSED) for n in range(3)]
-    found = ledger([sample(0)], (), Objectives(moved=None), streams=refused)
-    (check,) = [c for c in found.checks if c.name.startswith("WebSocket: messages")]
-    assert (check.measured, check.met) == ("not measured: no message came", False)
