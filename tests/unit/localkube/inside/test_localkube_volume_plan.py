@@ -8,7 +8,7 @@ import pytest
 
 from localkube.addons import addons
 from localkube.inside import volumes
-from localkube.inside.volumes import VolumePlan, decide, node_of
+from localkube.inside.volumes import FINALIZER, VolumePlan, decide, node_of
 from tests.support.volume_documents import NAME, NODES, UID, a_claim, a_class, a_volume
 
 
@@ -126,3 +126,9 @@ def test_the_class_is_the_default_and_ours() -> None:
     key = "storageclass.kubernetes.io/is-default-class"
     assert found[0]["metadata"]["annotations"][key] == "true"
     assert planned(a_claim(), of=found[0]).make
+
+
+def test_a_volume_of_ours_has_the_finalizer_that_it_is_known_by() -> None:
+    volume = a_volume("Released")
+    volume["metadata"]["finalizers"].remove(FINALIZER)
+    assert decide([], [volume], [], NODES) == VolumePlan()

@@ -18,9 +18,8 @@ from localkube import LocalKubeError, folders
 from localkube.api import Api, ApiError
 from localkube.inside import volumes
 from localkube.inside.provisioner import CLAIMS, CLASSES, VOLUMES, Provisioner
-from localkube.inside.volumes import FINALIZER, VolumePlan, decide
 from localkube.spec import ClusterSpec
-from tests.support.volume_documents import NAME, NODES, a_claim, a_class, a_volume
+from tests.support.volume_documents import NAME, NODES, a_claim, a_class
 
 
 class Server:
@@ -251,13 +250,6 @@ def test_in_the_end_there_is_a_volume_and_a_folder_for_each_claim_and_no_other(
         before = copy.deepcopy(server.volumes)
         provisioner.reconcile()
         assert server.volumes == before
-
-
-def test_a_volume_of_ours_has_the_finalizer_that_it_is_known_by() -> None:
-    volume = a_volume("Released")
-    volume["metadata"]["finalizers"] = []
-    assert FINALIZER not in volume["metadata"]["finalizers"]
-    assert decide([], [volume], [], NODES) == VolumePlan()
 
 
 def test_a_folder_nested_deeper_than_pythons_stack_is_removed(tmp_path: Path) -> None:
