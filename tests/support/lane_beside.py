@@ -17,9 +17,9 @@ from drills.traffic import (
     record,
 )
 from drills.traffic.ledger import Ledger, ledger
+from tests.support.drill_stack import EAST, WEST
 
 T0 = 1_000_000.0
-EAST, WEST = "east-cluster", "west-cluster"
 FAULT = Event(T0 + 2, EventKind.FAULT, "gone", EAST, serving=(WEST,), within=0.5)
 FIX = Event(T0 + 8, EventKind.FIX, "gone", EAST)
 BESIDE_LOST = 300

@@ -15,9 +15,9 @@ from drills.traffic import (
     TrafficPlan,
     record,
 )
+from tests.support.drill_stack import EAST, WEST
 
 T0 = 1_000_000.0
-EAST, WEST = "east-cluster", "west-cluster"
 HOSTILE = "<script>alert('x')</script> & \"quotes\""
 
 
