@@ -13,6 +13,7 @@ from foundation.errors import UserError
 from foundation.pulumi_process import GO_SETTINGS
 from launcher import leftovers, pulumi_use, stacks, state, unfinished
 from localkube import owner, preflight
+from toolchain import patience
 
 
 def up(env: Mapping[str, str], stack: str) -> int:
@@ -172,7 +173,8 @@ def check_space(stack: str) -> None:
 
 
 def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
-    return run.foreground(["pulumi", *arguments], {**GO_SETTINGS, **env}, project.ROOT)
+    settings = {**GO_SETTINGS, **patience.of_connections(), **env}
+    return run.foreground(["pulumi", *arguments], settings, project.ROOT)
 
 
 def pulumi(env: Mapping[str, str], arguments: list[str]) -> int:

@@ -32,3 +32,15 @@ def factor() -> float:
 def scaled(seconds: float) -> float:
     """Return for how long to wait for what takes up to `seconds` on a common machine."""
     return seconds * factor()
+
+
+def of_connections() -> dict[str, str]:
+    """Return the environment in which Kubernetes' Go clients are as patient with connections.
+
+    They give up one that brings nothing for 30 s, and no answer to a ping for 15 s more.
+    Source: https://github.com/kubernetes/apimachinery/blob/v0.35.0/pkg/util/net/http.go.
+    """
+    return {
+        "HTTP2_READ_IDLE_TIMEOUT_SECONDS": f"{scaled(30):.0f}",
+        "HTTP2_PING_TIMEOUT_SECONDS": f"{scaled(15):.0f}",
+    }

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from components.documents import waiting
 from foundation.errors import UserError
+from launcher import stack_commands
 from localkube import cgroups
 from toolchain import patience
 
@@ -53,3 +54,13 @@ def test_the_end_of_processes_is_waited_for_longer(
     monkeypatch.setattr(cgroups, "hierarchies", list)
     cgroups.clear("/none")
     assert asked == [cgroups.PATIENCE_SECONDS]
+
+
+def test_pulumi_is_told_to_be_as_patient_with_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, str]] = []
+    monkeypatch.setattr(stack_commands.run, "foreground", lambda _, env, __: told.append(env) or 0)
+    monkeypatch.setenv(patience.VARIABLE, "10")
+    stack_commands._pulumi_itself({}, "up")
+    stack_commands._pulumi_itself({"HTTP2_PING_TIMEOUT_SECONDS": "7"}, "up")
+    idle, ping = "HTTP2_READ_IDLE_TIMEOUT_SECONDS", "HTTP2_PING_TIMEOUT_SECONDS"
+    assert [(each[idle], each[ping]) for each in told] == [("300", "150"), ("300", "7")]
