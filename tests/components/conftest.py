@@ -24,6 +24,8 @@ AT_ONCE = {
     "pulumi.com/patchForce": "true",
 }
 """What every object is given beside what its document says; what stays is not given the second."""
+APPLICATION = ("east-cluster", "west-cluster")
+ALL = ("corp-edge", *APPLICATION)
 
 
 def kubeconfig(cluster: str) -> str:
@@ -99,6 +101,10 @@ class Demo:
         return [made for made in self.made if made.typ.startswith("kubernetes:")]
 
 
+Run = Callable[..., Demo]
+"""Runs the program with settings, and returns what it registered."""
+
+
 @pytest.fixture
 def loops() -> Iterator[None]:
     """Closes every event loop that a test opens."""
@@ -107,7 +113,7 @@ def loops() -> Iterator[None]:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, loops: None) -> Iterator[Callable[..., Demo]]:
+def run(monkeypatch: pytest.MonkeyPatch, loops: None) -> Iterator[Run]:
     """Runs the program with a configuration; any number of times in a test."""
     monkeypatch.setattr(LocalBackend, "check", lambda self: None)
     monkeypatch.chdir(ROOT)

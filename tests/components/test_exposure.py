@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,19 +13,16 @@ from components.backends.mark import ANNOTATION
 from components.backends.review import Seen
 from components.documents import sources
 from components.documents.waiting import SKIP_AWAIT
-from tests.components.conftest import Demo, kubeconfig, secret_value, value
+from tests.components.conftest import ALL, Demo, Run, kubeconfig, secret_value, value
 
-ALL = ("corp-edge", "east-cluster", "west-cluster")
 CLUSTERS = [
     {"name": "east-cluster", "region": "us-east1", "address": "192.0.2.3"},
     {"name": "west-cluster", "region": "us-west1", "address": "192.0.2.4"},
 ]
 
-Existing = Callable[..., Demo]
-
 
 @pytest.fixture
-def existing(run: Callable[..., Demo], monkeypatch: pytest.MonkeyPatch) -> Existing:
+def existing(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the program on clusters that were looked at and found to be well."""
 
     def check(self: ExistingBackend) -> None:
@@ -58,7 +54,7 @@ def targets(demo: Demo, cluster: str, envoy_cluster: str) -> set[tuple[str, int]
     return {(address, port) for address, port in found if ".svc." not in address}
 
 
-def test_load_balancers_are_waited_for_before_any_configuration(existing: Existing) -> None:
+def test_load_balancers_are_waited_for_before_any_configuration(existing: Run) -> None:
     demo = existing()
     waits = demo.of_type("address:Address")
     assert {wait["cluster"] for wait in waits.values()} == set(ALL)
@@ -76,7 +72,7 @@ def test_load_balancers_are_waited_for_before_any_configuration(existing: Existi
 
 
 def test_gateways_find_pods_below_the_domain_of_their_cluster(
-    existing: Existing, monkeypatch: pytest.MonkeyPatch
+    existing: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def check(self: ExistingBackend) -> None:
         self._seen = {n: Seen(n, n, kubeconfig(n), n) for n in ALL}
@@ -91,12 +87,12 @@ def test_gateways_find_pods_below_the_domain_of_their_cluster(
         assert f".transaction-service.svc.{zone}" in data["envoy.yaml"]
 
 
-def test_the_certificate_covers_the_address_that_the_load_balancer_gave(existing: Existing) -> None:
+def test_the_certificate_covers_the_address_that_the_load_balancer_gave(existing: Run) -> None:
     names = existing().of_type("pki:Certificate")["corp-edge-online-banking-certs"]["names"]
     assert names == ["online-banking.dynabank.com", "corp-edge.example.com"]
 
 
-def test_the_edge_may_have_an_address_of_its_own_for_clients(existing: Existing) -> None:
+def test_the_edge_may_have_an_address_of_its_own_for_clients(existing: Run) -> None:
     demo = existing(edgeAddress="127.0.0.1:8443")
     assert value(demo.outputs["url"]) == "https://127.0.0.1:8443/web-portal"
     assert {w["cluster"] for w in demo.of_type("address:Address").values()} == set(ALL[1:])
@@ -104,7 +100,7 @@ def test_the_edge_may_have_an_address_of_its_own_for_clients(existing: Existing)
     assert names == ["online-banking.dynabank.com", "127.0.0.1"]
 
 
-def test_node_ports_are_in_the_services_and_in_every_configuration(existing: Existing) -> None:
+def test_node_ports_are_in_the_services_and_in_every_configuration(existing: Run) -> None:
     demo = existing(
         exposure="NodePort", nodePort="31000", edgeAddress="192.0.2.2", clusters=CLUSTERS
     )
@@ -119,7 +115,7 @@ def test_node_ports_are_in_the_services_and_in_every_configuration(existing: Exi
     assert "port_redirect: 31000" in data["rds-http.yaml"]
 
 
-def test_external_ips_are_those_of_the_settings(existing: Existing) -> None:
+def test_external_ips_are_those_of_the_settings(existing: Run) -> None:
     demo = existing(exposure="externalIPs", edgeAddress="192.0.2.2", clusters=CLUSTERS)
     found = {name: service["spec"] for name, service in gateways(demo).items()}
     assert {name: spec["externalIPs"] for name, spec in found.items()} == {
@@ -132,7 +128,7 @@ def test_external_ips_are_those_of_the_settings(existing: Existing) -> None:
     assert value(demo.outputs["url"]) == "https://192.0.2.2/web-portal"
 
 
-def test_every_object_is_marked_and_nothing_goes_without_being_deleted(existing: Existing) -> None:
+def test_every_object_is_marked_and_nothing_goes_without_being_deleted(existing: Run) -> None:
     demo = existing()
     for made in demo.objects:
         assert made.inputs["metadata"]["annotations"][ANNOTATION] == "west-0123", made.name
@@ -142,7 +138,7 @@ def test_every_object_is_marked_and_nothing_goes_without_being_deleted(existing:
         assert inputs["upsertExistingObjects"] == "true"
 
 
-def test_what_is_checked_beforehand_is_what_is_registered(existing: Existing) -> None:
+def test_what_is_checked_beforehand_is_what_is_registered(existing: Run) -> None:
     listed: dict[str, list[inventory.Item]] = {}
     make = inventory.inventory
 
@@ -169,7 +165,7 @@ def test_what_is_checked_beforehand_is_what_is_registered(existing: Existing) ->
 
 
 def test_without_a_cluster_a_preview_knows_nothing_and_says_everything(
-    existing: Existing, monkeypatch: pytest.MonkeyPatch
+    existing: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ExistingBackend, "check", lambda self: None)
     demo = existing()

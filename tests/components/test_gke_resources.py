@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,19 @@ from components.backends import choice, gke
 from components.settings.model import read
 from foundation import project
 from foundation.errors import UserError
-from tests.components.conftest import PROJECT, ROOT, Demo, secret_value, value
+from tests.components.conftest import (
+    ALL,
+    APPLICATION,
+    PROJECT,
+    ROOT,
+    Demo,
+    Run,
+    secret_value,
+    value,
+)
 from tests.support.google import pulumi_gcp  # noqa: F401 - a fixture
 from toolchain import gcp as package
 
-Run = Callable[..., Demo]
-APPLICATION = ("east-cluster", "west-cluster")
-ALL = ("corp-edge", *APPLICATION)
 REGIONS = {"corp-edge": "us-central1", "east-cluster": "us-east1", "west-cluster": "us-west1"}
 CLUSTER, NODES = "gcp:container/cluster:Cluster", "gcp:container/nodePool:NodePool"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from components.routing.targets import ApplicationCluster
 from components.settings.exposure import Exposure
 from components.settings.model import Platform, Settings
 from tests.components.conftest import (
+    ALL,
+    APPLICATION,
     ROOT,
-    Demo,
+    Run,
     is_secret,
     kubeconfig,
     noted,
@@ -32,9 +34,6 @@ from tests.components.conftest import (
 from tests.support.tetrate import NAMESPACE, Discovery
 from tests.support.tls_pairs import certificate, key_pem
 
-Run = Callable[..., Demo]
-APPLICATION = ("east-cluster", "west-cluster")
-ALL = ("corp-edge", *APPLICATION)
 NOTES = "gateway.tetrate.io/"
 
 
