@@ -12,11 +12,14 @@ from typing import Any
 import pulumi
 import pytest
 
+from components.backends import gke
 from components.backends.local import LocalBackend
 from foundation.contract import FAILBACK_TRIGGER
 from foundation.project import ROOT
 from tests.support.event_loops import closed_at_the_end
+from tests.support.google import pulumi_gcp  # noqa: F401 - a fixture
 from tests.support.isolation import PROJECT
+from toolchain import gcp as package
 
 MANAGER = {"pulumi.com/patchFieldManager": "pulumi-kubernetes-multi-cluster-resiliency"}
 AT_ONCE = {
@@ -165,3 +168,15 @@ def secret_value(given: Any) -> Any:
 def is_secret(output: pulumi.Output[Any]) -> bool:
     """Whether an output is encrypted in the state and hidden in previews."""
     return asyncio.get_event_loop().run_until_complete(output.is_secret())
+
+
+@pytest.fixture
+def run_gke(
+    run: Run,
+    pulumi_gcp: None,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> Run:
+    """Runs the program with backend gke and what it needs of the machine."""
+    monkeypatch.setattr(package, "plugin_is_missing", lambda env: False)
+    monkeypatch.setattr(gke.GkeBackend, "check", lambda self: None)
+    return lambda **settings: run(**{"backend": "gke", "gkeProject": "my-demo-1", **settings})

@@ -1,4 +1,4 @@
-"""pulumi-gcp for tests, from the folder that `./demo` installs it into."""
+"""pulumi-gcp for tests, from the folder that `./demo` installs it into; clusters made with it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import pytest
 
 from foundation.errors import UserError
 from toolchain import gcp
+
+CLUSTER = "gcp:container/cluster:Cluster"
+REGIONS = {"corp-edge": "us-central1", "east-cluster": "us-east1", "west-cluster": "us-west1"}
 
 
 @pytest.fixture(scope="session")
