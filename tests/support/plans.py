@@ -1,0 +1,40 @@
+"""Manifests of a user's own, and the plan that is made of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components import plan
+from components.backends import choice
+from components.settings.model import Settings, read
+from foundation.project import ROOT
+
+OWN = {"host": "shop.example.com", "protocol": "HTTPS", "tls-secret": "shop-certs"}
+PLAIN = {"host": "plain.example.com"}
+
+
+def service(name: str, annotations: dict[str, str]) -> dict[str, Any]:
+    notes = {f"gateway.tetrate.io/{key}": text for key, text in annotations.items()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "shops", "annotations": notes},
+        "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": 8000}]},
+    }
+
+
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shops"}}
+
+
+def chosen(folder: Path, *documents: dict[str, Any], **more: Any) -> Settings:
+    manifest = folder / "own.yaml"
+    manifest.write_text(yaml.safe_dump_all([NAMESPACE, *documents]))
+    return dataclasses.replace(read({}, "west", ROOT), manifest=(manifest,), **more)
+
+
+def made(settings: Settings) -> plan.Plan:
+    return plan.read(settings, choice.of(settings))

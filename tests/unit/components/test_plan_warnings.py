@@ -1,0 +1,139 @@
+"""What stops an update, what a preview and an update only warn of, and how the program ends."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from components import plan
+from components.backends import choice
+from components.backends.local import LocalBackend
+from components.errors import one_line
+from components.profile.lint import traps
+from components.profile.lint.model import Context
+from components.routing.targets import ApplicationCluster, LbMode
+from components.settings.model import Platform, read
+from foundation.errors import UserError
+from foundation.project import ROOT
+from tests.support.plans import OWN, chosen, service
+from toolchain import patience
+
+EARLIER = ROOT / "tests" / "support" / "profiles" / "earlier-demo.yaml"
+
+
+class Incapable:
+    """A backend that this machine cannot run."""
+
+    def check(self) -> None:
+        raise UserError("no room")
+
+
+@pytest.fixture
+def incapable(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Lets `plan.make` meet such a backend; gives the warnings that follow."""
+    warnings: list[str] = []
+    monkeypatch.setattr(plan, "load", lambda root: read({}, "west", root))
+    monkeypatch.setattr(choice, "of", lambda settings: Incapable())
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    return warnings
+
+
+def test_an_update_stops_where_the_machine_cannot_run_the_clusters(
+    incapable: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
+    with pytest.raises(UserError, match=r"^no room$"):
+        plan.make(ROOT)
+    assert incapable == []
+
+
+def test_a_preview_goes_on_with_a_warning(
+    incapable: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    assert plan.make(ROOT).routes
+    assert incapable == ["pulumi up would stop here: no room"]
+
+
+def test_a_custom_kind_of_nobodys_is_warned_of_before_an_update_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monitor = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "ServiceMonitor",
+        "metadata": {"name": "shop", "namespace": "shops"},
+    }
+    settings = chosen(tmp_path, service("shop", OWN), monitor)
+    monkeypatch.setattr(plan, "load", lambda root: settings)
+    monkeypatch.setattr(LocalBackend, "check", lambda self: None)
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    plan.make(ROOT)
+    (line,) = warnings
+    assert "defines ServiceMonitor (monitoring.coreos.com/v1); " in line
+
+
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
+def test_a_wrong_patience_is_refused_before_anything_is_registered(
+    incapable: list[str], monkeypatch: pytest.MonkeyPatch, preview: bool
+) -> None:
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
+    monkeypatch.setenv(patience.VARIABLE, "five")
+    with pytest.raises(UserError, match=r"^DEMO_PATIENCE is 'five', which is no number from 1 to"):
+        plan.make(ROOT)
+    assert incapable == []
+
+
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
+def test_traps_in_the_profile_are_warned_of_and_refused_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preview: bool
+) -> None:
+    warnings: list[str] = []
+    settings = chosen(tmp_path, service("shop", OWN), http_profile=EARLIER)
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(plan, "load", lambda root: settings)
+    monkeypatch.setattr(LocalBackend, "check", lambda self: None)
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
+    made = plan.make(ROOT)
+    context = Context("tests/support/profiles/earlier-demo.yaml")
+    assert warnings == [trap.line for trap in traps(made.profile, context)] != []
+
+
+@pytest.mark.parametrize(
+    ("settings", "warning"),
+    [
+        ({"clusters": (ApplicationCluster("a", "b"),)}, "clusters (1)"),
+        ({"platform": Platform.TETRATE, "lb_mode": LbMode.STANDBY}, "lbMode (standby)"),
+    ],
+)
+def test_the_warnings_know_the_stacks_settings(
+    incapable: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    warning: str,
+) -> None:
+    changed = dataclasses.replace(read({}, "west", ROOT), **settings)
+    monkeypatch.setattr(plan, "load", lambda root: changed)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
+    plan.make(ROOT)
+    assert incapable[0].startswith(f"the stack's settings: {warning}: ")
+
+
+def test_an_error_for_people_ends_the_program_with_its_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    with pytest.raises(SystemExit) as end, one_line():
+        raise UserError("no room")
+    assert (end.value.code, said) == (32, ["no room"])
+
+
+def test_an_error_of_ours_keeps_its_traceback() -> None:
+    with pytest.raises(KeyError), one_line():
+        raise KeyError("a mistake in the program")
