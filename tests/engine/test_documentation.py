@@ -59,7 +59,7 @@ ELSEWHERE = {
     "task topology": "local/test_topology_page.py",
     "task preview": "engine/test_preview_task.py",
     "task soak": "local/test_soak.py",
-    "task lint": "unit/components/profile/test_lint.py",
+    "task lint": "unit/components/profile/test_lint_command.py",
     "task bench": "unit/test_benchmark.py",
     "setup": "unit/toolchain/test_toolchain_setup.py",
     "setup --build": "unit/toolchain/test_toolchain_provide.py",

@@ -20,9 +20,8 @@ from components.settings.model import Platform, read
 from foundation.errors import UserError
 from foundation.project import ROOT
 from tests.support.plans import OWN, chosen, service
+from tests.support.profiles import EARLIER
 from toolchain import patience
-
-EARLIER = ROOT / "tests" / "support" / "profiles" / "earlier-demo.yaml"
 
 
 class Incapable:

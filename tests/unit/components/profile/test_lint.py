@@ -1,25 +1,22 @@
-"""Which settings are traps, which are none, and what people are told of them."""
+"""Which settings are traps, and which are none."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from components.profile.lint import traps
-from components.profile.lint.__main__ import main
 from components.profile.lint.model import Context, Trap
 from components.profile.model import http_profile
 from components.routing.targets import LbMode
 from foundation.project import ROOT
+from tests.support.profiles import EARLIER
 
 SHIPPED = ROOT / "manifests" / "http-profile.yaml"
-EARLIER = ROOT / "tests" / "support" / "profiles" / "earlier-demo.yaml"
-
 LEFT_OUT = object()
 HTTP, TCP, EJECTION = "connectionPool.http", "connectionPool.tcp", "outlierDetection"
 RETRY_ON = f"{HTTP}.retries.retryOn"
@@ -44,6 +41,13 @@ def document(**changes: object) -> dict[str, Any]:
 
 def found(changes: Mapping[str, object], context: Context | None = None) -> list[Trap]:
     return traps(http_profile(document(**changes)), context or Context())
+
+
+def check_line(line: str, text: str) -> None:
+    """Check that the parts of a text between `.*` are in a line, in this order."""
+    position = 0
+    for part in text.split(".*"):
+        position = line.index(part, position)
 
 
 def test_the_shipped_profile_has_no_traps_on_any_number_of_clusters() -> None:
@@ -149,9 +153,7 @@ def test_a_trap_is_found_alone_and_said_in_one_line(
 ) -> None:
     seen = [trap for trap in found(changes) if trap.name != "left-out" or name == "left-out"]
     assert [trap.name for trap in seen] == [name]
-    position = 0
-    for part in text.split(".*"):
-        position = seen[0].line.index(part, position)
+    check_line(seen[0].line, text)
     assert "\n" not in seen[0].line
 
 
@@ -202,9 +204,7 @@ def test_on_tetrate_a_gateway_that_hangs_is_found_by_the_time_of_a_try_alone(
     changes: dict[str, object], text: str
 ) -> None:
     (trap,) = (each for each in found(changes, TETRATE) if each.name == "per-try-timeout")
-    position = 0
-    for part in text.split(".*"):
-        position = trap.line.index(part, position)
+    check_line(trap.line, text)
 
 
 @pytest.mark.parametrize("connect", ["60s", LEFT_OUT])
@@ -255,60 +255,3 @@ def test_only_our_own_envoys_never_repeat_what_an_application_answered() -> None
     never = found({**changes, f"{HTTP}.retries.attempts": 0}, TETRATE)
     assert [trap.name for trap in never] == ["retries"]
     assert found({RETRY_ON: "gateway-error"}, TETRATE) == []
-
-
-def test_the_command_says_that_the_shipped_profile_is_well(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(ROOT)
-    assert main([]) == 0
-    assert capsys.readouterr().out == (
-        "manifests/http-profile.yaml: no traps (2 clusters on envoy, mode active)\n"
-    )
-
-
-def test_the_command_shows_each_trap_with_key_reason_and_fix(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert main([str(EARLIER), "--clusters", "3", "--platform", "tetrate"]) == 1
-    shown = " ".join(capsys.readouterr().out.split())
-    context = Context(str(EARLIER), 3, "tetrate")
-    seen = traps(http_profile(yaml.safe_load(EARLIER.read_text())), context)
-    assert f"{EARLIER}: {len(seen)} traps (3 clusters on tetrate, mode active)" in shown
-    for trap in seen:
-        assert f"{trap.key}: {trap.found} why {trap.why} fix {trap.fix}" in shown
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "cannot be read: No such file or directory"),
-        ("a: [", "is not YAML: while parsing"),
-        ("\xff", "is not YAML: 'utf-8' codec can't decode"),
-        ("", "holds 0 documents; name a file with one profile"),
-        ("{}\n---\n{}", "holds 2 documents; name a file with one profile"),
-        ("{apiVersion: v1, kind: ConfigMap}", "this is no profile"),
-        ("[]", "the document must be a mapping"),
-    ],
-)
-def test_the_command_says_in_one_line_why_a_file_is_no_profile(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, message: str
-) -> None:
-    file = tmp_path / "mine.yaml"
-    if text is not None:
-        file.write_text(text, encoding="latin-1")
-    assert main([str(file)]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith(f"error: {file}")
-    assert message in said.err
-    assert said.err.count("\n") == 1
-
-
-@pytest.mark.parametrize("wrong", ["0", "two"])
-def test_the_command_wants_a_number_of_clusters(
-    capsys: pytest.CaptureFixture[str], wrong: str
-) -> None:
-    with pytest.raises(SystemExit):
-        main(["--clusters", wrong])
-    assert "argument --clusters" in capsys.readouterr().err

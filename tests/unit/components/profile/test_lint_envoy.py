@@ -10,13 +10,10 @@ from pathlib import Path
 import pytest
 
 from components.routing.targets import LbMode, edge_targets, edge_weights
-from foundation.project import ROOT
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, forgiving_profile, lab, read_profile
 from tests.support.envoy_process import Answer, ask
+from tests.support.profiles import EARLIER
 from tests.support.waiting import eventually
-
-EARLIER = ROOT / "tests" / "support" / "profiles" / "earlier-demo.yaml"
-
 
 EDGES = {"earlier": read_profile(EARLIER), "shipped": forgiving_profile()}
 

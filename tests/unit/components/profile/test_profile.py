@@ -12,9 +12,9 @@ import yaml
 from components.profile.defaults import DEFAULTS
 from components.profile.model import UNLIMITED, Limits, OutlierDetection, ProfileError, http_profile
 from foundation.project import ROOT
+from tests.support.profiles import EARLIER
 
 SHIPPED = ROOT / "manifests" / "http-profile.yaml"
-EARLIER = ROOT / "tests" / "support" / "profiles" / "earlier-demo.yaml"
 
 
 @pytest.fixture
