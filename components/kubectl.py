@@ -32,7 +32,7 @@ def ask(kubeconfig: str, *arguments: str, given: str = "", requests: int = 1) ->
     descriptor = os.memfd_create("kubeconfig")
     try:
         os.write(descriptor, kubeconfig.encode())
-        limit = f"--request-timeout={CONNECT_SECONDS}s"
+        limit = patience.of_requests(CONNECT_SECONDS)
         command = (f"--kubeconfig=/dev/fd/{descriptor}", limit, *arguments)
         return run(command, given=given, pass_fds=(descriptor,), requests=requests)
     finally:

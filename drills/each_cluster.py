@@ -13,8 +13,9 @@ from drills import stack_objects
 from drills.stack_objects import StackObject
 from foundation import commands, project
 from foundation.entry import entry
+from toolchain import patience
 
-_REQUEST = "--request-timeout=10s"
+_REQUEST_SECONDS = 10
 _SECONDS = 60
 
 Ask = Callable[..., str]
@@ -56,10 +57,11 @@ def _lines(stack: str, look: Look) -> list[str]:
         return []
 
     def one(cluster: str) -> list[str]:
-        start = ("kubectl", f"--kubeconfig={kubeconfig}", f"--context={cluster}", _REQUEST)
+        limit = patience.of_requests(_REQUEST_SECONDS)
+        start = ("kubectl", f"--kubeconfig={kubeconfig}", f"--context={cluster}", limit)
 
         def ask(*words: str, stdin: str = "") -> str:
-            return commands.output([*start, *words], seconds=_SECONDS, stdin=stdin)
+            return commands.output([*start, *words], seconds=patience.scaled(_SECONDS), stdin=stdin)
 
         return look(ask, cluster, by_cluster[cluster])
 

@@ -19,6 +19,7 @@ from foundation import managed_fields, project
 from foundation.errors import UserError
 from foundation.identity import Identity
 from foundation.lists import as_list
+from toolchain import patience
 
 SECONDS = 60
 """How long a look at all objects of a cluster, or their application, may take."""
@@ -26,7 +27,7 @@ SECONDS = 60
 TRIES = 5
 """How often an owner is written back if others change the object at the same time."""
 
-_REQUEST = "--request-timeout=10s"
+_REQUEST_SECONDS = 10
 
 _LOOKS = 4
 """How many objects of a cluster are looked at at once, where they cannot be looked at together."""
@@ -96,7 +97,7 @@ def mend(stack: Stack, drifts: Iterable[Drift], say: Say) -> list[str]:
 
 def _drifts(stack: Stack, cluster: str, wanted: Sequence[StackObject]) -> list[Drift]:
     # One request that any user may make: kubectl repeats what it asks of a silent cluster else.
-    stack.kubectl(cluster, "get", "--raw=/version", "--request-timeout=5s")
+    stack.kubectl(cluster, "get", "--raw=/version", patience.of_requests(5))
     live = _live(stack, cluster, wanted)
     there = [each for each in wanted if each.identity in live]
     applied, problems = _applied(stack, cluster, there, live)
@@ -118,7 +119,12 @@ def _live(
     """Return those of the objects that are in the cluster, as they are. Raises UserError."""
     if not wanted:
         return {}
-    how = ("--ignore-not-found", "--show-managed-fields", "--output=json", _REQUEST)
+    how = (
+        "--ignore-not-found",
+        "--show-managed-fields",
+        "--output=json",
+        patience.of_requests(_REQUEST_SECONDS),
+    )
     documents = as_list(each.document for each in wanted)
     said = stack.kubectl(cluster, "get", "--filename=-", *how, seconds=SECONDS, stdin=documents)
     return by_identity(said)
@@ -166,7 +172,13 @@ def _apply(
     """Apply objects of one cluster and one field manager as the stack does. Raises UserError."""
     documents = as_list(drift.to_apply(each, live.get(each.identity)) for each in wanted)
     manager = f"--field-manager={wanted[0].manager}"
-    how = ("--server-side", "--force-conflicts", manager, "--validate=ignore", _REQUEST)
+    how = (
+        "--server-side",
+        "--force-conflicts",
+        manager,
+        "--validate=ignore",
+        patience.of_requests(_REQUEST_SECONDS),
+    )
     more = ("--show-managed-fields", "--output=json", "--filename=-")
     dry = ("--dry-run=server",) if dry_run else ()
     said = stack.kubectl(

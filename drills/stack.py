@@ -21,7 +21,7 @@ from foundation.identity import Identity
 from launcher import environment
 from localkube import machine
 from localkube.machine import ClusterSpec
-from toolchain import tools
+from toolchain import patience, tools
 
 EDGE = contract.EDGE_CLUSTER
 """Name and context of the edge's cluster."""
@@ -134,12 +134,13 @@ class Stack:
     def kubectl(self, cluster: str, *arguments: str, seconds: float = 20, stdin: str = "") -> str:
         """Return what kubectl prints about a cluster, always named by its context.
 
-        Raises UserError when it fails or takes longer than `seconds`. A signal typed on the
-        terminal does not reach it.
+        Raises UserError when it fails or takes longer than `seconds`, on slow machines more. A
+        signal typed on the terminal does not reach it.
         """
         command = self.kubectl_command(cluster, *arguments)
         try:
-            return commands.output(command, seconds=seconds, stdin=stdin, apart=True)
+            limit = patience.scaled(seconds)
+            return commands.output(command, seconds=limit, stdin=stdin, apart=True)
         except commands.Failed as error:
             words = " ".join(arguments[:4])
             raise UserError(f"{cluster}: `kubectl {words}`: {error}") from None
@@ -151,7 +152,7 @@ class Stack:
 
     def get(self, cluster: str, *arguments: str) -> dict[str, Any]:
         """Return what `kubectl get ... --output json` gives. Raises UserError."""
-        how = ("--output=json", "--request-timeout=5s")
+        how = ("--output=json", patience.of_requests(5))
 
         def ask() -> dict[str, Any]:
             return dict(json.loads(self.kubectl(cluster, "get", *arguments, *how)))

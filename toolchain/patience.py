@@ -34,6 +34,11 @@ def scaled(seconds: float) -> float:
     return seconds * factor()
 
 
+def of_requests(seconds: float) -> str:
+    """Return the option of kubectl by which it waits as long for an answer."""
+    return f"--request-timeout={scaled(seconds):.0f}s"
+
+
 def of_connections() -> dict[str, str]:
     """Return the environment in which Kubernetes' Go clients are as patient with connections.
 

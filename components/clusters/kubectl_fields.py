@@ -20,6 +20,7 @@ from foundation.commands import Failed
 from foundation.identity import identity_of
 from foundation.lists import as_list, items, reference
 from foundation.managed_fields import fields_of, is_kubectls, paths, written
+from toolchain import patience
 
 Document = Mapping[str, Any]
 
@@ -75,5 +76,5 @@ def _live(kubeconfig: Path, cluster: str, documents: Sequence[Document]) -> list
     text = as_list(reference(each) for each in documents)
     how = ("--ignore-not-found", "--show-managed-fields", "--output=json", "--filename=-")
     where = (f"--kubeconfig={kubeconfig}", f"--context={cluster}")
-    limit = f"--request-timeout={kubectl.CONNECT_SECONDS}s"
+    limit = patience.of_requests(kubectl.CONNECT_SECONDS)
     return items(kubectl.run((*where, limit, "get", *how), given=text, requests=len(documents)))

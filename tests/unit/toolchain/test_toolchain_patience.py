@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from components.documents import waiting
 from foundation.errors import UserError
 from launcher import stack_commands
 from localkube import cgroups
+from tests.support import drill_stack
 from toolchain import patience
 
 
@@ -64,3 +67,17 @@ def test_pulumi_is_told_to_be_as_patient_with_connections(monkeypatch: pytest.Mo
     stack_commands._pulumi_itself({"HTTP2_PING_TIMEOUT_SECONDS": "7"}, "up")
     idle, ping = "HTTP2_READ_IDLE_TIMEOUT_SECONDS", "HTTP2_PING_TIMEOUT_SECONDS"
     assert [(each[idle], each[ping]) for each in told] == [("300", "150"), ("300", "7")]
+
+
+def test_a_drill_waits_longer_for_kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[list[str], float]] = []
+
+    def output(command: list[str], *, seconds: float, **_: object) -> str:
+        asked.append((command, seconds))
+        return "{}"
+
+    monkeypatch.setattr("drills.stack.commands.output", output)
+    monkeypatch.setenv(patience.VARIABLE, "10")
+    drill_stack.stack(tmp_path).get("east-cluster", "pods")
+    ((command, seconds),) = asked
+    assert "--request-timeout=50s" in command and seconds == 200
