@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,12 @@ def test_the_picture_shows_who_serves_and_who_takes_over(
     both = {"east-cluster": "serving", "west-cluster": "serving"}
     under_traffic(lambda: page.states() == both, "both serve")
     assert {cluster["due"] for cluster in page.read()["clusters"]} == {0.5}
-    demo.demo("task", "cluster-outage", "--", "--cluster", "east-cluster")
     try:
+        with ThreadPoolExecutor() as pool:  # what answers nothing when it is struck never moves
+            outage = ("task", "cluster-outage", "--", "--cluster", "east-cluster")
+            struck = pool.submit(demo.demo, *outage)
+            under_traffic(struck.done, "the fault is in force")
+            struck.result()
         under_traffic(lambda: page.states()["east-cluster"] == "unreachable", "east is unreachable")
         under_traffic(lambda: page.states()["west-cluster"] == "serving", "west serves")
         east = next(each for each in page.read()["clusters"] if each["name"] == "east-cluster")
