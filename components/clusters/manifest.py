@@ -152,17 +152,17 @@ def _stages(documents: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, An
         for each in map(identity_of, documents)
         if (each.group, each.kind) == ("", "Service")
     }
-    asking = [each for each in documents if services & set(_asked(each))]
-    served = {_served(each) for each in asking if each["kind"] == "APIService"}
+    asked = [(each, bool(services & set(_asked(each)))) for each in documents]
+    served = {_served(each) for each, asks in asked if asks and each["kind"] == "APIService"}
     stages: list[list[Mapping[str, Any]]] = [[], [], [], [], []]
-    for document in documents:
+    for document, asks in asked:
         kind = document["kind"]
         if document["apiVersion"] in served:
             stages[4].append(document)
         elif kind in _FIRST:
             stages[0].append(document)
         else:
-            stages[2 if kind in _WORKLOADS else 3 if document in asking else 1].append(document)
+            stages[2 if kind in _WORKLOADS else 3 if asks else 1].append(document)
     return stages
 
 
