@@ -6,10 +6,13 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import pulumi
+import pytest
 import yaml
 
 from components import plan
 from components.backends import choice
+from components.backends.local import LocalBackend
 from components.settings.model import Settings, read
 from foundation.project import ROOT
 
@@ -34,6 +37,15 @@ def chosen(folder: Path, *documents: dict[str, Any], **more: Any) -> Settings:
     manifest = folder / "own.yaml"
     manifest.write_text(yaml.safe_dump_all([NAMESPACE, *documents]))
     return dataclasses.replace(read({}, "west", ROOT), manifest=(manifest,), **more)
+
+
+def warned(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[str]:
+    """Have `plan.make` read these settings, on any machine; return the list of its warnings."""
+    warnings: list[str] = []
+    monkeypatch.setattr(plan, "load", lambda root: settings)
+    monkeypatch.setattr(LocalBackend, "check", lambda self: None)
+    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    return warnings
 
 
 def made(settings: Settings) -> plan.Plan:

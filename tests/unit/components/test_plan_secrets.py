@@ -12,11 +12,10 @@ import pytest
 import yaml
 
 from components import plan
-from components.backends.local import LocalBackend
 from components.settings.model import Platform
 from foundation.errors import UserError
 from foundation.project import ROOT
-from tests.support.plans import OWN, PLAIN, chosen, made, service
+from tests.support.plans import OWN, PLAIN, chosen, made, service, warned
 from tests.support.tls_pairs import certificate, key_pem
 
 
@@ -62,11 +61,10 @@ def test_a_certificate_beside_the_application_is_not_what_clients_get(
     settings = chosen(tmp_path, service("shop", OWN), beside)
     own_secret(tmp_path, "shop-certs")
     warnings: list[str] = []
-    monkeypatch.setattr(LocalBackend, "check", lambda self: None)
-    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
     for given in (settings, dataclasses.replace(settings, online_banking_secret=file)):
-        monkeypatch.setattr(plan, "load", lambda root, given=given: given)
+        said = warned(monkeypatch, given)
         plan.make(ROOT)
+        warnings += said
     assert [line for line in warnings if "Secret shop-certs in namespace" in line] == [
         "Secret shop-certs in namespace shops is not the certificate that clients get: that one "
         "goes into manifests/online-banking-secret.yaml"
@@ -93,13 +91,10 @@ def test_an_empty_secret_that_no_service_names_is_no_harm(tmp_path: Path) -> Non
 def test_a_certificate_that_clients_refuse_stops_what_would_show_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, destroys: bool
 ) -> None:
-    warnings: list[str] = []
     file = own_secret(tmp_path, "shop-certs")
     settings = chosen(tmp_path, service("shop", OWN), online_banking_secret=file)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plan, "load", lambda root: settings)
-    monkeypatch.setattr(LocalBackend, "check", lambda self: None)
-    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    warnings = warned(monkeypatch, settings)
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: False)
     monkeypatch.setattr(plan.validity, "datetime", Later)
     if destroys:

@@ -11,7 +11,6 @@ import pytest
 
 from components import plan
 from components.backends import choice
-from components.backends.local import LocalBackend
 from components.errors import one_line
 from components.profile.lint import traps
 from components.profile.lint.model import Context
@@ -19,7 +18,7 @@ from components.routing.targets import ApplicationCluster, LbMode
 from components.settings.model import Platform, read
 from foundation.errors import UserError
 from foundation.project import ROOT
-from tests.support.plans import OWN, chosen, service
+from tests.support.plans import OWN, chosen, service, warned
 from tests.support.profiles import EARLIER
 from toolchain import patience
 
@@ -61,16 +60,13 @@ def test_a_preview_goes_on_with_a_warning(
 def test_a_custom_kind_of_nobodys_is_warned_of_before_an_update_waits_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warnings: list[str] = []
     monitor = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
         "metadata": {"name": "shop", "namespace": "shops"},
     }
     settings = chosen(tmp_path, service("shop", OWN), monitor)
-    monkeypatch.setattr(plan, "load", lambda root: settings)
-    monkeypatch.setattr(LocalBackend, "check", lambda self: None)
-    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    warnings = warned(monkeypatch, settings)
     plan.make(ROOT)
     (line,) = warnings
     assert "defines ServiceMonitor (monitoring.coreos.com/v1); " in line
@@ -91,12 +87,9 @@ def test_a_wrong_patience_is_refused_before_anything_is_registered(
 def test_traps_in_the_profile_are_warned_of_and_refused_by_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preview: bool
 ) -> None:
-    warnings: list[str] = []
     settings = chosen(tmp_path, service("shop", OWN), http_profile=EARLIER)
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(plan, "load", lambda root: settings)
-    monkeypatch.setattr(LocalBackend, "check", lambda self: None)
-    monkeypatch.setattr(pulumi.log, "warn", warnings.append)
+    warnings = warned(monkeypatch, settings)
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
     made = plan.make(ROOT)
     context = Context("tests/support/profiles/earlier-demo.yaml")

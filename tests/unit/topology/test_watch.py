@@ -53,11 +53,16 @@ def _kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     }
     for name, lines in texts.items():
         (tmp_path / name).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    program = tmp_path / "kubectl"
-    program.write_text(KUBECTL)
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    stand_in(tmp_path, monkeypatch, KUBECTL)
     monkeypatch.setattr(kubectl, "AGAIN", 0.1)
+
+
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Write a program that is run for kubectl."""
+    program = folder / "kubectl"
+    program.write_text(text)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
 def platform_pods() -> tuple[Source, str]:
@@ -119,10 +124,7 @@ def test_an_error_that_nobody_thought_of_ends_no_reader(tmp_path: Path) -> None:
 def test_a_command_that_begins_while_all_are_stopped_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "kubectl"
-    program.write_text("#!/bin/bash\nread -rt 20\necho late\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    stand_in(tmp_path, monkeypatch, "#!/bin/bash\nread -rt 20\necho late\n")
     source, _ = feed()
     source.stop()
     with source._command(EAST, "get") as output:
@@ -133,10 +135,7 @@ def test_a_watch_asks_a_silent_server_for_a_sign_of_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing else tells a connection that is dead from pods that do not change."""
-    program = tmp_path / "kubectl"
-    program.write_text("#!/bin/bash\nenv\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    stand_in(tmp_path, monkeypatch, "#!/bin/bash\nenv\n")
     source, _ = feed()
     with source._command(EAST, "get") as output:
         told = output.read().decode().splitlines()
@@ -155,10 +154,7 @@ FOLLOWERS = {
 def test_no_kubectl_outlives_a_program_that_is_killed(
     what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "kubectl"
-    program.write_text(f"#!/bin/bash\necho $$ > {tmp_path}/pid\nexec sleep 300\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    stand_in(tmp_path, monkeypatch, f"#!/bin/bash\necho $$ > {tmp_path}/pid\nexec sleep 300\n")
     follow = f"import time; from pathlib import Path; {what}; time.sleep(300)"
     pid = tmp_path / "pid"
     with subprocess.Popen([sys.executable, "-c", follow], cwd=project.ROOT) as follower:
