@@ -20,7 +20,8 @@ from foundation.contract import CLUSTER_DOMAIN
 class GatewayConfig:
     """What a regional gateway's configuration is computed from.
 
-    `peers` is what `gateway_targets` gave for `cluster`. `dns_server` resolves the names of the
+    `peers` is what `gateway_targets` gave for `cluster`, `passing_on` what `passing_on_to` gave:
+    the clusters whose gateways have this one as a peer. `dns_server` resolves the names of the
     pods: an address and a UDP port, None for the pod's own.
     """
 
@@ -28,6 +29,7 @@ class GatewayConfig:
     region: str
     routes: tuple[Route, ...]
     peers: tuple[Target, ...]
+    passing_on: tuple[str, ...]
     profile: HttpProfile
     cluster_domain: str = CLUSTER_DOMAIN
     listen: Listen = field(default_factory=Listen)

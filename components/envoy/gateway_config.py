@@ -28,7 +28,7 @@ def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
     """Return the gateway's whole static bootstrap."""
     listen = config.listen
     listeners = [server.listener("ingress", listen.address, listen.ingress, _ingress(config))]
-    if config.peers:
+    if config.passing_on:
         listeners.append(server.listener("peer", listen.address, listen.peer, [_peer(config)]))
     clusters = [
         each for route in config.routes for each in gateway_clusters.clusters(route, config)
@@ -72,7 +72,7 @@ def _peer(config: GatewayConfig) -> dict[str, Any]:
         for route in config.routes
     ]
     hosts = _service_hosts(config, _PEER_SHARE, is_peer=True)
-    sans = [gateway_san(peer.cluster) for peer in config.peers]
+    sans = [gateway_san(cluster) for cluster in config.passing_on]
     return _mesh_chain("peer", hosts, local, sans, config, is_peer=True)
 
 

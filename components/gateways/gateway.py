@@ -9,7 +9,7 @@ from components.envoy.gateway_config import gateway_files
 from components.envoy.pod import EnvoyPods
 from components.gateways import envoys
 from components.gateways.entrance import Entrance
-from components.routing.targets import ApplicationCluster, gateway_targets
+from components.routing.targets import ApplicationCluster, gateway_targets, passing_on_to
 from components.tls.pki import Certificate
 from foundation.contract import gateway_san
 
@@ -35,6 +35,7 @@ class Gateway(pulumi.ComponentResource):
                     region=member.region,
                     routes=tuple(mesh.routes),
                     peers=tuple(peers),
+                    passing_on=tuple(passing_on_to(member.name, mesh.clusters)),
                     profile=mesh.profile,
                     cluster_domain=entrance.cluster.domain,
                 )

@@ -175,29 +175,48 @@ def gateway_targets(
 
     Raises RoutingError when `cluster` is unknown or another cluster has no address.
     """
-    own = next((c for c in clusters if c.name == cluster), None)
-    if own is None:
-        raise RoutingError(f"'{cluster}' is none of the application clusters")
-    peers = [c for c in clusters if c.name != cluster]
-    _check_addresses((peer.name for peer in peers), addresses)
-    order = region_order(own.region, (peer.region for peer in peers))
-    kept = _nearest(clusters, clusters.index(own), order)
-    order = [region for region in order if any(peer.region == region for peer in kept)]
+    others = [c for c in clusters if c.name != cluster]
+    kept = _peers(cluster, clusters)
+    _check_addresses((other.name for other in others), addresses)
+    own = next(c for c in clusters if c.name == cluster)
+    order = region_order(own.region, (peer.region for peer in kept))
     return [
         Target(p.name, addresses[p.name], port, order.index(p.region), 1, p.region)
-        for p in peers
+        for p in others
         if p in kept
     ]
 
 
-def _nearest(
-    clusters: Sequence[ApplicationCluster], own: int, order: Sequence[str]
-) -> list[ApplicationCluster]:
-    """Return the peers of the cluster at position `own`; `order` has the peers' regions."""
+def passing_on_to(cluster: str, clusters: Sequence[ApplicationCluster]) -> list[str]:
+    """Return the clusters that have `cluster` as a peer: who its gateway takes requests from.
+
+    Of more than PEERS and one they are others than its own peers. Raises RoutingError when
+    `cluster` is unknown.
+    """
+    _position(cluster, clusters)
+    return [
+        other.name
+        for other in clusters
+        if cluster in (peer.name for peer in _peers(other.name, clusters))
+    ]
+
+
+def _peers(cluster: str, clusters: Sequence[ApplicationCluster]) -> list[ApplicationCluster]:
+    """Return the peers of `cluster`, the first to be asked first."""
+    own = _position(cluster, clusters)
     following = [*clusters[own + 1 :], *clusters[:own]]
+    others = (other.region for other in clusters if other.name != cluster)
+    order = region_order(clusters[own].region, others)
     of_region = [[peer for peer in following if peer.region == region] for region in order]
     in_turn = (peer for rank in zip_longest(*of_region) for peer in rank if peer is not None)
     return list(islice(in_turn, PEERS))
+
+
+def _position(cluster: str, clusters: Sequence[ApplicationCluster]) -> int:
+    position = next((n for n, c in enumerate(clusters) if c.name == cluster), None)
+    if position is None:
+        raise RoutingError(f"'{cluster}' is none of the application clusters")
+    return position
 
 
 def _check_addresses(names: Iterable[str], addresses: Mapping[str, str]) -> None:

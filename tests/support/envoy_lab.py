@@ -28,7 +28,7 @@ from components.envoy.tls import MESH, SDS_FILE, sds_file
 from components.profile.model import HttpProfile, http_profile
 from components.routing.exposed_services import twin_name
 from components.routing.routes import Route, routes
-from components.routing.targets import ApplicationCluster, Target, gateway_targets
+from components.routing.targets import ApplicationCluster, Target, gateway_targets, passing_on_to
 from components.tls.certificates import KeyPair, authority, leaf
 from foundation.contract import gateway_san
 from foundation.project import ROOT
@@ -151,6 +151,7 @@ class Lab:
             region=cluster.region,
             routes=(self.route,),
             peers=tuple(gateway_targets(cluster.name, CLUSTERS, self.gateways)),
+            passing_on=tuple(passing_on_to(cluster.name, CLUSTERS)),
             profile=self.profile,
             cluster_domain=f"{cluster.name}.test",
             listen=_listen(address),

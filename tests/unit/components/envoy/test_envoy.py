@@ -26,6 +26,7 @@ from components.routing.targets import (
     edge_targets,
     edge_weights,
     gateway_targets,
+    passing_on_to,
 )
 from components.routing.transport import Protocol, Transport
 from components.tls.certificates import authority, leaf
@@ -61,8 +62,19 @@ def edge(
 def gateway(
     routes: tuple[Route, ...] = (PORTAL,), clusters: list[ApplicationCluster] = CLUSTERS
 ) -> GatewayConfig:
-    peers = gateway_targets("east-cluster", clusters, ADDRESSES)
-    return GatewayConfig("east-cluster", "us-east1", routes, tuple(peers), PROFILE)
+    return gateway_of("east-cluster", clusters, ADDRESSES, routes)
+
+
+def gateway_of(
+    name: str,
+    clusters: list[ApplicationCluster],
+    addresses: dict[str, str],
+    routes: tuple[Route, ...] = (PORTAL,),
+) -> GatewayConfig:
+    peers = tuple(gateway_targets(name, clusters, addresses))
+    return GatewayConfig(
+        name, "us-east1", routes, peers, tuple(passing_on_to(name, clusters)), PROFILE
+    )
 
 
 @pytest.fixture(scope="module")
@@ -190,8 +202,7 @@ def test_a_standby_gets_nothing_while_one_cluster_with_a_weight_is_healthy() -> 
 def test_a_gateways_traffic_stays_in_its_region_while_one_peer_there_is_healthy() -> None:
     twins = [ApplicationCluster(f"east{n}-cluster", "us-east1") for n in range(2, 5)]
     clusters = [*CLUSTERS, *twins]
-    peers = gateway_targets("east-cluster", clusters, {c.name: "10.0.0.1" for c in clusters})
-    config = GatewayConfig("east-cluster", "us-east1", (PORTAL,), tuple(peers), PROFILE)
+    config = gateway_of("east-cluster", clusters, {c.name: "10.0.0.1" for c in clusters})
     _, cluster, _ = gateway_bootstrap(config)["static_resources"]["clusters"]
     groups = cluster["load_assignment"]["endpoints"]
     nearest = [group for group in groups if group["priority"] == 0]
@@ -238,6 +249,19 @@ def test_a_gateways_listeners_ask_for_certificates_and_admit_different_clients()
         "renewed": ["edge.corp-edge.mesh"],
         "peer": ["gateway.west-cluster.mesh", "gateway.south-cluster.mesh"],
     }
+
+
+def test_each_of_thirteen_gateways_admits_those_that_pass_on_to_it_and_no_others() -> None:
+    clusters = [ApplicationCluster(f"c{n}", ("us-east1", "us-west1")[n % 2]) for n in range(13)]
+    addresses = {cluster.name: "10.0.0.1" for cluster in clusters}
+    sent, admitted = set(), set()
+    for own in clusters:
+        resources = gateway_bootstrap(gateway_of(own.name, clusters, addresses))["static_resources"]
+        peers = resources["clusters"][1]
+        sent |= {(own.name, match["name"]) for match in peers["transport_socket_matches"]}
+        (names,) = nodes(resources["listeners"][1], "match_typed_subject_alt_names")
+        admitted |= {(name["matcher"]["exact"].split(".")[1], own.name) for name in names}
+    assert admitted == sent
 
 
 def test_what_came_from_a_peer_is_never_sent_to_a_peer() -> None:

@@ -16,7 +16,13 @@ from components.envoy.edge_config import edge_bootstrap
 from components.envoy.gateway_clusters import GatewayConfig
 from components.envoy.gateway_config import gateway_bootstrap
 from components.envoy.pod import EnvoyPods, envoy_deployment
-from components.routing.targets import LbMode, edge_targets, edge_weights, gateway_targets
+from components.routing.targets import (
+    LbMode,
+    edge_targets,
+    edge_weights,
+    gateway_targets,
+    passing_on_to,
+)
 from foundation.contract import EDGE_CLUSTER
 from foundation.project import ROOT
 from tests.support.envoy_lab import CLUSTERS, portal_route, shipped_profile
@@ -33,8 +39,10 @@ def edge(mode: LbMode) -> dict[str, Any]:
 
 def gateway() -> dict[str, Any]:
     peers = tuple(gateway_targets("east-cluster", CLUSTERS, ADDRESSES))
+    clients = tuple(passing_on_to("east-cluster", CLUSTERS))
     routes, profile = (portal_route(),), shipped_profile()
-    return gateway_bootstrap(GatewayConfig("east-cluster", "us-east1", routes, peers, profile))
+    config = GatewayConfig("east-cluster", "us-east1", routes, peers, clients, profile)
+    return gateway_bootstrap(config)
 
 
 def deployment(cluster: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from components.routing.targets import (
     edge_targets,
     edge_weights,
     gateway_targets,
+    passing_on_to,
 )
 
 EAST = ApplicationCluster("east-cluster", "us-east1")
@@ -205,6 +206,19 @@ def test_a_gateway_has_a_few_peers_whose_number_does_not_grow(regions: list[str]
         assert known == list(range(len(known)))
         if own.region in others:
             assert {p.region for p in peers if p.priority == 0} == {own.region}
+
+
+@given(some.lists(some.sampled_from(["us-east1", "us-west1", "mars-1"]), min_size=1, max_size=13))
+def test_a_gateway_is_told_who_passes_on_to_it(regions: list[str]) -> None:
+    clusters = [ApplicationCluster(f"c{n}", region) for n, region in enumerate(regions)]
+    addresses = {cluster.name: cluster.name for cluster in clusters}
+    sent = {
+        (own.name, peer.cluster)
+        for own in clusters
+        for peer in gateway_targets(own.name, clusters, addresses)
+    }
+    taken = {(other, own.name) for own in clusters for other in passing_on_to(own.name, clusters)}
+    assert taken == sent
 
 
 def test_thirteen_gateways_are_each_peers_of_as_many() -> None:
