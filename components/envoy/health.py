@@ -14,7 +14,6 @@ INTERVAL_SECONDS = 0.5
 """Time between two checks of a host."""
 
 _INTERVAL = seconds(INTERVAL_SECONDS)
-_RARE = seconds(4 * INTERVAL_SECONDS)
 
 RENEWED_ALPN = "renewed"
 """What a check offers as ALPN, by which a gateway knows that its connection is to be renewed."""
@@ -33,7 +32,7 @@ def http_check(
     *,
     through_gateway: bool = False,
     is_renewed: bool = False,
-    is_rare: bool = False,
+    while_healthy: float = INTERVAL_SECONDS,
 ) -> dict[str, Any]:
     """Return an active health check: an answer in time with a status of `ALIVE` is healthy.
 
@@ -41,7 +40,7 @@ def http_check(
     the headers that the pods need. If it `is_renewed`, the gateway ends its connection every few
     checks. So it meets what a new connection would meet: a Service that was closed, a certificate
     that expired, each of several pods behind an address. A connection that stands tells of none of
-    them. `is_rare` has a healthy host checked less often.
+    them. `while_healthy` is the time in seconds between two checks of a healthy host.
     """
     protocol = route.transport.protocol
     is_grpc = protocol is Protocol.GRPC
@@ -55,7 +54,7 @@ def http_check(
     if not through_gateway and protocol in (Protocol.HTTP2, Protocol.GRPC):
         check["codec_client_type"] = "HTTP2"
         check["request_headers_to_add"] = check_headers(route)
-    interval = _RARE if is_rare else _INTERVAL
+    interval = seconds(while_healthy)
     renewed = {"tls_options": {"alpn_protocols": [RENEWED_ALPN]}} if is_renewed else {}
     return {
         "interval": interval,
