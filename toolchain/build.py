@@ -1,4 +1,4 @@
-"""Builds what is missing in the store, from the pinned modules, two at a time."""
+"""Builds what is missing in the store, from the pinned modules, one after another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +18,6 @@ from foundation import commands, run
 from foundation.errors import UserError
 from toolchain import golang, pins, tools
 
-AT_ONCE = 2
 _LAST_LINES = 15
 
 
@@ -44,27 +43,21 @@ class Builder:
         self._progress = progress
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
-        self._compilers = 1
         self._guard = threading.Lock()
 
     def build(self, work: Sequence[tuple[pins.Module, list[str]]]) -> None:
-        """Build the named products of each module. The first failure stops the others.
+        """Build the named products of each module, one after another; the first failure ends it.
 
-        While the first are being compiled, the sources of the others are fetched.
+        Go compiles as many packages at once as there are processors. Two builds side by side would
+        compile what they share twice. Meanwhile the sources of later ones are fetched.
         """
-        self._compilers = max(1, (os.cpu_count() or 1) // max(1, min(AT_ONCE, len(work))))
-        with ThreadPoolExecutor(AT_ONCE) as pool, ThreadPoolExecutor(1) as fetching:
-            for module, _ in work[AT_ONCE:]:
+        with ThreadPoolExecutor(1) as fetching:
+            for module, _ in work[1:]:
                 fetching.submit(self._fetch, module)
-            jobs = {pool.submit(self._build, module, products) for module, products in work}
             try:
-                while jobs:
-                    finished, jobs = wait(jobs, return_when=FIRST_COMPLETED)
-                    for job in finished:
-                        job.result()
+                for module, products in work:
+                    self._build(module, products)
             except BaseException:
-                for job in jobs:
-                    job.cancel()
                 self.stop()
                 raise
 
@@ -85,8 +78,8 @@ class Builder:
             if module.embeds:
                 self._take(module, module.embeds, folder)
             packages = [b.package for b in module.binaries if b.name in products]
-            if module.thins:
-                self._thin(module, module.thins, folder)
+            for thin in module.thins:
+                self._thin(module, thin, folder)
             if packages:
                 self._compile(module, packages, folder, out)
             if module.copies:
@@ -107,7 +100,6 @@ class Builder:
             "-mod=readonly",
             "-buildvcs=false",
             "-trimpath",
-            f"-p={self._compilers}",
             f"-tags={','.join(module.tags)}",
             f"-ldflags=-s -w {values}",
             "-gcflags=all=-dwarf=false",  # the linker would throw it away: a tenth of the time
@@ -177,16 +169,17 @@ class Builder:
 
     def _thin(self, module: pins.Module, thin: pins.Thin, folder: Path) -> None:
         """Put a part of a required module beside the module's main, and has it built from that."""
-        source, target = self._source(module, thin.source), folder / "thin"
+        source, target = self._source(module, thin.source), folder / "thin" / thin.source
         for part in (".", *thin.folders):
             (target / part).mkdir(parents=True, exist_ok=True)
             for file in (source / part).iterdir():
                 if file.name == "go.mod" or (part != "." and file.suffix == ".go"):
                     shutil.copyfile(file, target / part / file.name)
         for theirs, ours in thin.ours:
+            (target / theirs).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / ours, target / theirs)
         with (folder / "go.mod").open("a") as pinned:
-            pinned.write(f"\nreplace {thin.source} => ./thin\n")
+            pinned.write(f"\nreplace {thin.source} => ./thin/{thin.source}\n")
 
     def _source(self, module: pins.Module, source: str) -> Path:
         """Return where the Go module `source` is, as `module` pins it."""

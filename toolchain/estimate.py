@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from foundation import disk
@@ -12,25 +12,39 @@ from foundation.disk import MB, size
 from foundation.errors import UserError
 from toolchain import golang, pins, tools
 
+#: What modules need besides what the largest one needs too, measured with all of them.
+_OWN = 0.4
 _STANDARD_LIBRARY = 300 * MB  # compiled; worth keeping for the small modules, which change
 
 
 def announce(modules: list[pins.Module]) -> None:
     """Say what time and disk building `modules` takes; refuse when the disk is too small."""
-    seconds = sum(m.seconds for m in modules) / 2
+    expected = sum(seconds(modules).values())
     cache, sources = tools.cache_dir(), golang.find().module_cache
     # an interrupted build has left what it had compiled and fetched
-    building = sum(m.build_mb for m in modules) * MB - folder_size([cache / "go-build"])
+    building = _together(m.build_mb for m in modules) * MB - folder_size([cache / "go-build"])
     fetching = sum(m.source_mb for m in modules if not is_fetched(m, sources)) * MB
     kept = sum(m.kept_mb for m in modules) * MB
     print(
         f"To build: {', '.join(m.name for m in modules)}.\n"
-        f"On 2 idle processors about {max(1, round(seconds / 60))} min from nothing."
+        f"On 2 idle processors about {max(1, round(expected / 60))} min from nothing."
         f" {size(kept)} stay in {cache}, {size(max(0, building))} more are used meanwhile;"
         f" {size(fetching)} of sources go to {sources} (`go clean -modcache` frees them).",
         flush=True,
     )
     require({cache: max(0, building) + kept, sources: fetching})
+
+
+def seconds(modules: Sequence[pins.Module]) -> dict[str, float]:
+    """Return how long the build of each takes after those before it: what they share is there."""
+    longest = max((m.seconds for m in modules), default=0)
+    return {m.name: m.seconds if m.seconds == longest else _OWN * m.seconds for m in modules}
+
+
+def _together(megabytes: Iterable[int]) -> float:
+    """Return what modules take in Go's build cache that take so much alone."""
+    largest, *others = sorted(megabytes, reverse=True)
+    return largest + _OWN * sum(others)
 
 
 def is_fetched(module: pins.Module, sources: Path) -> bool:

@@ -50,8 +50,8 @@ def environment(go: Go) -> dict[str, str]:
     """Return the environment of `go`: the user's, less what a build must not depend on."""
     env = {k: v for k, v in os.environ.items() if k not in ("GOOS", "GOARCH", "GOROOT", "GOBIN")}
     env["PATH"] = f"{go.command.parent}{os.pathsep}{env.get('PATH', os.defpath)}"
-    # compilers live for seconds and have memory: collecting less garbage saves a fifth of the time
-    env.setdefault("GOGC", "800")
+    # compilers live for seconds and have memory: collecting no garbage saves a fifth of the time
+    env.setdefault("GOGC", "off")
     env.setdefault("GOMEMLIMIT", "1500MiB")
     return env | {
         "GOTOOLCHAIN": "local",

@@ -66,7 +66,7 @@ class Module:
     kept_mb: int = 0
     copies: Files | None = None
     embeds: Files | None = None
-    thins: Thin | None = None
+    thins: tuple[Thin, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -94,9 +94,7 @@ def _files(table: dict[str, Any] | None) -> Files | None:
     return Files(table["source"], tuple(table["files"]), table.get("via", ""))
 
 
-def _thin(table: dict[str, Any] | None) -> Thin | None:
-    if table is None:
-        return None
+def _thin(table: dict[str, Any]) -> Thin:
     return Thin(table["source"], tuple(table["folders"]), tuple(table["ours"].items()))
 
 
@@ -117,7 +115,7 @@ def _module(table: dict[str, Any]) -> Module:
         **{name: table["takes"][name] for name in ("seconds", "source_mb", "build_mb", "kept_mb")},
         copies=_files(table.get("copies")),
         embeds=_files(table.get("embeds")),
-        thins=_thin(table.get("thins")),
+        thins=tuple(_thin(each) for each in table.get("thins", ())),
     )
 
 

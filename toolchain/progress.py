@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from toolchain import build, pins, published
+from toolchain import estimate, pins, published
 
 _PLAIN_EVERY = 30.0  # seconds between two lines on one build where there is no terminal
 
@@ -123,7 +123,8 @@ class Screen:
         what is done. What is under way may say that it is slower still, but not that it is faster.
         """
         now = time.monotonic()
-        rows = [(m.seconds, self._rows[m.name]) for m in self._modules]
+        expected_of = estimate.seconds(self._modules)
+        rows = [(expected_of[m.name], self._rows[m.name]) for m in self._modules]
         begun = any(row.began for _, row in rows) and any(told for told, _ in rows)
         if self._doing != "building" or not begun:
             return ""
@@ -138,8 +139,7 @@ class Screen:
             stretch = max(stretch, passed / told if told else 0.0)
             left.append((told, passed))
         waits = [max(0.0, told * stretch - passed) for told, passed in left]
-        # so many at once, but none is divided among them
-        minutes = max(sum(waits) / build.AT_ONCE, max(waits, default=0.0), 60) / 60
+        minutes = max(sum(waits), 60) / 60
         return f"  (about {minutes:.0f} min left)"
 
     def _say(self, text: str) -> None:

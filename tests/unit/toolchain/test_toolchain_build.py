@@ -75,10 +75,7 @@ def test_a_build_obeys_the_pins_and_not_the_users_go_environment(
     assert env["GOCACHE"] == str(tools.cache_dir() / "go-build")
 
 
-def test_sources_of_what_is_built_later_are_fetched_meanwhile(
-    modules_to_build: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(build, "AT_ONCE", 1)
+def test_sources_of_what_is_built_later_are_fetched_meanwhile(modules_to_build: Path) -> None:
     listed = f"grep -q '^list.* -deps example.org/one' {modules_to_build}/asked"
     wait = f"while ! {listed}; do sleep 0.02; done"
     go = fake_go(
@@ -91,11 +88,11 @@ def test_sources_of_what_is_built_later_are_fetched_meanwhile(
     assert [line.split()[0] for line in asked].count("list") == 1
 
 
-def test_a_failed_build_ends_the_other(modules_to_build: Path) -> None:
-    go = fake_go(modules_to_build, 'case "$out" in *host) sleep 60;; *) sleep 0.3; exit 1;; esac')
+def test_a_failed_build_ends_what_is_being_fetched(modules_to_build: Path) -> None:
+    go = fake_go(modules_to_build, 'case "$1" in list) sleep 60;; *) sleep 0.3; exit 1;; esac')
     began = time.monotonic()
     with pytest.raises(UserError, match="one"):
-        build.Builder(go, Silent()).build([(HOST, ["host"]), (ONE, ["first"])])
+        build.Builder(go, Silent()).build([(ONE, ["first"]), (HOST, ["host"])])
     assert time.monotonic() - began < 20
 
 
@@ -113,7 +110,7 @@ def test_what_an_interrupted_build_has_left_is_not_asked_for_again(
     module = dataclasses.replace(ONE, source_mb=40, build_mb=3, kept_mb=2, seconds=240)
     estimate.announce([module])
     said = capsys.readouterr().out
-    assert "To build: one.\n" in said and "2 min" in said
+    assert "To build: one.\n" in said and "4 min" in said
     assert "2 MB stay" in said and "3 MB more" in said and "40 MB of sources" in said
     left = tools.cache_dir() / "go-build"
     left.mkdir(parents=True)
@@ -162,3 +159,16 @@ def test_what_a_killed_command_left_of_go_goes_with_the_next(
     golang._download()
     assert sorted(each.name for each in tmp_path.iterdir()) == ["go-1.26.8", "go-1.26.9"]
     assert [each.name for each in folder.iterdir()] == ["go"]
+
+
+def test_what_modules_share_is_not_announced_twice(
+    modules_to_build: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(golang, "find", lambda: fake_go(modules_to_build, ""))
+    large = dataclasses.replace(ONE, build_mb=300, seconds=1200)
+    second, third = (
+        dataclasses.replace(ONE, name=name, build_mb=100, seconds=240) for name in ("two", "three")
+    )
+    estimate.announce([second, large, third])
+    said = capsys.readouterr().out
+    assert "about 23 min" in said and "380 MB more" in said

@@ -13,6 +13,17 @@ from toolchain import ambient, golang, pins
 
 MODULES = (*pins.modules(), *pins.for_tests())
 OTHERS = [m for m in MODULES if not m.source.startswith("demo.local/")]
+OWN_VERSIONS = {
+    "github.com/atotto/clipboard",
+    "github.com/pulumi/pulumi/pkg/v3",
+    "github.com/pulumi/pulumi/sdk/v3",
+}
+"""Pulumi's CLI has its own fork of the first; its provider and language host need older ones of the
+others."""
+
+COMPILED_TOGETHER = [m for m in pins.modules() if m.name != "runc"]
+"""runc is small, and needs the older libraries of its own release."""
+
 each_module = pytest.mark.parametrize("module", MODULES, ids=lambda m: m.name)
 each_of_others = pytest.mark.parametrize("module", OTHERS, ids=lambda m: m.name)
 
@@ -35,6 +46,26 @@ def test_the_checksums_cover_the_module_itself(module: pins.Module) -> None:
     sums = (module.folder / "go.sum").read_text()
     assert f"{module.source} {module.version} h1:" in sums
     assert f"{module.source} {module.version}/go.mod h1:" in sums
+
+
+def test_what_several_modules_need_is_compiled_once() -> None:
+    """One version of a library in all of them: Go's build cache then has it for the next one."""
+    found: dict[str, dict[str, str]] = {}
+    for module in COMPILED_TOGETHER:
+        text = (module.folder / "go.mod").read_text()
+        replaced = dict(re.findall(r"^\s+(\S+) => \S+ (v\S+)$", text, re.MULTILINE))
+        for path, version in re.findall(
+            r"^(?:require|\s)\s*(\S+\.\S+/\S+) (v\S+)", text, re.MULTILINE
+        ):
+            found.setdefault(path, {})[module.name] = replaced.get(path, version)
+    differ = {
+        path: by_module
+        for path, by_module in found.items()
+        if len(set(by_module.values())) > 1
+        and path not in OWN_VERSIONS
+        and not path.startswith("go.etcd.io/etcd/")
+    }
+    assert not differ, "raise the older ones with `go get PATH@VERSION` in their folders"
 
 
 @each_module
