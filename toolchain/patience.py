@@ -39,13 +39,14 @@ def of_requests(seconds: float) -> str:
     return f"--request-timeout={scaled(seconds):.0f}s"
 
 
-def of_connections() -> dict[str, str]:
+def of_connections(silence: float = 30, ping: float = 15) -> dict[str, str]:
     """Return the environment in which Kubernetes' Go clients are as patient with connections.
 
-    They give up one that brings nothing for 30 s, and no answer to a ping for 15 s more.
+    They give up one that brings nothing for `silence` seconds, and no answer to a ping for `ping`
+    more. What they do by themselves is the default.
     Source: https://github.com/kubernetes/apimachinery/blob/v0.35.0/pkg/util/net/http.go.
     """
     return {
-        "HTTP2_READ_IDLE_TIMEOUT_SECONDS": f"{scaled(30):.0f}",
-        "HTTP2_PING_TIMEOUT_SECONDS": f"{scaled(15):.0f}",
+        "HTTP2_READ_IDLE_TIMEOUT_SECONDS": f"{scaled(silence):.0f}",
+        "HTTP2_PING_TIMEOUT_SECONDS": f"{scaled(ping):.0f}",
     }

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from foundation import run
+from toolchain import patience
 from topology.proxies import Proxy
 
 AGAIN = 1.0
@@ -26,8 +27,8 @@ GONE = 8
 _LIST_SECONDS = 10
 """How long an API server may take to list its pods."""
 
-_NOTICED_SOON = {"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "5", "HTTP2_PING_TIMEOUT_SECONDS": "5"}
-"""Environment of a kubectl that asks a silent API server for a sign of life.
+_SILENCE = 5
+"""Seconds after which kubectl asks a silent API server for a sign of life, and waits for it.
 
 A watch of one that was stopped ends after 7 s; by kubectl's own 30 and 15 s, after 37 (1.37.2).
 """
@@ -124,7 +125,7 @@ class Source(ABC):
         Returns whether that is known.
         """
         known = self._known(cluster)
-        with self._command(cluster, *which, f"--request-timeout={_LIST_SECONDS}s") as output:
+        with self._command(cluster, *which, patience.of_requests(_LIST_SECONDS)) as output:
             try:
                 items = json.load(output)["items"]
             except (ValueError, KeyError):  # it does not answer
@@ -156,7 +157,7 @@ class Source(ABC):
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=said,
-                env={**os.environ, **_NOTICED_SOON},
+                env=os.environ | patience.of_connections(_SILENCE, _SILENCE),
             )
             assert process.stdout and process.stdin
             with self._lock:

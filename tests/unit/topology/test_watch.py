@@ -18,6 +18,7 @@ from drills.application import Application
 from foundation import processes, project
 from tests.support.pictures import EAST
 from tests.support.waiting import eventually
+from toolchain import patience
 from topology import kubectl
 from topology.feed import Feed
 from topology.kubectl import Source
@@ -131,15 +132,18 @@ def test_a_command_that_begins_while_all_are_stopped_ends(
         assert output.read() == b"", "nobody has waited for it"
 
 
+@pytest.mark.parametrize(("factor", "seconds"), [("1", 5), ("10", 50)])
 def test_a_watch_asks_a_silent_server_for_a_sign_of_life(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factor: str, seconds: int
 ) -> None:
     """Nothing else tells a connection that is dead from pods that do not change."""
+    monkeypatch.setenv(patience.VARIABLE, factor)
     stand_in(tmp_path, monkeypatch, "#!/bin/bash\nenv\n")
     source, _ = feed()
     with source._command(EAST, "get") as output:
         told = output.read().decode().splitlines()
-    assert {"HTTP2_READ_IDLE_TIMEOUT_SECONDS=5", "HTTP2_PING_TIMEOUT_SECONDS=5"} <= {*told}
+    variables = ("HTTP2_READ_IDLE_TIMEOUT_SECONDS", "HTTP2_PING_TIMEOUT_SECONDS")
+    assert {f"{name}={seconds}" for name in variables} <= {*told}
     assert f"PATH={os.environ['PATH']}" in told
 
 
