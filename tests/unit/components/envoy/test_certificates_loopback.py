@@ -20,14 +20,14 @@ from components.routing.transport import Transport
 from foundation.contract import gateway_san
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab
 from tests.support.envoy_process import HOST, Envoy, ask
-from tests.support.own_server import Executions, OwnServer
-from tests.support.waiting import eventually
-from tests.unit.components.envoy.test_own_application import (
+from tests.support.own_application import (
     EDGE,
     connected,
     open_websocket,
     running,
 )
+from tests.support.own_server import Executions, OwnServer
+from tests.support.waiting import eventually
 
 WEBSOCKETS = 50
 GATEWAYS = {cluster.name: f"gateway-{cluster.name}" for cluster in CLUSTERS}

@@ -6,11 +6,9 @@ import contextlib
 import signal
 import ssl
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from components.envoy.drain import drain_command
 from components.envoy.health import RENEWED_REQUESTS
 from components.routing.targets import LbMode, edge_targets, edge_weights
 from foundation.contract import gateway_san
+from tests.support.edge_traffic import Traffic, get
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, lab
 from tests.support.envoy_process import HOST, Answer, Envoy, ask
 from tests.support.waiting import eventually
@@ -69,48 +68,10 @@ def _healthy(world: Lab) -> None:
         eventually(healed, f"{name} knows {known} healthy hosts", 15)
 
 
-def get(world: Lab, edge: str, path: str = "/web-portal", **more: object) -> Answer:
-    tls = world.client_context()
-    return ask(world.envoys[edge].address, 8443, path, tls=tls, **more)
-
-
 def served(world: Lab, edge: str, requests: int) -> Counter[str]:
     answers = [get(world, edge) for _ in range(requests)]
     assert {answer.status for answer in answers} == {200}
     return Counter(answer.cluster for answer in answers)
-
-
-class Traffic(threading.Thread):
-    """Asks without pause, each time on a new connection, and keeps what came back."""
-
-    def __init__(self, world: Lab, edge: str) -> None:
-        super().__init__(daemon=True)
-        self.world, self.edge = world, edge
-        self.answers: list[Answer] = []
-        self.seconds: list[float] = []
-        self.failures: list[str] = []
-        self.enough = threading.Event()
-
-    def run(self) -> None:
-        while not self.enough.is_set():
-            begin = time.monotonic()
-            try:
-                answer = get(self.world, self.edge)
-            except (OSError, HTTPException) as problem:
-                self.failures.append(repr(problem))
-                continue
-            self.seconds.append(time.monotonic() - begin)
-            self.answers.append(answer)
-            if answer.status != 200:
-                self.failures.append(f"{answer.status} after {time.monotonic() - begin:.3f} s")
-
-    def __enter__(self) -> Traffic:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.enough.set()
-        self.join(10)
 
 
 def test_active_gives_each_cluster_its_share(world: Lab) -> None:

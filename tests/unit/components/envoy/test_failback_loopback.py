@@ -15,12 +15,12 @@ import pytest
 from components.routing.failback import RAMP_SHARES, Failback
 from components.routing.targets import LbMode, edge_targets, edge_weights
 from components.routing.transport import Transport
+from tests.support.edge_traffic import Traffic
 from tests.support.envoy_lab import CLUSTERS, EAST, WEST, Lab, forgiving_profile, publish
 from tests.support.envoy_process import ask
+from tests.support.own_application import connected, open_websocket, running
 from tests.support.own_server import Executions, OwnServer
 from tests.support.waiting import eventually
-from tests.unit.components.envoy.test_envoy_loopback import Traffic
-from tests.unit.components.envoy.test_own_application import connected, open_websocket, running
 
 RAMP = 4.0
 EXECUTIONS = Executions()

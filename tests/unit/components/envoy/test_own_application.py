@@ -2,78 +2,34 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import signal
-import socket
-import ssl
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
 from dataclasses import replace
-from http.client import HTTPConnection
 from pathlib import Path
 
 import grpc
 import pytest
 
-from components.profile.model import HttpProfile
 from components.routing.targets import LbMode, edge_targets, edge_weights
-from components.routing.transport import Protocol, Transport
+from components.routing.transport import Transport
 from drills.traffic import Execution
 from drills.traffic.portal import execution
-from tests.support.envoy_lab import CLUSTERS, WEST, Lab, forgiving_profile, lab, portal_route
+from tests.support.envoy_lab import CLUSTERS, WEST, Lab, forgiving_profile
 from tests.support.envoy_process import HOST, Envoy
-from tests.support.own_server import Executions, GrpcServer, OwnServer
+from tests.support.own_application import (
+    EDGE,
+    PORT,
+    ask,
+    connected,
+    open_websocket,
+    running,
+    running_grpc,
+)
+from tests.support.own_server import Executions, OwnServer
 from tests.support.waiting import eventually
-
-PORT = 8080
-EDGE = "standby"
-
-
-@contextmanager
-def running(
-    folder: Path,
-    transport: Transport,
-    server: type,
-    profile: HttpProfile | None = None,
-    **more: object,
-) -> Iterator[Lab]:
-    """A lab with two pods of the application in each cluster, and an edge in mode standby."""
-    portal = portal_route()
-    route = replace(
-        portal, service="shop", namespace="shop", path="/", port=80, target_port=PORT,
-        health_path="/healthz", transport=transport,
-    )  # fmt: skip
-    with lab(folder) as made:
-        made.route = route
-        made.profile = profile or made.profile
-        servers = []
-        for cluster in CLUSTERS:
-            addresses = [made.address(), made.address()]
-            servers += [server(address, PORT, **more) for address in addresses]
-            made.show_pods(cluster, addresses)
-            made.add_gateway(cluster)
-        made.start()
-        weights = edge_weights(LbMode.STANDBY, CLUSTERS, WEST.name)
-        made.add_edge(EDGE, edge_targets(weights, CLUSTERS, made.gateways, "us-east1"))
-        made.start(EDGE)
-        for name, hosts in {EDGE: 2, "gateway-west-cluster": 3}.items():
-            eventually(
-                lambda name=name, hosts=hosts: (
-                    len(found := made.hosts(name)) == hosts and not any(found.values())
-                ),
-                f"{name} knows all its hosts",
-                15,
-            )
-        try:
-            yield made
-        finally:
-            for each in servers:
-                each.stop()
-
 
 EXECUTIONS = Executions()
 
@@ -83,26 +39,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("shop")
     with running(folder, Transport(), OwnServer, executions=EXECUTIONS) as made:
         yield made
-
-
-@contextmanager
-def connected(shop: Lab, edge: str = EDGE) -> Iterator[ssl.SSLSocket]:
-    plain = socket.create_connection((shop.envoys[edge].address, 8443), timeout=30)
-    with closing(shop.client_context().wrap_socket(plain, server_hostname=HOST)) as secure:
-        yield secure
-
-
-def ask(
-    shop: Lab, method: str, path: str, body: object = None, edge: str = EDGE, **headers: str
-) -> tuple[int, str]:
-    with connected(shop, edge) as secure:
-        connection = HTTPConnection(HOST)
-        connection.sock = secure
-        names = {key.replace("__", "-"): value for key, value in headers.items()}
-        chunked = body is not None and not isinstance(body, bytes)
-        connection.request(method, path, body, names, encode_chunked=chunked)  # type: ignore[arg-type]
-        response = connection.getresponse()
-        return response.status, response.read().decode()
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
@@ -299,18 +235,6 @@ def say_something(shop: Lab, edge: str = EDGE) -> None:
             time.sleep(0.5)
 
 
-def open_websocket(secure: ssl.SSLSocket) -> None:
-    key = base64.b64encode(os.urandom(16)).decode()
-    secure.sendall(
-        f"GET /chat HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
-    )
-    head = b""
-    while b"\r\n\r\n" not in head:
-        head += secure.recv(4096)
-    assert head.startswith(b"HTTP/1.1 101 ")
-
-
 def test_http_1_0_and_expect_are_answered(shop: Lab) -> None:
     with connected(shop) as secure:
         secure.sendall(f"GET /old HTTP/1.0\r\nHost: {HOST}\r\n\r\n".encode())
@@ -378,17 +302,6 @@ def test_a_pod_that_closes_idle_connections_loses_no_order(tmp_path: Path) -> No
 def grpc_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, grpc.Channel]]:
     with running_grpc(tmp_path_factory.mktemp("grpc")) as made:
         yield made
-
-
-@contextmanager
-def running_grpc(folder: Path) -> Iterator[tuple[Lab, grpc.Channel]]:
-    """A lab whose application speaks gRPC, and a client's one connection to its edge."""
-    with running(folder, Transport(Protocol.GRPC), GrpcServer) as made:
-        credentials = grpc.ssl_channel_credentials(made.clients.certificate.encode())
-        options = (("grpc.ssl_target_name_override", HOST), ("grpc.default_authority", HOST))
-        target = f"{made.envoys[EDGE].address}:8443"
-        with grpc.secure_channel(target, credentials, options) as channel:
-            yield made, channel
 
 
 def test_grpc_is_carried_in_all_its_four_kinds(grpc_shop: tuple[Lab, grpc.Channel]) -> None:

@@ -13,9 +13,9 @@ from components.routing.targets import LbMode, edge_targets, edge_weights
 from components.routing.transport import Transport
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, forgiving_profile
 from tests.support.envoy_process import ask as raw
+from tests.support.own_application import ask, running
 from tests.support.own_server import Executions, OwnServer
 from tests.support.waiting import eventually
-from tests.unit.components.envoy.test_own_application import ask, running
 
 STRICT = RequestRules(
     headers_size=8 * 1024,

@@ -19,15 +19,15 @@ from components.routing.targets import LbMode, edge_targets, edge_weights
 from components.routing.transport import Transport
 from tests.support.envoy_lab import CLUSTERS, EAST, WEST, Lab, publish
 from tests.support.envoy_process import HOST, Envoy, ask
-from tests.support.own_server import Executions, OwnServer
-from tests.support.waiting import eventually
-from tests.unit.components.envoy.test_own_application import (
+from tests.support.own_application import (
     EDGE,
     connected,
     open_websocket,
     running,
     running_grpc,
 )
+from tests.support.own_server import Executions, OwnServer
+from tests.support.waiting import eventually
 
 WEBSOCKETS = 200
 GRPC_STREAMS = 6
