@@ -62,7 +62,7 @@ def _regions(route: Route, config: EdgeConfig, *, is_patient: bool = False) -> d
             route,
             through_gateway=True,
             is_renewed=not is_patient,
-            while_healthy=2.0 if is_patient else health.INTERVAL_SECONDS,
+            while_healthy=health.RARE_SECONDS if is_patient else health.INTERVAL_SECONDS,
         ),
         # One healthy gateway is enough for a priority to keep everything: a standby is used only
         # when nobody before it is left.

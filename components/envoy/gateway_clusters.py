@@ -86,7 +86,7 @@ def _peers(route: Route, config: GatewayConfig) -> dict[str, Any]:
         upstream.target_endpoints(config.peers),
         config.profile,
         health_check=health.http_check(
-            health_host(route), route, through_gateway=True, while_healthy=4.0
+            health_host(route), route, through_gateway=True, while_healthy=health.RARE_SECONDS
         ),
         # All peers of a region may go but one.
         overprovisioning=100 * max(2, most_of_one_priority),

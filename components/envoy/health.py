@@ -13,6 +13,9 @@ from components.routing.transport import Protocol
 INTERVAL_SECONDS = 0.5
 """Time between two checks of a host."""
 
+RARE_SECONDS = 2.0
+"""Time between two checks of a healthy host that something else looks after too."""
+
 _INTERVAL = seconds(INTERVAL_SECONDS)
 
 RENEWED_ALPN = "renewed"
