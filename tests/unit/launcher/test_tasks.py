@@ -76,6 +76,10 @@ def test_a_signal_reaches_the_children_of_a_process_that_passes_none_on(tmp_path
             assert time.monotonic() < until
             time.sleep(0.01)
         child = int(made.read_text())
+        # until then it is the shell, which passes the signal by
+        while Path(f"/proc/{child}/comm").read_text() != "sleep\n":
+            assert time.monotonic() < until
+            time.sleep(0.01)
         shell.send_signal(signal.SIGTERM)
         os.kill(child, 0)  # still there
         processes.signal_children(shell.pid, signal.SIGTERM)
