@@ -19,15 +19,16 @@ _STANDARD_LIBRARY = 300 * MB  # compiled; worth keeping for the small modules, w
 
 def announce(modules: list[pins.Module]) -> None:
     """Say what time and disk building `modules` takes; refuse when the disk is too small."""
-    expected = sum(seconds(modules).values())
+    seconds = sum(together([m.seconds for m in modules]))
     cache, sources = tools.cache_dir(), golang.find().module_cache
     # an interrupted build has left what it had compiled and fetched
-    building = _together(m.build_mb for m in modules) * MB - folder_size([cache / "go-build"])
+    building = sum(together([m.build_mb for m in modules])) * MB
+    building -= folder_size([cache / "go-build"])
     fetching = sum(m.source_mb for m in modules if not is_fetched(m, sources)) * MB
     kept = sum(m.kept_mb for m in modules) * MB
     print(
         f"To build: {', '.join(m.name for m in modules)}.\n"
-        f"On 2 idle processors about {max(1, round(expected / 60))} min from nothing."
+        f"On 2 idle processors about {max(1, round(seconds / 60))} min from nothing."
         f" {size(kept)} stay in {cache}, {size(max(0, building))} more are used meanwhile;"
         f" {size(fetching)} of sources go to {sources} (`go clean -modcache` frees them).",
         flush=True,
@@ -35,16 +36,13 @@ def announce(modules: list[pins.Module]) -> None:
     require({cache: max(0, building) + kept, sources: fetching})
 
 
-def seconds(modules: Sequence[pins.Module]) -> dict[str, float]:
-    """Return how long the build of each takes after those before it: what they share is there."""
-    longest = max((m.seconds for m in modules), default=0)
-    return {m.name: m.seconds if m.seconds == longest else _OWN * m.seconds for m in modules}
+def together(takes: Sequence[int]) -> list[float]:
+    """Return what each of several modules takes that takes so much alone: what they share is there.
 
-
-def _together(megabytes: Iterable[int]) -> float:
-    """Return what modules take in Go's build cache that take so much alone."""
-    largest, *others = sorted(megabytes, reverse=True)
-    return largest + _OWN * sum(others)
+    Seconds, or MB of Go's build cache. The largest one has all of its own.
+    """
+    largest = max(takes, default=0)
+    return [each if each == largest else _OWN * each for each in takes]
 
 
 def is_fetched(module: pins.Module, sources: Path) -> bool:

@@ -123,8 +123,8 @@ class Screen:
         what is done. What is under way may say that it is slower still, but not that it is faster.
         """
         now = time.monotonic()
-        expected_of = estimate.seconds(self._modules)
-        rows = [(expected_of[m.name], self._rows[m.name]) for m in self._modules]
+        seconds = estimate.together([m.seconds for m in self._modules])
+        rows = [(told, self._rows[m.name]) for told, m in zip(seconds, self._modules, strict=True)]
         begun = any(row.began for _, row in rows) and any(told for told, _ in rows)
         if self._doing != "building" or not begun:
             return ""

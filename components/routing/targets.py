@@ -178,7 +178,7 @@ def gateway_targets(
     others = [c for c in clusters if c.name != cluster]
     kept = _peers(cluster, clusters)
     _check_addresses((other.name for other in others), addresses)
-    own = next(c for c in clusters if c.name == cluster)
+    own = clusters[_position(cluster, clusters)]
     order = region_order(own.region, (peer.region for peer in kept))
     return [
         Target(p.name, addresses[p.name], port, order.index(p.region), 1, p.region)

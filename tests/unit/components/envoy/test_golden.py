@@ -39,9 +39,9 @@ def edge(mode: LbMode) -> dict[str, Any]:
 
 def gateway() -> dict[str, Any]:
     peers = tuple(gateway_targets("east-cluster", CLUSTERS, ADDRESSES))
-    clients = tuple(passing_on_to("east-cluster", CLUSTERS))
+    passing_on = tuple(passing_on_to("east-cluster", CLUSTERS))
     routes, profile = (portal_route(),), shipped_profile()
-    config = GatewayConfig("east-cluster", "us-east1", routes, peers, clients, profile)
+    config = GatewayConfig("east-cluster", "us-east1", routes, peers, passing_on, profile)
     return gateway_bootstrap(config)
 
 
