@@ -86,11 +86,15 @@ def _peers(route: Route, config: GatewayConfig) -> dict[str, Any]:
         upstream.target_endpoints(config.peers),
         config.profile,
         health_check=health.http_check(
-            health_host(route), route, through_gateway=True, while_healthy=health.RARE_SECONDS
+            health_host(route),
+            route,
+            through_gateway=True,
+            is_renewed=True,
+            while_healthy=health.RARE_SECONDS,
         ),
         # All peers of a region may go but one.
         overprovisioning=100 * max(2, most_of_one_priority),
-        protocol=protocols.to_pods(route.transport.protocol),
+        protocol=protocols.to_pods(route.transport.protocol, protocols.IDLE_TO_PEERS),
         targets=config.peers,
         paths=config.paths,
     )

@@ -29,7 +29,7 @@ def gateway_bootstrap(config: GatewayConfig) -> dict[str, Any]:
     listen = config.listen
     listeners = [server.listener("ingress", listen.address, listen.ingress, _ingress(config))]
     if config.passing_on:
-        listeners.append(server.listener("peer", listen.address, listen.peer, [_peer(config)]))
+        listeners.append(server.listener("peer", listen.address, listen.peer, _peer(config)))
     clusters = [
         each for route in config.routes for each in gateway_clusters.clusters(route, config)
     ]
@@ -54,15 +54,15 @@ def _ingress(config: GatewayConfig) -> list[dict[str, Any]]:
     through = server.health_filter(
         [{"name": ":authority", "string_match": {"suffix": f".{HEALTH_DOMAIN}"}}], pass_through=True
     )
-    renewed = _mesh_chain(
-        "renewed", checks, [through], sans, config, requests=health.RENEWED_REQUESTS
-    )
-    renewed["filter_chain_match"] = {"application_protocols": [health.RENEWED_ALPN]}
-    return [_mesh_chain("ingress", hosts, [through], sans, config), renewed]
+    plain = _mesh_chain("ingress", hosts, [through], sans, config)
+    return [plain, _renewed("renewed", checks, [through], sans, config)]
 
 
-def _peer(config: GatewayConfig) -> dict[str, Any]:
-    """Return the filter chain for other gateways: to own pods only, so nothing goes in circles."""
+def _peer(config: GatewayConfig) -> list[dict[str, Any]]:
+    """Return the filter chains for other gateways, as for the edge.
+
+    They lead to own pods only, so nothing goes in circles.
+    """
     local = [
         server.health_filter(
             [{"name": ":authority", "string_match": {"exact": health_host(route)}}],
@@ -73,7 +73,20 @@ def _peer(config: GatewayConfig) -> dict[str, Any]:
     ]
     hosts = _service_hosts(config, _PEER_SHARE, is_peer=True)
     sans = [gateway_san(cluster) for cluster in config.passing_on]
-    return _mesh_chain("peer", hosts, local, sans, config, is_peer=True)
+    plain = _mesh_chain("peer", hosts, local, sans, config, is_peer=True)
+    return [plain, _renewed("peer_renewed", [], local, sans, config)]
+
+
+def _renewed(
+    name: str,
+    hosts: list[dict[str, Any]],
+    filters: list[dict[str, Any]],
+    clients: list[str],
+    config: GatewayConfig,
+) -> dict[str, Any]:
+    """Return the filter chain of checks that renew their connection."""
+    chain = _mesh_chain(name, hosts, filters, clients, config, requests=health.RENEWED_REQUESTS)
+    return {**chain, "filter_chain_match": {"application_protocols": [health.RENEWED_ALPN]}}
 
 
 def _mesh_chain(

@@ -15,6 +15,9 @@ HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 #: on a connection that is just being closed.
 IDLE_TO_GATEWAY = 60.0
 IDLE_TO_PODS = 1.0
+#: The same towards a peer's gateway: longer than between two checks, which would need a handshake
+#: each; short, for these connections are not pinged.
+IDLE_TO_PEERS = 3.0
 
 #: Streams on one connection to a gateway: few, for they spread over the pods behind its address.
 _GATEWAY_STREAMS = 4
@@ -54,15 +57,15 @@ def to_gateways(pings: Pings) -> dict[str, Any]:
     return _http2(IDLE_TO_GATEWAY, _GATEWAY_STREAMS, {"connection_keepalive": keepalive})
 
 
-def to_pods(protocol: Protocol) -> dict[str, Any]:
-    """Return the options for an application's own pods.
+def to_pods(protocol: Protocol, idle_timeout: float = IDLE_TO_PODS) -> dict[str, Any]:
+    """Return the options for an application's own pods, or for gateways in front of such.
 
     They are not pinged: servers of gRPC end a connection with more than two pings in five minutes.
     Source: https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md.
     """
     if protocol in (Protocol.HTTP2, Protocol.GRPC):
-        return _http2(IDLE_TO_PODS, _POD_STREAMS, {})
-    return _options(IDLE_TO_PODS, {"http_protocol_options": {"enable_trailers": True}})
+        return _http2(idle_timeout, _POD_STREAMS, {})
+    return _options(idle_timeout, {"http_protocol_options": {"enable_trailers": True}})
 
 
 def _http2(idle_timeout: float, streams: int, more: dict[str, Any]) -> dict[str, Any]:

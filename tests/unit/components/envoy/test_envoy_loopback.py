@@ -198,18 +198,23 @@ def test_a_gateway_refuses_clients_without_certificate(world: Lab) -> None:
             ask(world.gateways["east-cluster"], port, tls=context)
 
 
-def test_checks_of_the_edge_meet_a_new_connection_every_few_checks(world: Lab) -> None:
+@pytest.mark.parametrize(
+    ("listener", "checkers", "each"), [("renewed", len(MODES), 12), ("peer_renewed", 1, 8)]
+)
+def test_checks_of_a_gateway_meet_a_new_connection_every_few_checks(
+    world: Lab, listener: str, checkers: int, each: int
+) -> None:
     gateway = world.envoys[f"gateway-{WEST.name}"]
 
     def counted(what: str) -> int:
-        name = f"http.renewed.downstream_{what}_total"
+        name = f"http.{listener}.downstream_{what}_total"
         stats = ask(gateway.address, 9901, f"/stats?filter=^{name}$").body
         return int(stats.removeprefix(f"{name}: "))
 
     checks, connections = counted("rq"), counted("cx")
-    eventually(lambda: counted("rq") >= checks + 12 * len(MODES), "twelve checks of each edge", 30)
+    eventually(lambda: counted("rq") >= checks + each * checkers, "each of them checks often", 30)
     checks, connections = counted("rq") - checks, counted("cx") - connections
-    assert connections >= checks // RENEWED_REQUESTS - len(MODES)
+    assert connections >= checks // RENEWED_REQUESTS - checkers
     assert connections <= checks // 2, "most checks cost no handshake"
 
 
