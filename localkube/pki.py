@@ -1,74 +1,68 @@
-"""Certificates and kubeconfigs of a cluster, made by kubeadm's phases.
+"""Certificates and kubeconfigs of a cluster: files, names and groups are those of kubeadm.
 
-One certificate authority a cluster; every part of the control plane, every kubelet and the user has
-a client certificate of its own, with the groups that kubeadm gives them.
+Three certificate authorities a cluster: for its own parts and users, for etcd, and for API servers
+behind this one. Every part of the control plane, every kubelet and the user has a client
+certificate of its own. Source of files, names and groups:
+https://kubernetes.io/docs/setup/best-practices/certificates/.
 """
 
 from __future__ import annotations
 
 import json
-from concurrent.futures import Future, ThreadPoolExecutor
+from base64 import b64encode
+from collections.abc import Iterator
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from foundation import commands, quick_yaml
-from localkube import LocalKubeError
-from localkube.spec import API_PORT, ClusterSpec, service_range
-from toolchain import tools
+from foundation import files, quick_yaml
+from foundation.certificates import KeyPair, authority, client, key_pair, leaf
+from foundation.contract import CLUSTER_DOMAIN
+from localkube.spec import ClusterSpec, service_range
+
+_AUTHORITIES = {"ca": "kubernetes", "etcd/ca": "etcd-ca", "front-proxy-ca": "front-proxy-ca"}
+"""File of each authority below the cluster's `pki`, without its suffix, and its common name."""
+
+_CLIENTS = {
+    "apiserver-kubelet-client": ("ca", "kube-apiserver-kubelet-client"),
+    "apiserver-etcd-client": ("etcd/ca", "kube-apiserver-etcd-client"),
+    "front-proxy-client": ("front-proxy-ca", "front-proxy-client"),
+}
+"""File of each client of the API server's own, its authority and common name."""
+
+_USERS = {
+    "admin.conf": ("kubernetes-admin", "kubeadm:cluster-admins"),
+    "super-admin.conf": ("kubernetes-super-admin", "system:masters"),
+    "controller-manager.conf": ("system:kube-controller-manager", ""),
+    "scheduler.conf": ("system:kube-scheduler", ""),
+    "kube-proxy.conf": ("system:kube-proxy", ""),
+    "controllers.conf": ("localkube:controllers", ""),
+}
+"""Kubeconfig of each user but kubelets, with the user's name and group."""
 
 
 def create(spec: ClusterSpec) -> None:
-    """Make all keys, certificates and kubeconfigs below the cluster's folder."""
-    spec.kubeconfigs.mkdir(mode=0o700, parents=True, exist_ok=True)
-    config = spec.folder / "kubeadm.yaml"
-    config.write_text("\n---\n".join(map(json.dumps, kubeadm_config(spec))))  # JSON is YAML
-    kubeadm("init", "phase", "certs", "all", "--config", str(config))
-    users = {
-        "kube-proxy.conf": ["--client-name", "system:kube-proxy"],
-        "controllers.conf": ["--client-name", "localkube:controllers"],
+    """Make all keys, certificates and kubeconfigs below the cluster's folder. Raises OSError."""
+    for folder in (spec.kubeconfigs, spec.pki / "etcd"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    authorities = {file: authority(name) for file, name in _AUTHORITIES.items()}
+    for file, pair in {**authorities, **dict(_certificates(spec, authorities))}.items():
+        files.replace(spec.pki / f"{file}.crt", pair.certificate)
+        files.replace(spec.pki / f"{file}.key", pair.key)
+    public, private = key_pair()
+    files.replace(spec.pki / "sa.pub", public)
+    files.replace(spec.pki / "sa.key", private)
+    cluster = {
+        "server": f"https://{spec.endpoint}",
+        "certificate-authority-data": _base64(authorities["ca"].certificate),
     }
-    for node in spec.members[1:]:
-        users[node.kubeconfig.name] = [
-            "--client-name",
-            f"system:node:{node.name}",
-            "--org",
-            "system:nodes",
-        ]
-    with ThreadPoolExecutor() as pool:
-        phase = ("init", "phase", "kubeconfig", "all", "--kubeconfig-dir", str(spec.kubeconfigs))
-        jobs: list[Future[Any]] = [pool.submit(kubeadm, *phase, "--config", str(config))]
-        for name, identity in users.items():
-            command = ("kubeconfig", "user", *identity, "--config", str(config))
-            jobs.append(pool.submit(write_private, spec.kubeconfigs / name, command))
-        for job in jobs:
-            job.result()
-
-
-def kubeadm_config(spec: ClusterSpec) -> list[dict[str, Any]]:
-    """Return kubeadm's configuration (v1beta4): versions pinned, so that it asks no network."""
-    first = spec.members[0]
-    return [
-        {
-            "apiVersion": "kubeadm.k8s.io/v1beta4",
-            "kind": "InitConfiguration",
-            "localAPIEndpoint": {"advertiseAddress": first.address, "bindPort": API_PORT},
-            "nodeRegistration": {
-                "name": first.name,
-                "criSocket": "unix:///run/containerd/containerd.sock",
-            },
-        },
-        {
-            "apiVersion": "kubeadm.k8s.io/v1beta4",
-            "kind": "ClusterConfiguration",
-            "kubernetesVersion": tools.version("kubernetes"),
-            "clusterName": spec.name,
-            "certificatesDir": str(spec.pki),
-            "controlPlaneEndpoint": spec.endpoint,
-            "networking": {"serviceSubnet": service_range(spec.index)},
-            "apiServer": {"certSANs": ["127.0.0.1", "localhost"]},
-            "encryptionAlgorithm": "ECDSA-P256",
-        },
-    ]
+    for path, user, group in _users(spec):
+        pair = client(authorities["ca"], user, group)
+        identity = {
+            "client-certificate-data": _base64(pair.certificate),
+            "client-key-data": _base64(pair.key),
+        }
+        files.replace(path, _kubeconfig(spec, cluster, user, identity))
 
 
 def user_kubeconfig(spec: ClusterSpec) -> str:
@@ -80,31 +74,47 @@ def user_kubeconfig(spec: ClusterSpec) -> str:
         # schema, 0.3 s of a processor in an update of three clusters (measured).
         "disable-compression": True,
     }
-    user = f"{spec.name}-admin"
+    return _kubeconfig(spec, cluster, f"{spec.name}-admin", config["users"][0]["user"])
+
+
+def _certificates(
+    spec: ClusterSpec, authorities: dict[str, KeyPair]
+) -> Iterator[tuple[str, KeyPair]]:
+    """Yield the file of each certificate of the control plane, without its suffix."""
+    first = spec.members[0]
+    own = [first.name, first.address, "localhost", "127.0.0.1"]
+    service = "kubernetes.default.svc"
+    names = ["kubernetes", "kubernetes.default", service, f"{service}.{CLUSTER_DOMAIN}"]
+    names.append(str(IPv4Network(service_range(spec.index))[1]))
+    yield "apiserver", leaf(authorities["ca"], "kube-apiserver", [*own, *names])
+    for file in ("etcd/server", "etcd/peer"):
+        yield file, leaf(authorities["etcd/ca"], first.name, [*own, "::1"])
+    for file, (issuer, name) in _CLIENTS.items():
+        yield file, client(authorities[issuer], name)
+
+
+def _users(spec: ClusterSpec) -> Iterator[tuple[Path, str, str]]:
+    """Yield the kubeconfig of each user of the cluster, with the user's name and group."""
+    for file, (user, group) in _USERS.items():
+        yield spec.kubeconfigs / file, user, group
+    for node in spec.members:
+        yield node.kubeconfig, f"system:node:{node.name}", "system:nodes"
+
+
+def _kubeconfig(
+    spec: ClusterSpec, cluster: dict[str, Any], user: str, identity: dict[str, str]
+) -> str:
     return json.dumps(
         {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": spec.name, "cluster": cluster}],
-            "users": [{"name": user, "user": config["users"][0]["user"]}],
+            "users": [{"name": user, "user": identity}],
             "contexts": [{"name": spec.name, "context": {"cluster": spec.name, "user": user}}],
             "current-context": spec.name,
         }
     )
 
 
-def write_private(path: Path, command: tuple[str, ...]) -> None:
-    """Write what kubeadm prints into a file of mode 0600."""
-    text = kubeadm(*command)
-    path.touch(mode=0o600)
-    path.write_text(text)
-
-
-def kubeadm(*arguments: str) -> str:
-    """Run kubeadm; return its standard output. Raises `LocalKubeError` with its message."""
-    try:
-        return commands.output([str(tools.path("kubeadm")), *arguments])
-    except commands.Failed as error:
-        lines = [line for line in error.said.splitlines() if "--v=5" not in line]
-        said = f"kubeadm {' '.join(arguments[:4])} failed: {' '.join(lines[-2:])}"
-        raise LocalKubeError(said) from None
+def _base64(text: str) -> str:
+    return b64encode(text.encode()).decode()

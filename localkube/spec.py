@@ -136,12 +136,12 @@ class ClusterSpec:
 
     @property
     def pki(self) -> Path:
-        """Folder of the certificates that kubeadm makes."""
+        """Folder of the keys and certificates, laid out as kubeadm does."""
         return self.folder / "pki"
 
     @property
     def kubeconfigs(self) -> Path:
-        """Folder of the kubeconfigs that kubeadm makes for the cluster's own parts."""
+        """Folder of the kubeconfigs of the cluster's own parts."""
         return self.folder / "kubeconfigs"
 
     @property

@@ -19,12 +19,12 @@ from pulumi.dynamic import CreateResult, DiffResult, Resource
 from foundation.dynamic_provider import BaseProvider, differ
 
 if TYPE_CHECKING:
-    from components.tls.certificates import KeyPair
+    from foundation.certificates import KeyPair
 
 
 class _AuthorityProvider(BaseProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
-        from components.tls import certificates
+        from foundation import certificates
 
         made = _outputs(certificates.authority(props["commonName"]))
         return CreateResult(props["commonName"], {**props, **made})
@@ -36,7 +36,7 @@ class _AuthorityProvider(BaseProvider):
 
 class _CertificateProvider(BaseProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
-        from components.tls import certificates
+        from foundation import certificates
 
         issuer, names = certificates.KeyPair(props["issuer"], props["issuerKey"]), props["names"]
         made = _outputs(certificates.leaf(issuer, names[0], names))
@@ -54,7 +54,7 @@ def is_due(outputs: dict[str, Any]) -> bool:
 
 
 def _outputs(made: KeyPair) -> dict[str, str]:
-    from components.tls import certificates
+    from foundation import certificates
 
     renew_at = certificates.renewal(made.certificate).isoformat()
     return {"certificate": made.certificate, "key": made.key, "renewAt": renew_at}

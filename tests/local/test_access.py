@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.envoy.common import edge_san
-from components.tls import certificates
+from foundation import certificates
 from localkube.spec import API_PORT, node_address
 from tests.support import lab
 from tests.support.checkout import CLUSTERS, PORTS, Checkout

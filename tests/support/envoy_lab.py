@@ -29,7 +29,7 @@ from components.profile.model import HttpProfile, http_profile
 from components.routing.exposed_services import twin_name
 from components.routing.routes import Route, routes
 from components.routing.targets import ApplicationCluster, Target, gateway_targets, passing_on_to
-from components.tls.certificates import KeyPair, authority, leaf
+from foundation.certificates import KeyPair, authority, leaf
 from foundation.contract import gateway_san
 from foundation.project import ROOT
 from tests.support.envoy_process import HOST, Envoy, ask

@@ -21,8 +21,8 @@ from h2.connection import H2Connection
 from h2.events import RequestReceived, StreamEnded
 from h2.exceptions import ProtocolError
 
-from components.tls.certificates import authority, leaf
 from drills.traffic import Sample
+from foundation.certificates import authority, leaf
 
 BODY = b"x" * 2000
 

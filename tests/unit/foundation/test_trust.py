@@ -12,9 +12,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from components.gateways.answer import get
-from components.tls.certificates import KeyPair, authority, leaf
 from drills.clients.programs.browser_client import trusted_key
 from drills.clients.programs.http_ways import trusting
+from foundation.certificates import KeyPair, authority, leaf
 from tests.support.tls_server import https_server
 
 HOST = "127.0.0.1"

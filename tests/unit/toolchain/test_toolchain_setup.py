@@ -98,7 +98,7 @@ def test_the_manifest_of_this_checkout_names_every_tool_that_the_clusters_need()
     products = {p for m in pins.modules() for p in m.products}
     needed = (
         "etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl"
-        " kubeadm containerd containerd-shim-runc-v2 ctr runc coredns bridge loopback host-local"
+        " containerd containerd-shim-runc-v2 ctr runc coredns bridge loopback host-local"
         " portmap pulumi pulumi-language-python pulumi-resource-kubernetes"
     )
     assert set(needed.split()) <= products

@@ -29,7 +29,7 @@ from components.routing.targets import (
     passing_on_to,
 )
 from components.routing.transport import Protocol, Transport
-from components.tls.certificates import authority, leaf
+from foundation.certificates import authority, leaf
 from foundation.project import ROOT
 from tests.support.envoy_lab import CLUSTERS, paths, portal_route, read_profile, shipped_profile
 from tests.support.envoy_process import envoy_binary

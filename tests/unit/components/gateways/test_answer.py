@@ -18,7 +18,7 @@ from components.gateways.answer import (
     get,
     wait,
 )
-from components.tls.certificates import KeyPair, authority, leaf
+from foundation.certificates import KeyPair, authority, leaf
 from foundation.errors import UserError
 from tests.support.tls_server import https_server
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pulumi.runtime import rpc
 
-from components.tls.certificates import LEAF_DAYS, KeyPair, authority, leaf, renewal
 from components.tls.pki import _AuthorityProvider, _CertificateProvider
+from foundation.certificates import LEAF_DAYS, KeyPair, authority, leaf, renewal
 
 ISSUER = authority("test")
 NEW = {"names": ["a.mesh"], "issuer": ISSUER.certificate, "issuerKey": ISSUER.key}

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from components.tls import certificates, validity
+from components.tls import validity
+from foundation import certificates
 from foundation.errors import UserError
 
 AUTHORITY = certificates.authority("own")

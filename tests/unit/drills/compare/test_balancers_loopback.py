@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from components.envoy.common import edge_san
-from components.tls.certificates import KeyPair, leaf
 from drills.compare import processes, programs, usage, way_in
 from drills.compare.balancers import BALANCERS, DIRECT, ENVOY, Balancer
 from drills.compare.configuration import Gateway, Settings
@@ -21,6 +20,7 @@ from drills.compare.inside import Inside
 from drills.compare.programs import Program, Unavailable
 from drills.traffic import Header, LanePlan, TrafficPlan, record
 from drills.traffic.generator import Traffic
+from foundation.certificates import KeyPair, leaf
 from foundation.contract import INGRESS_PORT, gateway_san
 from tests.support.envoy_lab import CLUSTERS, EAST, WEST, Lab, lab
 from tests.support.envoy_process import HOST, Answer, ask

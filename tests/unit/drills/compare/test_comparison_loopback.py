@@ -15,7 +15,6 @@ import pytest
 
 from components.envoy.common import edge_san
 from components.routing.targets import LbMode, edge_targets, edge_weights
-from components.tls.certificates import leaf
 from drills.application import Application
 from drills.compare import beside, run, stack_access, usage
 from drills.compare.balancers import DIRECT, ENVOY, OURS, Balancer
@@ -24,6 +23,7 @@ from drills.compare.configuration import Gateway
 from drills.compare.inside import Inside
 from drills.faults import Fault, Means, Strike, named
 from drills.stack import Stack
+from foundation.certificates import leaf
 from foundation.contract import INGRESS_PORT, gateway_san
 from tests.support.envoy_lab import CLUSTERS, EAST, WEST, Lab, lab
 from tests.support.envoy_process import HOST

@@ -1,4 +1,4 @@
-"""Keys and certificates of a stack's own public key infrastructure; ECDSA on P-256 throughout.
+"""Keys and certificates of public key infrastructures of one's own; ECDSA on P-256 throughout.
 
 Pure but for the random numbers and the time, which callers may pass.
 """
@@ -23,6 +23,9 @@ RENEW_AT = 2 / 3
 
 _COMMON_NAME = 64
 """Longest common name, in characters (RFC 5280, ub-common-name)."""
+
+_SERVER, _CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+_PEM = serialization.Encoding.PEM
 
 CLOCK_SKEW = timedelta(minutes=5)
 """Certificates begin this much earlier, for peers whose clock is behind."""
@@ -58,22 +61,26 @@ def leaf(
     """
     if not names:
         raise ValueError(f"a certificate for {common_name} needs at least one name")
-    issuer_certificate = x509.load_pem_x509_certificate(issuer.certificate.encode())
-    issuer_key = serialization.load_pem_private_key(issuer.key.encode(), password=None)
-    if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
-        raise ValueError("the certificate authority's key is not an ECDSA key")
+    return _signed(issuer, _name(common_name), (_SERVER, _CLIENT), names, now)
+
+
+def client(
+    issuer: KeyPair, common_name: str, organization: str = "", now: datetime | None = None
+) -> KeyPair:
+    """Return a new certificate, signed by `issuer`, for a client that is known by its subject.
+
+    Raises ValueError for a common name of more than 64 characters.
+    """
+    if len(common_name) > _COMMON_NAME:
+        raise ValueError(f"{common_name} has more than {_COMMON_NAME} characters")
+    return _signed(issuer, _name(common_name, organization), (_CLIENT,), (), now)
+
+
+def key_pair() -> tuple[str, str]:
+    """Return a new public and private key, both PEM, without a certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
-    usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
-    builder = (
-        _builder(_name(common_name), issuer_certificate.subject, key.public_key(), LEAF_DAYS, now)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-        .add_extension(x509.SubjectAlternativeName([_alternative(n) for n in names]), False)
-        .add_extension(identifier, critical=False)
-    )
-    return KeyPair(_pem(builder.sign(issuer_key, hashes.SHA256())), _key_pem(key))
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_key().public_bytes(_PEM, form).decode(), _key_pem(key)
 
 
 def renewal(certificate: str) -> datetime:
@@ -81,6 +88,32 @@ def renewal(certificate: str) -> datetime:
     parsed = x509.load_pem_x509_certificate(certificate.encode())
     begin, end = parsed.not_valid_before_utc, parsed.not_valid_after_utc
     return begin + (end - begin) * RENEW_AT
+
+
+def _signed(
+    issuer: KeyPair,
+    subject: x509.Name,
+    usages: Sequence[x509.ObjectIdentifier],
+    names: Sequence[str],
+    now: datetime | None,
+) -> KeyPair:
+    issuer_certificate = x509.load_pem_x509_certificate(issuer.certificate.encode())
+    issuer_key = serialization.load_pem_private_key(issuer.key.encode(), password=None)
+    if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
+        raise ValueError("the certificate authority's key is not an ECDSA key")
+    key = ec.generate_private_key(ec.SECP256R1())
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    builder = (
+        _builder(subject, issuer_certificate.subject, key.public_key(), LEAF_DAYS, now)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        .add_extension(identifier, critical=False)
+    )
+    if names:
+        alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
+        builder = builder.add_extension(alternatives, critical=False)
+    return KeyPair(_pem(builder.sign(issuer_key, hashes.SHA256())), _key_pem(key))
 
 
 def _builder(
@@ -103,9 +136,10 @@ def _builder(
     )
 
 
-def _name(common_name: str) -> x509.Name:
+def _name(common_name: str, organization: str = "") -> x509.Name:
+    group = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization)] if organization else []
     # clients go by the alternative names, which may be longer
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:_COMMON_NAME])])
+    return x509.Name([*group, x509.NameAttribute(NameOID.COMMON_NAME, common_name[:_COMMON_NAME])])
 
 
 def _alternative(name: str) -> x509.GeneralName:
@@ -132,10 +166,10 @@ def _key_usage(
 
 
 def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+    return certificate.public_bytes(_PEM).decode()
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
     return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        _PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()

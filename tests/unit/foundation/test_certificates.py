@@ -12,8 +12,18 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from components.tls.certificates import AUTHORITY_DAYS, LEAF_DAYS, KeyPair, authority, leaf, renewal
+from foundation.certificates import (
+    AUTHORITY_DAYS,
+    LEAF_DAYS,
+    KeyPair,
+    authority,
+    client,
+    key_pair,
+    leaf,
+    renewal,
+)
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 NAMES = ["bank.example.com", "127.0.0.1", "localhost"]
@@ -131,3 +141,20 @@ def test_names_may_be_longer_than_a_common_name() -> None:
     names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == [long]
     assert parsed.subject.rfc4514_string() == f"CN={long[:64]}"
+
+
+def test_a_client_is_known_by_its_whole_name_and_its_group() -> None:
+    issuer = authority("test authority", NOW)
+    subject = x509.load_pem_x509_certificate(
+        client(issuer, "system:node:a", "system:nodes", NOW).certificate.encode()
+    ).subject
+    assert subject.rfc4514_string() == "CN=system:node:a,O=system:nodes"
+    with pytest.raises(ValueError, match="more than 64 characters"):
+        client(issuer, "x" * 65)
+
+
+def test_a_public_key_is_its_private_keys() -> None:
+    public, private = key_pair()
+    assert load_pem_private_key(private.encode(), None).public_key() == load_pem_public_key(
+        public.encode()
+    )
