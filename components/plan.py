@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
+from components import client_secrets
 from components.application.exposed_application import exposed_application
 from components.application.objects import taken
 from components.backends import choice
@@ -23,7 +24,6 @@ from components.profile import lint
 from components.profile.lint.model import Context
 from components.profile.model import HttpProfile, http_profile
 from components.routing import cautions
-from components.routing.annotations import PREFIX
 from components.routing.routes import Route, routes
 from components.routing.targets import edge_targets
 from components.settings.local import LocalSettings
@@ -34,7 +34,7 @@ from components.tls import secrets, validity
 from foundation import project
 from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import UserError
-from foundation.identity import KUBERNETES_NAMESPACES, identity_of, is_core
+from foundation.identity import KUBERNETES_NAMESPACES, is_core
 from foundation.pulumi_process import is_update
 from toolchain import patience
 
@@ -77,7 +77,11 @@ def make(root: Path) -> Plan:
     if isinstance(settings.backend, LocalSettings):  # others are asked, or have kinds of their own
         warnings += checks.undefined(plan.documents)
     warnings += [trap.line for trap in lint.traps(plan.profile, _context(settings))]
-    for line in [*warnings, *_uncovered(plan), *_misplaced(plan)]:
+    filled = list(filter(secrets.is_filled, plan.secrets))
+    file = sources.named(settings.online_banking_secret)
+    warnings += client_secrets.uncovered(filled, plan.routes, file)
+    warnings += client_secrets.misplaced(plan.documents, filled, plan.routes, file)
+    for line in warnings:
         pulumi.log.warn(line)
     try:
         plan.backend.check()
@@ -87,8 +91,8 @@ def make(root: Path) -> Plan:
         if is_update() and state:
             replacements.check(state, plan.documents)
         if is_update():
-            for secret in filter(secrets.is_filled, plan.secrets):
-                validity.check(secret, sources.named(settings.online_banking_secret))
+            for secret in filled:
+                validity.check(secret, file)
         if settings.platform is Platform.TETRATE:
             _check_platform(plan)
     except UserError as error:
@@ -159,64 +163,10 @@ def read(settings: Settings, backend: ClusterBackend) -> Plan:
         documents=documents,
         routes=sorted(found, key=lambda route: route.tls_secret is None),
         profile=parsed,
-        secrets=_secrets(settings, found, later),
+        secrets=client_secrets.read(settings, found, later),
         backend=backend,
         platform_documents=_platform_documents(settings, profile),
     )
-
-
-def _secrets(
-    settings: Settings, found: Sequence[Route], later: Callable[[ManifestError], None] | None
-) -> list[Mapping[str, Any]]:
-    """Return the Secrets for clients' TLS that routes name, in their namespace.
-
-    Raises UserError for a certificate that would not be used.
-    """
-    source = sources.named(settings.online_banking_secret)
-    wanted = {route.tls_secret: route.tls_namespace for route in found if route.tls_secret}
-    result: list[Mapping[str, Any]] = []
-    for document in sources.load(settings.online_banking_secret, None, later):
-        secret = secrets.checked(document, source)
-        # kubectl create secret tls --dry-run=client writes no namespace
-        name = secret["metadata"]["name"]
-        metadata = {"namespace": wanted.get(name, GATEWAY_NAMESPACE), **secret["metadata"]}
-        namespace = metadata["namespace"]
-        if name not in wanted:
-            if secrets.is_filled(secret):
-                other = f", or call it {' or '.join(wanted)}" if wanted else ""
-                raise UserError(
-                    f"{source}: Secret {name} is named by no annotation {PREFIX}tls-secret; name "
-                    f"it there{other}"
-                )
-            continue
-        # Tetrate's gateways may read another one: tls-secret-namespace
-        if namespace != GATEWAY_NAMESPACE and settings.platform is Platform.ENVOY:
-            raise UserError(
-                f"{source}: Secret {name} is in namespace {namespace}, and the edge reads Secrets "
-                f"of {GATEWAY_NAMESPACE}; correct its metadata.namespace"
-            )
-        result.append({**secret, "metadata": metadata})
-    return result
-
-
-def _uncovered(plan: Plan) -> Iterator[str]:
-    """Yield a line for each exposed host that no certificate of the user's own covers."""
-    for secret in filter(secrets.is_filled, plan.secrets):
-        name = secret["metadata"]["name"]
-        hosts = dict.fromkeys(h for r in plan.routes if r.tls_secret == name for h in r.hosts)
-        yield from validity.lines(secret, sources.named(plan.settings.online_banking_secret), hosts)
-
-
-def _misplaced(plan: Plan) -> Iterator[str]:
-    """Yield a line for each Secret beside the application that clients are not shown."""
-    own = {secret["metadata"]["name"] for secret in filter(secrets.is_filled, plan.secrets)}
-    wanted = {r.tls_secret: r.tls_namespace for r in plan.routes if r.tls_secret not in own}
-    for document in plan.documents:
-        where = identity_of(document)
-        read = wanted.get(where.name) if is_core(document, "Secret") else None
-        if read not in (None, where.namespace):
-            file = sources.named(plan.settings.online_banking_secret)
-            yield f"{where} is not the certificate that clients get: that one goes into {file}"
 
 
 def _warn_of_version(error: ManifestError) -> None:
