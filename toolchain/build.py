@@ -136,7 +136,7 @@ class Builder:
     def _go_command(
         self, module: pins.Module, arguments: list[str], folder: Path
     ) -> Iterator[subprocess.Popen[str]]:
-        """Run `go` such that `stop` ends it; wait for its end."""
+        """Run `go` such that `stop` ends it, as whatever is raised here does; wait for its end."""
         env = self._env | {"CGO_ENABLED": "1" if module.cgo else "0"}
         with self._guard:
             if self._stopped:
@@ -155,7 +155,11 @@ class Builder:
             self._running.add(process)
         try:
             with process:
-                yield process
+                try:
+                    yield process
+                except BaseException:  # Ctrl-C, which does not reach a process group of its own
+                    self.stop()
+                    raise
         finally:
             with self._guard:
                 self._running.discard(process)

@@ -12,6 +12,7 @@ import pytest
 from foundation import packages
 from foundation.errors import UserError
 from tests.support.built_modules import HOST, ONE
+from tests.support.waiting import eventually
 from toolchain import build, estimate, golang, pins, setup, tools
 
 
@@ -172,3 +173,22 @@ def test_what_modules_share_is_not_announced_twice(
     estimate.announce([second, large, third])
     said = capsys.readouterr().out
     assert "about 23 min" in said and "380 MB more" in said
+
+
+def test_ctrl_c_ends_the_build_under_way_before_its_folder_goes(modules_to_build: Path) -> None:
+    class Interrupted(Silent):
+        def line(self, module: pins.Module, text: str) -> None:
+            raise KeyboardInterrupt
+
+    compiler = modules_to_build / "compiler"
+    go = fake_go(modules_to_build, f"sleep 60 & echo $! > {compiler}; echo example.org/one; wait")
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        build.Builder(go, Interrupted()).build([(ONE, ["first"])])
+    # one that nobody has waited for yet has no command line any more
+    command_line = Path(f"/proc/{compiler.read_text().strip()}/cmdline")
+    eventually(
+        lambda: not command_line.exists() or not command_line.read_bytes(), "the compiler ends", 5
+    )
+    assert time.monotonic() - began < 20
+    assert list(build.workshops().iterdir()) == []
