@@ -14,6 +14,9 @@ from toolchain import ambient, pins, tools
 
 _LOCK = pins.FOLDER / "go-requirements.txt"
 
+_LEAST_MIB, _MOST_MIB = 256, 1500
+"""Bounds of what a compiler may take before it collects garbage; most take far less than either."""
+
 
 @dataclass(frozen=True)
 class Go:
@@ -52,12 +55,19 @@ def environment(go: Go) -> dict[str, str]:
     env["PATH"] = f"{go.command.parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     # compilers live for seconds and have memory: collecting no garbage saves a fifth of the time
     env.setdefault("GOGC", "off")
-    env.setdefault("GOMEMLIMIT", "1500MiB")
+    env.setdefault("GOMEMLIMIT", f"{_compiler_mib()}MiB")
     return env | {
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
         "GOCACHE": str(tools.cache_dir() / "go-build"),
     }
+
+
+def _compiler_mib() -> int:
+    """Return what a compiler may take: Go runs one a processor, all together in half the memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
+    share = memory // 2 // len(os.sched_getaffinity(0))
+    return min(max(share, _LEAST_MIB), _MOST_MIB)
 
 
 def _folder() -> Path:

@@ -192,3 +192,17 @@ def test_ctrl_c_ends_the_build_under_way_before_its_folder_goes(modules_to_build
     )
     assert time.monotonic() - began < 20
     assert list(build.workshops().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("processors", "gib", "mib"), [(2, 4, 1024), (2, 24, 1500), (64, 64, 512), (64, 16, 256)]
+)
+def test_compilers_of_all_processors_fit_into_the_memory(
+    monkeypatch: pytest.MonkeyPatch, processors: int, gib: int, mib: int
+) -> None:
+    monkeypatch.delenv("GOMEMLIMIT", raising=False)
+    known = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": gib * 1024**3 // 4096}
+    monkeypatch.setattr(os, "sysconf", known.__getitem__)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(processors)))
+    env = golang.environment(golang.Go(Path("/go/bin/go"), "1.26.0", Path("/go")))
+    assert env["GOMEMLIMIT"] == f"{mib}MiB"
