@@ -13,12 +13,14 @@ from base64 import b64encode
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foundation import files, quick_yaml
-from foundation.certificates import KeyPair, authority, client, key_pair, leaf
 from foundation.contract import CLUSTER_DOMAIN
 from localkube.spec import ClusterSpec, service_range
+
+if TYPE_CHECKING:
+    from foundation.certificates import KeyPair
 
 _AUTHORITIES = {"ca": "kubernetes", "etcd/ca": "etcd-ca", "front-proxy-ca": "front-proxy-ca"}
 """File of each authority below the cluster's `pki`, without its suffix, and its common name."""
@@ -43,13 +45,15 @@ _USERS = {
 
 def create(spec: ClusterSpec) -> None:
     """Make all keys, certificates and kubeconfigs below the cluster's folder. Raises OSError."""
+    from foundation import certificates  # here: whoever reads a kubeconfig would pay 10 MB for it
+
     for folder in (spec.kubeconfigs, spec.pki / "etcd"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    authorities = {file: authority(name) for file, name in _AUTHORITIES.items()}
+    authorities = {file: certificates.authority(name) for file, name in _AUTHORITIES.items()}
     for file, pair in {**authorities, **dict(_certificates(spec, authorities))}.items():
         files.replace(spec.pki / f"{file}.crt", pair.certificate)
         files.replace(spec.pki / f"{file}.key", pair.key)
-    public, private = key_pair()
+    public, private = certificates.key_pair()
     files.replace(spec.pki / "sa.pub", public)
     files.replace(spec.pki / "sa.key", private)
     cluster = {
@@ -57,7 +61,7 @@ def create(spec: ClusterSpec) -> None:
         "certificate-authority-data": _base64(authorities["ca"].certificate),
     }
     for path, user, group in _users(spec):
-        pair = client(authorities["ca"], user, group)
+        pair = certificates.client(authorities["ca"], user, group)
         identity = {
             "client-certificate-data": _base64(pair.certificate),
             "client-key-data": _base64(pair.key),
@@ -81,6 +85,8 @@ def _certificates(
     spec: ClusterSpec, authorities: dict[str, KeyPair]
 ) -> Iterator[tuple[str, KeyPair]]:
     """Yield the file of each certificate of the control plane, without its suffix."""
+    from foundation.certificates import client, leaf
+
     first = spec.members[0]
     own = [first.name, first.address, "localhost", "127.0.0.1"]
     service = "kubernetes.default.svc"

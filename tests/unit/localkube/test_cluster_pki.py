@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from base64 import b64decode
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -144,3 +146,8 @@ def test_the_administrators_kubeconfig_leads_by_loopback(tmp_path: Path) -> None
     (user,) = config["users"]
     shown = x509.load_pem_x509_certificate(b64decode(user["user"]["client-certificate-data"]))
     assert subject(shown)[0] == "kubernetes-admin"
+
+
+def test_who_reads_a_kubeconfig_loads_no_cryptography() -> None:
+    script = "import sys, localkube.machine; sys.exit('cryptography' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
