@@ -121,7 +121,7 @@ def _module(table: dict[str, Any]) -> Module:
 
 @functools.cache
 def modules() -> tuple[Module, ...]:
-    """Return all modules, in the order in which they are built (the longest first)."""
+    """Return all modules, in the order in which they are built: see `tools.toml`."""
     return _tables("module")
 
 
