@@ -33,6 +33,7 @@ def context(pair: KeyPair, issuer: KeyPair, server: bool, folder: Path) -> ssl.S
     purpose = ssl.Purpose.CLIENT_AUTH if server else ssl.Purpose.SERVER_AUTH
     made = ssl.create_default_context(purpose, cadata=issuer.certificate)
     made.verify_mode = ssl.CERT_REQUIRED
+    made.verify_flags |= ssl.VERIFY_X509_STRICT  # as by default since Python 3.13
     chain = folder / f"{server}.pem"
     chain.write_text(pair.certificate + pair.key)
     made.load_cert_chain(chain)
@@ -151,6 +152,15 @@ def test_a_client_is_known_by_its_whole_name_and_its_group() -> None:
     assert subject.rfc4514_string() == "CN=system:node:a,O=system:nodes"
     with pytest.raises(ValueError, match="more than 64 characters"):
         client(issuer, "x" * 65)
+
+
+def test_a_client_is_taken_for_one_and_not_for_a_server(tmp_path: Path) -> None:
+    issuer = authority("test")
+    server, user = leaf(issuer, NAMES[0], NAMES), client(issuer, "system:node:a", "system:nodes")
+    _, seen = handshake(server, user, issuer, NAMES[0], tmp_path)
+    assert seen == ssl.PEM_cert_to_DER_cert(user.certificate)
+    with pytest.raises(ssl.SSLCertVerificationError, match="purpose"):
+        handshake(user, user, issuer, NAMES[0], tmp_path)
 
 
 def test_a_public_key_is_its_private_keys() -> None:
