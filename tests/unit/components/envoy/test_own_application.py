@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import grpc
 import pytest
 
 from components.routing.targets import LbMode, edge_targets, edge_weights
@@ -18,16 +16,8 @@ from components.routing.transport import Transport
 from drills.traffic import Execution
 from drills.traffic.portal import execution
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, forgiving_profile
-from tests.support.envoy_process import HOST, Envoy
-from tests.support.own_application import (
-    EDGE,
-    PORT,
-    ask,
-    connected,
-    open_websocket,
-    running,
-    running_grpc,
-)
+from tests.support.envoy_process import HOST
+from tests.support.own_application import EDGE, PORT, ask, connected, open_websocket, running
 from tests.support.own_server import Executions, OwnServer
 from tests.support.waiting import eventually
 
@@ -70,98 +60,6 @@ def test_a_gateway_logs_what_its_pods_executed_of_a_numbered_request(shop: Lab) 
     eventually(lambda: bool(executed()), "the try is in the log", 20)
     assert [(one.id, one.method, one.status) for one in executed()] == [(number, "PUT", 200)]
     assert executed()[0].pod.endswith(f":{PORT}")
-
-
-def test_a_request_that_takes_long_survives_the_loss_of_its_gateway(shop: Lab) -> None:
-    gateway = shop.envoys["gateway-west-cluster"]
-    with ThreadPoolExecutor(20) as pool:
-        asked = [pool.submit(ask, shop, "GET", f"/slow/8/lost/{n}") for n in range(20)]
-        eventually(
-            lambda: all(EXECUTIONS.of(f"/slow/8/lost/{n}") for n in range(20)), "all have arrived"
-        )
-        gateway.kill()
-        try:
-            assert {each.result()[0] for each in asked} == {200}
-        finally:
-            shop.start(gateway.name)
-    assert {EXECUTIONS.of(f"/slow/8/lost/{n}") for n in range(20)} == {2}
-    eventually(lambda: not any(shop.hosts(EDGE).values()), "west is back", 15)
-
-
-def test_a_gateway_that_hangs_is_told_from_a_page_that_takes_long(shop: Lab) -> None:
-    gateway = shop.envoys["gateway-west-cluster"]
-    assert ask(shop, "GET", "/warm")[0] == 200
-    gateway.signal(signal.SIGSTOP)
-    try:
-        begun = time.monotonic()
-        assert ask(shop, "GET", "/hangs") == (200, "/hangs")
-        took = time.monotonic() - begun
-    finally:
-        gateway.signal(signal.SIGCONT)
-    assert took < shop.profile.request_timeout, "not the time to the first byte"
-    eventually(lambda: not any(shop.hosts(EDGE).values()), "west is back", 15)
-
-
-A_MOMENT = 1.0
-"""Seconds that are shorter than pings wait for an answer where an order is under way."""
-
-
-def stands_still(envoy: Envoy, seconds: float) -> float:
-    """Stop it for a while; return for how long it was, which a busy machine may make longer."""
-    begun = time.monotonic()
-    envoy.signal(signal.SIGSTOP)
-    time.sleep(seconds)
-    envoy.signal(signal.SIGCONT)
-    return time.monotonic() - begun
-
-
-@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
-def test_a_gateway_that_stands_still_for_a_moment_loses_no_order(shop: Lab, method: str) -> None:
-    gateway = shop.envoys["gateway-west-cluster"]
-    for attempt in range(5):
-        paths = [f"/slow/2/moment/{method}/{attempt}/{number}" for number in range(10)]
-        with ThreadPoolExecutor(10) as pool:
-            asked = [pool.submit(ask, shop, method, path) for path in paths]
-            eventually(lambda: all(EXECUTIONS.of(p) for p in paths), "all have arrived")  # noqa: B023
-            stood = stands_still(gateway, 0.8)
-            statuses = {each.result()[0] for each in asked}
-        if stood < A_MOMENT:
-            break
-    assert statuses == {200}
-    assert {EXECUTIONS.of(path) for path in paths} == {1}
-    eventually(lambda: not any(shop.hosts(EDGE).values()), "west is well", 15)
-
-
-def test_a_gateway_that_stands_still_for_a_moment_cuts_no_stream(shop: Lab) -> None:
-    gateway = shop.envoys["gateway-west-cluster"]
-    with connected(shop) as socket_, connected(shop) as events:
-        open_websocket(socket_)
-        events.sendall(
-            f"GET /events/5 HTTP/1.1\r\nHost: {HOST}\r\nAccept: text/event-stream\r\n\r\n".encode()
-        )
-        text = b""
-        while b"data: 0" not in text:
-            text += events.recv(65536)
-        if stands_still(gateway, 0.8) > A_MOMENT:
-            pytest.skip("this machine gave the test no processor for a moment")
-        socket_.sendall(b"still there")
-        assert socket_.recv(4096) == b"still there"
-        while b"data: 4" not in text and (more := events.recv(65536)):
-            text += more
-    assert text.count(b"data: ") == 5
-
-
-def test_an_edge_that_stands_still_for_a_moment_blames_nobody(shop: Lab) -> None:
-    edge = shop.envoys[EDGE]
-    paths = [f"/slow/2/edge/{method}/{n}" for method in ("GET", "PUT") for n in range(10)]
-    with ThreadPoolExecutor(20) as pool:
-        asked = [pool.submit(ask, shop, path.split("/")[4], path) for path in paths]
-        eventually(lambda: all(EXECUTIONS.of(path) for path in paths), "all have arrived")
-        edge.signal(signal.SIGSTOP)
-        time.sleep(1.5)
-        edge.signal(signal.SIGCONT)
-        assert {each.result()[0] for each in asked} == {200}
-    assert {EXECUTIONS.of(path) for path in paths} == {1}
 
 
 def test_an_answer_that_takes_long_flows_to_its_end_with_its_trailers(shop: Lab) -> None:
@@ -296,55 +194,3 @@ def test_a_pod_that_closes_idle_connections_loses_no_order(tmp_path: Path) -> No
 
         with ThreadPoolExecutor(10) as pool:
             assert set(pool.map(order, range(8))) == {200}
-
-
-@pytest.fixture(scope="module")
-def grpc_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, grpc.Channel]]:
-    with running_grpc(tmp_path_factory.mktemp("grpc")) as made:
-        yield made
-
-
-def test_grpc_is_carried_in_all_its_four_kinds(grpc_shop: tuple[Lab, grpc.Channel]) -> None:
-    _, channel = grpc_shop
-    assert channel.unary_unary("/shop.Shop/Get")(b"x", timeout=10) == b"got x"
-    assert list(channel.unary_stream("/shop.Shop/Watch")(b"", timeout=10)) == [b"0", b"1", b"2"]
-    assert channel.stream_unary("/shop.Shop/Upload")(iter([b"ab", b"c"]), timeout=10) == b"3"
-    said = channel.stream_stream("/shop.Shop/Chat")(iter([b"a", b"b"]), timeout=10)
-    assert list(said) == [b"re a", b"re b"]
-
-
-def test_a_silent_grpc_stream_stays_open(grpc_shop: tuple[Lab, grpc.Channel]) -> None:
-    """Servers of gRPC end a connection that is pinged often: see gRPC's proposal A8."""
-    _, channel = grpc_shop
-    wait = channel.unary_stream("/shop.Shop/Wait")
-    with ThreadPoolExecutor(8) as pool:
-        streams = list(pool.map(lambda _: list(wait(b"6", timeout=20)), range(8)))
-    assert streams == [[b"begun", b"ended"]] * 8
-
-
-def test_grpc_gets_its_own_status_and_ours_in_its_own_form(
-    grpc_shop: tuple[Lab, grpc.Channel],
-) -> None:
-    made, channel = grpc_shop
-    with pytest.raises(grpc.RpcError) as refused:
-        channel.unary_unary("/shop.Shop/Refuse")(b"", timeout=10)
-    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
-    assert refused.value.details() == "not now"
-    for cluster in CLUSTERS:
-        made.envoys[f"gateway-{cluster.name}"].kill()
-    try:
-        with pytest.raises(grpc.RpcError) as lost:
-            channel.unary_unary("/shop.Shop/Get")(b"", timeout=10)
-    finally:
-        made.start(*(f"gateway-{cluster.name}" for cluster in CLUSTERS))
-    assert lost.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert "<" not in (lost.value.details() or "")
-
-
-def test_the_ports_word_decides_what_pods_are_spoken_to(
-    grpc_shop: tuple[Lab, grpc.Channel],
-) -> None:
-    made, _ = grpc_shop
-    config = (made.envoys["gateway-west-cluster"].folder / "config" / "envoy.yaml").read_text()
-    assert "codec_client_type: HTTP2" in config
-    assert json.dumps("application/grpc")[1:-1] in config
