@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -69,19 +70,29 @@ def sha256(file: Path) -> str:
 
 
 @contextlib.contextmanager
-def locked(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+def locked(
+    path: Path, waiting: Callable[[], None] | None = None, silent: float = 0
+) -> Iterator[None]:
     """Hold the lock of a file or folder, which is there; it ends with the process at the latest.
 
-    `waiting` is called once if another process holds it. Raises OSError.
+    `waiting` is called once if another process holds it, and still does after `silent` seconds.
+    Raises OSError.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        told = time.monotonic() + silent
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() < told:
+                    time.sleep(0.05)
+                    continue
             if waiting is not None:
                 waiting()
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            break
         yield
     finally:
         os.close(descriptor)

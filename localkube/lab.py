@@ -43,6 +43,9 @@ _OF_COMMAND = ("TMPDIR", *GO_SETTINGS)
 START_SECONDS = 20
 """How long a lab's supervisord may take to answer."""
 
+TURN_SECONDS = 5
+"""How long a lab's lock is waited for in silence: clusters of one `up` take turns at it."""
+
 
 @contextlib.contextmanager
 def locked(lab: Path) -> Iterator[None]:
@@ -52,7 +55,7 @@ def locked(lab: Path) -> Iterator[None]:
     def waiting() -> None:
         print(f"waiting for another command that changes {lab}", flush=True)
 
-    with files.locked(lab.parent, waiting):
+    with files.locked(lab.parent, waiting, silent=TURN_SECONDS):
         yield
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from foundation import files
 from foundation.project import ROOT
+from localkube import lab
 
 HOLD = (
     "import sys; from pathlib import Path; from foundation import files\n"
@@ -99,3 +100,20 @@ def test_a_lock_is_waited_for_and_ends_with_its_process(tmp_path: Path) -> None:
 
     with other, files.locked(tmp_path, waiting):
         assert waited == [True]
+
+
+def test_who_gets_a_lab_in_his_turn_is_not_told_that_another_command_has_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "west" / "lab"
+    place.parent.mkdir()
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(place.parent)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert other.stdout is not None and other.stdout.readline() == "held\n"
+    turn = threading.Timer(0.2, other.kill)
+    turn.start()
+    with other, lab.locked(place):
+        assert capfd.readouterr().out == ""
+    turn.join()
