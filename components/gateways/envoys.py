@@ -43,6 +43,8 @@ class Envoys:
     """What was registered."""
 
     deployment: manifest.Document
+    files: pulumi.Output[str]
+    """Digest of the ConfigMap's data."""
     files_version: pulumi.Output[str]
     """What its cluster calls this version of the ConfigMap; another one for each change."""
     started_with: pulumi.Output[str]
@@ -78,7 +80,7 @@ def register(
     certificates = {name: _version(secret) for name, secret in named.items()}
     config_map, deployment = registered[0], registered[-1]
     files_version = config_map.metadata.apply(lambda known: known.get("resourceVersion") or "")
-    return Envoys(deployment, files_version, started_with, certificates)
+    return Envoys(deployment, files.apply(checksum), files_version, started_with, certificates)
 
 
 def load(
@@ -97,6 +99,7 @@ def load(
         cluster.name,
         cluster.kubeconfig,
         "" if version is None else version,
+        "" if version is None else envoys.files,
         "" if version is None else envoys.files_version,
         envoys.certificates,
         pulumi.ResourceOptions(parent=parent, depends_on=[envoys.deployment]),

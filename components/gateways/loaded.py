@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, UpdateResult
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, Resource, UpdateResult
 
 from foundation.contract import GATEWAY_NAMESPACE, GATEWAY_SELECTOR
 from foundation.dynamic_provider import BaseProvider, differ
@@ -39,6 +39,16 @@ _SHOWN = 500
 
 
 class _LoadedProvider(BaseProvider):
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        # A preview repeats the version of before for files that will change: a saved plan would
+        # hold the update to it.
+        from pulumi.runtime.rpc import UNKNOWN
+
+        kept = {key: value for key, value in news.items() if key != "preview"}
+        if news.get("preview") and differ(olds, news, "files", "files_version"):
+            kept["files_version"] = UNKNOWN
+        return CheckResult(kept, [])
+
     def create(self, props: dict[str, Any]) -> CreateResult:
         if props["version"]:  # else new pods have loaded what there is, for they are ready
             wait(props)
@@ -221,16 +231,17 @@ class Loaded(Resource, module="loaded", name="Loaded"):
         cluster: str,
         kubeconfig: pulumi.Input[str],
         version: pulumi.Input[str],
+        files: pulumi.Input[str],
         files_version: pulumi.Input[str],
         certificates: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions,
     ) -> None:
         """Register the wait for the pods of a cluster's gateway.
 
-        An empty `version` is for pods that load certificates alone. `files_version` is what the
-        cluster calls the ConfigMap's version: after an update that was interrupted, or taken back,
-        `version` is the old one, and pods may have loaded another meanwhile. `certificates` are
-        their versions, by name.
+        An empty `version` is for pods that load certificates alone. `files` is a digest of the
+        ConfigMap's data. `files_version` is what the cluster calls the ConfigMap's version: after
+        an update that was interrupted, or taken back, `version` is the old one, and pods may have
+        loaded another meanwhile. `certificates` are their versions, by name.
         """
         props = {
             "cluster": cluster,
@@ -238,7 +249,9 @@ class Loaded(Resource, module="loaded", name="Loaded"):
             "namespace": GATEWAY_NAMESPACE,
             "selector": GATEWAY_SELECTOR,
             "version": version,
+            "files": files,
             "files_version": files_version,
+            "preview": pulumi.runtime.is_dry_run(),
             "certificates": dict(certificates),
         }
         secret = pulumi.ResourceOptions(additional_secret_outputs=["kubeconfig"])

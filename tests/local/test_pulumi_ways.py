@@ -67,10 +67,12 @@ changes_something = pytest.mark.usefixtures("nothing_to_do_afterwards")
 def test_a_saved_plan_is_followed(demo: Checkout, tmp_path: Path) -> None:
     plan = str(tmp_path / "plan.json")
     with gateway_replicas(demo, 3):
+        demo.demo("pulumi", "config", "set", "lbMode", "standby")  # new files for the edge
         demo.demo("pulumi", "preview", "--save-plan", plan)
         demo.demo(*UP, "--plan", plan)
         gateway = urn(demo, ":Deployment", "east-cluster/tetrate-system/gateway")
         assert resources(demo)[gateway]["inputs"]["spec"]["replicas"] == 3
+        demo.demo("pulumi", "config", "rm", "lbMode")
 
 
 @changes_something

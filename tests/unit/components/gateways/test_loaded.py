@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import pytest
+from pulumi.runtime.rpc import UNKNOWN
 
 from components import kubectl
 from components.gateways.loaded import (
@@ -204,3 +205,21 @@ def test_files_that_changed_meanwhile_are_waited_for_though_the_version_is_the_o
     noted = {**PROPS, "files_version": "7"}
     now = {**PROPS, "files_version": files_version, "kubeconfig": "another"}
     assert _LoadedProvider().diff("", noted, now).changes == (files_version != "7")
+
+
+@pytest.mark.parametrize(
+    ("preview", "files", "files_version", "planned"),
+    [
+        (True, "a", "7", "7"),
+        (True, "b", "7", UNKNOWN),  # they will change
+        (True, "a", "9", UNKNOWN),  # they are changed already, and will be changed back
+        (False, "b", "9", "9"),
+    ],
+)
+def test_a_plan_does_not_hold_an_update_to_the_version_of_files_that_will_change(
+    preview: bool, files: str, files_version: str, planned: str
+) -> None:
+    noted = {**PROPS, "files": "a", "files_version": "7"}
+    now = {**PROPS, "files": files, "files_version": files_version}
+    checked = _LoadedProvider().check(noted, {**now, "preview": preview})
+    assert checked.inputs == {**now, "files_version": planned}
