@@ -74,7 +74,11 @@ def destroy(env: Mapping[str, str], stack: str) -> int:
             _check_known(env, stack)
         if backend == "existing":
             _remove_unfinished(env, stack)
-        if exists and (code := _pulumi_itself(env, "destroy", *_YES, "--stack", stack)):
+        code = _pulumi_itself(env, "destroy", *_YES, "--stack", stack) if exists else 0
+        if run.was_interrupted():  # of which Pulumi's exit code says nothing (3.274)
+            print(f"Interrupted. Go on: ./demo destroy {stack}", file=sys.stderr)
+            return 130
+        if code:
             if contract.RUN_PROGRAM in env:
                 print(
                     "Should the settings not fit any more what is up, use the state alone:"
@@ -88,9 +92,6 @@ def destroy(env: Mapping[str, str], stack: str) -> int:
                 file=sys.stderr,
             )
             return code
-        if run.was_interrupted():  # of which Pulumi's exit code says nothing (3.274)
-            print(f"Interrupted. Go on: ./demo destroy {stack}", file=sys.stderr)
-            return 130
         # whatever the state does not know of any more, because it was lost or damaged
         lab = project.lab_folder(stack)
         sweep = ["python", "-m", "localkube", "sweep", str(lab)]
