@@ -48,14 +48,22 @@ def _end(_: str, found: list[str]) -> None:
 def lines(cluster: str, there: Sequence[Object]) -> list[str]:
     """Return a line for each pod that is not ready, and for each that could not be made.
 
-    `there` are pods and events of the cluster. What has ended well is as it should be.
+    `there` are pods and events of the cluster. What has ended well is as it should be. Pods of one
+    owner that are not ready for one reason, as a Job's tries, are one line.
     """
     events = [item for item in there if item["kind"] == "Event"]
-    found = []
+    alike: dict[tuple[object, str], list[str]] = {}
     for pod in (item for item in there if item["kind"] == "Pod"):
         if not _is_ready(pod):
             about = [e for e in events if _about(e) == _key(pod)]
-            found.append(f"{cluster}: pod {_name(pod)} is not ready: {_last(about) or _state(pod)}")
+            owners = tuple(each["uid"] for each in pod["metadata"].get("ownerReferences", []))
+            alike.setdefault((owners or _name(pod), _last(about) or _state(pod)), []).append(
+                _name(pod)
+            )
+    found = []
+    for (_, why), (first, *others) in alike.items():
+        which = f"{first} and {len(others)} like it are" if others else f"{first} is"
+        found.append(f"{cluster}: pod {which} not ready: {why}")
     refused = {
         _about(event): event
         for event in sorted(events, key=_time)

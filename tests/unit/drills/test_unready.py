@@ -37,6 +37,20 @@ def test_a_pod_that_is_not_ready_is_named_with_its_last_warning() -> None:
     ]
 
 
+def test_tries_of_a_job_that_failed_alike_are_one_line() -> None:
+    there = []
+    for name, owner in (("seed-1", "a"), ("seed-2", "a"), ("seed-3", "a"), ("load-1", "b")):
+        of = {**SHOP, "name": name, "ownerReferences": [{"kind": "Job", "uid": owner}]}
+        there += [
+            pod(ready=False, phase="Failed") | {"metadata": of},
+            event("Failed", "2026-01-01T00:00:02Z", name=name),
+        ]
+    assert lines("east", there) == [
+        "east: pod shop/seed-1 and 2 like it are not ready: Failed: of Failed",
+        "east: pod shop/load-1 is not ready: Failed: of Failed",
+    ]
+
+
 def test_times_of_both_kinds_of_events_count() -> None:
     newer = event("Newer", "", eventTime="2026-01-01T00:00:01Z", lastTimestamp=None)
     newer["series"] = {"lastObservedTime": "2026-01-01T00:00:05Z"}
