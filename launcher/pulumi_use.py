@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -92,6 +93,11 @@ def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, st
     plans = line.words[0] in _UPDATES and line.values("plan")
     if (plans or line.values("save-plan")) and not (known and stacks.holds_resources(env, stack)):
         raise _first_plan(stack)
+    if plans and (new := _new_clusters(project.ROOT / plans[-1])):
+        raise UserError(
+            f"The plan makes {', '.join(new)}, and a plan that makes a cluster cannot be followed:"
+            f" values of Secrets are not in it.\nBring it up without: ./demo up {stack}"
+        )
     if line.words[:2] == ("stack", "rename"):
         _refuse_rename(env, stack, "".join(line.words[2:3]) or "NEW")
     lists = _not_yet_lists(line, stack)
@@ -153,6 +159,23 @@ def _first_plan(stack: str) -> UserError:
         f"Stack {stack} is not up, and a plan of the first update cannot be followed: values of"
         f" Secrets are not in it.\nBring it up without: ./demo up {stack}"
     )
+
+
+_PROVIDER = "$pulumi:providers:kubernetes::"
+"""What is in the URN of a cluster's provider, before the cluster's name."""
+
+
+def _new_clusters(plan: Path) -> list[str]:
+    """Return the names of clusters that a saved plan makes; none where Pulumi cannot read it."""
+    try:
+        resources = json.loads(plan.read_text())["resourcePlans"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [
+        urn.rpartition("::")[2]
+        for urn, planned in resources.items()
+        if _PROVIDER in urn and any(step.startswith("create") for step in planned.get("steps", []))
+    ]
 
 
 def _refuse_rename(env: Mapping[str, str], stack: str, new: str) -> None:

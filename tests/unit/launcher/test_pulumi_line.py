@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from foundation import selection
@@ -125,3 +128,22 @@ def test_whose_program_a_command_runs(text: str, of: str) -> None:
 )
 def test_which_stack_a_command_takes_down(text: str, of: str) -> None:
     assert destroyed({"PULUMI_STACK": "west"}, text.split()) == of
+
+
+@pytest.mark.parametrize("step", ["create", "create-replacement", "update", "same"])
+def test_a_plan_that_makes_a_cluster_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    monkeypatch.setattr(stacks, "exists", lambda env, stack: True)
+    monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: True)
+    urn = "urn:pulumi:west::p::demo:cluster:Cluster$pulumi:providers:kubernetes::"
+    planned = {f"{urn}west-cluster": {"steps": ["same"]}, f"{urn}new-cluster": {"steps": [step]}}
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"resourcePlans": planned}))
+    command = ["up", "--plan", str(plan), "--stack", "west"]
+    if step.startswith("create"):
+        with pytest.raises(UserError, match=r"(?s)makes new-cluster, .*\./demo up west"):
+            prepare({}, command)
+    else:
+        assert prepare({}, command) == {}
+    assert prepare({}, ["up", "--plan", str(tmp_path / "none"), "--stack", "west"]) == {}
