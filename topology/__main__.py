@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="./demo task topology --", description=__doc__)
     parser.add_argument("--stack", help="another stack than the selected one")
-    parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1 (a free one)")
+    parser.add_argument("--port", type=_port, default=0, help="on 127.0.0.1 (a free one)")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument("--read-only", action="store_true", help="nothing is done from the page")
     parser.add_argument("--record", type=Path, metavar="FILE", help="keep the pictures in it")
@@ -54,6 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--for-drills", action="store_true", help=argparse.SUPPRESS)
     return entry(lambda: _run(parser.parse_args(arguments)))
+
+
+def _port(text: str) -> int:
+    """Return the port. Raises `argparse.ArgumentTypeError` if there is no such one."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port from 0 to 65535")
+    return int(text)
 
 
 def _run(chosen: argparse.Namespace) -> int:

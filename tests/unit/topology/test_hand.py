@@ -166,3 +166,10 @@ def test_a_record_that_cannot_be_kept_keeps_nothing_broken(
     assert f"{tmp_path / 'record.jsonl'} cannot be read" in capsys.readouterr().err
     ran = (tmp_path / "ran").read_text().splitlines()
     assert ran[1:] == [f"task fix -- workload-gone --cluster {EAST} --stack west"]
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "web"])
+def test_a_port_that_there_is_not_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main([f"--port={port}", "--replay=none"])
+    assert f"{port} is not a port from 0 to 65535" in capsys.readouterr().err
