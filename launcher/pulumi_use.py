@@ -179,8 +179,10 @@ def _new_clusters(plan: Path) -> list[str]:
 
 
 def _refuse_rename(env: Mapping[str, str], stack: str, new: str) -> None:
+    new = new.rpartition("/")[2]
+    if new == stack:
+        raise UserError(f"Stack {stack} is called so already.")
     if stacks.holds_resources(env, stack):
-        new = new.rpartition("/")[2]
         raise UserError(
             f"Stack {stack} is up, and its clusters, files and marks carry its name: under another"
             " one all would be made anew.\nTake it down and bring it up under the other name:"

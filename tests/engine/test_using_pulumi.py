@@ -194,6 +194,8 @@ def test_a_stack_that_is_up_keeps_its_name_and_an_empty_one_may_change_it(copy: 
     used = copy.folder / ".demo" / "used.json"
     used.write_text(full)
     copy.demo("pulumi", "stack", "import", "--file", str(used))
+    done = copy.demo("pulumi", "stack", "rename", "west", check=False)
+    refused(done, "Stack west is called so already.")
     done = copy.demo("pulumi", "stack", "rename", "north", check=False)
     refused(
         done, "Stack west is up", "./demo destroy west && mv Pulumi.west.yaml Pulumi.north.yaml"
