@@ -101,7 +101,7 @@ def make_predicted(
 
 
 def mend(stack: Stack, fault: Fault, cluster: str, tell: Callable[[Event], None]) -> None:
-    """Mend a fault, known or not, and crosses it out. Raises UserError if it does not heal."""
+    """Mend a fault, known or not, and cross it out. Raises UserError if it does not heal."""
     journal = Journal(stack.folder)
     with undisturbed():
         known = [e for e in journal.entries() if (e.fault, e.cluster) == (fault.name, cluster)]

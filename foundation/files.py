@@ -80,22 +80,26 @@ def locked(
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        told = time.monotonic() + silent
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() < told:
-                    time.sleep(0.05)
-                    continue
+        if not _taken(descriptor, silent):
             if waiting is not None:
                 waiting()
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            break
         yield
     finally:
         os.close(descriptor)
+
+
+def _taken(descriptor: int, seconds: float) -> bool:
+    """Return whether the lock could be taken within this time. Raises OSError."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.05)
 
 
 def _arriving(file: Path) -> Path:
