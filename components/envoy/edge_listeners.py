@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from components.envoy import failback, forwarding, http, server, tls
+from components.envoy import failback, forwarding, http, server, tls, virtual_hosts
 from components.envoy.common import cluster_name
 from components.envoy.edge_clusters import EdgeConfig
 from components.routing.routes import Route
@@ -78,17 +78,17 @@ def _hosts(protocol: str, config: EdgeConfig) -> list[dict[str, Any]]:
         served = [route for route in config.routes if host in route.hosts]
         own = [route for route in served if route.protocol == protocol]
         entries = []
-        for route in forwarding.longest_first(served):
+        for route in virtual_hosts.longest_first(served):
             if route in own:
                 entries += _forward(route, config)
             elif any(forwarding.is_below(route.path, each.path) for each in own):
                 elsewhere = _to_https(route.path, config) if redirects else None
-                entries.append(elsewhere or forwarding.not_found(route.path))
+                entries.append(elsewhere or virtual_hosts.not_found(route.path))
         if redirects and len(own) < len(served):
             entries.append(_to_https("/", config))
         rules = config.profile.requests
-        entries = [*forwarding.refused(rules.methods), *entries, forwarding.not_found()]
-        result.append(forwarding.virtual_host(host, [host], entries, rules.retry_body))
+        entries = [*virtual_hosts.refused(rules.methods), *entries, virtual_hosts.not_found()]
+        result.append(virtual_hosts.virtual_host(host, [host], entries, rules.retry_body))
     return result
 
 
@@ -104,7 +104,7 @@ def _own_host(first: dict[str, Any], domains: Sequence[str]) -> dict[str, Any]:
         for entry in first["routes"]
     ]
     kept = first["request_body_buffer_limit"]
-    return forwarding.virtual_host("own-addresses", domains, entries, kept)
+    return virtual_hosts.virtual_host("own-addresses", domains, entries, kept)
 
 
 def _forward(route: Route, config: EdgeConfig) -> list[dict[str, Any]]:
@@ -136,14 +136,14 @@ def _to_https(path: str, config: EdgeConfig) -> dict[str, Any]:
     redirect: dict[str, Any] = {"https_redirect": True, "response_code": "PERMANENT_REDIRECT"}
     if config.https_port != 443:
         redirect["port_redirect"] = config.https_port
-    return {"match": forwarding.below(path), "redirect": redirect}
+    return {"match": virtual_hosts.below(path), "redirect": redirect}
 
 
 def _route_config(name: str, hosts: Sequence[dict[str, Any]], config: EdgeConfig) -> dict[str, Any]:
     known = {host["name"] for host in hosts}
     own = [address for address in dict.fromkeys(config.own_addresses) if address not in known]
     others = [_own_host(hosts[0], own)] if own and hosts else []
-    others.append(forwarding.virtual_host("unknown", ["*"], [forwarding.not_found()]))
+    others.append(virtual_hosts.virtual_host("unknown", ["*"], [virtual_hosts.not_found()]))
     return {
         "name": name,
         "ignore_port_in_host_matching": True,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components.envoy import virtual_hosts
 from components.envoy.common import extension, seconds
 from components.profile.model import HttpProfile
-from components.profile.requests import RequestRules
 from components.routing.routes import Route
 from components.routing.transport import SAFE_METHODS, Protocol
 
@@ -69,7 +69,7 @@ def forwarding_routes(
     from a second order. Such requests, WebSockets and server-sent events go to the Envoy cluster
     `patient`, where there is one, as do all calls of gRPC. Streams are never hedged.
     """
-    match = below(route.path)
+    match = virtual_hosts.below(route.path)
     repeatable = "|".join((*SAFE_METHODS, *route.transport.repeatable))
     not_repeatable = [
         {
@@ -130,13 +130,8 @@ def _hedged(action: Mapping[str, Any], tries: Tries) -> dict[str, Any]:
 
 
 def is_below(path: str, other: str) -> bool:
-    """Check whether `below(other)` matches a path."""
+    """Check whether `virtual_hosts.below(other)` matches a path."""
     return other == "/" or f"{path}/".startswith(f"{other}/")
-
-
-def below(path: str) -> dict[str, Any]:
-    """Return the match of a path and all that is below it."""
-    return {"prefix": "/"} if path == "/" else {"path_separated_prefix": path}
 
 
 def health_route(
@@ -170,53 +165,6 @@ def health_route(
             "retry_policy": retry,
         },
     }
-
-
-def virtual_host(
-    name: str,
-    domains: Sequence[str],
-    routes: Sequence[dict[str, Any]],
-    kept_body: int = RequestRules.retry_body,
-) -> dict[str, Any]:
-    """Return a virtual host; bodies up to `kept_body` bytes are kept for another try.
-
-    Larger ones are sent once.
-    """
-    return {
-        "name": name,
-        "domains": list(domains),
-        "request_body_buffer_limit": kept_body,
-        "routes": list(routes),
-    }
-
-
-def longest_first(routes: Iterable[Route]) -> list[Route]:
-    """Return the routes in the order in which their paths are looked at."""
-    return sorted(routes, key=lambda route: len(route.path), reverse=True)
-
-
-def not_found(path: str = "/") -> dict[str, Any]:
-    """Return the route for what nobody exposes, of all that is below a path."""
-    return {
-        "match": below(path),
-        "direct_response": {"status": 404, "body": {"inline_string": "Not found.\n"}},
-    }
-
-
-def refused(methods: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the route for other methods than those; none if none is named."""
-    if not methods:
-        return []
-    known = {"safe_regex": {"regex": "|".join(methods)}}
-    other = {"name": ":method", "string_match": known, "invert_match": True}
-    allowed = {"header": {"key": "allow", "value": ", ".join(methods)}}
-    return [
-        {
-            "match": {"prefix": "/", "headers": [other]},
-            "response_headers_to_add": [allowed],
-            "direct_response": {"status": 405, "body": {"inline_string": "Method not allowed.\n"}},
-        }
-    ]
 
 
 def _without_late_answers(conditions: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.envoy import forwarding, gateway_clusters, health, http, server, tls
+from components.envoy import forwarding, gateway_clusters, health, http, server, tls, virtual_hosts
 from components.envoy.common import (
     HEALTH_DOMAIN,
     edge_san,
@@ -112,7 +112,11 @@ def _mesh_chain(
         "response_headers_to_add": headers,
         "virtual_hosts": [
             *hosts,
-            forwarding.virtual_host("unknown", ["*"], [forwarding.not_found()]),
+            # An edge, or a peer, that knows a Service already is to go to who knows it too.
+            virtual_hosts.virtual_host(
+                "unknown-health", [f"*.{HEALTH_DOMAIN}"], [virtual_hosts.unhealthy()]
+            ),
+            virtual_hosts.virtual_host("unknown", ["*"], [virtual_hosts.not_found()]),
         ],
     }
     profile = config.profile
@@ -135,7 +139,7 @@ def _service_hosts(config: GatewayConfig, share: float, *, is_peer: bool) -> lis
     """Return a virtual host per external name."""
     hosts = []
     for host in dict.fromkeys(host for route in config.routes for host in route.hosts):
-        served = forwarding.longest_first(r for r in config.routes if host in r.hosts)
+        served = virtual_hosts.longest_first(r for r in config.routes if host in r.hosts)
         entries = [e for route in served for e in _forward(route, config, share, is_peer=is_peer)]
         hosts.append(_host(host, entries, config))
     return hosts
@@ -143,7 +147,7 @@ def _service_hosts(config: GatewayConfig, share: float, *, is_peer: bool) -> lis
 
 def _host(name: str, entries: list[dict[str, Any]], config: GatewayConfig) -> dict[str, Any]:
     kept = config.profile.requests.retry_body
-    return forwarding.virtual_host(name, [name], [*entries, forwarding.not_found()], kept)
+    return virtual_hosts.virtual_host(name, [name], [*entries, virtual_hosts.not_found()], kept)
 
 
 def _health_hosts(config: GatewayConfig) -> list[dict[str, Any]]:
@@ -163,7 +167,7 @@ def _health_hosts(config: GatewayConfig) -> list[dict[str, Any]]:
             for route in config.routes
         ]
     return [
-        forwarding.virtual_host(
+        virtual_hosts.virtual_host(
             host,
             [host],
             [forwarding.health_route(cluster, route.host, health.check_headers(route), times)],

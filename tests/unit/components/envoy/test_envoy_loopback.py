@@ -165,10 +165,12 @@ def test_a_frozen_gateway_costs_a_request_one_try_and_loses_none(world: Lab) -> 
     assert max(traffic.seconds) < world.profile.request_timeout
 
 
-def ask_gateway(world: Lab, cluster: str, port: int, san: str, *, foreign: bool = False) -> Answer:
+def ask_gateway(
+    world: Lab, cluster: str, port: int, san: str, *, foreign: bool = False, host: str = HOST
+) -> Answer:
     """Asks a gateway with a certificate for `san`, of the mesh or of a foreign authority."""
     context = world.mesh_context(san, world.clients if foreign else world.mesh)
-    return ask(world.gateways[cluster], port, tls=context, sni=gateway_san(cluster))
+    return ask(world.gateways[cluster], port, tls=context, sni=gateway_san(cluster), host=host)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +189,18 @@ def test_a_gateway_refuses_whoever_has_no_business_there(
 ) -> None:
     with pytest.raises((ssl.SSLError, ConnectionError)):
         ask_gateway(world, "east-cluster", port, san, foreign=foreign)
+
+
+@pytest.mark.parametrize(
+    ("port", "san"), [(15443, edge_san("corp-edge")), (15444, gateway_san("west-cluster"))]
+)
+def test_a_service_that_a_gateway_does_not_know_is_not_healthy_there(
+    world: Lab, port: int, san: str
+) -> None:
+    """As in an update, when the edge or a peer has loaded it and this gateway has not yet."""
+    for host in ("new.shop.health.mesh", "own.new.shop.health.mesh"):
+        assert ask_gateway(world, "east-cluster", port, san, host=host).status == 503
+    assert ask_gateway(world, "east-cluster", port, san, host="new.example.com").status == 404
 
 
 def test_a_gateway_refuses_clients_without_certificate(world: Lab) -> None:
