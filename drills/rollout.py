@@ -9,6 +9,7 @@ from typing import Any
 from drills.application import ROLLED_OUT, Workload
 from drills.stack import Stack
 from drills.waiting import until
+from toolchain import patience
 
 READY_SECONDS = 120
 """How long pods may take to get ready, on a loaded machine."""
@@ -25,7 +26,7 @@ def wait_ready(stack: Stack, cluster: str, workload: Workload) -> None:
         until(lambda: _is_ready(stack, cluster, workload), what, READY_SECONDS)
         return
     which = (f"{workload.kind.lower()}/{workload.name}", "--namespace", workload.namespace)
-    limit = f"--timeout={READY_SECONDS}s"
+    limit = patience.of_waits(READY_SECONDS)
     stack.kubectl(cluster, "rollout", "status", *which, limit, seconds=READY_SECONDS + 10)
 
 

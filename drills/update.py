@@ -19,6 +19,7 @@ from foundation import project, run, selection, stack_file
 from foundation.errors import UserError
 from foundation.stack_file import Changes
 from launcher import environment, state
+from toolchain import patience
 
 SECONDS = 300
 """How long an update may take."""
@@ -82,14 +83,15 @@ def _settings(stack: Stack, changes: Changes) -> Iterator[list[str]]:
 
 def _end(process: subprocess.Popen[str]) -> str:
     """Return what the process printed until its end; interrupted or late, it is told to end."""
+    limit = patience.scaled(SECONDS)
     try:
-        return process.communicate(timeout=SECONDS)[0]
+        return process.communicate(timeout=limit)[0]
     except (subprocess.TimeoutExpired, KeyboardInterrupt) as problem:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            process.communicate(timeout=SECONDS)
+            process.communicate(timeout=limit)
         process.kill()
         process.wait()
         if isinstance(problem, KeyboardInterrupt):
             raise
-        raise UserError(f"The update took more than {SECONDS} s and was ended") from None
+        raise UserError(f"The update took more than {limit:g} s and was ended") from None

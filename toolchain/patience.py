@@ -39,6 +39,11 @@ def of_requests(seconds: float) -> str:
     return f"--request-timeout={scaled(seconds):.0f}s"
 
 
+def of_waits(seconds: float) -> str:
+    """Return the option of kubectl by which it waits as long for what it is told to wait for."""
+    return f"--timeout={scaled(seconds):.0f}s"
+
+
 def of_connections(silence: float = 30, ping: float = 15) -> dict[str, str]:
     """Return the environment in which Kubernetes' Go clients are as patient with connections.
 

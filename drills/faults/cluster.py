@@ -8,6 +8,7 @@ from drills.stack import GATEWAY_WORKLOAD
 from drills.waiting import until
 from localkube import machine
 from localkube.machine import Supervisor
+from toolchain import patience
 
 CONTROL_PLANE = ("kube-controller-manager", "kube-scheduler", "kube-apiserver", "etcd")
 """Programs of the first node that are stopped, in this order, and started in the other."""
@@ -71,7 +72,7 @@ def run_a_pod(strike: Strike) -> None:
         command = ("--restart=Never", "--command", "--", "/bin/bash", "-c", "true")
         strike.kubectl("run", name, *where, f"--image={image}", *command)
         over = "--for=jsonpath={.status.phase}=Succeeded"
-        limit = f"--timeout={READY_SECONDS}s"
+        limit = patience.of_waits(READY_SECONDS)
         strike.kubectl("wait", over, limit, f"pod/{name}", *where, seconds=READY_SECONDS + 10)
     finally:
         strike.kubectl(*remove)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.documents import waiting
+from drills import rollout
+from drills.application import Workload
+from drills.waiting import until
 from foundation.errors import UserError
 from launcher import stack_commands
 from localkube import cgroups
@@ -81,3 +85,30 @@ def test_a_drill_waits_longer_for_kubectl(tmp_path: Path, monkeypatch: pytest.Mo
     drill_stack.stack(tmp_path).get("east-cluster", "pods")
     ((command, seconds),) = asked
     assert "--request-timeout=50s" in command and seconds == 200
+
+
+def test_a_drill_waits_longer_for_pods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[list[str], float]] = []
+
+    def output(command: list[str], *, seconds: float, **_: object) -> str:
+        asked.append((command, seconds))
+        return ""
+
+    monkeypatch.setattr("drills.stack.commands.output", output)
+    monkeypatch.setenv(patience.VARIABLE, "10")
+    made = drill_stack.stack(tmp_path)
+    monkeypatch.setattr(type(made.objects), "read", lambda *_: {"kind": "Deployment", "spec": {}})
+    rollout.wait_ready(made, "east-cluster", Workload("Deployment", "retail", "shop"))
+    ((command, seconds),) = asked
+    assert f"--timeout={10 * rollout.READY_SECONDS}s" in command
+    assert seconds > 10 * rollout.READY_SECONDS, "kubectl itself says what it waited for"
+
+
+def test_a_drill_waits_longer_for_what_is_true_in_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(UserError, match=r"done: not within 0\.01 s"):
+        until(lambda: False, "done", 0.01, pause=0.01)
+    monkeypatch.setenv(patience.VARIABLE, "100")
+    begun = time.monotonic()
+    until(lambda: time.monotonic() > begun + 0.1, "done", 0.01, pause=0.01)
