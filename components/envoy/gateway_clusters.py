@@ -15,6 +15,10 @@ from components.routing.targets import Target
 from components.routing.transport import Protocol
 from foundation.contract import CLUSTER_DOMAIN
 
+#: Seconds that an idle connection to a peer's gateway is kept: longer than between two checks,
+#: which would need a handshake each; short, for these connections are not pinged.
+_IDLE_TO_PEERS = 1.5 * health.RARE_SECONDS
+
 
 @dataclass(frozen=True)
 class GatewayConfig:
@@ -94,7 +98,7 @@ def _peers(route: Route, config: GatewayConfig) -> dict[str, Any]:
         ),
         # All peers of a region may go but one.
         overprovisioning=100 * max(2, most_of_one_priority),
-        protocol=protocols.to_pods(route.transport.protocol, protocols.IDLE_TO_PEERS),
+        protocol=protocols.to_pods(route.transport.protocol, _IDLE_TO_PEERS),
         targets=config.peers,
         paths=config.paths,
     )

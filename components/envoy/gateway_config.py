@@ -55,7 +55,7 @@ def _ingress(config: GatewayConfig) -> list[dict[str, Any]]:
         [{"name": ":authority", "string_match": {"suffix": f".{HEALTH_DOMAIN}"}}], pass_through=True
     )
     plain = _mesh_chain("ingress", hosts, [through], sans, config)
-    return [plain, _renewed("renewed", checks, [through], sans, config)]
+    return [plain, _mesh_chain("renewed", checks, [through], sans, config, is_renewed=True)]
 
 
 def _peer(config: GatewayConfig) -> list[dict[str, Any]]:
@@ -74,19 +74,7 @@ def _peer(config: GatewayConfig) -> list[dict[str, Any]]:
     hosts = _service_hosts(config, _PEER_SHARE, is_peer=True)
     sans = [gateway_san(cluster) for cluster in config.passing_on]
     plain = _mesh_chain("peer", hosts, local, sans, config, is_peer=True)
-    return [plain, _renewed("peer_renewed", [], local, sans, config)]
-
-
-def _renewed(
-    name: str,
-    hosts: list[dict[str, Any]],
-    filters: list[dict[str, Any]],
-    clients: list[str],
-    config: GatewayConfig,
-) -> dict[str, Any]:
-    """Return the filter chain of checks that renew their connection."""
-    chain = _mesh_chain(name, hosts, filters, clients, config, requests=health.RENEWED_REQUESTS)
-    return {**chain, "filter_chain_match": {"application_protocols": [health.RENEWED_ALPN]}}
+    return [plain, _mesh_chain("peer_renewed", [], local, sans, config, is_renewed=True)]
 
 
 def _mesh_chain(
@@ -97,11 +85,11 @@ def _mesh_chain(
     config: GatewayConfig,
     *,
     is_peer: bool = False,
-    requests: int | None = None,
+    is_renewed: bool = False,
 ) -> dict[str, Any]:
     """Return the filter chain of `clients`, SANs of their certificates, for these virtual hosts.
 
-    `requests` is how many a connection takes, None for any number.
+    One that `is_renewed` is for checks, whose connection takes a few alone: see `health`.
     """
     headers = http.served_by(config.cluster, "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")
     if is_peer:
@@ -125,13 +113,15 @@ def _mesh_chain(
         http.stream_idle(profile),
         tuple(filters),
         rules=profile.requests,
-        requests_per_connection=requests,
+        requests_per_connection=health.RENEWED_REQUESTS if is_renewed else None,
     )
+    match = {"filter_chain_match": {"application_protocols": [health.RENEWED_ALPN]}}
     return {
         "name": name,
         "transport_socket": tls.mesh_server(clients, config.paths),
         "transport_socket_connect_timeout": "10s",
         "filters": [http.connection_manager(name, route_config, options)],
+        **(match if is_renewed else {}),
     }
 
 

@@ -15,9 +15,6 @@ HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 #: on a connection that is just being closed.
 IDLE_TO_GATEWAY = 60.0
 IDLE_TO_PODS = 1.0
-#: The same towards a peer's gateway: longer than between two checks, which would need a handshake
-#: each; short, for these connections are not pinged.
-IDLE_TO_PEERS = 3.0
 
 #: Streams on one connection to a gateway: few, for they spread over the pods behind its address.
 _GATEWAY_STREAMS = 4

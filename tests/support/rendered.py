@@ -61,7 +61,7 @@ def gateway_of(
 
 
 def nodes(document: object, key: str) -> Iterator[Any]:
-    """Gives the values of all entries called `key`, at any depth."""
+    """Yield the values of all entries called `key`, at any depth."""
     if isinstance(document, dict):
         for name, value in document.items():
             if name == key:

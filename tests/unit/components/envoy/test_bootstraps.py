@@ -36,7 +36,7 @@ LARGEST = replace(PROFILE, requests=RequestRules(headers_size=8 * 1024 * 1024))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Gives a folder with every certificate that a bootstrap of these tests names."""
+    """Make a folder with every certificate that a bootstrap of these tests names."""
     root = tmp_path_factory.mktemp("validate")
     issuer = authority("test")
     pair = leaf(issuer, "test", ["test"])
