@@ -45,8 +45,7 @@ func main() {
 GO
 (
   cd "$work/reader"
-  go mod init finding 2>/dev/null
-  go get k8s.io/client-go@v0.37.1 2>/dev/null || fail "cannot get client-go v0.37.1 (Go 1.26 or newer?)"
+  go_module k8s.io/client-go@v0.37.1 1.26
   go build -o "$work/client-go" .
 )
 cat >"$work/read.py" <<'PY'

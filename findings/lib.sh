@@ -49,3 +49,9 @@ packages() {
   "$work/venv/bin/pip" install --quiet --disable-pip-version-check "$@"
   PATH="$work/venv/bin:$PATH"
 }
+
+# go_module PATH@VERSION GO: make this folder a Go module that needs a package, which wants that version of Go.
+go_module() {
+  go mod init finding 2>/dev/null
+  go get "$1" 2>/dev/null || fail "cannot get $1 (Go $2 or newer?)"
+}

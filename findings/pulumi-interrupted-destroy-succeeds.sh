@@ -23,9 +23,7 @@ packages pulumi==3.272.0
 mkdir "$work/cli" "$work/bin" "$work/state"
 (
   cd "$work/cli"
-  go mod init finding 2>/dev/null
-  go get github.com/pulumi/pulumi/pkg/v3/cmd/pulumi@v3.274.1 2>/dev/null ||
-    fail "cannot get Pulumi v3.274.1 (Go 1.26 or newer?)"
+  go_module github.com/pulumi/pulumi/pkg/v3/cmd/pulumi@v3.274.1 1.26
   go build -ldflags '-s -w' -o "$work/bin/pulumi" github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
 )
 cd "$work"

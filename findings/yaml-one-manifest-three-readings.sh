@@ -64,8 +64,7 @@ func main() {
 GO
 (
   cd "$work/reader"
-  go mod init finding 2>/dev/null
-  go get sigs.k8s.io/yaml@v1.6.0 2>/dev/null || fail "cannot get sigs.k8s.io/yaml v1.6.0 (Go 1.24 or newer?)"
+  go_module sigs.k8s.io/yaml@v1.6.0 1.24
   go run . <"$work/values.txt" >"$work/kubectl.txt"
 )
 (
