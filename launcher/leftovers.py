@@ -98,10 +98,12 @@ def note_killed(state: Path) -> None:
     then, the next update makes or deletes.
     """
     for file in project.states(state).glob("*/*.json"):
+        if updating(state, file.stem):  # asked first: one that ends meanwhile was not killed
+            continue
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             latest = json.loads(file.read_text())["checkpoint"]["latest"] or {}
             pending = [each["type"] for each in latest.get("pending_operations", ())]
-            if "updating" in pending and not updating(state, file.stem):
+            if "updating" in pending:
                 note = project.stack_folder(file.stem) / contract.KILLED_FILE
                 note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 note.touch(mode=0o600)

@@ -126,10 +126,17 @@ def test_an_update_that_was_killed_is_noted_by_what_it_was_doing(
         file.write_text(torn)
         leftovers.note_killed(state)
         assert not note.exists()
-    file.write_text(json.dumps({"checkpoint": {"latest": {"pending_operations": pending}}}))
+    whole = json.dumps({"checkpoint": {"latest": {"pending_operations": pending}}})
+    file.write_text(whole)
     monkeypatch.setattr(leftovers, "updating", lambda *_: [1])
     leftovers.note_killed(state)
     assert not note.exists(), "it goes on"
+    running = [[1]]
+    with monkeypatch.context() as patched:
+        patched.setattr(leftovers, "updating", lambda *_: running.pop() if running else [])
+        patched.setattr(Path, "read_text", lambda _: running.clear() or whole)
+        leftovers.note_killed(state)
+    assert not note.exists(), "it ended well while its state was read"
     monkeypatch.setattr(leftovers, "updating", lambda *_: [])
     leftovers.note_killed(state)
     assert note.exists() is killed
