@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from drills import autoscalers
 from drills.stack_objects import REPLICAS, StackObject, shown
 from foundation import managed_fields
 from foundation.errors import shortened
@@ -173,13 +174,7 @@ def _by_name(items: Any) -> dict[str, Any] | None:
 
 def _ignored(wanted: StackObject, managed: Iterable[managed_fields.Entry]) -> set[Path]:
     """Return the fields left to others: replicas as well, if a controller scales the object."""
-    scaled = any(
-        entry.get("subresource") == "scale"
-        and not managed_fields.is_kubectls(entry)
-        and managed_fields.holds(managed_fields.fields_of(entry), REPLICAS)
-        for entry in managed
-    )
-    return {*wanted.ignored, *([REPLICAS] if scaled else [])}
+    return {*wanted.ignored, *([REPLICAS] if autoscalers.is_scaled(managed) else [])}
 
 
 def _own(managed: Iterable[managed_fields.Entry], manager: str) -> list[managed_fields.Tree]:

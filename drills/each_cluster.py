@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from drills import stack_objects
 from drills.stack_objects import StackObject
@@ -18,37 +19,39 @@ from toolchain import patience
 _REQUEST_SECONDS = 10
 _SECONDS = 60
 
+Found = TypeVar("Found")
+
 Ask = Callable[..., str]
 """Returns what kubectl prints about one cluster; `stdin` is its input. Raises Failed."""
 
-Look = Callable[[Ask, str, Sequence[StackObject]], list[str]]
-"""Gives lines about a cluster, by its name and the stack's objects that belong into it."""
+Look = Callable[[Ask, str, Sequence[StackObject]], list[Found]]
+"""Gives what it finds in a cluster, by its name and the stack's objects that belong into it."""
 
 
 def command(
     name: str,
     description: str | None,
     arguments: Sequence[str] | None,
-    look: Look,
-    end: Callable[[str, list[str]], None],
+    look: Look[Found],
+    end: Callable[[str, list[Found]], None],
 ) -> int:
     """Run `python -m NAME --stack STACK`: look at all clusters at once, and return the exit code.
 
-    `end` gets the stack and all lines; a UserError that it raises fails the command. A stack
-    without objects has nothing to be looked at.
+    `end` gets the stack and all that was found; a UserError that it raises fails the command. A
+    stack without objects has nothing to be looked at.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {name}", description=description)
     parser.add_argument("--stack", required=True)
     stack = parser.parse_args(arguments).stack
 
     def act() -> int:
-        end(stack, _lines(stack, look))
+        end(stack, _found(stack, look))
         return 0
 
     return entry(act)
 
 
-def _lines(stack: str, look: Look) -> list[str]:
+def _found(stack: str, look: Look[Found]) -> list[Found]:
     kubeconfig = project.kubeconfig(stack)
     by_cluster: dict[str, list[StackObject]] = {}
     for each in stack_objects.load(stack, secrets=False):
@@ -56,7 +59,7 @@ def _lines(stack: str, look: Look) -> list[str]:
     if not by_cluster:
         return []
 
-    def one(cluster: str) -> list[str]:
+    def one(cluster: str) -> list[Found]:
         limit = patience.of_requests(_REQUEST_SECONDS)
         start = ("kubectl", f"--kubeconfig={kubeconfig}", f"--context={cluster}", limit)
 
@@ -66,4 +69,4 @@ def _lines(stack: str, look: Look) -> list[str]:
         return look(ask, cluster, by_cluster[cluster])
 
     with ThreadPoolExecutor(max_workers=len(by_cluster)) as pool:
-        return [line for lines in pool.map(one, by_cluster) for line in lines]
+        return [each for found in pool.map(one, by_cluster) for each in found]

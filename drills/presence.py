@@ -1,20 +1,23 @@
 """`python -m drills.presence`: look whether each object of a stack is in its cluster.
 
 The launcher runs it after each update: Pulumi's answer says what was done, and this what is there.
+What an autoscaler has scaled that this update has deleted is updated once more.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from drills import each_cluster
+from drills import autoscalers, each_cluster, update
+from drills.stack import Stack
 from drills.stack_objects import StackObject, by_identity, shown
 from foundation import project
 from foundation.commands import Failed
 from foundation.errors import UserError
 from foundation.identity import Identity
-from foundation.lists import as_list, reference
+from foundation.lists import as_list, items, reference
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,16 +25,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return each_cluster.command("drills.presence", __doc__, arguments, look, _end)
 
 
-def look(ask: each_cluster.Ask, cluster: str, objects: Sequence[StackObject]) -> list[str]:
-    """Return a line for each object that is not in the cluster.
+def look(
+    ask: each_cluster.Ask, cluster: str, objects: Sequence[StackObject]
+) -> list[str | StackObject]:
+    """Return a line for each object that is not in the cluster, and each that is to be updated.
 
     A cluster that does not answer is named on standard error and is no failure: an update may well
     be the answer to its loss. Values of Secrets need not leave the state.
     """
-    wanted = as_list(reference(each.document) for each in objects)
     try:
-        said = ask("get", "--filename=-", "--ignore-not-found", "--output=json", stdin=wanted)
-        return missing(cluster, objects, by_identity(said))
+        live = by_identity(ask("get", *_OWN, stdin=_references(objects)))
+        return [*missing(cluster, objects, live), *_forsaken(ask, objects, live)]
     except Failed as error:
         why = error
     try:
@@ -40,6 +44,9 @@ def look(ask: each_cluster.Ask, cluster: str, objects: Sequence[StackObject]) ->
         print(f"{cluster} does not answer; its objects were not looked at: {why}", file=sys.stderr)
         return []
     return [f"{cluster}: {why}"]
+
+
+_OWN = ("--filename=-", "--ignore-not-found", "--output=json")
 
 
 def missing(
@@ -53,13 +60,44 @@ def missing(
     ]
 
 
-def _end(stack: str, problems: list[str]) -> None:
-    if problems:
+def _forsaken(
+    ask: each_cluster.Ask, objects: Sequence[StackObject], live: Mapping[Identity, dict[str, Any]]
+) -> list[StackObject]:
+    """Return the objects with the replicas of an autoscaler that is gone. Raises Failed."""
+    suspects = autoscalers.suspects(objects, live)
+    if not suspects:
+        return []
+    asked = ask("get", *_OWN, "--show-managed-fields", stdin=_references(suspects))
+    every = items(ask("get", autoscalers.KIND, "--all-namespaces", "--output=json"))
+    found = autoscalers.forsaken(by_identity(asked), every)
+    return [each for each in suspects if each.identity in found]
+
+
+def _references(objects: Iterable[StackObject]) -> str:
+    return as_list(reference(each.document) for each in objects)
+
+
+def _end(stack: str, found: list[str | StackObject]) -> None:
+    _update_again(stack, [each for each in found if isinstance(each, StackObject)])
+    if problems := [each for each in found if isinstance(each, str)]:
         raise UserError(
             f"the update went through, but clusters of stack {stack} do not hold what it made:\n  "
             + "\n  ".join(problems)
             + f"\nMake it again: {project.task('heal-all', stack)}"
         )
+
+
+def _update_again(stack: str, forsaken: Sequence[StackObject]) -> None:
+    """Have Pulumi see and set the replicas of these objects, in its state as well."""
+    if not forsaken:
+        return
+    for each in forsaken:
+        print(
+            f"{each.cluster}: {shown(each.identity)} has replicas of an autoscaler that is gone;"
+            " it is updated again.",
+            flush=True,
+        )
+    update.up(Stack.selected(stack), refreshed=[each.urn for each in forsaken])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from drills import drift, rollout, stack_objects
+from drills import autoscalers, drift, rollout, stack_objects
 from drills.application import Workload
 from drills.drift import Drift
 from drills.live_objects import Conflict
@@ -18,7 +18,7 @@ from drills.stack_objects import StackObject, by_identity, shown
 from foundation import managed_fields, project
 from foundation.errors import UserError
 from foundation.identity import Identity
-from foundation.lists import as_list
+from foundation.lists import as_list, items
 from toolchain import patience
 
 SECONDS = 60
@@ -116,7 +116,10 @@ def _drifts(stack: Stack, cluster: str, wanted: Sequence[StackObject]) -> list[D
 def _live(
     stack: Stack, cluster: str, wanted: Sequence[StackObject]
 ) -> dict[Identity, dict[str, Any]]:
-    """Return those of the objects that are in the cluster, as they are. Raises UserError."""
+    """Return those of the objects that are in the cluster, as they are. Raises UserError.
+
+    Replicas of an autoscaler that is gone do not look like an autoscaler's.
+    """
     if not wanted:
         return {}
     how = (
@@ -127,7 +130,11 @@ def _live(
     )
     documents = as_list(each.document for each in wanted)
     said = stack.kubectl(cluster, "get", "--filename=-", *how, seconds=SECONDS, stdin=documents)
-    return by_identity(said)
+    live = by_identity(said)
+    if autoscalers.forsaken(live, []):
+        every = ("get", autoscalers.KIND, "--all-namespaces", *how)
+        live |= autoscalers.forsaken(live, items(stack.kubectl(cluster, *every)))
+    return live
 
 
 def _applied(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from drills import property_paths, pulumi_command
@@ -37,6 +37,8 @@ class StackObject:
     """Field manager in whose name the stack applies it; empty if the state does not say."""
     ignored: tuple[Path, ...] = ()
     """Fields that the stack leaves to others, an autoscaler say."""
+    urn: str = ""
+    """By which Pulumi knows it."""
 
     @property
     def identity(self) -> Identity:
@@ -98,7 +100,7 @@ def of_state(exported: Mapping[str, Any]) -> list[StackObject]:
         by_cluster.setdefault(each.cluster, []).append(each.document)
     scaled = {name: autoscaled(documents) for name, documents in by_cluster.items()}
     return [
-        StackObject(each.cluster, each.document, each.manager, (*each.ignored, REPLICAS))
+        replace(each, ignored=(*each.ignored, REPLICAS))
         if each.identity in scaled[each.cluster] and REPLICAS not in each.ignored
         else each
         for each in found
@@ -121,7 +123,7 @@ def _of(resource: Mapping[str, Any]) -> StackObject:
     given = resource.get("ignoreChanges") or []
     ignored = tuple(path for text in given for path in property_paths.read(text, document))
     manager = note or str(outputs.get("__fieldManager", ""))
-    return StackObject(_cluster(resource["provider"]), document, manager, ignored)
+    return StackObject(_cluster(resource["provider"]), document, manager, ignored, resource["urn"])
 
 
 def _cluster(provider: str) -> str:

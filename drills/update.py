@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from drills import pulumi_command
@@ -27,16 +27,24 @@ SECONDS = 300
 _OPTIONS = ("--yes", "--skip-preview", "--non-interactive", "--color=never", "--suppress-outputs")
 
 
-def up(stack: Stack, changes: Changes | None = None, replace: str = "") -> None:
+def up(
+    stack: Stack,
+    changes: Changes | None = None,
+    replace: str = "",
+    refreshed: Sequence[str] = (),
+) -> None:
     """Update the stack to its own settings, `changes` apart; return when they are in force.
 
-    `replace`: URNs, with wildcards, of resources that are made anew. Interrupted, it lets Pulumi
-    end in order. Raises UserError with Pulumi's own reason.
+    `replace`: URNs, with wildcards, of resources that are made anew. `refreshed`: URNs of those
+    that alone are updated, and compared with their clusters before. Interrupted, it lets Pulumi end
+    in order. Raises UserError with Pulumi's own reason.
     """
-    again = ["--replace", replace] if replace else []
+    some = ["--replace", replace] if replace else []
+    if refreshed:
+        some += ["--refresh", *(f"--target={urn}" for urn in refreshed)]
     known = environment.variables(os.environ, stack.name)
     with state.kept(known) as env, _settings(stack, changes or {}) as file:
-        command = ["pulumi", "up", *_OPTIONS, "--stack", stack.name, *again, *file]
+        command = ["pulumi", "up", *_OPTIONS, "--stack", stack.name, *some, *file]
         try:
             process = subprocess.Popen(
                 run.tied(command),

@@ -138,6 +138,19 @@ def test_an_autoscaler_keeps_its_replicas_through_a_change(manifest: Manifest) -
     assert replicas(demo) == "2"
 
 
+def test_an_autoscaler_that_is_gone_leaves_no_replicas_behind(manifest: Manifest) -> None:
+    demo = manifest.demo
+    manifest.has(*shop(), scaler("autoscaling/v2"))
+
+    def all_replicas() -> list[str]:
+        return [replicas(demo, cluster) for cluster in APPLICATION]
+
+    eventually(lambda: all_replicas() == ["2", "2"], "the autoscalers have two pods made", 60)
+    manifest.up(*shop())
+    assert all_replicas() == ["1", "1"]
+    assert not demo.preview()
+
+
 def test_what_was_scaled_by_hand_is_named_and_mended_by_one_command(manifest: Manifest) -> None:
     demo = manifest.demo
     manifest.has(*shop())

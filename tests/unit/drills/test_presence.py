@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from drills import presence, reconcile, stack_objects
+from drills import presence, reconcile, stack_objects, update
 from drills.stack import Stack
-from drills.stack_objects import StackObject
+from drills.stack_objects import REPLICAS, StackObject
 from foundation import project
+from tests.support.drifts import deployment
+from tests.support.managed_fields import STACK, entry
 
 EAST = "east-cluster"
 KUBECTL = """#!/bin/sh
@@ -112,3 +114,25 @@ def test_a_kind_that_a_cluster_does_not_serve_any_more_is_a_loss(
     monkeypatch.setenv("SAID", 'no matches for kind "Cart" in version "shop.example.com/v1"')
     assert presence.main(["--stack", "west"]) == 1
     assert 'no matches for kind "Cart"' in capsys.readouterr().err
+
+
+def test_what_an_autoscaler_has_left_is_updated_again(
+    kubectl: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = deployment(2)
+    wanted = StackObject(EAST, document, STACK, urn="urn:of-shop")
+    live = deployment(7)
+    live["metadata"]["managedFields"] = [
+        entry("kube-controller-manager", "Update", REPLICAS, subresource="scale")
+    ]
+    Path(f"{kubectl}.live").write_text(json.dumps({"kind": "List", "items": [live]}))
+    monkeypatch.setattr(stack_objects, "load", lambda stack, secrets: [wanted])
+    monkeypatch.setattr(Stack, "selected", lambda stack: stack)
+    updated: list[object] = []
+    monkeypatch.setattr(update, "up", lambda stack, refreshed: updated.append((stack, refreshed)))
+    assert presence.main(["--stack", "west"]) == 0
+    assert updated == [("west", ["urn:of-shop"])]
+    assert capsys.readouterr().out == (
+        "east-cluster: Deployment shop/shop has replicas of an autoscaler that is gone; it is"
+        " updated again.\n"
+    )

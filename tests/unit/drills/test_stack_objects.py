@@ -18,6 +18,7 @@ def resource(kind: str, name: str, **more: Any) -> dict[str, Any]:
     inputs = {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "__x": 1}
     return {
         "type": f"kubernetes:{version}:{kind}",
+        "urn": f"urn:pulumi:west::demo::kubernetes:{version}:{kind}::{EAST}/shop/{name}",
         "id": f"shop/{name}",
         "provider": f"urn:pulumi:west::demo::pulumi:providers:kubernetes::{EAST}::some-id",
         "inputs": {**inputs, **more.pop("inputs", {})},
@@ -46,6 +47,7 @@ def test_the_state_tells_what_the_stack_applies() -> None:
         (EAST, ("", "Secret", "shop", "certs"), STACK),
         (EAST, ("apps", "Deployment", "shop", "shop"), STACK),
     ]
+    assert found[1].urn.endswith("::kubernetes:apps/v1:Deployment::east-cluster/shop/shop")
     assert found[0].document["data"] == {"key": "dGV4dA=="}
     assert "__x" not in found[0].document
     assert found[1].ignored == (("spec", "paused"),)
