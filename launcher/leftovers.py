@@ -6,11 +6,12 @@ import contextlib
 import json
 import shutil
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from foundation import contract, processes, project
+from foundation.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,14 @@ def updating(state: Path, stack: str) -> list[int]:
     return [
         lock.pid for lock in locks(state) if lock.file.parent.name == stack and not _is_left(lock)
     ]
+
+
+def check_idle(env: Mapping[str, str], stack: str) -> None:
+    """Refuse what another update of the stack keeps out, or would spoil. Raises UserError."""
+    if project.uses_own_state(env) and (others := updating(project.state_folder(), stack)):
+        raise UserError(
+            f"An update of stack {stack} is under way (process {others[0]}): wait for its end"
+        )
 
 
 def remove_stale_locks(state: Path) -> None:

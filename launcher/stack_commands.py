@@ -20,6 +20,7 @@ def up(env: Mapping[str, str], stack: str) -> int:
     """Bring a stack up, and say where it answers; return the exit code. Raises UserError."""
     _check_owner(env, stack)
     with state.kept(env) as env:
+        leftovers.check_idle(env, stack)
         stacks.select(env, stack)
         # outputs would come after the reason of what fails; `_say_url` says which matters else
         how = ("--yes", "--skip-preview", "--suppress-outputs")
@@ -33,16 +34,26 @@ def _update(env: Mapping[str, str], stack: str, *arguments: str) -> int:
     """Run an update by Pulumi, then look for each object, or say why pods are not ready.
 
     Returns the exit code, 1 if a cluster lacks an object. After a Ctrl-C nothing is looked at, and
-    it is 130, whatever Pulumi's is.
+    it is 130, whatever Pulumi's is. Nor is anything after a failure that changed nothing, such as
+    one of the command line: pods have no part in it.
     """
+    before = _state_written(env, stack)
     code = _pulumi_itself(env, *arguments)
     if run.was_interrupted():
         return 130
+    if code and before and before == _state_written(env, stack):
+        return code
     killed = (project.stack_folder(stack) / contract.KILLED_FILE).exists()
     looks = ["drills.presence", *(["drills.compared"] if killed else [])]
     for what in ["drills.unready"] if code else looks:
         code = run.foreground(["python", "-m", what, "--stack", stack], env, project.ROOT) or code
     return code
+
+
+def _state_written(env: Mapping[str, str], stack: str) -> int:
+    """Return when the stack's state was written last; 0 where there is none, or none is ours."""
+    file = project.own_state(env, str(selection.declared().get("name")), stack)
+    return file.stat().st_mtime_ns if file and file.exists() else 0
 
 
 def _say_url(outputs: dict[str, object], stack: str) -> None:
@@ -66,6 +77,7 @@ def destroy(env: Mapping[str, str], stack: str) -> int:
         # they would stay for ever
         env = {**_OF_OWN_CLUSTERS, **env}
     with state.kept(pulumi_use.with_program(env, stack)) as env:
+        leftovers.check_idle(env, stack)
         exists = stacks.exists(env, stack)
         if not exists and not project.stack_folder(stack).exists():
             print(f"Nothing to destroy: stack {stack} is not there.")
@@ -184,6 +196,8 @@ def pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
         if stack := pulumi_use.destroyed(env, arguments):
             _check_owner(env, stack)
             _check_mended(stack)
+        if changed := stack or pulumi_use.updated(env, arguments):
+            leftovers.check_idle(env, changed)
         env = pulumi_use.prepare(env, arguments)
         stack = pulumi_use.updated(env, arguments)
         return _update(env, stack, *arguments) if stack else _pulumi_itself(env, *arguments)

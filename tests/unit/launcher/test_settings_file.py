@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -209,3 +210,48 @@ def test_a_stack_in_clusters_of_others_is_not_forgotten_without_its_state(
     ):
         stack_commands.destroy(env, "west")
     assert (private / "kubeconfig").exists()
+
+
+@pytest.mark.parametrize("command", ["up", "destroy", "pulumi"])
+def test_a_stack_under_an_update_is_left_to_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Pulumi would advise to delete the lock, and the launcher to give the state up."""
+    ran: list[list[str]] = []
+    (folder / "Pulumi.west.yaml").write_text("config: {}\n")
+    monkeypatch.setattr(run, "foreground", lambda command, *_: ran.append(command) or 0)
+    monkeypatch.setattr(stack_commands.state, "kept", contextlib.nullcontext)
+    monkeypatch.setattr(stack_commands.pulumi_use, "with_program", lambda env, _: env)
+    monkeypatch.setattr(project, "uses_own_state", lambda _: True)
+    monkeypatch.setattr(leftovers, "updating", lambda *_: [42])
+    run_it = {
+        "up": lambda: stack_commands.up({}, "west"),
+        "destroy": lambda: stack_commands.destroy({}, "west"),
+        "pulumi": lambda: stack_commands.pulumi({}, ["up", "--yes", "--stack", "west"]),
+    }[command]
+    with pytest.raises(UserError, match=r"An update of stack west is under way \(process 42\)"):
+        run_it()
+    assert not ran
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_pods_are_named_only_where_an_update_has_begun(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, changes: bool
+) -> None:
+    """Not after a mistyped option, say: pods that are not ready have no part in that."""
+    state, ran = folder / "west.json", []
+    state.write_text("{}")
+
+    def foreground(command: list[str], *_: object) -> int:
+        ran.append(command[2])
+        if changes:
+            state.write_text("{ }")
+            os.utime(state, ns=(1, 1))
+        return 1
+
+    monkeypatch.setattr(run, "foreground", foreground)
+    monkeypatch.setattr(project, "own_state", lambda *_: state)
+    monkeypatch.setattr(stack_commands.state, "kept", contextlib.nullcontext)
+    monkeypatch.setattr(stack_commands.pulumi_use, "prepare", lambda env, _: env)
+    assert stack_commands.pulumi({}, ["up", "--yess", "--stack", "west"]) == 1
+    assert ("drills.unready" in ran) == changes
