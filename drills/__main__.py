@@ -17,6 +17,7 @@ from drills import (
     failback,
     live_picture,
     matrix,
+    preconditions,
     prediction,
     presentation,
     report,
@@ -152,10 +153,15 @@ def _break(stack: Stack, fault: Fault, cluster: str) -> int:
 def _fix(stack: Stack, fault: Fault, cluster: str) -> int:
     if reason := fault.unavailable(stack):
         raise UserError(f"{fault.name} is not available on stack {stack.name}: it {reason}")
-    if cluster not in stack.clusters:
-        known = ", ".join(stack.clusters)
-        raise UserError(f"There is no cluster {cluster!r}; there are: {known}")
+    if wrong := preconditions.misplaced(fault, cluster, stack.clusters):
+        raise UserError(wrong)
+    entries = preconditions.in_force(stack)
+    recorded = (fault.name, cluster) in {(entry.fault, entry.cluster) for entry in entries}
+    was_broken = recorded or action.is_seen(stack, fault, cluster)
     action.mend(stack, fault, cluster, action.announcer(stack))
+    if not was_broken:
+        print(f"{fault.name} was not in force in {cluster}; its fix ran all the same.")
+        return 0
     print(f"{fault.name} in {cluster} is mended.")
     if stack.failback == failback.MANUAL:
         print(f"What it has put out stays out until: {project.task('failback', stack.name)}")

@@ -129,13 +129,6 @@ def unrecorded(stack: Stack) -> list[tuple[Fault, str]]:
     """
     looked_at = dataclasses.replace(stack, answers=Answers())
 
-    def is_seen(each: tuple[Fault, str]) -> bool:
-        fault, cluster = each
-        try:
-            return fault.means.seen(Strike(looked_at, cluster))
-        except (UserError, *_UNANSWERED):
-            return False  # who is silent shows nothing
-
     looks = [
         (fault, cluster)
         for cluster in stack.clusters
@@ -143,7 +136,16 @@ def unrecorded(stack: Stack) -> list[tuple[Fault, str]]:
         if fault.edge == (cluster == EDGE) and not fault.unavailable(stack)
     ]
     with ThreadPoolExecutor(max_workers=_LOOKS * len(stack.clusters)) as pool:
-        return [each for each, seen in zip(looks, pool.map(is_seen, looks), strict=True) if seen]
+        found = pool.map(lambda each: is_seen(looked_at, *each), looks)
+        return [each for each, seen in zip(looks, found, strict=True) if seen]
+
+
+def is_seen(stack: Stack, fault: Fault, cluster: str) -> bool:
+    """Check whether a fault can be seen; in a cluster that is silent none can."""
+    try:
+        return fault.means.seen(Strike(stack, cluster))
+    except (UserError, *_UNANSWERED):
+        return False
 
 
 def heal_all(stack: Stack, say: Say) -> list[str]:

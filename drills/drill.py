@@ -112,6 +112,11 @@ def _run(
         traffic.wait(pace.baseline)
         before = settled(stack, traffic, pace.baseline, say)
         traffic.check()  # before anything is broken
+        if not (before or force):
+            raise UserError(
+                f"Nobody answers in stack {stack.name}, before anything was broken. See why:"
+                f" {project.task('status', stack.name)}; or add --force"
+            )
         known = [] if force else preconditions.in_force(stack)
         heal = project.task("heal-all", stack.name)
         if refused := preconditions.refusal(fault, cluster, stack.clusters, {}, known, heal):

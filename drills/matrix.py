@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from drills.stack import Stack
 from drills.traffic import provenance
 from foundation import project, tables
 from foundation.errors import UserError
+from launcher import leftovers
 
 WELL_SECONDS = 90
 """How long the stack may take to be well again after a drill."""
@@ -181,6 +183,8 @@ def check(stack: Stack, fault: Fault, cluster: str, force: bool) -> None:
     """Raise UserError if a fault must not, or cannot, be made now."""
     if reason := fault.unavailable(stack):
         raise UserError(f"{fault.name} is not available on stack {stack.name}: it {reason}")
+    if not force:
+        leftovers.check_idle(os.environ, stack.name)
     known = {} if force else preconditions.look(stack)
     in_force = [] if force else preconditions.in_force(stack)
     heal = project.task("heal-all", stack.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -68,6 +68,17 @@ def in_force(stack: Stack) -> list[Entry]:
     ]
 
 
+def misplaced(fault: Fault, cluster: str, clusters: Sequence[str]) -> str:
+    """Return why a fault cannot be in a cluster, in one line; empty if it can."""
+    if cluster not in clusters:
+        return f"There is no cluster {cluster!r}; there are: {', '.join(clusters)}"
+    if fault.edge and cluster != EDGE:
+        return f"{fault.name} strikes {EDGE}, not {cluster}"
+    if not fault.edge and cluster == EDGE:
+        return f"{fault.name} strikes an application cluster, not {EDGE}"
+    return ""
+
+
 def refusal(
     fault: Fault,
     cluster: str,
@@ -78,12 +89,8 @@ def refusal(
 ) -> str:
     """Return why a fault must not be made now, in one line; empty if it may."""
     there = list(clusters)
-    if cluster not in there:
-        return f"There is no cluster {cluster!r}; there are: {', '.join(there)}"
-    if fault.edge and cluster != EDGE:
-        return f"{fault.name} strikes {EDGE}, not {cluster}"
-    if not fault.edge and cluster == EDGE:
-        return f"{fault.name} strikes an application cluster, not {EDGE}"
+    if wrong := misplaced(fault, cluster, there):
+        return wrong
     broken = {entry.cluster: entry.fault for entry in in_force}
     bad = {name: text for name, text in problems.items() if text}
     for name, known in broken.items():

@@ -41,7 +41,13 @@ def show(stack: Stack) -> int:
         if name not in problems:
             print(f"{name}: its objects cannot be compared: {text}")
     if entries or others or problems or found.drifts or found.silent:
-        print(f"Mend everything: {project.task('heal-all', stack.name)}")
+        if updating := leftovers.updating(project.state_folder(), stack.name):
+            print(
+                f"An update of stack {stack.name} is under way (process {updating[0]}), so this may"
+                f" be its work. When it has ended: {project.task('status', stack.name)}"
+            )
+        else:
+            print(f"Mend everything: {project.task('heal-all', stack.name)}")
         return 1
     waiting = failback.lines(stack, failback.look(stack))
     for line in waiting:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from drills import __main__ as commands
-from drills import action, guard, prediction, temporary_settings
+from drills import action, guard, matrix, prediction, status, temporary_settings
 from drills.faults import Means, Strike, named, runtime
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
@@ -145,3 +145,70 @@ def test_mending_slow_pods_leaves_their_errors_and_the_other_way_round(
     monkeypatch.setattr(runtime, "set_all", lambda _, values: set_back.append(list(values)))
     named(name).means.mend(Strike(stack, EAST))
     assert set_back == [[runtime.DELAY if name == "pods-slow" else runtime.ABORT]]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "seen", "said"),
+    [
+        (True, False, "gateway-gone in west-cluster is mended."),
+        (False, True, "gateway-gone in west-cluster is mended."),
+        (False, False, "gateway-gone was not in force in west-cluster; its fix ran all the same."),
+    ],
+)
+def test_a_fix_says_whether_there_was_anything_to_mend(
+    stack: Stack,
+    mended: list[Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: bool,
+    seen: bool,
+    said: str,
+) -> None:
+    if recorded:
+        Journal(stack.folder).add(Entry("gateway-gone", WEST, 1.0))
+    monkeypatch.setattr(action, "is_seen", lambda *_: seen)
+    assert commands._fix(stack, named("gateway-gone"), WEST) == 0
+    assert mended == [("gateway-gone", WEST)]
+    assert capsys.readouterr().out == f"{said}\n"
+
+
+def test_nothing_is_struck_while_an_update_goes_on(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise UserError("An update is under way")
+
+    monkeypatch.setattr(matrix.leftovers, "check_idle", refuse)
+    monkeypatch.setattr(matrix.preconditions, "look", lambda _: {})
+    with pytest.raises(UserError, match="An update is under way"):
+        matrix.check(stack, named("gateway-gone"), WEST, force=False)
+    matrix.check(stack, named("gateway-gone"), WEST, force=True)
+
+
+@pytest.mark.parametrize(
+    ("updating", "end"), [([], "heal-all"), ([42], "has ended: ./demo task status")]
+)
+def test_what_an_update_is_about_to_change_is_not_to_be_mended(
+    stack: Stack,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    updating: list[int],
+    end: str,
+) -> None:
+    monkeypatch.setattr(action, "unrecorded", lambda _: [])
+    monkeypatch.setattr(status.preconditions, "look", lambda _: {WEST: "gateway is missing"})
+    monkeypatch.setattr(status.reconcile, "look", lambda _: status.reconcile.Look())
+    monkeypatch.setattr(status.leftovers, "updating", lambda *_: updating)
+    assert status.show(stack) == 1
+    assert capsys.readouterr().out.endswith(f"{end} -- --stack west\n")
+
+
+def test_a_fix_touches_no_cluster_in_which_its_fault_cannot_be(
+    stack: Stack, mended: list[Any]
+) -> None:
+    """The edge's Deployment is called as the gateways' are."""
+    with pytest.raises(UserError, match="gateway-gone strikes an application cluster, not corp-e"):
+        commands._fix(stack, named("gateway-gone"), EDGE)
+    with pytest.raises(UserError, match="There is no cluster 'west'; there are: east-cluster, w"):
+        commands._fix(stack, named("gateway-gone"), "west")
+    assert mended == []

@@ -22,6 +22,7 @@ from drills.stack import Stack
 from drills.traffic import Event, EventKind, Header, Objectives, Sample, record
 from drills.traffic.ending import cut_short
 from drills.traffic.generator import TrafficError
+from foundation.errors import UserError
 from tests.support.drill_stack import EAST, WEST
 
 
@@ -168,6 +169,12 @@ def test_an_interrupted_drill_whose_report_cannot_be_written_ends_as_interrupted
     assert line.startswith(f"There is no report of {sent.path}: ")
 
 
+NOBODY = (
+    "Nobody answers in stack west, before anything was broken. See why:"
+    " ./demo task status -- --stack west; or add --force"
+)
+
+
 @pytest.mark.parametrize(
     ("ends", "error", "words", "done"),
     [
@@ -177,6 +184,7 @@ def test_an_interrupted_drill_whose_report_cannot_be_written_ends_as_interrupted
         (1, None, "in the baseline, the generator ended", []),
         (2, None, "while gateway-gone was in force, the generator ended", ["break", "mend"]),
         (3, None, "in the failback, the generator ended", ["break", "mend"]),
+        (0, None, f"in the baseline, {NOBODY}", []),
     ],
 )
 def test_wherever_a_drill_ends_it_mends_and_tells_of_what_there_is(
@@ -188,7 +196,7 @@ def test_wherever_a_drill_ends_it_mends_and_tells_of_what_there_is(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """`ends`: which wait of its traffic; without an error the traffic ends in it."""
+    """`ends`: which wait of its traffic (0: nobody answers); without an error the traffic ends."""
 
     class Sending(_Sent):
         def __init__(self, _: object, header: Header, folder: Path) -> None:
@@ -230,7 +238,7 @@ def test_wherever_a_drill_ends_it_mends_and_tells_of_what_there_is(
     monkeypatch.setattr(drill, "Traffic", Sending)
     header_of = drill.header_of
     monkeypatch.setattr(drill, "header_of", lambda *given: (tmp_path, header_of(*given)[1]))
-    monkeypatch.setattr(drill, "settled", lambda *_: {})
+    monkeypatch.setattr(drill, "settled", lambda *_: {EAST: 1.0} if ends else {})
     monkeypatch.setattr(drill, "is_back", lambda *_: True)
     monkeypatch.setattr(guard, "standing", lambda *_: contextlib.nullcontext())
     monkeypatch.setattr(action, "make_predicted", make)
@@ -239,7 +247,7 @@ def test_wherever_a_drill_ends_it_mends_and_tells_of_what_there_is(
         named("gateway-gone"), means=Means("", lambda _: None, lambda _: None)
     )
     said: list[str] = []
-    with pytest.raises((KeyboardInterrupt, TrafficError)):
+    with pytest.raises((KeyboardInterrupt, TrafficError, UserError)):
         drill.run(stack, fault, EAST, Pace(hold=0.01), said.append)
     assert did == done
     assert said[-1] == f"What was counted until then: {tmp_path / 'report.html'}"
