@@ -55,7 +55,7 @@ def read(archive: Path) -> dict[str, Image]:
         found = {image.name: image for image in _images(_Content(opened))}
     if not found:
         raise LocalKubeError(
-            f"no image in {archive} has a name; save it by one: docker save NAME:TAG -o {archive}"
+            f"no image in {archive} has a name; save it by one: docker save NAME:TAG -o NAME.tar"
         )
     return found
 
@@ -75,8 +75,8 @@ def _readable(archive: Path) -> Iterator[None]:
         if content.read(4) == _ZSTD:
             raise LocalKubeError(f"{archive} is compressed; unpack it first: zstd -d {archive}")
     raise LocalKubeError(
-        f"{archive} is no archive of an image, or damaged; make one: docker save NAME:TAG -o"
-        f" {archive}"
+        f"{archive} is no archive of an image, or damaged; make one:"
+        " docker save NAME:TAG -o NAME.tar"
     )
 
 
