@@ -189,6 +189,8 @@ def _outputs(stack: str, env: Mapping[str, str]) -> dict[str, Any]:
     try:
         said = pulumi_command.output(env, stack, "stack", "output", "--json", problem=problem)
     except UserError as error:
+        if stack not in (known := selection.stacks()):
+            raise selection.unknown(stack, known) from None
         raise UserError(f"{error}\nBring it up: ./demo up {stack}") from None
     return dict(json.loads(said))
 

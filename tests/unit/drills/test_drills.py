@@ -231,3 +231,15 @@ def test_the_gateways_of_a_platform_are_not_looked_for(
     there = dataclasses.replace(stack(tmp_path), platform=platform)
     assert preconditions.look(there) == dict.fromkeys(there.clusters, said)
     assert set(asked) == {"deployments"}
+
+
+@pytest.mark.parametrize(("name", "said"), [("wset", "Stacks: "), ("west", "./demo up west")])
+def test_a_misspelt_stack_is_answered_with_those_that_there_are(
+    name: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> str:
+        raise UserError("no stack named so")
+
+    monkeypatch.setattr(stack_module.pulumi_command, "output", fail)
+    with pytest.raises(UserError, match=said):
+        stack_module._outputs(name, {})
