@@ -41,7 +41,7 @@ def _update(env: Mapping[str, str], stack: str, *arguments: str) -> int:
     code = _pulumi_itself(env, *arguments)
     if run.was_interrupted():
         return 130
-    if code and before and before == _state_written(env, stack):
+    if code and before is not None and before == _state_written(env, stack):
         return code
     killed = (project.stack_folder(stack) / contract.KILLED_FILE).exists()
     looks = ["drills.presence", *(["drills.compared"] if killed else [])]
@@ -50,10 +50,12 @@ def _update(env: Mapping[str, str], stack: str, *arguments: str) -> int:
     return code
 
 
-def _state_written(env: Mapping[str, str], stack: str) -> int:
-    """Return when the stack's state was written last; 0 where there is none, or none is ours."""
+def _state_written(env: Mapping[str, str], stack: str) -> int | None:
+    """Return when the stack's state was written last: 0 for never, None where it is not ours."""
     file = project.own_state(env, str(selection.declared().get("name")), stack)
-    return file.stat().st_mtime_ns if file and file.exists() else 0
+    if file is None:
+        return None
+    return file.stat().st_mtime_ns if file.exists() else 0
 
 
 def _say_url(outputs: dict[str, object], stack: str) -> None:

@@ -234,13 +234,15 @@ def test_a_stack_under_an_update_is_left_to_it(
     assert not ran
 
 
+@pytest.mark.parametrize("was_up", [False, True])
 @pytest.mark.parametrize("changes", [False, True])
 def test_pods_are_named_only_where_an_update_has_begun(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, changes: bool
+    folder: Path, monkeypatch: pytest.MonkeyPatch, changes: bool, was_up: bool
 ) -> None:
     """Not after a mistyped option, say: pods that are not ready have no part in that."""
     state, ran = folder / "west.json", []
-    state.write_text("{}")
+    if was_up:
+        state.write_text("{}")
 
     def foreground(command: list[str], *_: object) -> int:
         ran.append(command[2])
