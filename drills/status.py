@@ -31,6 +31,8 @@ def show(stack: Stack) -> int:
             say(f"{name}: {text}")  # the other looks take longer then
         if not stack.embedded.keys().isdisjoint(problems):
             say("How the programs of these clusters are: ./demo local status")
+        if any("(Unauthorized)" in text for text in problems.values()):
+            say(f"Credentials are read again from your kubeconfig by: ./demo up {stack.name}")
     others = [(f.name, c) for f, c in seen.result() if (f.name, c) not in recorded]
     for name, cluster in others:
         print(f"{cluster}: {name}, which nobody wrote down")

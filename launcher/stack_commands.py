@@ -99,12 +99,13 @@ def destroy(env: Mapping[str, str], stack: str) -> int:
                     f" {contract.RUN_PROGRAM}=false ./demo destroy {stack}",
                     file=sys.stderr,
                 )
-            print(
-                f"Should this state be beyond repair, end the clusters without Pulumi:"
-                f" ./demo local sweep .demo/{stack}/lab;"
-                f" ./demo pulumi stack rm --force --yes --preserve-config {stack}",
-                file=sys.stderr,
-            )
+            if backend == "local":  # elsewhere what the state alone knows of would stay for ever
+                print(
+                    f"Should this state be beyond repair, end the clusters without Pulumi:"
+                    f" ./demo local sweep .demo/{stack}/lab;"
+                    f" ./demo pulumi stack rm --force --yes --preserve-config {stack}",
+                    file=sys.stderr,
+                )
             return code
         # whatever the state does not know of any more, because it was lost or damaged
         lab = project.lab_folder(stack)

@@ -212,3 +212,14 @@ def test_a_fix_touches_no_cluster_in_which_its_fault_cannot_be(
     with pytest.raises(UserError, match="There is no cluster 'west'; there are: east-cluster, w"):
         commands._fix(stack, named("gateway-gone"), "west")
     assert mended == []
+
+
+def test_expired_credentials_are_said_to_be_read_again_by_an_update(
+    stack: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "`kubectl get`: You must be logged in to the server (Unauthorized)"
+    monkeypatch.setattr(action, "unrecorded", lambda _: [])
+    monkeypatch.setattr(status.preconditions, "look", lambda _: {WEST: text})
+    monkeypatch.setattr(status.reconcile, "look", lambda _: status.reconcile.Look())
+    assert status.show(stack) == 1
+    assert "kubeconfig by: ./demo up west\n" in capsys.readouterr().out

@@ -257,3 +257,16 @@ def test_pods_are_named_only_where_an_update_has_begun(
     monkeypatch.setattr(stack_commands.pulumi_use, "prepare", lambda env, _: env)
     assert stack_commands.pulumi({}, ["up", "--yess", "--stack", "west"]) == 1
     assert ("drills.unready" in ran) == changes
+
+
+@pytest.mark.parametrize("backend", ["local", "existing", "gke"])
+def test_a_state_that_alone_knows_of_objects_is_not_advised_to_be_removed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], backend: str
+) -> None:
+    (folder / "Pulumi.west.yaml").write_text(f"config:\n  demo:backend: {backend}\n")
+    monkeypatch.setattr(run, "foreground", lambda *_: 1)
+    monkeypatch.setattr(stacks, "exists", lambda env, stack: True)
+    monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: True)
+    monkeypatch.setattr(project, "stack_folder", lambda stack: folder / "private")
+    assert stack_commands.destroy({"PULUMI_BACKEND_URL": "none://"}, "west") == 1
+    assert ("stack rm --force" in capsys.readouterr().err) == (backend == "local")
