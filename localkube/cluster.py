@@ -18,11 +18,12 @@ from localkube import (
     network,
     node_images,
     pki,
+    preflight,
     programs,
     supervisord_client,
 )
 from localkube.api import Api, wait_for
-from localkube.diagnosis import stopped
+from localkube.diagnosis import gone, stopped
 from localkube.inside.node import config_file, program
 from localkube.spec import ClusterSpec, Node, whole
 from localkube.status import complaint, milestones, status
@@ -68,6 +69,7 @@ def start(spec: ClusterSpec) -> None:
     programs that wait for their next try. Nodes of another version get the images of this one.
     """
     folder = Path(spec.lab)
+    preflight.refuse(gone.look(folder))
     with lab.locked(folder):
         spec.save()  # nodes read it, and a full disk or a power cut may have torn it
         for each in stopped.resume(folder, spec.name):

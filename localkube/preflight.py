@@ -10,7 +10,7 @@ from pathlib import Path
 
 from foundation import commands, disk, packages, processes, project
 from localkube import LocalKubeError, cgroups, kernel
-from localkube.diagnosis import clock
+from localkube.diagnosis import Finding, clock, gone
 from toolchain import tools
 
 DISK_BYTES = 2_000_000_000
@@ -61,6 +61,7 @@ def check(ports: Sequence[int], folder: Path) -> None:
         )
     check_disk(space(folder))
     check_clock(folder)
+    refuse(gone.look(folder))
     check_images()
     wanted = [port for port in ports if port not in held]
     ending = check_relays(wanted, folder)
@@ -152,7 +153,11 @@ def check_disk(needed: Mapping[Path, float]) -> None:
 
 def check_clock(folder: Path) -> None:
     """Raise `LocalKubeError` where the clusters' certificates are not valid by the clock."""
-    found = clock.look(folder)
+    refuse(clock.look(folder))
+
+
+def refuse(found: Finding | None) -> None:
+    """Raise `LocalKubeError` for a finding, unless it has passed."""
     if found and not found.is_over:
         raise LocalKubeError(f"{found.text}: {found.remedy}")
 

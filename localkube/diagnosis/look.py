@@ -9,7 +9,7 @@ from pathlib import Path
 from foundation import disk
 from localkube import lab, pki, preflight
 from localkube.api import FAILURES, Api
-from localkube.diagnosis import Finding, clock, memory, pressure, stopped
+from localkube.diagnosis import Finding, clock, gone, memory, pressure, stopped
 from localkube.health import ANSWER_SECONDS
 from localkube.inside.node import config_file
 from localkube.spec import ClusterSpec
@@ -25,8 +25,7 @@ def findings(folder: Path, clusters: Sequence[tuple[ClusterSpec, Status]]) -> li
         Finding(str(short), preflight.FREE_SOME)
         for short in disk.shortages(preflight.space(folder))
     ]
-    if jump := clock.look(folder):
-        found.append(jump)
+    found += [each for each in (clock.look(folder), gone.look(folder)) if each]
     found += _ended(folder, find(lab.config_file(folder)), "the lab")
     for spec, status in clusters:
         for node in spec.members:
