@@ -11,7 +11,7 @@ from pathlib import Path
 from foundation import contract, project, run, selection
 from foundation.errors import UserError
 from foundation.pulumi_process import GO_SETTINGS
-from launcher import leftovers, pulumi_use, stacks, state, unfinished
+from launcher import first_update, leftovers, pulumi_use, stacks, state, unfinished
 from localkube import owner, preflight
 from toolchain import patience
 
@@ -38,7 +38,8 @@ def _update(env: Mapping[str, str], stack: str, *arguments: str) -> int:
     one of the command line: pods have no part in it.
     """
     before = _state_written(env, stack)
-    code = _pulumi_itself(env, *arguments)
+    with first_update.quick(env, stack) as its_env:
+        code = _pulumi_itself(its_env, *arguments)
     if run.was_interrupted():
         return 130
     if code and before is not None and before == _state_written(env, stack):

@@ -153,7 +153,7 @@ def test_up_killed_in_the_middle_is_finished_by_the_next_one(
     kill_session(process)
     left = started_by_pulumi(demo)
     assert left
-    demo.demo("up")
+    assert "The first update of stack west was killed" in demo.demo("up").output
     assert not left & started_by_pulumi(demo)
     for cluster in (EAST, WEST):
         serves(demo.outputs(), cluster)
