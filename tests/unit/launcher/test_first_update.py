@@ -1,4 +1,4 @@
-"""The first update of embedded clusters writes no state before its end; a killed one begins anew."""
+"""A first update of embedded clusters writes no state before its end; a killed one begins anew."""
 
 from __future__ import annotations
 
