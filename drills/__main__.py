@@ -24,6 +24,7 @@ from drills import (
     status,
     temporary_settings,
 )
+from drills.alone import only_drill
 from drills.arguments import interrupted, parser
 from drills.compare import balancers, stack_access
 from drills.faults import FAULTS, KNOWN, Fault, named
@@ -59,9 +60,10 @@ def _run(chosen: argparse.Namespace) -> int:
     stack = Stack.selected(chosen.stack, chosen.elsewhere)
     if chosen.command in ("run", "demo"):
         matrix.check_platform(stack)
-        if not chosen.picture:
-            return _carry_out(stack, faults, chosen)
-        with live_picture.served(stack.name, say) as picture:
+        with only_drill(stack), contextlib.ExitStack() as served:
+            picture = None
+            if chosen.picture:
+                picture = served.enter_context(live_picture.served(stack.name, say))
             return _carry_out(stack, faults, chosen, picture)
     return _carry_out(stack, faults, chosen)
 

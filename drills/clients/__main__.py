@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from drills import action, matrix, preconditions, prediction
+from drills.alone import only_drill
 from drills.arguments import interrupted, positive
 from drills.clients import page
 from drills.clients.account import Account, account
@@ -87,7 +88,7 @@ def _run(options: argparse.Namespace) -> int:
     done: list[str] = []
     left_out = dict(missing)
     try:
-        with action.interruptible(), tempfile.TemporaryDirectory() as folder:
+        with only_drill(stack), action.interruptible(), tempfile.TemporaryDirectory() as folder:
             for number, fault in enumerate(faults, 1):
                 say(f"\n{number} of {len(faults)}: {fault.name}")
                 before = preconditions.in_force(stack)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from drills.alone import alone
 from drills.compare import processes, programs, stack_access, way_in
 from drills.compare.balancers import DIRECT, Balancer
 from drills.compare.configuration import Gateway, Settings
@@ -64,28 +65,15 @@ class Beside:
 
 
 @contextlib.contextmanager
-def _alone(stack: Stack) -> Iterator[None]:
-    """Hold the ports and cgroups of the stack's balancers. Raises UserError if another does."""
-
-    def refuse() -> None:
-        raise UserError(
-            f"Balancers stand beside the edge of stack {stack.name} already, in another terminal."
-            " Wait until that command has ended, or end it"
-        )
-
-    lock = stack.folder / "compare.lock"
-    lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock.touch(mode=0o600)
-    with files.locked(lock, refuse):
-        yield
-
-
-@contextlib.contextmanager
 def beside(stack: Stack, balancers: Sequence[Balancer], say: Say) -> Iterator[Beside]:
     """Run balancers beside the edge while the block lasts; leave out what cannot be had."""
     found = stack_access.gateways(stack)
+    taken = (  # its ports and cgroups
+        f"Balancers stand beside the edge of stack {stack.name} already, in another terminal."
+        " Wait until that command has ended, or end it"
+    )
     with (
-        _alone(stack),
+        alone(stack, "compare", taken),
         scratch.folder(stack.folder / "compare") as folder,
         contextlib.ExitStack() as ends,
     ):

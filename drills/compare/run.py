@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drills import action, guard, matrix, prediction
+from drills.alone import only_drill
 from drills.compare import figures, page, recorded, stack_access, usage
 from drills.compare.balancers import DIRECT, OURS, Balancer
 from drills.compare.beside import Beside, beside
@@ -68,7 +69,7 @@ def run(
         matrix.check(stack, fault, struck[fault.name], force=False)
     header = _header(stack, faults)
     folder = project.ROOT / "reports" / header.run
-    with action.interruptible(), beside(stack, balancers, say) as others:
+    with only_drill(stack), action.interruptible(), beside(stack, balancers, say) as others:
         idle = _used(stack, others, _IDLE_SECONDS)
         traffic = Traffic(plan(stack, others, pace), header, folder)
         source = source_for(stack.application.is_portal)

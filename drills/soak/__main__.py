@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 
 from drills import action, matrix
+from drills.alone import only_drill
 from drills.arguments import add_pace, add_stack, interrupted, positive
 from drills.faults import FAULTS, Fault
 from drills.journal import Journal
@@ -99,7 +100,8 @@ def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
     say(f"Seed {seed}. Ctrl-C heals everything and writes the report: {file}")
     strikes = plan.sequence(plan.possible(faults, stack.clusters), seed)
     try:
-        run(soak, strikes, _seconds(options), means, file)
+        with only_drill(stack):
+            run(soak, strikes, _seconds(options), means, file)
     finally:
         say(f"\n{soak.headline}.")
         for text in soak.broken:

@@ -11,6 +11,7 @@ import pytest
 
 from drills import __main__ as commands
 from drills import action, guard, matrix, prediction, status, temporary_settings
+from drills.alone import only_drill
 from drills.faults import Means, Strike, named, runtime
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
@@ -223,3 +224,24 @@ def test_expired_credentials_are_said_to_be_read_again_by_an_update(
     monkeypatch.setattr(status.reconcile, "look", lambda _: status.reconcile.Look())
     assert status.show(stack) == 1
     assert "kubeconfig by: ./demo up west\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["run", "gateway-gone"], 1), (["demo"], 1), (["status"], 0)]
+)
+def test_two_drills_of_a_stack_do_not_spoil_each_other(
+    stack: Stack,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+) -> None:
+    """One would mend what the other has broken, and take back its settings."""
+    stack.folder.mkdir()
+    monkeypatch.setattr(Stack, "selected", staticmethod(lambda *_: stack))
+    monkeypatch.setattr(commands, "_carry_out", lambda *_: 0)
+    with only_drill(stack):
+        assert commands.main(arguments) == code
+    refused = "error: Another drill of stack west runs: wait for its end, or end it by Ctrl-C\n"
+    assert capsys.readouterr().err == (refused if code else "")
+    assert commands.main(arguments) == 0

@@ -1,0 +1,33 @@
+"""What one command of a stack does at a time: two drills spoil each other's figures, say."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from drills.stack import Stack
+from foundation import files
+from foundation.errors import UserError
+
+
+@contextlib.contextmanager
+def alone(stack: Stack, name: str, refusal: str) -> Iterator[None]:
+    """Hold the stack's lock of this name for the block. Raises UserError if another does."""
+
+    def refuse() -> None:
+        raise UserError(refusal)
+
+    lock = stack.folder / f"{name}.lock"
+    lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock.touch(mode=0o600)
+    with files.locked(lock, refuse):
+        yield
+
+
+def only_drill(stack: Stack) -> contextlib.AbstractContextManager[None]:
+    """Keep other drills, comparisons and soaks off the stack: one may mend another's fault."""
+    return alone(
+        stack,
+        "drill",
+        f"Another drill of stack {stack.name} runs: wait for its end, or end it by Ctrl-C",
+    )
