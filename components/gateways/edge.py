@@ -71,21 +71,25 @@ class Edge(pulumi.ComponentResource):
                     own_addresses=tuple(known["names"]),
                     https_port=https_port,
                     failback=settings.failback,
-                    failback_trigger=known["told"],
+                    failback_trigger=" ".join(known["told"]),
                 )
             )
 
-        manual = settings.failback is Failback.MANUAL
+        told: list[pulumi.Output[str]] = []
+        if settings.failback is Failback.MANUAL:
+            # a pod that ends fails its checks: who is replaced by an update is brought back by it
+            replaced = (gateway.started_with for gateway in gateways)
+            told = [FailbackTrigger(f"{EDGE_CLUSTER}-failback", self).text, *replaced]
         data = pulumi.Output.all(
             addresses=mesh.addresses,
             names=list(addresses),
-            told=FailbackTrigger(f"{EDGE_CLUSTER}-failback", self).text if manual else "",
+            told=told,
         ).apply(files)
         secrets = client_secrets(mesh.routes, addresses, plan.secrets, mesh.authority, self)
         names = tuple(secret["metadata"]["name"] for secret in secrets)
         pods = EnvoyPods(EDGE_CLUSTER, names, settings.edge_replicas)
         # one that is not ready at the edge's first look is held back then
-        held = [*gateways, *applications] if manual else []
+        held = [*gateways, *applications] if told else []
         registered = envoys.register(
             entrance,
             self,

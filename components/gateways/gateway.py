@@ -17,6 +17,9 @@ from foundation.contract import gateway_san
 class Gateway(pulumi.ComponentResource):
     """The Envoys through which requests reach one cluster's application."""
 
+    started_with: pulumi.Output[str]
+    """Another text for each update that replaces its pods."""
+
     def __init__(
         self,
         entrance: Entrance,
@@ -50,4 +53,5 @@ class Gateway(pulumi.ComponentResource):
             Certificate(f"{member.name}-mesh", mesh.authority, [gateway_san(member.name)], self),
         )
         envoys.load(entrance, self, registered)
+        self.started_with = registered.started_with
         self.register_outputs({})

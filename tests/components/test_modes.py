@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from components.gateways import gateway
 from foundation.contract import FAILBACK_TRIGGER
 from tests.components.conftest import APPLICATION, Demo, Run
 
@@ -103,6 +104,21 @@ def test_a_trigger_is_there_only_where_somebody_says_when(run: Run) -> None:
     (trigger,) = demo.of_type(f":{FAILBACK_TRIGGER}")
     assert f"failback: text of {trigger}" in edge_files(demo)["cds.yaml"]
     assert not run(failback="ramped").of_type(f":{FAILBACK_TRIGGER}")
+
+
+def test_an_update_that_replaces_gateways_brings_back_what_their_ends_put_out(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loaded_by_edge() -> list[str]:
+        ways = ("manual", "atOnce", "ramped")
+        return [edge_files(run(failback=way))["cds.yaml"] for way in ways]
+
+    before = loaded_by_edge()
+    assert loaded_by_edge() == before
+    upgraded = {"envoy.yaml": "of the next version"}
+    monkeypatch.setattr(gateway, "gateway_files", lambda config: upgraded)
+    after = loaded_by_edge()
+    assert [new != old for new, old in zip(after, before, strict=True)] == [True, False, False]
 
 
 def test_what_would_be_held_back_comes_before_the_edge(run: Run) -> None:
