@@ -11,12 +11,13 @@ from typing import Any
 import pulumi
 
 from components import client_secrets
+from components.application import cluster_info
 from components.application.exposed_application import exposed_application
 from components.application.objects import taken
 from components.backends import choice
 from components.backends.protocol import ClusterBackend, Standing
 from components.clusters import replacements
-from components.documents import checks, schema, sources, waiting
+from components.documents import checks, references, schema, sources, waiting
 from components.documents.origin import ManifestError
 from components.envoy import capacity
 from components.envoy.edge_clusters import EdgeConfig
@@ -76,6 +77,7 @@ def make(root: Path) -> Plan:
         warnings += cautions.lines(plan.documents, plan.routes)
     if isinstance(settings.backend, LocalSettings):  # others are asked, or have kinds of their own
         warnings += checks.undefined(plan.documents)
+        warnings += references.missing(plan.documents, [("ConfigMap", cluster_info.NAME)])
     warnings += [trap.line for trap in lint.traps(plan.profile, _context(settings))]
     filled = list(filter(secrets.is_filled, plan.secrets))
     file = sources.named(settings.online_banking_secret)

@@ -72,6 +72,24 @@ def test_a_custom_kind_of_nobodys_is_warned_of_before_an_update_waits_for_it(
     assert "defines ServiceMonitor (monitoring.coreos.com/v1); " in line
 
 
+def test_what_pods_would_wait_for_is_warned_of_before_an_update_waits_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = [{"configMapRef": {"name": name}} for name in ("cluster-info", "shop")]
+    container = {"name": "shop", "image": "shop:1", "envFrom": groups}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "shop", "namespace": "shops", "labels": {"app": "shop"}},
+        "spec": {"containers": [container]},
+    }
+    settings = chosen(tmp_path, service("shop", OWN), pod)
+    warnings = warned(monkeypatch, settings)
+    plan.make(ROOT)
+    (line,) = warnings
+    assert "needs the ConfigMap shop there" in line
+
+
 @pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
 def test_a_wrong_patience_is_refused_before_anything_is_registered(
     incapable: list[str], monkeypatch: pytest.MonkeyPatch, preview: bool

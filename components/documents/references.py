@@ -1,0 +1,66 @@
+"""What pods cannot start without, and the manifest does not make."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from components.documents import schema, workload
+from foundation.identity import Identity, identity_of, mapping
+
+Given = Mapping[str, Any]
+
+Named = tuple[str, str]
+"""Kind and name of an object beside a pod."""
+
+_OF_KUBERNETES = {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}
+"""What each namespace has."""
+
+_VALUES = {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
+_GROUPS = {"configMapRef": "ConfigMap", "secretRef": "Secret"}
+
+
+def missing(documents: Sequence[Given], made: Collection[Named]) -> Iterator[str]:
+    """Yield a line for each object beside them that pods need and no document makes.
+
+    `made` are those that the program makes beside the application. Of a manifest with custom kinds
+    nothing is said: their controllers make Secrets and more.
+    """
+    if not all(schema.knows(str(each["apiVersion"]), str(each["kind"])) for each in documents):
+        return
+    there = {identity_of(document) for document in documents}
+    for document in documents:
+        own = identity_of(document)
+        needed = (_needed(mapping(pod.get("spec"))) for _, pod in workload.templates(document))
+        for kind, name in dict.fromkeys(each for pod in needed for each in pod):
+            known = Identity("", kind, own.namespace, name) in there
+            if name and not known and (kind, name) not in {*_OF_KUBERNETES, *made}:
+                yield (
+                    f"{own} needs the {kind} {name} there, which no document makes: its pods do not"
+                    " start before somebody does; add it, or correct its name or namespace"
+                )
+
+
+def _needed(pod: Given) -> Iterator[Named]:
+    yield "ServiceAccount", str(pod.get("serviceAccountName") or pod.get("serviceAccount") or "")
+    for volume in workload.mappings(pod.get("volumes")):
+        yield from _reference("ConfigMap", volume.get("configMap"))
+        yield from _reference("Secret", volume.get("secret"), "secretName")
+        for source in workload.mappings(mapping(volume.get("projected")).get("sources")):
+            yield from _reference("ConfigMap", source.get("configMap"))
+            yield from _reference("Secret", source.get("secret"))
+    for field in ("containers", "initContainers"):
+        for container in workload.mappings(pod.get(field)):
+            for variable in workload.mappings(container.get("env")):
+                for key, kind in _VALUES.items():
+                    yield from _reference(kind, mapping(variable.get("valueFrom")).get(key))
+            for group in workload.mappings(container.get("envFrom")):
+                for key, kind in _GROUPS.items():
+                    yield from _reference(kind, group.get(key))
+
+
+def _reference(kind: str, given: Any, field: str = "name") -> Iterator[Named]:
+    """Yield what a reference names, unless pods start without it."""
+    found = mapping(given)
+    if found and found.get("optional") is not True:
+        yield kind, str(found.get(field) or "")

@@ -1,0 +1,79 @@
+"""Objects that pods need and the manifest does not make: named in the preview."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from components.documents import references
+from tests.support import corpus
+
+
+def _document(kind: str, version: str = "v1", **fields: Any) -> dict[str, Any]:
+    metadata = {"name": "shop", "namespace": "bazaar"}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, **fields}
+
+
+def _workload(**pod: Any) -> dict[str, Any]:
+    container = {"name": "shop", **pod.pop("container", {})}
+    spec = {"template": {"spec": {"containers": [container], **pod}}}
+    return _document("Deployment", "apps/v1", spec=spec)
+
+
+CONFIG = [
+    _workload(volumes=[{"name": "a", "configMap": {"name": "shop"}}]),
+    _workload(volumes=[{"name": "a", "projected": {"sources": [{"configMap": {"name": "shop"}}]}}]),
+    _workload(container={"envFrom": [{"configMapRef": {"name": "shop"}}]}),
+    _workload(
+        container={"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "shop"}}}]}
+    ),
+]
+SECRET = [
+    _workload(volumes=[{"name": "a", "secret": {"secretName": "shop"}}]),
+    _workload(initContainers=[{"name": "a", "envFrom": [{"secretRef": {"name": "shop"}}]}]),
+]
+ACCOUNT = [_workload(serviceAccountName="shop")]
+
+
+@pytest.mark.parametrize(
+    ("document", "kind"),
+    [
+        *((each, "ConfigMap") for each in CONFIG),
+        *((each, "Secret") for each in SECRET),
+        *((each, "ServiceAccount") for each in ACCOUNT),
+    ],
+)
+def test_what_pods_wait_for_is_named_unless_the_manifest_has_it(
+    document: dict[str, Any], kind: str
+) -> None:
+    (line,) = references.missing([document], [])
+    named = f"Deployment shop in namespace bazaar needs the {kind} shop there, which no document"
+    assert line.startswith(named)
+    assert not list(references.missing([document, _document(kind)], []))
+    assert not list(references.missing([document], [(kind, "shop")]))
+    elsewhere = _document(kind)
+    elsewhere["metadata"]["namespace"] = "default"
+    assert list(references.missing([document, elsewhere], [])) == [line]
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        {"volumes": [{"name": "a", "configMap": {"name": "shop", "optional": True}}]},
+        {"volumes": [{"name": "a", "configMap": {"name": "kube-root-ca.crt"}}]},
+        {"serviceAccountName": "default"},
+        {"imagePullSecrets": [{"name": "shop"}]},  # pods start without
+    ],
+)
+def test_pods_wait_for_nothing_that_is_optional_or_always_there(pod: dict[str, Any]) -> None:
+    assert not list(references.missing([_workload(**pod)], []))
+
+
+def test_where_controllers_of_custom_kinds_may_make_it_nothing_is_said() -> None:
+    custom = _document("Certificate", "cert-manager.io/v1")
+    assert not list(references.missing([*SECRET, custom], []))
+
+
+def test_of_documents_of_all_kinds_nothing_ends_in_an_error() -> None:
+    assert all(references.missing(corpus.documents(), []))
