@@ -6,6 +6,7 @@ subfolders. A folder with a kustomization stands for what `kubectl kustomize` ma
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -67,7 +68,8 @@ def _read(path: Path) -> Iterator[Read]:
         return
     if (path / _CHART).is_file():
         raise ManifestError(
-            f"{shown(path)} is a Helm chart; render it: helm template NAME {shown(path)} > app.yaml"
+            f"{shown(path)} is a Helm chart; render it: helm template NAME"
+            f" {shlex.quote(shown(path))} > app.yaml"
         )
     files = [each for each in path.iterdir() if each.suffix in EXTENSIONS and not each.is_dir()]
     if not files:

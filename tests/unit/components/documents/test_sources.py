@@ -122,9 +122,13 @@ def test_what_is_to_be_named_or_rendered_otherwise_is_refused_with_the_way(tmp_p
         ManifestError, match=r"kustomization\.yaml is a kustomization; name its fol"
     ):
         load(tmp_path / "kustomization.yaml")
-    (tmp_path / "kustomization.yaml").rename(tmp_path / "Chart.yaml")
-    with pytest.raises(ManifestError, match="is a Helm chart; render it: helm template NAME "):
-        load(tmp_path)
+    chart = tmp_path / "our chart"
+    chart.mkdir()
+    (tmp_path / "kustomization.yaml").rename(chart / "Chart.yaml")
+    with pytest.raises(
+        ManifestError, match=r"chart; render it: helm template NAME '.*our chart' >"
+    ):
+        load(chart)
 
 
 def test_a_kustomization_needs_kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
