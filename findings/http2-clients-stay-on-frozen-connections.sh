@@ -260,8 +260,9 @@ XML
 go build -o serve server/main.go
 go build -o go-client client/main.go
 (cd node && npm install --silent --no-audit --no-fund undici@7.30.2)
-mvn --quiet --batch-mode --file okhttp/pom.xml -Dmaven.repo.local="$work/maven" dependency:copy-dependencies >/dev/null ||
-  fail "cannot get OkHttp"
+repository="-Dmaven.repo.local=$work/maven"
+mvn --quiet --batch-mode --file okhttp/pom.xml "$repository" dependency:copy-dependencies >"$work/mvn.log" ||
+  fail "cannot get OkHttp: $(tail -3 "$work/mvn.log")"
 javac -nowarn -cp "okhttp/target/dependency/*" ./*.java 2>/dev/null || fail "javac fails"
 python - >"$work/seen" <<'PY'
 import contextlib

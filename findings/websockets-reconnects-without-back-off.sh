@@ -123,7 +123,8 @@ for accepts in False, True:
         first = service.tries[0] if service.tries else 0
         count = sum(each < first + 12 for each in service.tries)
         print(name, accepts, count, file=sys.stderr)
-        rates[name].append("none" if count < 2 else "few" if count < 20 else "over 50 a second" if count > 600 else "many")
+        known = (count > 600, "over 50 a second"), (20 > count > 1, "few")
+        rates[name].append(next((text for true, text in known if true), f"{count} in 12 s"))
 print(f"{'':25}{'503':11}accepted, closed with 1013")
 for name, (refused, accepted) in rates.items():
     print(f"{name:25}{refused:11}{accepted}")
