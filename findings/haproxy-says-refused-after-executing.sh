@@ -3,14 +3,14 @@
 # Node 20. Needs Python 3.11, Go 1.26, curl, Node and the network.
 #
 # A server behind HAProxy reads a POST whole (so it has executed it) and dies before it answers: its connection ends.
-# HAProxy had used that connection before. No retry is configured anywhere. Other proxies answer 502 or 503.
+# HAProxy had used that connection before. No retry is configured anywhere. Envoy, Caddy and Traefik answer 502 or 503.
 # Expected: HAProxy does so too, and logs it.
 # Happens: it answers nothing and logs nothing. A client of HTTP/1.1 that had an answer on its connection before sees
 #   that end. A stream of HTTP/2 is reset with REFUSED_STREAM, which says that the request was not processed
 #   (RFC 9113, 8.7). HAProxy cannot know that. Clients believe it: curl, Go and grpc-go send the POST again.
 # Why it matters: a killed region doubles orders behind an edge that retries nothing, and the edge's log and its
-#   counters of 5xx show no failure. With "option http-server-close" it answers 502. Debian's 2.6.12 is worse: so it
-#   treats new server connections too, and that option does not help HTTP/1.1.
+#   counters of 5xx show no failure. With "option http-server-close" it answers 502. Debian's 2.6.12 does so
+#   with new server connections too, and there that option does not help HTTP/1.1.
 # Seen:
 #                                  the client sees        executed
 #   HTTP/1.1, first request        502                    x1
