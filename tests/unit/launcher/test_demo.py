@@ -49,6 +49,15 @@ def test_the_launcher_can_be_started_and_needs_no_package() -> None:
     assert done.returncode == 0 and done.stdout == main.USAGE, done.stderr
 
 
+def test_ctrl_c_while_modules_are_imported_ends_in_one_line(tmp_path: Path) -> None:
+    shutil.copy(DEMO, tmp_path)
+    (tmp_path / "launcher").mkdir()
+    (tmp_path / "launcher" / "main.py").write_text("raise KeyboardInterrupt")
+    command = [sys.executable, tmp_path / "demo", "up"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "\nInterrupted.\n")
+
+
 @pytest.mark.parametrize(
     "users", [{"PYTHONPATH": "{}"}, {"PYTHONHOME": "{}"}, {"PYTHONSAFEPATH": "1"}]
 )
