@@ -62,8 +62,8 @@ try() {
   printf '%-22s%-22s%s\n' "" URN pattern
   for each in "up --target" "up --replace" "refresh --target" "destroy --target" "destroy --exclude"; do
     read -r command option <<<"$each"
-    urn=$(try "$command" "$option" urn:pulumi:lab::lab::lab:index:Cluster::thre)
-    printf '%-22s%-22s%s\n' "$each" "$urn" "$(try "$command" "$option" '**thre')"
+    urn=$(try "$command" "$option" urn:pulumi:lab::lab::lab:index:Cluster::third)
+    printf '%-22s%-22s%s\n' "$each" "$urn" "$(try "$command" "$option" '**third')"
   done
 } >"$work/seen"
 cat "$work/seen"
