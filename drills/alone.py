@@ -1,4 +1,4 @@
-"""What one command of a stack does at a time: two drills spoil each other's figures, say."""
+"""Locks of a stack, each held by one command at a time: two drills would spoil each other."""
 
 from __future__ import annotations
 

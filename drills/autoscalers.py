@@ -52,7 +52,8 @@ def forsaken(
     return {
         known: _without_scale(each)
         for known, each in live.items()
-        if known not in scaled and any(_is_kubernetes(entry) for entry in _managed(each))
+        if known not in scaled
+        and any(_is_kubernetes(entry) for entry in managed_fields.entries(each))
     }
 
 
@@ -61,13 +62,9 @@ def _without_scale(live: Document) -> dict[str, Any]:
         {key: value for key, value in each.items() if key != "subresource"}
         if _is_kubernetes(each)
         else each
-        for each in _managed(live)
+        for each in managed_fields.entries(live)
     ]
     return {**live, "metadata": {**live["metadata"], "managedFields": managed}}
-
-
-def _managed(live: Document) -> list[Entry]:
-    return list(live["metadata"].get("managedFields") or [])
 
 
 def _is_kubernetes(entry: Entry) -> bool:

@@ -94,7 +94,7 @@ def to_apply(wanted: StackObject, live: Mapping[str, Any] | None) -> dict[str, A
     document = copy.deepcopy(dict(wanted.document))
     if live is None:
         return document
-    managed = live["metadata"].get("managedFields") or []
+    managed = managed_fields.entries(live)
     own = _own(managed, wanted.manager)
     for path in _ignored(wanted, managed):
         parent = value_at(document, path[:-1])
@@ -118,14 +118,14 @@ def compare(
     What kubectl's commands have added counts as well: the next update of the object removes it.
     Fields that a drill has set do not count, for the drill's fix gives them back.
     """
-    managed = live["metadata"].get("managedFields") or []
+    managed = managed_fields.entries(live)
     changes = [
         Change(path, now, desired, _setter(managed, path))
         for path, now, desired in differences(live, applied)
         if not managed_fields.is_drilled(managed, path)
     ]
     known = {change.path for change in changes}
-    after = applied["metadata"].get("managedFields") or []
+    after = managed_fields.entries(applied)
     own = _own(after, wanted.manager)
     ignored = _ignored(wanted, managed)
     for entry in after:

@@ -200,7 +200,7 @@ def _mend(stack: Stack, found: Drift) -> None:
     for _ in range(TRIES):
         live = _live(stack, wanted.cluster, [wanted])
         there = live.get(wanted.identity)
-        managed = there["metadata"].get("managedFields") or [] if there else []
+        managed = managed_fields.entries(there) if there else []
         # what kubectl added is the stack's first, so that its apply removes it
         taken = managed_fields.taken_over(managed, wanted.manager, wanted.document["apiVersion"])
         try:

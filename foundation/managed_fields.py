@@ -38,6 +38,11 @@ Entry = Mapping[str, Any]
 _ITSELF = "."
 
 
+def entries(live: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return `managedFields` of an object; none where it was read without them."""
+    return list(live["metadata"].get("managedFields") or [])
+
+
 def fields_of(entry: Entry) -> Tree:
     """Return `fieldsV1` of an entry; an empty one where it has none."""
     return entry.get("fieldsV1") or {}

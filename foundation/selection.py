@@ -40,6 +40,11 @@ def declared() -> Mapping[str, Any]:
     return stack_file.mapping((project.ROOT / "Pulumi.yaml").read_text())
 
 
+def own_state(env: Mapping[str, str], stack: str) -> Path | None:
+    """Return the file of a stack's state, as `project.own_state` does."""
+    return project.own_state(env, str(declared().get("name")), stack)
+
+
 def setting(stack: str, key: str) -> str | None:
     """Return a text setting of a stack, or else the default that Pulumi.yaml declares.
 

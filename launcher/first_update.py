@@ -8,16 +8,17 @@ leaves nothing to be known, and is begun anew with a new lab.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Mapping
 
-from foundation import processes, project, run, selection
+from foundation import processes, project, selection, state_file
+from launcher import leftovers
 
 _NOTE = "first-update"
 """File beside a stack's files: the process whose first update of the stack goes on."""
 
-_NO_CHECKPOINTS = {"PULUMI_SKIP_CHECKPOINTS": "true"}
+NO_CHECKPOINTS = {"PULUMI_SKIP_CHECKPOINTS": "true"}
+"""Environment of a Pulumi that writes the state once, at its end."""
 
 
 @contextlib.contextmanager
@@ -34,14 +35,14 @@ def quick(env: Mapping[str, str], stack: str) -> Iterator[Mapping[str, str]]:
         print(
             f"The first update of stack {stack} was killed: its clusters are made anew.", flush=True
         )
-        run.foreground(["python", "-m", "localkube", "sweep", str(lab)], env, project.ROOT)
+        leftovers.sweep(env, stack)
     if lab.exists():  # what is in these clusters is somebody's, whatever became of the state
         yield env
         return
     note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     note.write_text(str(os.getpid()))
     try:
-        yield {**_NO_CHECKPOINTS, **env}
+        yield {**NO_CHECKPOINTS, **env}
     finally:
         if not _knows_nothing(env, stack):  # else Pulumi itself was killed
             note.unlink(missing_ok=True)
@@ -49,14 +50,14 @@ def quick(env: Mapping[str, str], stack: str) -> Iterator[Mapping[str, str]]:
 
 def _knows_nothing(env: Mapping[str, str], stack: str) -> bool:
     """Return whether the stack's clusters and state are ours, and the state has nothing in it."""
-    file = project.own_state(env, str(selection.declared().get("name")), stack)
+    file = selection.own_state(env, stack)
     if file is None or selection.setting(stack, "backend") != "local":
         return False
     try:
-        latest = json.loads(file.read_text())["checkpoint"]["latest"] or {}
+        latest = state_file.latest(file)
     except FileNotFoundError:
         return True
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return False
     return len(latest.get("resources") or []) <= 1  # the stack itself
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from foundation import contract, processes, project
+from foundation import contract, processes, project, run, state_file
 from foundation.errors import UserError
 
 
@@ -110,12 +110,18 @@ def note_killed(state: Path) -> None:
         if updating(state, file.stem):  # asked first: one that ends meanwhile was not killed
             continue
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            latest = json.loads(file.read_text())["checkpoint"]["latest"] or {}
+            latest = state_file.latest(file)
             pending = [each["type"] for each in latest.get("pending_operations", ())]
             if "updating" in pending:
                 note = project.stack_folder(file.stem) / contract.KILLED_FILE
                 note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 note.touch(mode=0o600)
+
+
+def sweep(env: Mapping[str, str], stack: str) -> int:
+    """End the embedded clusters of a stack, and remove all of them; return the exit code."""
+    lab = str(project.lab_folder(stack))
+    return run.foreground(["python", "-m", "localkube", "sweep", lab], env, project.ROOT)
 
 
 def remove_torn_attributes(state: Path) -> None:

@@ -53,7 +53,7 @@ def _update(env: Mapping[str, str], stack: str, *arguments: str) -> int:
 
 def _state_written(env: Mapping[str, str], stack: str) -> int | None:
     """Return when the stack's state was written last: 0 for never, None where it is not ours."""
-    file = project.own_state(env, str(selection.declared().get("name")), stack)
+    file = selection.own_state(env, stack)
     if file is None:
         return None
     return file.stat().st_mtime_ns if file.exists() else 0
@@ -109,9 +109,7 @@ def destroy(env: Mapping[str, str], stack: str) -> int:
                 )
             return code
         # whatever the state does not know of any more, because it was lost or damaged
-        lab = project.lab_folder(stack)
-        sweep = ["python", "-m", "localkube", "sweep", str(lab)]
-        if code := run.foreground(sweep, env, project.ROOT):
+        if code := leftovers.sweep(env, stack):
             return code
         remove = ("stack", "rm", "--yes", "--preserve-config", "--remove-backups", "--stack", stack)
         if exists and (code := _pulumi_itself(env, *remove)):
@@ -123,7 +121,7 @@ def destroy(env: Mapping[str, str], stack: str) -> int:
 
 def _remove_unfinished(env: Mapping[str, str], stack: str) -> None:
     """Remove what a killed update was making in clusters of others; not what one makes now."""
-    state = project.own_state(env, str(selection.declared().get("name")), stack)
+    state = selection.own_state(env, stack)
     if state and not leftovers.updating(project.state_folder(), stack):
         for line in unfinished.remove(state, project.kubeconfig(stack)):
             print(line, flush=True)
@@ -136,7 +134,7 @@ _OF_OWN_CLUSTERS = {
     # Pulumi writes the whole state after each object, which grows with the square of the clusters:
     # at five of them 7.8 of the 8.8 s of the processor that it takes. A destroy that is killed
     # begins anew with the whole state, and what is gone by then is not missed.
-    "PULUMI_SKIP_CHECKPOINTS": "true",
+    **first_update.NO_CHECKPOINTS,
 }
 """Environment of a destroy of embedded clusters, with which all that is in them goes."""
 
@@ -197,11 +195,11 @@ def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
 def pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
     """Run Pulumi with these arguments; return the exit code. Raises UserError."""
     with state.kept(env) as env:
-        if stack := pulumi_use.destroyed(env, arguments):
-            _check_owner(env, stack)
-            _check_mended(stack)
-        if changed := stack or pulumi_use.updated(env, arguments):
+        updated = pulumi_use.updated(env, arguments)
+        if destroyed := pulumi_use.destroyed(env, arguments):
+            _check_owner(env, destroyed)
+            _check_mended(destroyed)
+        if changed := updated or destroyed:
             leftovers.check_idle(env, changed)
         env = pulumi_use.prepare(env, arguments)
-        stack = pulumi_use.updated(env, arguments)
-        return _update(env, stack, *arguments) if stack else _pulumi_itself(env, *arguments)
+        return _update(env, updated, *arguments) if updated else _pulumi_itself(env, *arguments)

@@ -6,12 +6,11 @@ knows of no such object, and a destroy would leave it in a namespace that is not
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from foundation import commands, lists
+from foundation import commands, lists, state_file
 from foundation.commands import Failed
 from foundation.contract import MARK_ANNOTATION
 from toolchain import patience, tools
@@ -41,7 +40,7 @@ def remove(state: Path, kubeconfig: Path) -> Iterator[str]:
     `state` is the file of the stack's state, `kubeconfig` has a context for each cluster.
     """
     try:
-        latest = json.loads(state.read_text())["checkpoint"]["latest"] or {}
+        latest = state_file.latest(state)
         wanted = list(found(latest))
     except (OSError, ValueError, KeyError, TypeError):
         return

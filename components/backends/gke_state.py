@@ -6,13 +6,13 @@ read, because it is not in the project's own folder, nothing is known.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from components.backends.gke_network import MAX_CLUSTERS, ranges
 from components.settings.gke import GkeSettings, Location, Mode
+from foundation import state_file
 from foundation.errors import UserError, first_of
 from localkube import spec
 
@@ -35,7 +35,7 @@ def resources(state: Path | None) -> Resources:
     if state is None or not state.exists():
         return ()
     try:
-        latest = json.loads(state.read_text())["checkpoint"]["latest"] or {}
+        latest = state_file.latest(state)
         return list(latest.get("resources") or ())
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(

@@ -19,7 +19,7 @@ from components.documents import schema
 from foundation.commands import Failed
 from foundation.identity import identity_of
 from foundation.lists import as_list, items, reference
-from foundation.managed_fields import fields_of, is_kubectls, paths, written
+from foundation.managed_fields import entries, fields_of, is_kubectls, paths, written
 from toolchain import patience
 
 Document = Mapping[str, Any]
@@ -42,10 +42,9 @@ def warn(kubeconfig: Path, objects: Mapping[str, Sequence[Document]]) -> None:
 def lines(cluster: str, live: Iterable[Document]) -> Iterator[str]:
     """Return a line for each live object with fields that kubectl's commands have set."""
     for each in live:
-        managed = each["metadata"].get("managedFields") or []
         found = [
             f"{written(path)} by {entry['manager']}"
-            for entry in managed
+            for entry in entries(each)
             if is_kubectls(entry)
             for path in paths(fields_of(entry))
         ]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from foundation import state_file
 from foundation.errors import UserError, first_of
 from foundation.identity import Identity, identity_of
 
@@ -42,8 +43,8 @@ def check(state: Path, documents: Iterable[Document]) -> None:
     `state` is the file of the stack's state; without one nothing is known and nothing refused.
     """
     try:
-        latest = json.loads(state.read_text())["checkpoint"]["latest"] or {}
-    except (OSError, ValueError, KeyError, TypeError):
+        latest = state_file.latest(state)
+    except (OSError, ValueError):
         return
     known = [each["inputs"] for each in latest.get("resources") or [] if _is_object(each)]
     for line in lines(known, documents):

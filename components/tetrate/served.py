@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from components.tetrate.documents import Document
+from foundation import managed_fields
 from foundation.contract import EDGE_CLUSTER, GATEWAY_NAMESPACE
 from foundation.errors import UserError
 
@@ -88,7 +89,7 @@ def contested(document: Document, live: Mapping[str, Any]) -> list[str]:
 
     The API server would refuse to have them changed, in the middle of an update.
     """
-    managers = [entry["manager"] for entry in live["metadata"].get("managedFields") or []]
+    managers = [entry["manager"] for entry in managed_fields.entries(live)]
     if any(manager.startswith("pulumi-kubernetes") for manager in managers):
         return []
     wanted, there = document.get("spec") or {}, live.get("spec") or {}

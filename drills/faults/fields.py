@@ -7,7 +7,7 @@ No note is left in the object: what was there before is the fault's memory, and 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +79,7 @@ def remember(strike: Strike, field: Field) -> dict[str, str]:
     Returns nothing if a drill has set it already: then the stack's state tells.
     """
     found = read(strike, field)
-    managed = _managed(found)
+    managed = managed_fields.entries(found)
     if managed_fields.is_drilled(managed, field.owner_path):
         return {}
     former = {
@@ -97,7 +97,7 @@ def put(strike: Strike, field: Field, value: Any) -> None:
 
 def is_put(strike: Strike, field: Field) -> bool:
     """Check whether a drill has set the field, and nobody has since."""
-    return managed_fields.is_drilled(_managed(read(strike, field)), field.owner_path)
+    return managed_fields.is_drilled(managed_fields.entries(read(strike, field)), field.owner_path)
 
 
 def give_back(strike: Strike, field: Field) -> None:
@@ -109,7 +109,7 @@ def give_back(strike: Strike, field: Field) -> None:
     """
     for _ in range(TRIES):
         found = read(strike, field)
-        managed = _managed(found)
+        managed = managed_fields.entries(found)
         if not managed_fields.is_drilled(managed, field.owner_path):
             return
         value, owners = _former(strike, field)
@@ -159,10 +159,6 @@ def _former(strike: Strike, field: Field) -> tuple[Any, list[dict[str, Any]]]:
             f" --context {strike.cluster} -n {field.namespace} edit {field.kind} {field.name}"
         )
     return value, owners
-
-
-def _managed(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return list(found["metadata"].get("managedFields") or [])
 
 
 def _change(path: Path, value: Any) -> Any:
