@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from drills import action, failback, preconditions, reconcile
 from drills.journal import Journal
 from drills.say import say
-from drills.stack import Stack
+from drills.stack import EDGE, Stack
 from foundation import project
 from launcher import leftovers
 
@@ -42,6 +42,10 @@ def show(stack: Stack) -> int:
     for name, text in found.silent.items():
         if name not in problems:
             print(f"{name}: its objects cannot be compared: {text}")
+    # with an edge that cannot be asked, that alone is said
+    waiting = [] if EDGE in problems else failback.lines(stack, failback.look(stack))
+    for line in waiting:
+        print(line)
     if entries or others or problems or found.drifts or found.silent:
         if updating := leftovers.updating(project.state_folder(), stack.name):
             print(
@@ -51,9 +55,6 @@ def show(stack: Stack) -> int:
         else:
             print(f"Mend everything: {project.task('heal-all', stack.name)}")
         return 1
-    waiting = failback.lines(stack, failback.look(stack))
-    for line in waiting:
-        print(line)
     well = "" if waiting else "; all is well"
     print(f"Nothing is broken in stack {stack.name}{well}.")
     return 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from drills import drill, failback, promises, update
+from drills import drill, failback, promises, status, update
 from drills.faults import FAULTS, Moves
 from drills.stack import Stack
 from foundation.errors import UserError
@@ -60,6 +60,19 @@ def test_people_are_told_who_waits_and_what_to_do(tmp_path: Path) -> None:
         "west-cluster: well, and held back by 2 pods of the edge; "
         "bring it back: ./demo task failback -- --stack demo",
     ]
+
+
+def test_what_is_held_back_is_said_beside_what_is_broken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status.action, "unrecorded", lambda _: [])
+    monkeypatch.setattr(status.preconditions, "look", lambda _: {EAST: "gateway is missing"})
+    monkeypatch.setattr(status.reconcile, "look", lambda _: status.reconcile.Look())
+    monkeypatch.setattr(failback, "look", lambda _: Counter({WEST: 2}))
+    assert status.show(stack(tmp_path)) == 1
+    *_, said, mending = capsys.readouterr().out.splitlines()
+    assert said.startswith("west-cluster: well, and held back by 2 pods of the edge")
+    assert mending.startswith("Mend everything: ")
 
 
 def test_it_is_refused_where_clusters_return_by_themselves(tmp_path: Path) -> None:
