@@ -53,9 +53,9 @@ def locked(lab: Path) -> Iterator[None]:
     lab.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def waiting() -> None:
-        print(f"waiting for another command that changes {lab}", flush=True)
+        print(f"waiting for another command or cluster that changes {lab}", flush=True)
 
-    with files.locked(lab.parent, waiting, silent=TURN_SECONDS):
+    with files.locked(lab.parent, waiting, silent=patience.scaled(TURN_SECONDS)):
         yield
 
 
