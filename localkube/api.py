@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from foundation import quick_yaml
 from localkube import LocalKubeError
+from toolchain import patience
 
 PLURALS = {
     "Namespace": "namespaces",
@@ -62,7 +63,10 @@ class Api:
     """One API server, with the rights of one kubeconfig."""
 
     def __init__(self, kubeconfig: str, timeout: float = 10.0) -> None:
-        """`kubeconfig`: its text, certificates inside; `timeout`: seconds for each answer."""
+        """`kubeconfig`: its text, certificates inside.
+
+        `timeout`: seconds for each answer on a common machine, and for a watch on any.
+        """
         config = quick_yaml.load(kubeconfig)
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         self.server = urlsplit(cluster["server"])
@@ -83,8 +87,9 @@ class Api:
 
     def connect(self) -> http.client.HTTPSConnection:
         """Return a new connection; it opens with its first request."""
+        timeout = patience.scaled(self.timeout)
         return http.client.HTTPSConnection(
-            self.server.hostname or "", self.server.port, context=self.context, timeout=self.timeout
+            self.server.hostname or "", self.server.port, context=self.context, timeout=timeout
         )
 
     def send(

@@ -108,7 +108,7 @@ def start(spec: ClusterSpec) -> None:
             f"{patience.VARIABLE}=5 ./demo up"
         )
     if patience.factor() > 1:
-        wait_for(lambda: Api(pki.user_kubeconfig(spec), limit).has_schema(), limit)
+        wait_for(lambda: Api(pki.user_kubeconfig(spec), READY_SECONDS).has_schema(), limit)
     node_images.complete(spec)
 
 

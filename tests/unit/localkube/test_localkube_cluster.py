@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import ssl
 import subprocess
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -232,3 +234,15 @@ def test_a_link_that_is_down_is_seen_from_outside() -> None:
         assert node.stdout.readline() == "down\n" and cluster.network.is_cut(node.pid)
         print(file=node.stdin, flush=True)
     assert not cluster.network.is_cut(node.pid), "it has ended"
+
+
+def test_a_slow_machine_has_its_patience_for_each_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api.__new__(Api)
+    api.server, api.timeout, api.context = (
+        urlsplit("https://127.0.0.1:6443"),
+        10.0,
+        ssl.create_default_context(),
+    )
+    assert api.connect().timeout == 10.0
+    monkeypatch.setenv("DEMO_PATIENCE", "5")
+    assert api.connect().timeout == 50.0
