@@ -16,11 +16,12 @@ import sys
 import time
 from pathlib import Path
 
+from foundation import memory
 from foundation.errors import first_of
 from localkube import LocalKubeError
 from toolchain.patience import scaled
 
-ROOT = Path("/sys/fs/cgroup")
+ROOT = memory.ROOT
 
 TOP = "localkube"
 """Name of the cgroup that holds those of all labs."""

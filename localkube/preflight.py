@@ -8,7 +8,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from foundation import commands, disk, packages, processes, project
+from foundation import commands, disk, memory, packages, processes, project
 from localkube import LocalKubeError, cgroups, kernel
 from localkube.diagnosis import Finding, clock, gone
 from toolchain import tools
@@ -25,6 +25,10 @@ IMAGES_BYTES = 500_000_000
 TEMPORARY_BYTES = 50_000_000
 """Free disk for files that are gone after a command."""
 
+MEMORY_BYTES = 600_000_000
+"""Memory that a cluster takes at least, with the demo in it: three of one node take 2.3 GB, each
+further one 0.7 GB (docs/benchmark.md)."""
+
 FREE_SOME = "free some, or clone the project to another disk"
 
 PROGRAMS = {**packages.TO_RUN, "mount": "mount", "gcc": "gcc libc6-dev"}
@@ -34,10 +38,11 @@ PROGRAMS = {**packages.TO_RUN, "mount": "mount", "gcc": "gcc libc6-dev"}
 _RELAY = "localkube.inside.relay"
 
 
-def check(ports: Sequence[int], folder: Path) -> None:
+def check(ports: Sequence[int], servers: Sequence[int], folder: Path) -> None:
     """Raise `LocalKubeError`, one line with its remedy, unless a lab in `folder` can start.
 
-    `ports`: the ports on 127.0.0.1 that it will open; those that the lab itself holds are fine.
+    `ports`, and `servers` for the API server of each cluster: what it will open on 127.0.0.1. Those
+    that the lab itself holds are fine.
     """
     if os.geteuid() != 0:
         raise LocalKubeError(
@@ -59,11 +64,12 @@ def check(ports: Sequence[int], folder: Path) -> None:
             f"this container's processes are in its topmost cgroup, so nodes cannot have"
             f" {', '.join(missing)}: start the container with --privileged --cgroupns=host"
         )
+    check_memory(sum(port not in held for port in servers))
     check_disk(space(folder))
     check_clock(folder)
     refuse(gone.look(folder))
     check_images()
-    wanted = [port for port in ports if port not in held]
+    wanted = [port for port in (*ports, *servers) if port not in held]
     ending = check_relays(wanted, folder)
     for port in wanted:
         if port not in ending:
@@ -143,6 +149,22 @@ def space(folder: Path) -> dict[Path, float]:
         images: 0 if images.exists() else IMAGES_BYTES,
         temporary: TEMPORARY_BYTES,
     }
+
+
+def check_memory(clusters: int) -> None:
+    """Raise `LocalKubeError` where so many clusters more would have the OOM killer strike."""
+    free, needed = memory.available(), clusters * MEMORY_BYTES
+    if not clusters or free.amount >= needed:
+        return
+    there = f"{disk.size(max(free.amount, 0))} of memory is free"
+    if free.limit:
+        there += f" below the limit in {free.limit.file}"
+        remedy = "raise that limit, or have fewer clusters (setting `clusters`)"
+    else:
+        there += ", swap included"
+        remedy = "end other programs, add memory or swap, or have fewer clusters (`clusters`)"
+    what = "a cluster that does" if clusters == 1 else f"{clusters} clusters that do"
+    raise LocalKubeError(f"{there}, and {what} not run yet take {disk.size(needed)}: {remedy}")
 
 
 def check_disk(needed: Mapping[Path, float]) -> None:

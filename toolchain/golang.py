@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from foundation import commands
+from foundation import commands, memory
 from foundation.errors import UserError
 from toolchain import ambient, pins, tools
 
@@ -65,8 +65,7 @@ def environment(go: Go) -> dict[str, str]:
 
 def _compiler_mib() -> int:
     """Return what a compiler may take: Go runs one a processor, and half the memory is for all."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
-    share = memory // 2 // len(os.sched_getaffinity(0))
+    share = memory.whole() // 1024**2 // 2 // len(os.sched_getaffinity(0))
     return min(max(share, _LEAST_MIB), _MOST_MIB)
 
 

@@ -36,7 +36,7 @@ class LocalBackend:
             raise LocalKubeError(text)
         ports = self._own.ports
         servers = [ports.api(index) for index in self._indexes.values()]
-        preflight.check([ports.https, ports.http, *servers], self._lab)
+        preflight.check([ports.https, ports.http], servers, self._lab)
 
     def make(self, name: str, parent: pulumi.Resource) -> MadeCluster:
         """Register the cluster."""

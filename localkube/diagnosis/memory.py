@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from foundation.disk import size
-from localkube import cgroups
+from foundation.memory import Limit, group_of, limit
 from localkube.diagnosis import Finding
 
 COUNTERS = {"memory.oom_control": "memory.limit_in_bytes", "memory.events": "memory.max"}
 """Files that count what was ended, of cgroups version 1 and 2, and the limit beside each."""
-
-UNLIMITED = 1 << 60
-"""Version 1 writes the largest number of pages where there is no limit."""
 
 NOTE = "oom_kills"
 """File in the folder of a node or a lab: the counter when its supervisord began."""
@@ -30,20 +25,6 @@ NOTE = "oom_kills"
 _KILLED = re.compile(
     r"^(?P<at>\S+ [\d:]+),\d+ \w+ exited: (?P<program>\S+) \(terminated by SIGKILL", re.MULTILINE
 )
-
-
-@dataclass(frozen=True)
-class Limit:
-    """The memory limit under which a process is; the tightest of its cgroup and those above."""
-
-    amount: int
-    """Bytes."""
-    file: Path
-
-    @property
-    def remedy(self) -> str:
-        """How to raise it."""
-        return f"its limit is {size(self.amount)}: write a higher one to {self.file}"
 
 
 def count(text: str) -> int:
@@ -129,40 +110,6 @@ def since_noted(folder: Path, pid: int) -> tuple[int, Limit | None]:
     except (OSError, ValueError):  # of an older version, or deleted
         return 0, None
     return (_counted(group) - noted, limit(group)) if group else (0, None)
-
-
-def group_of(pid: int | str, proc: Path = Path("/proc")) -> Path | None:
-    """Return the memory cgroup of a process; None where it cannot be seen.
-
-    Where a container shows its own cgroup as the root, the path that the kernel tells is not there.
-    """
-    with contextlib.suppress(OSError):
-        for line in (proc / str(pid) / "cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            name = "memory" if "memory" in controllers.split(",") else ""
-            if name or not controllers:
-                root = cgroups.ROOT / name
-                group = root / path.lstrip("/")
-                found = group if group.is_dir() else root
-                if any((found / file).exists() for file in COUNTERS):
-                    return found
-    return None
-
-
-def limit(group: Path) -> Limit | None:
-    """Return the tightest limit of a cgroup and of those above it; None without one."""
-    return min(_limits(group), key=lambda each: each.amount, default=None)
-
-
-def _limits(group: Path) -> Iterator[Limit]:
-    for folder in (group, *group.parents):
-        if not folder.is_relative_to(cgroups.ROOT):
-            return
-        for name in COUNTERS.values():
-            with contextlib.suppress(OSError, ValueError):  # version 2 says "max" for none
-                amount = int((folder / name).read_text())
-                if amount < UNLIMITED:
-                    yield Limit(amount, folder / name)
 
 
 def _counted(group: Path) -> int:

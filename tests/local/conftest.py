@@ -88,7 +88,7 @@ def unable(folder: Path) -> str:
     if os.geteuid() != 0:
         return "; ".join(["the embedded clusters need root", *requirements.to_enter()])
     try:
-        preflight.check([], folder / "lab")
+        preflight.check([], [], folder / "lab")
     except LocalKubeError as error:
         return str(error)
     return ""

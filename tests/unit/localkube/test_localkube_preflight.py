@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from foundation import memory
 from localkube import LocalKubeError, own_images, preflight
 from tests.support.image_archives import docker
 
@@ -58,11 +61,11 @@ def relay(lab: Path) -> Iterator[int]:
 
 def test_a_port_of_somebody_else_is_refused(port: int, relay: int, lab: Path) -> None:
     with pytest.raises(LocalKubeError, match=f"port {port} of 127.0.0.1 is in use"):
-        preflight.check([relay, port], lab)
+        preflight.check([relay, port], [], lab)
 
 
 def test_the_ports_of_the_labs_own_relays_are_fine(relay: int, lab: Path) -> None:
-    preflight.check([relay], lab)
+    preflight.check([relay], [], lab)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,7 @@ def test_a_port_of_another_lab_is_refused_with_the_lab(
     relay: int, tmp_path: Path, own: str, told: str
 ) -> None:
     with pytest.raises(LocalKubeError, match=f"port {relay} of 127.0.0.1 is held by .*{told}"):
-        preflight.check([relay], tmp_path / own)
+        preflight.check([relay], [], tmp_path / own)
 
 
 def test_ports_of_a_lab_that_ends_when_this_one_starts_are_fine(
@@ -84,9 +87,9 @@ def test_ports_of_a_lab_that_ends_when_this_one_starts_are_fine(
 ) -> None:
     monkeypatch.setattr("localkube.lab.abandoned", lambda: [lab])
     own = tmp_path / "moved" / ".demo" / "west" / "lab"
-    preflight.check([relay], own)
+    preflight.check([relay], [], own)
     with pytest.raises(LocalKubeError, match=f"port {port} of 127.0.0.1 is in use"):
-        preflight.check([relay, port], own)
+        preflight.check([relay, port], [], own)
 
 
 def test_a_container_whose_processes_hold_the_top_cgroup_is_refused(
@@ -94,7 +97,7 @@ def test_a_container_whose_processes_hold_the_top_cgroup_is_refused(
 ) -> None:
     monkeypatch.setattr(preflight.cgroups, "withheld", lambda: ["cpu", "memory"])
     with pytest.raises(LocalKubeError, match=r"cannot have cpu, memory.* --cgroupns=host"):
-        preflight.check([], tmp_path)
+        preflight.check([], [], tmp_path)
 
 
 def test_a_damaged_image_that_was_loaded_is_refused_with_what_mends_it(
@@ -105,7 +108,41 @@ def test_a_damaged_image_that_was_loaded_is_refused_with_what_mends_it(
     folder.mkdir(parents=True)
     whole = folder / "shop.tar"
     docker(tmp_path, "shop:1").rename(whole)
-    preflight.check([], tmp_path)
+    preflight.check([], [], tmp_path)
     whole.write_bytes(whole.read_bytes()[:700])
     with pytest.raises(LocalKubeError, match=rf"{whole}, .*: rm {whole} && ./demo local load"):
-        preflight.check([], tmp_path)
+        preflight.check([], [], tmp_path)
+
+
+@given(st.integers(0, 14), st.integers(-1_000_000_000, 20_000_000_000))
+def test_clusters_are_refused_where_memory_is_short_of_them(clusters: int, free: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "available", lambda: memory.Available(free))
+        if not clusters or free >= clusters * preflight.MEMORY_BYTES:
+            preflight.check_memory(clusters)
+        else:
+            with pytest.raises(LocalKubeError, match=r"of memory is free, swap .* take "):
+                preflight.check_memory(clusters)
+
+
+def test_clusters_that_run_take_no_memory_more(
+    relay: int, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    monkeypatch.setattr(preflight, "check_memory", counted.append)
+    monkeypatch.setattr(preflight, "check_port", lambda _: None)
+    preflight.check([], [relay, relay + 1, relay + 2], lab)
+    assert counted == [2]
+
+
+def test_a_limit_of_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = memory.Limit(1_500_000_000, Path("/sys/fs/cgroup/demo/memory.max"))
+    monkeypatch.setattr(memory, "available", lambda: memory.Available(700_000_000, limit))
+    with pytest.raises(LocalKubeError) as refusal:
+        preflight.check_memory(2)
+    assert str(refusal.value) == (
+        "700 MB of memory is free below the limit in /sys/fs/cgroup/demo/memory.max, and 2 clusters"
+        " that do not run yet take 1.2 GB: raise that limit, or have fewer clusters (setting"
+        " `clusters`)"
+    )
+    preflight.check_memory(1)

@@ -201,8 +201,7 @@ def test_compilers_of_all_processors_fit_into_the_memory(
     monkeypatch: pytest.MonkeyPatch, processors: int, gib: int, mib: int
 ) -> None:
     monkeypatch.delenv("GOMEMLIMIT", raising=False)
-    known = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": gib * 1024**3 // 4096}
-    monkeypatch.setattr(os, "sysconf", known.__getitem__)
+    monkeypatch.setattr(golang.memory, "whole", lambda: gib * 1024**3)
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(processors)))
     env = golang.environment(golang.Go(Path("/go/bin/go"), "1.26.0", Path("/go")))
     assert env["GOMEMLIMIT"] == f"{mib}MiB"

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from foundation import memory as machine_memory
+from foundation.memory import Limit
 from localkube import cgroups
 from localkube.diagnosis import memory
-from localkube.diagnosis.memory import Limit, count, killed, of_containers, of_programs
+from localkube.diagnosis.memory import count, killed, of_containers, of_programs
 
 LOG = """\
 2026-11-28 09:00:00,001 INFO supervisord started with pid 1
@@ -87,25 +89,13 @@ def test_a_container_is_named_with_its_limit() -> None:
     assert of_containers([pod], "east-cluster") == []
 
 
-def test_where_a_container_shows_its_own_cgroup_as_root_that_is_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cgroups, "ROOT", tmp_path / "cgroup")
-    group = tmp_path / "cgroup" / "memory"
-    group.mkdir(parents=True)
-    (group / "memory.oom_control").write_text("oom_kill 1\n")
-    (tmp_path / "7").mkdir()
-    (tmp_path / "7" / "cgroup").write_text("9:cpu:/elsewhere\n4:memory:/elsewhere\n0::/\n")
-    assert memory.group_of(7, tmp_path) == group
-
-
 def test_a_note_is_what_later_kills_are_counted_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counter = tmp_path / "memory.oom_control"
     counter.write_text("oom_kill 2\n")
-    (tmp_path / "memory.limit_in_bytes").write_text(str(memory.UNLIMITED * 7))
-    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    (tmp_path / "memory.limit_in_bytes").write_text(str(machine_memory.UNLIMITED * 7))
+    monkeypatch.setattr(machine_memory, "ROOT", tmp_path)
     monkeypatch.setattr(memory, "group_of", lambda _: tmp_path)
     assert memory.since_noted(tmp_path, 1) == (0, None), "nothing was noted"
     memory.note(tmp_path)
