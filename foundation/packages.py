@@ -74,6 +74,8 @@ def missing_to_compile(seccomp: bool = True) -> list[Need]:
         needs.append(Need(what, reason, "libc6-dev"))
     if seccomp and (len(needs) > 1 or not _compiles("seccomp.h", "-c")):
         needs.append(Need("seccomp.h", reason, "libseccomp-dev"))
+    if seccomp and not which("pkg-config"):  # no compiler asks for it: Go does
+        needs.append(Need("pkg-config", reason, "pkg-config"))
     return needs
 
 

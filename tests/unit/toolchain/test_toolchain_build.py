@@ -136,12 +136,23 @@ def test_the_c_compiler_is_needed_even_where_runc_is_not_built(
 ) -> None:
     monkeypatch.setattr(packages, "which", lambda command: None)
     assert [n.package for n in packages.missing_to_compile()] == [
-        "gcc", "libc6-dev", "libseccomp-dev",
+        "gcc", "libc6-dev", "libseccomp-dev", "pkg-config",
     ]  # fmt: skip
     assert [n.package for n in packages.missing_to_compile(seccomp=False)] == ["gcc", "libc6-dev"]
     monkeypatch.undo()
     monkeypatch.setattr(packages, "_compiles", lambda header, how: False)
     assert [n.package for n in packages.missing_to_compile(seccomp=False)] == ["libc6-dev"]
+
+
+def test_go_asks_pkg_config_for_what_a_compiler_finds_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(packages, "_compiles", lambda header, how: True)
+    there = {"gcc"}
+    monkeypatch.setattr(packages, "which", lambda command: command in there)
+    assert [n.package for n in packages.missing_to_compile()] == ["pkg-config"]
+    there.add("pkg-config")
+    assert packages.missing_to_compile() == []
 
 
 def test_what_a_killed_command_left_of_go_goes_with_the_next(
