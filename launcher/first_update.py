@@ -8,14 +8,17 @@ leaves nothing to be known, and is begun anew with a new lab.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 
-from foundation import processes, project, selection, state_file
+from foundation import files, project, run, selection, state_file
+from foundation.errors import UserError
 from launcher import leftovers
 
 _NOTE = "first-update"
-"""File beside a stack's files: the process whose first update of the stack goes on."""
+"""Empty file beside a stack's files from before its first update until the state is written.
+
+A first update that goes on holds its lock.
+"""
 
 NO_CHECKPOINTS = {"PULUMI_SKIP_CHECKPOINTS": "true"}
 """Environment of a Pulumi that writes the state once, at its end."""
@@ -25,42 +28,52 @@ NO_CHECKPOINTS = {"PULUMI_SKIP_CHECKPOINTS": "true"}
 def quick(env: Mapping[str, str], stack: str) -> Iterator[Mapping[str, str]]:
     """Yield the environment for an update of `stack`, in which a first one is quick.
 
-    Ends the clusters that a killed first update has left, and says so.
+    Ends the clusters that a killed first update has left, and says so. Raises UserError while
+    another first update goes on.
     """
-    if not _knows_nothing(env, stack):
-        yield env
-        return
     note, lab = project.stack_folder(stack) / _NOTE, project.lab_folder(stack)
-    if lab.exists() and _is_of_ended(note.read_text() if note.exists() else ""):
-        print(
-            f"The first update of stack {stack} was killed: its clusters are made anew.", flush=True
+
+    def refuse() -> None:
+        raise UserError(f"Another first update of stack {stack} is under way: wait for its end")
+
+    # what is in clusters without a note is somebody's, whatever became of the state
+    first = _knows_anything(env, stack) is False and (note.exists() or not lab.exists())
+    with contextlib.ExitStack() as held:
+        if first:
+            note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            note.touch(mode=0o600)
+            held.enter_context(files.locked(note, refuse))
+            first = _knows_anything(env, stack) is False  # another one may have ended meanwhile
+        if first and lab.exists():
+            _begin_anew(env, stack)
+        try:
+            yield {**NO_CHECKPOINTS, **env} if first else env
+        finally:
+            if _knows_anything(env, stack):  # else Pulumi itself was killed
+                note.unlink(missing_ok=True)
+
+
+def _begin_anew(env: Mapping[str, str], stack: str) -> None:
+    print(f"The first update of stack {stack} was killed: its clusters are made anew.", flush=True)
+    code = leftovers.sweep(env, stack)
+    if run.was_interrupted():
+        raise KeyboardInterrupt
+    if code:
+        raise UserError(
+            f"The clusters of stack {stack} did not end: see above. Again: ./demo up {stack}"
         )
-        leftovers.sweep(env, stack)
-    if lab.exists():  # what is in these clusters is somebody's, whatever became of the state
-        yield env
-        return
-    note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    note.write_text(str(os.getpid()))
-    try:
-        yield {**NO_CHECKPOINTS, **env}
-    finally:
-        if not _knows_nothing(env, stack):  # else Pulumi itself was killed
-            note.unlink(missing_ok=True)
 
 
-def _knows_nothing(env: Mapping[str, str], stack: str) -> bool:
-    """Return whether the stack's clusters and state are ours, and the state has nothing in it."""
+def _knows_anything(env: Mapping[str, str], stack: str) -> bool | None:
+    """Return whether a state of embedded clusters has anything in it.
+
+    None where clusters or state are not ours, or where no such file can be read.
+    """
     file = selection.own_state(env, stack)
     if file is None or selection.setting(stack, "backend") != "local":
-        return False
+        return None
     try:
         latest = state_file.latest(file)
-    except FileNotFoundError:
-        return True
-    except (OSError, ValueError):
-        return False
-    return len(latest.get("resources") or []) <= 1  # the stack itself
-
-
-def _is_of_ended(note: str) -> bool:
-    return note.isdigit() and processes.started(int(note)) is None
+    except (OSError, ValueError):  # it may be compressed: Pulumi writes one before the first update
+        return None
+    return len(latest.get("resources") or []) > 1  # the stack itself

@@ -123,6 +123,12 @@ def updated(env: Mapping[str, str], arguments: Sequence[str]) -> str:
     return line.stack or selection.current(env)
 
 
+def has_settings(arguments: Sequence[str]) -> bool:
+    """Return whether `pulumi` with these arguments has other settings than the stack's file."""
+    line = pulumi_line.parse(arguments)
+    return bool(line.values("config", "c", "config-file"))
+
+
 def destroyed(env: Mapping[str, str], arguments: Sequence[str]) -> str:
     """Return the stack that `pulumi` with these arguments takes down; empty if none."""
     line = pulumi_line.parse(arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import shutil
 import sys
@@ -38,7 +39,9 @@ def _update(env: Mapping[str, str], stack: str, *arguments: str) -> int:
     one of the command line: pods have no part in it.
     """
     before = _state_written(env, stack)
-    with first_update.quick(env, stack) as its_env:
+    # with settings of the command line it may be in clusters of others
+    is_own = not pulumi_use.has_settings(arguments)
+    with first_update.quick(env, stack) if is_own else contextlib.nullcontext(env) as its_env:
         code = _pulumi_itself(its_env, *arguments)
     if run.was_interrupted():
         return 130

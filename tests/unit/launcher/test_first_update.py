@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from foundation import project, run
-from launcher import first_update
+from foundation import files, project, run
+from foundation.errors import UserError
+from launcher import first_update, pulumi_use, stack_commands
 
 SKIP = "PULUMI_SKIP_CHECKPOINTS"
-
-
-def ended() -> int:
-    """The id of a process that is over."""
-    with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        process.wait()
-        return process.pid
 
 
 class Clone:
@@ -32,6 +23,8 @@ class Clone:
         self.lab = project.lab_folder("west")
         self.note = project.stack_folder("west") / "first-update"
         self.swept: list[str] = []
+        self.code = 0
+        self.knows(0)
 
     def knows(self, resources: int) -> None:
         """Write a state of so many resources."""
@@ -42,8 +35,14 @@ class Clone:
 
     def sweep(self, command: list[str], _: Mapping[str, str], __: Path) -> int:
         self.swept.append(command[-1])
-        self.lab.rmdir()
-        return 0
+        if self.code == 0:
+            self.lab.rmdir()
+        return self.code
+
+    def was_begun(self) -> None:
+        """Leave what a first update has in its middle."""
+        self.lab.mkdir(parents=True)
+        self.note.touch()
 
     def is_quick(self) -> bool:
         with first_update.quick(self.env, "west") as env:
@@ -57,23 +56,22 @@ def west(clone: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
     return made
 
 
-@pytest.mark.parametrize("resources", [None, 0, 1])
-def test_a_first_update_is_noted_until_the_state_is_written(
-    west: Clone, resources: int | None
-) -> None:
-    if resources is not None:
-        west.knows(resources)
+@pytest.mark.parametrize("resources", [0, 1])
+def test_a_first_update_is_noted_until_the_state_is_written(west: Clone, resources: int) -> None:
+    west.knows(resources)
     with first_update.quick(west.env, "west") as env:
         assert env[SKIP] == "true"
-        assert west.note.read_text() == str(os.getpid())
+        assert west.note.exists()
         west.knows(2)
     assert not west.note.exists()
 
 
 def test_another_update_writes_the_state_at_each_object(west: Clone) -> None:
+    west.was_begun()  # by one that was killed when it had written the state
     west.knows(2)
     assert not west.is_quick()
     assert not west.note.exists()
+    assert not west.swept
 
 
 def test_in_clusters_of_others_or_with_a_state_elsewhere_nothing_is_left_out(west: Clone) -> None:
@@ -88,14 +86,65 @@ def _quick_with(west: Clone, env: Mapping[str, str]) -> bool:
         return SKIP in own
 
 
+def test_an_update_with_settings_of_the_command_line_is_none_of_these(
+    west: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Mapping[str, str]] = []
+
+    def run_pulumi(env: Mapping[str, str], *_: str) -> int:
+        given.append(env)
+        return 1
+
+    monkeypatch.setattr(stack_commands, "_pulumi_itself", run_pulumi)
+    stack_commands._update(west.env, "west", "up")
+    stack_commands._update(west.env, "west", "up", "--config", "backend=existing")
+    assert [SKIP in env for env in given] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "others"),
+    [
+        ("up --yes", False),
+        ("up --config backend=existing", True),
+        ("up -c backend=existing", True),
+        ("up -cbackend=existing", True),
+        ("up --config-file=other.yaml", True),
+    ],
+)
+def test_settings_of_the_command_line_may_be_of_clusters_of_others(
+    arguments: str, others: bool
+) -> None:
+    assert pulumi_use.has_settings(arguments.split()) is others
+
+
+def test_where_pulumi_keeps_the_state_in_no_such_file_nothing_is_known(west: Clone) -> None:
+    west.was_begun()
+    (project.states(project.state_folder()) / "proj" / "west.json").unlink()  # it is compressed
+    assert not west.is_quick()
+    assert not west.swept
+
+
 def test_what_a_killed_first_update_has_left_is_made_anew(
     west: Clone, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    west.lab.mkdir(parents=True)
-    west.note.write_text(str(ended()))
+    west.was_begun()
     assert west.is_quick()
     assert west.swept == [str(west.lab)]
     assert "The first update of stack west was killed" in capsys.readouterr().out
+
+
+def test_no_update_begins_beside_clusters_that_did_not_end(west: Clone) -> None:
+    west.was_begun()
+    west.code = 1
+    with pytest.raises(UserError, match=r"did not end: see above\. Again: \./demo up west"):
+        west.is_quick()
+
+
+def test_no_update_begins_after_ctrl_c(west: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    west.was_begun()
+    monkeypatch.setattr(run, "was_interrupted", lambda: True)
+    with pytest.raises(KeyboardInterrupt):
+        west.is_quick()
 
 
 def test_an_update_of_which_pulumi_alone_was_killed_counts_as_killed(west: Clone) -> None:
@@ -104,11 +153,31 @@ def test_an_update_of_which_pulumi_alone_was_killed_counts_as_killed(west: Clone
     assert west.note.exists()
 
 
-@pytest.mark.parametrize("note", [None, "", "not a number", "the process"])
-def test_clusters_that_no_killed_first_update_made_are_kept(west: Clone, note: str | None) -> None:
+def test_clusters_without_a_note_are_kept(west: Clone) -> None:
     west.lab.mkdir(parents=True)
-    if note is not None:
-        west.note.write_text(note.replace("the process", str(os.getpid())))
+    assert not west.is_quick()
+    assert not west.note.exists()
+    assert not west.swept
+
+
+def test_clusters_that_a_first_update_is_making_are_kept(west: Clone) -> None:
+    west.was_begun()
+    with files.locked(west.note), pytest.raises(UserError, match="is under way: wait for its end"):
+        west.is_quick()
+    assert not west.swept
+
+
+def test_what_another_update_has_finished_meanwhile_is_kept(
+    west: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    west.was_begun()
+    touch = Path.touch
+
+    def finished(path: Path, mode: int = 0o666) -> None:
+        west.knows(2)
+        touch(path, mode)
+
+    monkeypatch.setattr(Path, "touch", finished)
     assert not west.is_quick()
     assert not west.swept
-    assert west.lab.exists()
+    assert not west.note.exists()
