@@ -30,12 +30,17 @@ from components.routing.targets import edge_targets
 from components.settings.local import LocalSettings
 from components.settings.model import Platform, Settings, load
 from components.tetrate import served
-from components.tetrate.documents import NAMESPACE_LABELS, check_tenant, foreign_namespaces
+from components.tetrate.documents import (
+    NAMESPACE_LABELS,
+    check_tenant,
+    exposed_namespaces,
+    foreign_namespaces,
+)
 from components.tls import secrets, validity
 from foundation import project
 from foundation.contract import GATEWAY_NAMESPACE
 from foundation.errors import UserError
-from foundation.identity import KUBERNETES_NAMESPACES, is_core
+from foundation.identity import KUBERNETES_NAMESPACES, Identity, is_core
 from foundation.pulumi_process import is_update
 from toolchain import patience
 
@@ -77,7 +82,9 @@ def make(root: Path) -> Plan:
         warnings += cautions.lines(plan.documents, plan.routes)
     if isinstance(settings.backend, LocalSettings):  # others are asked, or have kinds of their own
         warnings += checks.undefined(plan.documents)
-        warnings += references.missing(plan.documents, [("ConfigMap", cluster_info.NAME)])
+        namespaces = exposed_namespaces(plan.documents)
+        infos = {Identity("", "ConfigMap", each, cluster_info.NAME) for each in namespaces}
+        warnings += references.missing(plan.documents, infos)
     warnings += [trap.line for trap in lint.traps(plan.profile, _context(settings))]
     filled = list(filter(secrets.is_filled, plan.secrets))
     file = sources.named(settings.online_banking_secret)

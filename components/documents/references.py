@@ -6,7 +6,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.documents import schema, workload
-from foundation.identity import Identity, identity_of, mapping
+from foundation.identity import (
+    DEFAULT_NAMESPACE,
+    KUBERNETES_NAMESPACES,
+    Identity,
+    group_of,
+    identity_of,
+    mapping,
+)
 
 Given = Mapping[str, Any]
 
@@ -16,29 +23,60 @@ Named = tuple[str, str]
 _OF_KUBERNETES = {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}
 """What each namespace has."""
 
+_RESOURCES = {"configmaps": "ConfigMap", "secrets": "Secret", "serviceaccounts": "ServiceAccount"}
+_MAKERS = {"cluster-admin", "admin", "edit"}
+"""Kubernetes' own roles that may create all of these."""
+
 _VALUES = {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
 _GROUPS = {"configMapRef": "ConfigMap", "secretRef": "Secret"}
 
 
-def missing(documents: Sequence[Given], made: Collection[Named]) -> Iterator[str]:
+def missing(documents: Sequence[Given], made: Collection[Identity]) -> Iterator[str]:
     """Yield a line for each object beside them that pods need and no document makes.
 
-    `made` are those that the program makes beside the application. Of a manifest with custom kinds
-    nothing is said: their controllers make Secrets and more.
+    `made` are those that the program makes beside the application. Nothing is said where pods may
+    be served by somebody else: of a manifest with custom kinds, whose controllers make Secrets and
+    more, of what its roles allow to create, and of the namespaces of Kubernetes' own pods.
     """
     if not all(schema.knows(str(each["apiVersion"]), str(each["kind"])) for each in documents):
         return
-    there = {identity_of(document) for document in documents}
-    for document in documents:
+    there = {*made, *map(identity_of, documents)}
+    creatable = {kind for document in documents for kind in _creatable(document)}
+    for document in filter(_has_pods, documents):
         own = identity_of(document)
         needed = (_needed(mapping(pod.get("spec"))) for _, pod in workload.templates(document))
         for kind, name in dict.fromkeys(each for pod in needed for each in pod):
             known = Identity("", kind, own.namespace, name) in there
-            if name and not known and (kind, name) not in {*_OF_KUBERNETES, *made}:
+            if name and not known and kind not in creatable and (kind, name) not in _OF_KUBERNETES:
                 yield (
                     f"{own} needs the {kind} {name} there, which no document makes: its pods do not"
                     " start before somebody does; add it, or correct its name or namespace"
                 )
+
+
+def _has_pods(document: Given) -> bool:
+    """Return whether pods of a document, if it has any, are to start, in a namespace of users'."""
+    spec = mapping(document.get("spec"))
+    is_off = spec.get("replicas") == 0 or spec.get("suspend") is True
+    namespace = identity_of(document).namespace
+    return not is_off and namespace not in {*KUBERNETES_NAMESPACES} - {DEFAULT_NAMESPACE}
+
+
+def _creatable(document: Given) -> Iterator[str]:
+    """Yield the kinds that a role, or the binding of one, allows to create."""
+    if group_of(document) != "rbac.authorization.k8s.io":
+        return
+    if mapping(document.get("roleRef")).get("name") in _MAKERS:
+        yield from _RESOURCES.values()
+    for rule in workload.mappings(document.get("rules")):
+        groups, verbs, resources = (
+            {*each} if isinstance(each := rule.get(field), list) else set()
+            for field in ("apiGroups", "verbs", "resources")
+        )
+        if groups & {"", "*"} and verbs & {"create", "*"}:
+            for resource, kind in _RESOURCES.items():
+                if resources & {resource, "*"}:
+                    yield kind
 
 
 def _needed(pod: Given) -> Iterator[Named]:

@@ -83,11 +83,17 @@ def test_what_pods_would_wait_for_is_warned_of_before_an_update_waits_for_them(
         "metadata": {"name": "shop", "namespace": "shops", "labels": {"app": "shop"}},
         "spec": {"containers": [container]},
     }
-    settings = chosen(tmp_path, service("shop", OWN), pod)
+    other = {**pod, "metadata": {"name": "mill", "namespace": "mills"}}
+    mills = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mills"}}
+    settings = chosen(tmp_path, service("shop", OWN), pod, mills, other)
     warnings = warned(monkeypatch, settings)
     plan.make(ROOT)
-    (line,) = warnings
-    assert "needs the ConfigMap shop there" in line
+    said = [line.partition(" there, which")[0] for line in warnings]
+    assert said == [
+        "Pod shop in namespace shops needs the ConfigMap shop",
+        "Pod mill in namespace mills needs the ConfigMap cluster-info",  # where nothing is exposed
+        "Pod mill in namespace mills needs the ConfigMap shop",
+    ]
 
 
 @pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from components.documents import references
+from foundation.identity import Identity
 from tests.support import corpus
 
 
@@ -51,7 +52,8 @@ def test_what_pods_wait_for_is_named_unless_the_manifest_has_it(
     named = f"Deployment shop in namespace bazaar needs the {kind} shop there, which no document"
     assert line.startswith(named)
     assert not list(references.missing([document, _document(kind)], []))
-    assert not list(references.missing([document], [(kind, "shop")]))
+    assert not list(references.missing([document], [Identity("", kind, "bazaar", "shop")]))
+    assert list(references.missing([document], [Identity("", kind, "default", "shop")])) == [line]
     elsewhere = _document(kind)
     elsewhere["metadata"]["namespace"] = "default"
     assert list(references.missing([document, elsewhere], [])) == [line]
@@ -73,6 +75,45 @@ def test_pods_wait_for_nothing_that_is_optional_or_always_there(pod: dict[str, A
 def test_where_controllers_of_custom_kinds_may_make_it_nothing_is_said() -> None:
     custom = _document("Certificate", "cert-manager.io/v1")
     assert not list(references.missing([*SECRET, custom], []))
+
+
+ROLES = "rbac.authorization.k8s.io/v1"
+
+
+def _rule(groups: str, verb: str, resource: str) -> dict[str, list[str]]:
+    return {"apiGroups": [groups], "verbs": ["get", verb], "resources": ["pods", resource]}
+
+
+@pytest.mark.parametrize(
+    ("role", "says"),
+    [
+        (_document("Role", ROLES, rules=[_rule("", "create", "secrets")]), False),
+        (_document("ClusterRole", ROLES, rules=[_rule("*", "*", "*")]), False),
+        (_document("ClusterRoleBinding", ROLES, roleRef={"name": "cluster-admin"}), False),
+        (_document("Role", ROLES, rules=[_rule("", "create", "configmaps")]), True),
+        (_document("Role", ROLES, rules=[_rule("", "patch", "secrets")]), True),
+        (_document("Role", ROLES, rules=[_rule("apps", "create", "secrets")]), True),
+        (_document("RoleBinding", ROLES, roleRef={"name": "view"}), True),
+    ],
+)
+def test_nothing_is_said_of_what_a_role_allows_to_create(role: dict[str, Any], says: bool) -> None:
+    """As the Job of an ingress controller, which makes the certificate that its pods mount."""
+    lines = list(references.missing([SECRET[0], role], []))
+    assert bool(lines) is says
+
+
+@pytest.mark.parametrize("field", [{"replicas": 0}, {"suspend": True}])
+def test_where_no_pods_are_to_start_nothing_is_missing(field: dict[str, Any]) -> None:
+    document = _workload(serviceAccountName="shop")
+    document["spec"] |= field
+    assert not list(references.missing([document], []))
+
+
+@pytest.mark.parametrize(("namespace", "says"), [("kube-system", False), ("default", True)])
+def test_what_kubernetes_own_pods_have_may_be_there(namespace: str, says: bool) -> None:
+    document = _workload(serviceAccountName="coredns")
+    document["metadata"]["namespace"] = namespace
+    assert bool(list(references.missing([document], []))) is says
 
 
 def test_of_documents_of_all_kinds_nothing_ends_in_an_error() -> None:
