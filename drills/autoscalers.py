@@ -16,8 +16,6 @@ from foundation.managed_fields import Entry
 
 Document = Mapping[str, Any]
 
-KIND = "horizontalpodautoscalers.autoscaling"
-
 _CONTROLLER = "kube-controller-manager"
 """Field manager of Kubernetes' own autoscaler."""
 
@@ -41,6 +39,15 @@ def suspects(
     ]
 
 
+def asked(live: Mapping[Identity, Document]) -> list[tuple[str, str, str]]:
+    """Return what kubectl is told to list the autoscalers of all these: a line a namespace.
+
+    To list those of the whole cluster is more than the stack needs to be allowed.
+    """
+    namespaces = sorted({known.namespace for known in _scaled(live)})
+    return [("get", "horizontalpodautoscalers.autoscaling", f"--namespace={n}") for n in namespaces]
+
+
 def forsaken(
     live: Mapping[Identity, Document], autoscalers: Iterable[Document]
 ) -> dict[Identity, dict[str, Any]]:
@@ -48,13 +55,16 @@ def forsaken(
 
     In what is returned no controller has set the replicas by the subresource `scale`.
     """
-    scaled = autoscaled(autoscalers)
-    return {
-        known: _without_scale(each)
+    owned = autoscaled(autoscalers)
+    return {known: _without_scale(live[known]) for known in _scaled(live) if known not in owned}
+
+
+def _scaled(live: Mapping[Identity, Document]) -> list[Identity]:
+    return [
+        known
         for known, each in live.items()
-        if known not in scaled
-        and any(_is_kubernetes(entry) for entry in managed_fields.entries(each))
-    }
+        if any(_is_kubernetes(entry) for entry in managed_fields.entries(each))
+    ]
 
 
 def _without_scale(live: Document) -> dict[str, Any]:

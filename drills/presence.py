@@ -6,6 +6,7 @@ What an autoscaler has scaled that this update has deleted is updated once more.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -63,14 +64,19 @@ def missing(
 def _forsaken(
     ask: each_cluster.Ask, objects: Sequence[StackObject], live: Mapping[Identity, dict[str, Any]]
 ) -> list[StackObject]:
-    """Return the objects with the replicas of an autoscaler that is gone. Raises Failed."""
+    """Return the objects with the replicas of an autoscaler that is gone.
+
+    None where that cannot be known: whoever brings the stack up may be refused a list of them.
+    """
     suspects = autoscalers.suspects(objects, live)
     if not suspects:
         return []
-    asked = ask("get", *_OWN, "--show-managed-fields", stdin=_references(suspects))
-    every = items(ask("get", autoscalers.KIND, "--all-namespaces", "--output=json"))
-    found = autoscalers.forsaken(by_identity(asked), every)
-    return [each for each in suspects if each.identity in found]
+    with contextlib.suppress(Failed):
+        known = by_identity(ask("get", *_OWN, "--show-managed-fields", stdin=_references(suspects)))
+        said = [ask(*words, "--output=json") for words in autoscalers.asked(known)]
+        found = autoscalers.forsaken(known, [each for text in said for each in items(text)])
+        return [each for each in suspects if each.identity in found]
+    return []
 
 
 def _references(objects: Iterable[StackObject]) -> str:
@@ -78,26 +84,29 @@ def _references(objects: Iterable[StackObject]) -> str:
 
 
 def _end(stack: str, found: list[str | StackObject]) -> None:
-    _update_again(stack, [each for each in found if isinstance(each, StackObject)])
     if problems := [each for each in found if isinstance(each, str)]:
         raise UserError(
             f"the update went through, but clusters of stack {stack} do not hold what it made:\n  "
             + "\n  ".join(problems)
             + f"\nMake it again: {project.task('heal-all', stack)}"
         )
+    _update_again(stack, [each for each in found if isinstance(each, StackObject)])
 
 
 def _update_again(stack: str, forsaken: Sequence[StackObject]) -> None:
     """Have Pulumi see and set the replicas of these objects, in its state as well."""
     if not forsaken:
         return
+    from drills import action  # here: all faults come with it, and most updates have no such object
+
     for each in forsaken:
         print(
             f"{each.cluster}: {shown(each.identity)} has replicas of an autoscaler that is gone;"
             " it is updated again.",
             flush=True,
         )
-    update.up(Stack.selected(stack), refreshed=[each.urn for each in forsaken])
+    with action.interruptible():  # Pulumi is told to end, and waited for
+        update.up(Stack.selected(stack), refreshed=[each.urn for each in forsaken])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -131,9 +132,9 @@ def _live(
     documents = as_list(each.document for each in wanted)
     said = stack.kubectl(cluster, "get", "--filename=-", *how, seconds=SECONDS, stdin=documents)
     live = by_identity(said)
-    if autoscalers.forsaken(live, []):
-        every = ("get", autoscalers.KIND, "--all-namespaces", *how)
-        live |= autoscalers.forsaken(live, items(stack.kubectl(cluster, *every)))
+    with contextlib.suppress(UserError):  # who may not list them, is told of none that is gone
+        texts = [stack.kubectl(cluster, *words, *how) for words in autoscalers.asked(live)]
+        live |= autoscalers.forsaken(live, [each for text in texts for each in items(text)])
     return live
 
 

@@ -51,6 +51,8 @@ def _update(env: Mapping[str, str], stack: str, *arguments: str) -> int:
     looks = ["drills.presence", *(["drills.compared"] if killed else [])]
     for what in ["drills.unready"] if code else looks:
         code = run.foreground(["python", "-m", what, "--stack", stack], env, project.ROOT) or code
+        if run.was_interrupted():
+            return 130
     return code
 
 

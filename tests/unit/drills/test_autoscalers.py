@@ -11,6 +11,7 @@ from hypothesis import strategies as some
 from drills import autoscalers, drift, reconcile, stack_objects
 from drills.stack import Stack
 from drills.stack_objects import REPLICAS, StackObject
+from foundation.errors import UserError
 from foundation.lists import as_list
 from tests.support.drifts import IMAGE, WANTED, deployment
 from tests.support.drill_stack import EAST
@@ -74,17 +75,23 @@ def test_what_kubernetes_own_has_scaled_is_forsaken_when_none_scales_it(
         assert drift.to_apply(WANTED, found[WANTED.identity])["spec"]["replicas"] == 2
 
 
-@pytest.mark.parametrize("scalers", [[], [autoscaler()]])
+@pytest.mark.parametrize("scalers", [[], [autoscaler()], None])
 def test_status_names_replicas_of_an_autoscaler_that_is_gone(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, scalers: list[dict[str, Any]]
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, scalers: list[dict[str, Any]] | None
 ) -> None:
+    """None: whoever asks may not list them."""
     applied = deployment()
     applied["metadata"]["managedFields"] = [entry(STACK, "Apply", REPLICAS, IMAGE)]
 
     def kubectl(_: Stack, __: str, *arguments: str, **more: Any) -> str:
         if arguments[0] == "apply":
             return as_list([applied if "replicas" in more["stdin"] else scaled(7)])
-        return as_list(scalers if autoscalers.KIND in arguments else [scaled(7)])
+        if "horizontalpodautoscalers.autoscaling" not in arguments:
+            return as_list([scaled(7)])
+        assert "--namespace=shop" in arguments
+        if scalers is None:
+            raise UserError("forbidden")
+        return as_list(scalers)
 
     monkeypatch.setattr(stack_objects, "load", lambda _: [WANTED])
     monkeypatch.setattr(Stack, "kubectl", kubectl)
@@ -92,4 +99,4 @@ def test_status_names_replicas_of_an_autoscaler_that_is_gone(
     line = (
         f"{EAST}: Deployment shop/shop: spec.replicas is 7, set by {KUBERNETES}, the stack's is 2"
     )
-    assert said == ([] if scalers else [line])
+    assert said == ([line] if scalers == [] else [])

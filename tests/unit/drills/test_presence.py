@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from hypothesis import strategies as some
 from drills import presence, reconcile, stack_objects, update
 from drills.stack import Stack
 from drills.stack_objects import REPLICAS, StackObject
-from foundation import project
+from foundation import project, run
 from tests.support.drifts import deployment
 from tests.support.managed_fields import STACK, entry
 
@@ -21,6 +24,11 @@ EAST = "east-cluster"
 KUBECTL = """#!/bin/sh
 case " $* " in
   *" --raw=/version "*) exit ${VERSION:-0} ;;
+esac
+case " $* " in
+  *" horizontalpodautoscalers.autoscaling --namespace=shop "*)
+    [ -z "$FORBIDDEN" ] || { echo "$FORBIDDEN" >&2; exit 1; } ;;
+  *horizontalpodautoscalers*) exit 1 ;;
 esac
 cat > "$0.sent"
 [ -z "$SAID" ] || { echo "$SAID" >&2; exit 1; }
@@ -116,11 +124,10 @@ def test_a_kind_that_a_cluster_does_not_serve_any_more_is_a_loss(
     assert 'no matches for kind "Cart"' in capsys.readouterr().err
 
 
-def test_what_an_autoscaler_has_left_is_updated_again(
-    kubectl: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    document = deployment(2)
-    wanted = StackObject(EAST, document, STACK, urn="urn:of-shop")
+@pytest.fixture
+def updated(kubectl: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """A Deployment with the replicas of an autoscaler that is gone; gives what is updated."""
+    wanted = StackObject(EAST, deployment(2), STACK, urn="urn:of-shop")
     live = deployment(7)
     live["metadata"]["managedFields"] = [
         entry("kube-controller-manager", "Update", REPLICAS, subresource="scale")
@@ -128,11 +135,47 @@ def test_what_an_autoscaler_has_left_is_updated_again(
     Path(f"{kubectl}.live").write_text(json.dumps({"kind": "List", "items": [live]}))
     monkeypatch.setattr(stack_objects, "load", lambda stack, secrets: [wanted])
     monkeypatch.setattr(Stack, "selected", lambda stack: stack)
-    updated: list[object] = []
-    monkeypatch.setattr(update, "up", lambda stack, refreshed: updated.append((stack, refreshed)))
+    found: list[object] = []
+    monkeypatch.setattr(update, "up", lambda stack, refreshed: found.append((stack, refreshed)))
+    return found
+
+
+def test_what_an_autoscaler_has_left_is_updated_again(
+    updated: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert presence.main(["--stack", "west"]) == 0
     assert updated == [("west", ["urn:of-shop"])]
     assert capsys.readouterr().out == (
         "east-cluster: Deployment shop/shop has replicas of an autoscaler that is gone; it is"
         " updated again.\n"
     )
+
+
+def test_who_may_list_no_autoscalers_of_a_namespace_has_an_update_that_went_well(
+    updated: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORBIDDEN", "Error from server (Forbidden): horizontalpodautoscalers")
+    assert presence.main(["--stack", "west"]) == 0
+    assert not updated
+
+
+def test_where_objects_are_missing_they_are_named_and_nothing_is_updated(
+    updated: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [*stack_objects.load("west", secrets=False), thing("a")]
+    monkeypatch.setattr(stack_objects, "load", lambda stack, secrets: found)
+    assert presence.main(["--stack", "west"]) == 1
+    assert "ConfigMap shop/a is missing" in capsys.readouterr().err
+    assert not updated  # heal-all mends both
+
+
+def test_an_update_that_somebody_ends_lets_pulumi_end(
+    updated: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr(update, "up", ended)
+    with run.handling([signal.SIGTERM], lambda *_: None):  # instead of the end of the tests
+        assert presence.main(["--stack", "west"]) == 130

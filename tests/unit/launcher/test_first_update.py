@@ -101,6 +101,24 @@ def test_an_update_with_settings_of_the_command_line_is_none_of_these(
     assert [SKIP in env for env in given] == [True, False]
 
 
+def test_after_ctrl_c_in_a_look_there_is_no_other_look(
+    west: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    west.note.parent.mkdir(parents=True, exist_ok=True)
+    (west.note.parent / "killed").touch()
+    ran: list[str] = []
+
+    def foreground(command: list[str], *_: object) -> int:
+        ran.append(command[2])
+        return 0
+
+    monkeypatch.setattr(stack_commands, "_pulumi_itself", lambda *_: 0)
+    monkeypatch.setattr(run, "foreground", foreground)
+    monkeypatch.setattr(run, "was_interrupted", lambda: bool(ran))
+    assert stack_commands._update(west.env, "west", "up") == 130
+    assert ran == ["drills.presence"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "others"),
     [
