@@ -47,10 +47,10 @@ def show(stack: Stack) -> int:
     for line in waiting:
         print(line)
     if entries or others or problems or found.drifts or found.silent:
-        if updating := leftovers.updating(project.state_folder(), stack.name):
+        if text := leftovers.under_way(project.state_folder(), stack.name):
             print(
-                f"An update of stack {stack.name} is under way (process {updating[0]}), so this may"
-                f" be its work. When it has ended: {project.task('status', stack.name)}"
+                f"{text}, so this may be its work."
+                f" When it has ended: {project.task('status', stack.name)}"
             )
         else:
             print(f"Mend everything: {project.task('heal-all', stack.name)}")
@@ -63,11 +63,11 @@ def show(stack: Stack) -> int:
 def heal(stack: Stack) -> int:
     """Mend everything, and show what is left; return 1 if anything is."""
     failed = action.heal_all(stack, print)
-    if updating := leftovers.updating(project.state_folder(), stack.name):
+    if text := leftovers.under_way(project.state_folder(), stack.name):
         # the state says what was before the update, and applied again it would undo the update
         failed.append(
-            f"An update of stack {stack.name} is under way (process {updating[0]}), so objects are"
-            f" not compared with it. When it has ended: {project.task('heal-all', stack.name)}"
+            f"{text}, so objects are not compared with it."
+            f" When it has ended: {project.task('heal-all', stack.name)}"
         )
     else:
         failed += reconcile.mend(stack, reconcile.look(stack).drifts, print)

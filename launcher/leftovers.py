@@ -51,19 +51,29 @@ def _is_left(lock: Lock) -> bool:
     return is_stale(lock, socket.gethostname(), processes.command_line)
 
 
-def updating(state: Path, stack: str) -> list[int]:
-    """Return the processes that change a stack now, by its locks in a folder of state."""
-    return [
-        lock.pid for lock in locks(state) if lock.file.parent.name == stack and not _is_left(lock)
-    ]
+def updating(state: Path, stack: str) -> list[Lock]:
+    """Return the locks of what changes a stack now, in a folder of state."""
+    return [each for each in locks(state) if each.file.parent.name == stack and not _is_left(each)]
+
+
+def under_way(state: Path, stack: str) -> str:
+    """Say that an update of a stack is under way, and whose; empty if none is.
+
+    Whether a process of another host has ended is not known: this one may have had that name.
+    """
+    for lock in updating(state, stack):
+        whose = f"process {lock.pid}"
+        if lock.host != socket.gethostname():
+            cancel = f"./demo pulumi cancel --stack {stack}"
+            whose += f" of host {lock.host}; if it has ended: {cancel}"
+        return f"An update of stack {stack} is under way ({whose})"
+    return ""
 
 
 def check_idle(env: Mapping[str, str], stack: str) -> None:
     """Refuse what another update of the stack keeps out, or would spoil. Raises UserError."""
-    if project.uses_own_state(env) and (others := updating(project.state_folder(), stack)):
-        raise UserError(
-            f"An update of stack {stack} is under way (process {others[0]}): wait for its end"
-        )
+    if project.uses_own_state(env) and (text := under_way(project.state_folder(), stack)):
+        raise UserError(f"{text}: wait for its end")
 
 
 def remove_stale_locks(state: Path) -> None:

@@ -187,19 +187,19 @@ def test_nothing_is_struck_while_an_update_goes_on(
 
 
 @pytest.mark.parametrize(
-    ("updating", "end"), [([], "heal-all"), ([42], "has ended: ./demo task status")]
+    ("update", "end"), [("", "heal-all"), ("An update", "has ended: ./demo task status")]
 )
 def test_what_an_update_is_about_to_change_is_not_to_be_mended(
     stack: Stack,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    updating: list[int],
+    update: str,
     end: str,
 ) -> None:
     monkeypatch.setattr(action, "unrecorded", lambda _: [])
     monkeypatch.setattr(status.preconditions, "look", lambda _: {WEST: "gateway is missing"})
     monkeypatch.setattr(status.reconcile, "look", lambda _: status.reconcile.Look())
-    monkeypatch.setattr(status.leftovers, "updating", lambda *_: updating)
+    monkeypatch.setattr(status.leftovers, "under_way", lambda *_: update)
     assert status.show(stack) == 1
     assert capsys.readouterr().out.endswith(f"{end} -- --stack west\n")
 

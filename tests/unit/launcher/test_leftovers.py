@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from foundation import contract, project
+from foundation.errors import UserError
 from launcher import leftovers
 
 
@@ -107,8 +108,22 @@ def test_an_update_that_goes_on_is_known_by_its_lock(tmp_path: Path, updating: i
     write_lock(tmp_path, "gone", ended.pid, socket.gethostname())
     assert leftovers.updating(tmp_path, "west") == []
     write_lock(tmp_path, "mine", updating, socket.gethostname())
-    assert leftovers.updating(tmp_path, "west") == [updating]
+    assert [lock.pid for lock in leftovers.updating(tmp_path, "west")] == [updating]
     assert leftovers.updating(tmp_path, "east") == []
+
+
+def test_a_lock_from_before_this_host_was_renamed_is_refused_with_its_remedy(clone: Path) -> None:
+    env = {"PULUMI_BACKEND_URL": project.state_url()}
+    leftovers.check_idle(env, "west")
+    file = write_lock(project.state_folder(), "lock", 7, "former")
+    with pytest.raises(UserError) as refused:
+        leftovers.check_idle(env, "west")
+    assert str(refused.value) == (
+        "An update of stack west is under way (process 7 of host former; if it has ended:"
+        " ./demo pulumi cancel --stack west): wait for its end"
+    )
+    file.unlink()
+    leftovers.check_idle(env, "west")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -223,7 +224,8 @@ def test_a_stack_under_an_update_is_left_to_it(
     monkeypatch.setattr(stack_commands.state, "kept", contextlib.nullcontext)
     monkeypatch.setattr(stack_commands.pulumi_use, "with_program", lambda env, _: env)
     monkeypatch.setattr(project, "uses_own_state", lambda _: True)
-    monkeypatch.setattr(leftovers, "updating", lambda *_: [42])
+    lock = leftovers.Lock(Path("lock.json"), 42, socket.gethostname())
+    monkeypatch.setattr(leftovers, "updating", lambda *_: [lock])
     run_it = {
         "up": lambda: stack_commands.up({}, "west"),
         "destroy": lambda: stack_commands.destroy({}, "west"),
