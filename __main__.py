@@ -1,10 +1,16 @@
 """The demo on one page: settings, clusters, application, gateways, edge, outputs."""
 
+# ruff: noqa: E402
+
 from __future__ import annotations
 
 from pathlib import Path
 
 import pulumi
+
+from foundation import pulumi_process
+
+pulumi_process.prepare_program()  # first: Ctrl-C in the imports below would show a traceback
 
 from components import errors, plan
 from components.clusters import kubectl_fields
@@ -16,10 +22,8 @@ from components.gateways.edge import Edge
 from components.private_file import PrivateFile
 from components.routing.failback import Failback
 from components.tls.pki import CertificateAuthority
-from foundation import pulumi_process
 from foundation.contract import EDGE_CLUSTER
 
-pulumi_process.prepare_program()
 with errors.one_line():
     demo = plan.make(Path(__file__).resolve().parent)
 settings = demo.settings

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from pathlib import Path
 
 import grpc
 import pulumi
@@ -65,6 +66,29 @@ def test_ctrl_c_is_the_engines_affair_where_it_runs_the_program(
         assert (signal.getsignal(signal.SIGINT) is signal.SIG_IGN) is ignored
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+AS_PULUMI = """
+import importlib.abc, runpy, signal, sys
+
+class Look(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, *_):
+        if name == "components":
+            sys.exit(0 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else "not ignored")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Look())
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def test_ctrl_c_is_the_engines_affair_before_the_program_imports_the_rest(tmp_path: Path) -> None:
+    program = tmp_path / "pulumi-language-python-exec"
+    program.write_text(AS_PULUMI)
+    command = [sys.executable, str(program), str(project.ROOT / "__main__.py")]
+    env = {"PYTHONPATH": str(project.ROOT)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_provider_reports_an_error_for_people_by_its_text(
