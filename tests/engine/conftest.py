@@ -37,6 +37,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     # the provider would take it for its own; the program reads USER_KUBECONFIG, which is not there
     env.pop("KUBECONFIG")
     env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+    env["TMPDIR"] = str(tmp_path_factory.mktemp("tmp"))  # the provider never empties it
     os.environ.clear()
     os.environ.update(env)
     with closed_at_the_end():
@@ -109,10 +110,17 @@ def state(folder: Path) -> dict[str, str]:
 
 
 def new_stack(folder: Path, what: Any) -> automation.Stack:
-    """A stack of an inline program whose state is in `folder`."""
+    """A stack of an inline program whose state and settings are in `folder`.
+
+    Pulumi never removes a folder that it has made for the settings.
+    """
     settings = automation.ProjectSettings(PROJECT, "python")
     env = {**state(folder), "PYTHONPATH": str(ROOT)}
-    options = automation.LocalWorkspaceOptions(project_settings=settings, env_vars=env)
+    work = folder / "work"
+    work.mkdir()
+    options = automation.LocalWorkspaceOptions(
+        project_settings=settings, env_vars=env, work_dir=str(work)
+    )
     return automation.create_stack("west", PROJECT, what, opts=options)
 
 

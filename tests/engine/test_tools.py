@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import grpc
 import pytest
@@ -66,7 +67,9 @@ def test_the_provider_tells_pulumi_the_release_that_its_source_is(
     assert told == environment.provider_release()
 
 
-def test_the_provider_tells_api_servers_the_same_release(provider: ResourceProviderStub) -> None:
+def test_the_provider_tells_api_servers_the_same_release(
+    provider: ResourceProviderStub, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     asked_by: list[str] = []
 
     class Server(BaseHTTPRequestHandler):
@@ -91,3 +94,5 @@ def test_the_provider_tells_api_servers_the_same_release(provider: ResourceProvi
         server.shutdown()
     release = environment.provider_release()
     assert asked_by and {text.split()[0] for text in asked_by} == {f"pulumi-kubernetes/{release}"}
+    (left,) = Path(os.environ["TMPDIR"]).glob("kubeconfig*")
+    assert left.is_relative_to(tmp_path_factory.getbasetemp()), "it would stay in /tmp"

@@ -25,3 +25,4 @@ def test_a_trigger_has_a_new_text_only_where_it_is_replaced(tmp_path: Path) -> N
     )
     assert first == same != told
     assert changes(stack) == ({"same": 2}, set())
+    assert Path(stack.workspace.work_dir).is_relative_to(tmp_path), "it would stay in /tmp"

@@ -8,14 +8,18 @@ what became of them to that server, which writes the lines. Plan, lines and end 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import urllib.parse
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -121,15 +125,28 @@ def run(plan: Mapping[str, Any]) -> None:
             f"http://127.0.0.1:{server.server_port}/",
         ]
         null = subprocess.DEVNULL
-        browser = subprocess.Popen(tied(command), stdin=null, stdout=null, stderr=null)
+        browser = subprocess.Popen(
+            tied(command), stdin=null, stdout=null, stderr=null, start_new_session=True
+        )
         try:
             while os.read(0, 1):
                 pass
             server.over.set()
             server.done.wait(plan["patience"] + 3)
         finally:
-            browser.terminate()
-            browser.wait()
+            end(browser, Path(folder))
+
+
+def end(browser: subprocess.Popen[bytes], profile: Path) -> None:
+    """End a browser that leads a session, with what it leaves: processes that write, a socket."""
+    browser.terminate()
+    browser.wait()
+    with contextlib.suppress(ProcessLookupError):  # all have ended
+        for _ in range(100):
+            os.killpg(browser.pid, signal.SIGKILL)
+            time.sleep(0.02)
+    with contextlib.suppress(OSError):  # its folder is none of the profile's
+        shutil.rmtree((profile / "SingletonSocket").readlink().parent)
 
 
 if __name__ == "__main__":

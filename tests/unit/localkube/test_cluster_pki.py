@@ -8,7 +8,6 @@ import sys
 from base64 import b64decode
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from cryptography import x509
@@ -68,28 +67,30 @@ def usages(shown: x509.Certificate) -> set[x509.ObjectIdentifier]:
 
 @given(NAMES, INDEX, st.integers(1, 3))
 @settings(max_examples=15)
-def test_each_kubelet_is_the_node_that_it_runs(name: str, index: int, nodes: int) -> None:
-    with TemporaryDirectory() as folder:
-        spec = made(Path(folder), name, index, nodes)
-        authority = certificate(spec, "ca")
-        for node in spec.members:
-            shown, _, server = identity(node.kubeconfig)
-            shown.verify_directly_issued_by(authority)
-            assert subject(shown) == (f"system:node:{node.name}", ["system:nodes"])
-            assert usages(shown) == {ExtendedKeyUsageOID.CLIENT_AUTH}, "it could pose as a server"
-            assert server == f"https://{spec.endpoint}"
+def test_each_kubelet_is_the_node_that_it_runs(
+    tmp_path_factory: pytest.TempPathFactory, name: str, index: int, nodes: int
+) -> None:
+    spec = made(tmp_path_factory.mktemp("lab"), name, index, nodes)
+    authority = certificate(spec, "ca")
+    for node in spec.members:
+        shown, _, server = identity(node.kubeconfig)
+        shown.verify_directly_issued_by(authority)
+        assert subject(shown) == (f"system:node:{node.name}", ["system:nodes"])
+        assert usages(shown) == {ExtendedKeyUsageOID.CLIENT_AUTH}, "it could pose as a server"
+        assert server == f"https://{spec.endpoint}"
 
 
 @given(NAMES, INDEX)
 @settings(max_examples=15)
-def test_the_api_server_has_each_name_by_which_it_is_called(name: str, index: int) -> None:
-    with TemporaryDirectory() as folder:
-        spec = made(Path(folder), name, index, 1)
-        shown = certificate(spec, "apiserver")
-        shown.verify_directly_issued_by(certificate(spec, "ca"))
-        names = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        addresses = {str(each) for each in names.get_values_for_type(x509.IPAddress)}
-        called = names.get_values_for_type(x509.DNSName)
+def test_the_api_server_has_each_name_by_which_it_is_called(
+    tmp_path_factory: pytest.TempPathFactory, name: str, index: int
+) -> None:
+    spec = made(tmp_path_factory.mktemp("lab"), name, index, 1)
+    shown = certificate(spec, "apiserver")
+    shown.verify_directly_issued_by(certificate(spec, "ca"))
+    names = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    addresses = {str(each) for each in names.get_values_for_type(x509.IPAddress)}
+    called = names.get_values_for_type(x509.DNSName)
     first_service = str(IPv4Network(service_range(index))[1])
     assert addresses == {spec.members[0].address, "127.0.0.1", first_service}
     assert IPv4Address(first_service) < IPv4Address(dns_address(index))

@@ -219,9 +219,9 @@ def test_a_folder_that_cannot_be_removed_is_told_and_does_not_stop_the_rest(
     )
 )
 def test_in_the_end_there_is_a_volume_and_a_folder_for_each_claim_and_no_other(
-    steps: list[tuple[str, int]],
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
 ) -> None:
-    with tempfile.TemporaryDirectory() as lab:
+    with tempfile.TemporaryDirectory(dir=tmp_path_factory.getbasetemp()) as lab:
         spec = ClusterSpec(lab=lab, name="east", index=0, nodes=2, api_port=1)
         server, api = Server(), Api.__new__(Api)
         api.call = server.call  # type: ignore[method-assign]
