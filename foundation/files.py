@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,4 +104,5 @@ def _taken(descriptor: int, seconds: float) -> bool:
 
 
 def _arriving(file: Path) -> Path:
-    return file.with_name(f".{file.name}.{os.getpid()}")
+    """Return a name beside `file` that no other process and no other thread has."""
+    return file.with_name(f".{file.name}.{os.getpid()}.{threading.get_native_id()}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from foundation import contract, processes, project, run, state_file
+from foundation import contract, files, processes, project, run, state_file
 from foundation.errors import UserError
 
 
@@ -99,9 +99,14 @@ def mend_states(state: Path) -> None:
             continue
         copy = file.with_name(f"{file.name}.bak")
         good = _is_whole(copy)
-        file.replace(file.with_name(f"{file.name}.torn"))
-        if good:
-            shutil.copy2(copy, file)
+        try:
+            shutil.copy2(file, file.with_name(f"{file.name}.torn"))
+        except FileNotFoundError:  # its stack has just been removed
+            continue
+        if good:  # in one step: without a state there would be nothing to mend after a kill
+            files.replace(file, copy.read_text(), durable=True)
+        else:
+            file.unlink()
         print(
             f"The state of stack {file.stem} was torn (a power cut?): "
             + ("took the copy before it." if good else "there is no copy, it begins anew."),

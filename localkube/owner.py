@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from foundation import files
 from localkube.spec import whole
 
 VARIABLE = "PULUMI_BACKEND_URL"
@@ -25,9 +26,7 @@ def note(lab: Path, env: Mapping[str, str]) -> None:
     Not in it: the first cluster of a lab clears what an earlier one left there.
     """
     lab.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = lab.with_name(_FILE)
-    file.touch(mode=0o600)
-    file.write_text(state_url(env))
+    files.replace(lab.with_name(_FILE), state_url(env))  # of clusters that are made at once
 
 
 def forget(lab: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,14 @@ def test_a_replaced_file_has_the_mode_that_was_asked_for(tmp_path: Path, mode: i
         os.umask(umask)
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("new", mode)
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_threads_may_write_one_file(tmp_path: Path) -> None:
+    """As those do that make clusters, each of which notes whose its lab is."""
+    file = tmp_path / "backend"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda text: files.replace(file, text), ["same"] * 400))
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("backend", "same")]
 
 
 def test_nothing_is_left_of_a_text_that_cannot_be_written(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -89,6 +90,46 @@ def test_a_torn_state_gives_way_to_its_copy_or_to_none(
     assert capsys.readouterr().out == ""
     leftovers.forget_torn_states(tmp_path, "west")
     assert [f.name for f in folder.glob("*.torn")] == ["east.json.torn"]
+
+
+@pytest.mark.parametrize("killed_at", ["pathlib.Path.replace", "shutil.copy2"])
+def test_mending_that_is_killed_is_done_by_the_next_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str
+) -> None:
+    state = tmp_path / ".pulumi" / "stacks" / "p" / "west.json"
+    state.parent.mkdir(parents=True)
+    state.write_text('{"version": 3, "che')
+    state.with_name("west.json.bak").write_text('{"version": 3, "before": 1}')
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(killed_at, kill)
+        leftovers.mend_states(tmp_path)
+    leftovers.mend_states(tmp_path)
+    assert json.loads(state.read_text())["before"] == 1
+
+
+def test_a_state_that_is_gone_or_may_not_be_read_is_not_torn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    states = tmp_path / ".pulumi" / "stacks" / "p"
+    states.mkdir(parents=True)
+    (states / "east.json").symlink_to("nowhere")
+    leftovers.mend_states(tmp_path)
+    (states / "east.json").unlink()
+    (states / "west.json").write_text('{"version": 3}')
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(shutil, "copy2", refuse)  # root may read everything
+    with pytest.raises(PermissionError):
+        leftovers.mend_states(tmp_path)
+    assert [file.name for file in states.iterdir()] == ["west.json"]
+    assert capsys.readouterr().out == ""
 
 
 def test_torn_attributes_of_a_file_are_removed_and_whole_ones_stay(tmp_path: Path) -> None:
