@@ -18,7 +18,7 @@ from drills.stack import Stack
 from foundation import project, run, selection, stack_file
 from foundation.errors import UserError
 from foundation.stack_file import Changes
-from launcher import environment, state
+from launcher import environment, leftovers, state
 from toolchain import patience
 
 SECONDS = 300
@@ -43,6 +43,7 @@ def up(
     if refreshed:
         some += ["--refresh", *(f"--target={urn}" for urn in refreshed)]
     known = environment.variables(os.environ, stack.name)
+    leftovers.check_idle(known, stack.name)  # Pulumi would advise to delete its lock
     with state.kept(known) as env, _settings(stack, changes or {}) as file:
         command = ["pulumi", "up", *_OPTIONS, "--stack", stack.name, *some, *file]
         try:

@@ -8,8 +8,10 @@ import pytest
 import yaml
 
 from drills import pulumi_command, update
+from drills.stack import Stack
 from foundation import project, stack_file
 from foundation.errors import UserError
+from launcher import leftovers
 from tests.support.drill_stack import EAST, WEST
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -36,6 +38,18 @@ def test_a_failed_update_is_told_by_pulumis_own_reason() -> None:
     )
     assert pulumi_command.reason(said) == "unknown key lbMod in Pulumi.west.yaml"
     assert pulumi_command.reason("killed") == "killed"
+
+
+def test_an_update_under_another_is_refused_before_its_settings_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one may be about to read them. Pulumi would advise to delete its lock."""
+    stack = Stack("west", tmp_path, tmp_path, {EAST: 100}, "active")
+    (tmp_path / "drill.yaml").write_text("of the other")
+    monkeypatch.setattr(leftovers, "under_way", lambda *_: "An update of stack west is under way")
+    with pytest.raises(UserError, match=r"^An update of stack west is under way: wait for its end"):
+        update.up(stack, {"lbMode": "standby"})
+    assert (tmp_path / "drill.yaml").read_text() == "of the other"
 
 
 def test_a_setting_is_the_stacks_own_or_the_default() -> None:
