@@ -137,6 +137,14 @@ def destroyed(env: Mapping[str, str], arguments: Sequence[str]) -> str:
     return line.stack or selection.current(env)
 
 
+def changed(env: Mapping[str, str], arguments: Sequence[str]) -> str:
+    """Return the stack whose state `pulumi` with these arguments locks; empty if none."""
+    line = pulumi_line.parse(arguments)
+    if line.runs_elsewhere or line.words[0] not in (*_UPDATES, *_BY_STATE, "watch"):
+        return ""
+    return line.stack or selection.current(env)
+
+
 def program_of(env: Mapping[str, str], arguments: Sequence[str]) -> str:
     """Return the stack whose program `pulumi` with these arguments may run; empty if none."""
     line = pulumi_line.parse(arguments)

@@ -204,7 +204,7 @@ def pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
         if destroyed := pulumi_use.destroyed(env, arguments):
             _check_owner(env, destroyed)
             _check_mended(destroyed)
-        if changed := updated or destroyed:
+        if changed := pulumi_use.changed(env, arguments):
             leftovers.check_idle(env, changed)
         env = pulumi_use.prepare(env, arguments)
         return _update(env, updated, *arguments) if updated else _pulumi_itself(env, *arguments)

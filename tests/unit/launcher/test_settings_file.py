@@ -213,7 +213,9 @@ def test_a_stack_in_clusters_of_others_is_not_forgotten_without_its_state(
     assert (private / "kubeconfig").exists()
 
 
-@pytest.mark.parametrize("command", ["up", "destroy", "pulumi"])
+@pytest.mark.parametrize(
+    "command", ["up", "destroy", "pulumi up --yes", "pulumi up --target=a", "pulumi refresh"]
+)
 def test_a_stack_under_an_update_is_left_to_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
@@ -226,13 +228,13 @@ def test_a_stack_under_an_update_is_left_to_it(
     monkeypatch.setattr(project, "uses_own_state", lambda _: True)
     lock = leftovers.Lock(Path("lock.json"), 42, socket.gethostname())
     monkeypatch.setattr(leftovers, "updating", lambda *_: [lock])
-    run_it = {
-        "up": lambda: stack_commands.up({}, "west"),
-        "destroy": lambda: stack_commands.destroy({}, "west"),
-        "pulumi": lambda: stack_commands.pulumi({}, ["up", "--yes", "--stack", "west"]),
-    }[command]
+    run_it = {"up": stack_commands.up, "destroy": stack_commands.destroy}
+    word, *arguments = command.split()
     with pytest.raises(UserError, match=r"An update of stack west is under way \(process 42\)"):
-        run_it()
+        if arguments:
+            stack_commands.pulumi({}, [*arguments, "--stack", "west"])
+        else:
+            run_it[word]({}, "west")
     assert not ran
 
 
