@@ -136,8 +136,15 @@ class Builder:
     def _go_command(
         self, module: pins.Module, arguments: list[str], folder: Path
     ) -> Iterator[subprocess.Popen[str]]:
-        """Run `go` such that `stop` ends it, as whatever is raised here does; wait for its end."""
+        """Run `go` such that `stop` ends it, as whatever is raised here does; wait for its end.
+
+        What it compiles is in its workshop, which goes; killed, it would leave GBs in /tmp.
+        """
         env = self._env | {"CGO_ENABLED": "1" if module.cgo else "0"}
+        if folder != module.folder:
+            temporary = folder / "tmp"  # in a folder of that name itself Go takes no go.mod
+            temporary.mkdir(exist_ok=True)
+            env |= {"GOTMPDIR": str(temporary), "TMPDIR": str(temporary)}
         with self._guard:
             if self._stopped:
                 raise UserError("stopped")

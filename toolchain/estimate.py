@@ -22,18 +22,31 @@ def announce(modules: list[pins.Module]) -> None:
     seconds = sum(together([m.seconds for m in modules]))
     cache, sources = tools.cache_dir(), golang.find().module_cache
     # an interrupted build has left what it had compiled and fetched
-    building = sum(together([m.build_mb for m in modules])) * MB
-    building -= folder_size([cache / "go-build"])
+    building = _at_most(modules, folder_size([cache / "go-build"]) / MB) * MB
     fetching = sum(m.source_mb for m in modules if not is_fetched(m, sources)) * MB
     kept = sum(m.kept_mb for m in modules) * MB
     print(
         f"To build: {', '.join(m.name for m in modules)}.\n"
         f"On 2 idle processors about {max(1, round(seconds / 60))} min from nothing."
-        f" {size(kept)} stay in {cache}, {size(max(0, building))} more are used meanwhile;"
+        f" {size(kept)} stay in {cache}, {size(building)} more are used meanwhile;"
         f" {size(fetching)} of sources go to {sources} (`go clean -modcache` frees them).",
         flush=True,
     )
-    require({cache: max(0, building) + kept, sources: fetching})
+    require({cache: building + kept, sources: fetching})
+
+
+def _at_most(modules: Sequence[pins.Module], compiled: float) -> float:
+    """Return how many MB more there are at most while modules are built one after another.
+
+    `compiled` MB are there. What a module compiles is there twice until it is linked.
+    """
+    kept, most = 0.0, 0.0
+    for each in together([m.build_mb for m in modules]):
+        new = max(0.0, each - compiled)
+        compiled = max(0.0, compiled - each)
+        kept += new
+        most = max(most, kept + new)
+    return most
 
 
 def together(takes: Sequence[int]) -> list[float]:

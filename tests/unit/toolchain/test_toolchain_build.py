@@ -112,7 +112,7 @@ def test_what_an_interrupted_build_has_left_is_not_asked_for_again(
     estimate.announce([module])
     said = capsys.readouterr().out
     assert "To build: one.\n" in said and "4 min" in said
-    assert "2 MB stay" in said and "3 MB more" in said and "40 MB of sources" in said
+    assert "2 MB stay" in said and "6 MB more" in said and "40 MB of sources" in said
     left = tools.cache_dir() / "go-build"
     left.mkdir(parents=True)
     (left / "a").write_bytes(b"x" * 2 * estimate.MB)
@@ -121,7 +121,7 @@ def test_what_an_interrupted_build_has_left_is_not_asked_for_again(
     fetched.touch()
     estimate.announce([module])
     said = capsys.readouterr().out
-    assert "1 MB more" in said and "0 MB of sources" in said
+    assert "2 MB more" in said and "0 MB of sources" in said
 
 
 def test_hard_links_count_once(tmp_path: Path) -> None:
@@ -183,19 +183,27 @@ def test_what_modules_share_is_not_announced_twice(
     )
     estimate.announce([second, large, third])
     said = capsys.readouterr().out
-    assert "about 23 min" in said and "380 MB more" in said
+    assert "about 23 min" in said and "640 MB more" in said  # the large one's 300 MB twice
 
 
-def test_ctrl_c_ends_the_build_under_way_before_its_folder_goes(modules_to_build: Path) -> None:
+def test_ctrl_c_ends_the_build_under_way_before_its_folder_goes(
+    modules_to_build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Interrupted(Silent):
         def line(self, module: pins.Module, text: str) -> None:
             raise KeyboardInterrupt
 
     compiler = modules_to_build / "compiler"
-    go = fake_go(modules_to_build, f"sleep 60 & echo $! > {compiler}; echo example.org/one; wait")
+    go = fake_go(
+        modules_to_build,
+        '[ "$TMPDIR" != "$PWD" ] || exit 1\n'  # there it would ignore go.mod
+        f'mkdir "$GOTMPDIR/go-build"; sleep 60 & echo $! > {compiler}; echo example.org/one; wait',
+    )
     began = time.monotonic()
+    monkeypatch.setenv("GOTMPDIR", str(modules_to_build))  # where nobody removes it
     with pytest.raises(KeyboardInterrupt):
         build.Builder(go, Interrupted()).build([(ONE, ["first"])])
+    assert not (modules_to_build / "go-build").exists()
     # one that nobody has waited for yet has no command line any more
     command_line = Path(f"/proc/{compiler.read_text().strip()}/cmdline")
     eventually(
