@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -194,7 +195,14 @@ def check_space(stack: str) -> None:
 
 def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
     settings = {**GO_SETTINGS, **patience.of_connections(), **env}
-    return run.foreground(["pulumi", *arguments], settings, project.ROOT)
+    code = run.foreground(["pulumi", *arguments], settings, project.ROOT)
+    if code == 128 + signal.SIGKILL:  # by nobody who would know of it
+        print(
+            "error: Pulumi was killed, as by a kernel that runs out of memory (dmesg tells). Free"
+            " some, then run this again",
+            file=sys.stderr,
+        )
+    return code
 
 
 def pulumi(env: Mapping[str, str], arguments: list[str]) -> int:

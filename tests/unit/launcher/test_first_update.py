@@ -119,6 +119,16 @@ def test_after_ctrl_c_in_a_look_there_is_no_other_look(
     assert ran == ["drills.presence"]
 
 
+@pytest.mark.parametrize("code", [1, 137])
+def test_the_end_of_a_pulumi_that_was_killed_is_said(
+    west: Clone, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int
+) -> None:
+    """Nothing else would be: nothing was written, so nothing is looked at."""
+    monkeypatch.setattr(run, "foreground", lambda *_: code)
+    assert stack_commands._update(west.env, "west", "up") == code
+    assert ("error: Pulumi was killed" in capsys.readouterr().err) is (code == 137)
+
+
 @pytest.mark.parametrize(
     ("arguments", "others"),
     [
