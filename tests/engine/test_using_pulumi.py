@@ -112,6 +112,21 @@ def test_a_stack_without_settings_is_not_made(copy: Checkout) -> None:
     assert stacks(copy) == {} and not (copy.folder / "Pulumi.wset.yaml").exists()
 
 
+def test_a_lock_of_another_host_is_removed_by_the_command_that_its_refusal_names(
+    copy: Checkout,
+) -> None:
+    copy.demo("pulumi", "config", "set", "lbMode", "standby")
+    folder = copy.folder / ".demo" / "pulumi" / ".pulumi" / "locks" / "organization" / PROJECT
+    lock = folder / "west" / "3b3e1f6e-5d4b-4a11-9d0a-4b1d7a3b7c55.json"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    owner = {"pid": 1, "username": "root", "hostname": "former"}
+    lock.write_text(json.dumps({**owner, "timestamp": "2026-01-01T00:00:00Z"}))
+    done = copy.demo("pulumi", "up", "--yes", check=False)
+    refused(done, "process 1 of host former", "./demo pulumi cancel --stack west")
+    copy.demo("pulumi", "cancel", "--stack", "west", "--yes")
+    assert not lock.exists()
+
+
 def test_a_key_into_a_list_keeps_the_entries_of_the_default(copy: Checkout) -> None:
     done = copy.demo("pulumi", "config", "set", "--path", "clusters[2].region", "us-east1")
     assert "2 entries of before were written" in done.output
