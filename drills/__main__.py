@@ -93,8 +93,9 @@ def _carry_out(
     cluster = cluster or prediction.struck_by_default(fault, stack.order)
     if chosen.command == "fix":
         return _fix(stack, fault, cluster)
-    matrix.check(stack, fault, cluster, chosen.force)
-    return _break(stack, fault, cluster)
+    with contextlib.nullcontext() if chosen.force else only_drill(stack):
+        matrix.check(stack, fault, cluster, chosen.force)
+        return _break(stack, fault, cluster)
 
 
 def _drill(stack: Stack, faults: Sequence[Fault], chosen: argparse.Namespace, pace: Pace) -> int:

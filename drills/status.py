@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from drills import action, failback, preconditions, reconcile
+from drills.alone import is_drilled
 from drills.journal import Journal
 from drills.say import say
 from drills.stack import EDGE, Stack
@@ -47,7 +48,10 @@ def show(stack: Stack) -> int:
     for line in waiting:
         print(line)
     if entries or others or problems or found.drifts or found.silent:
-        if text := leftovers.under_way(project.state_folder(), stack.name):
+        text = leftovers.under_way(project.state_folder(), stack.name)
+        if not text and is_drilled(stack):
+            text = f"A drill of stack {stack.name} runs"
+        if text:
             print(
                 f"{text}, so this may be its work."
                 f" When it has ended: {project.task('status', stack.name)}"

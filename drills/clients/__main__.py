@@ -7,7 +7,7 @@ import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from drills import action, matrix, preconditions, prediction
@@ -81,6 +81,17 @@ def _run(options: argparse.Namespace) -> int:
     if len(set(options.events)) < len(options.events):
         raise UserError("A fault is named twice; name each one once")
     stack = Stack.selected(options.stack)
+    with only_drill(stack):  # first: what another has broken is not to be mended by hand
+        return _measured(options, stack, faults, there, missing)
+
+
+def _measured(
+    options: argparse.Namespace,
+    stack: Stack,
+    faults: Sequence[Fault],
+    there: dict[Client, Found],
+    missing: Mapping[str, str],
+) -> int:
     _check(stack, faults)
     client_packages.ensure()
     accounts: list[Account] = []
@@ -88,7 +99,7 @@ def _run(options: argparse.Namespace) -> int:
     done: list[str] = []
     left_out = dict(missing)
     try:
-        with only_drill(stack), action.interruptible(), tempfile.TemporaryDirectory() as folder:
+        with action.interruptible(), tempfile.TemporaryDirectory() as folder:
             for number, fault in enumerate(faults, 1):
                 say(f"\n{number} of {len(faults)}: {fault.name}")
                 before = preconditions.in_force(stack)

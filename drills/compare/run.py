@@ -64,12 +64,19 @@ def run(
     """
     check(faults)
     stack_access.check(stack)
+    with only_drill(stack):  # first: what another has broken is not to be mended by hand
+        return _compared(stack, faults, balancers, pace, say)
+
+
+def _compared(
+    stack: Stack, faults: Sequence[Fault], balancers: Sequence[Balancer], pace: Pace, say: Say
+) -> tuple[Comparison, Path]:
     struck = {f.name: prediction.struck_by_default(f, stack.order) for f in faults}
     for fault in faults:
         matrix.check(stack, fault, struck[fault.name], force=False)
     header = _header(stack, faults)
     folder = project.ROOT / "reports" / header.run
-    with only_drill(stack), action.interruptible(), beside(stack, balancers, say) as others:
+    with action.interruptible(), beside(stack, balancers, say) as others:
         idle = _used(stack, others, _IDLE_SECONDS)
         traffic = Traffic(plan(stack, others, pace), header, folder)
         source = source_for(stack.application.is_portal)

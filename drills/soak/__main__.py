@@ -72,6 +72,11 @@ def _seconds(options: argparse.Namespace) -> float:
 def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
     stack = Stack.selected(options.stack, options.elsewhere)
     matrix.check_platform(stack)
+    with only_drill(stack):  # first: what another has broken is not to be mended by hand
+        return _soaked(stack, options, words)
+
+
+def _soaked(stack: Stack, options: argparse.Namespace, words: Sequence[str]) -> int:
     if entries := Journal(stack.folder).entries():
         known = ", ".join(f"{e.fault} in {e.cluster}" for e in entries)
         mend = project.task("heal-all", stack.name)
@@ -100,8 +105,7 @@ def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
     say(f"Seed {seed}. Ctrl-C heals everything and writes the report: {file}")
     strikes = plan.sequence(plan.possible(faults, stack.clusters), seed)
     try:
-        with only_drill(stack):
-            run(soak, strikes, _seconds(options), means, file)
+        run(soak, strikes, _seconds(options), means, file)
     finally:
         say(f"\n{soak.headline}.")
         for text in soak.broken:

@@ -116,7 +116,7 @@ def test_a_drill_breaks_nothing_where_somebody_else_has_done_so_meanwhile(
     try:
         eventually(lambda: "Predicted" in log.read_text(), "the drill has begun", 60)
         os.killpg(process.pid, signal.SIGSTOP)  # its baseline ends after the break, not before
-        demo.demo("task", "break", "--", "gateway-gone", "--cluster", WEST)
+        demo.demo("task", "break", "--", "gateway-gone", "--cluster", WEST, "--force")
         os.killpg(process.pid, signal.SIGCONT)
         assert process.wait(DRILL_SECONDS) == 1
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,9 +13,14 @@ import pytest
 from drills import __main__ as commands
 from drills import action, guard, matrix, prediction, status, temporary_settings
 from drills.alone import only_drill
+from drills.clients import __main__ as clients
+from drills.clients.catalogue import Found
+from drills.compare import __main__ as compare
+from drills.compare import stack_access
 from drills.faults import Means, Strike, named, runtime
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
+from drills.soak import __main__ as soak
 from drills.stack import EDGE, Stack
 from foundation.errors import UserError
 from tests.support.drill_stack import EAST, WEST
@@ -204,6 +210,22 @@ def test_what_an_update_is_about_to_change_is_not_to_be_mended(
     assert capsys.readouterr().out.endswith(f"{end} -- --stack west\n")
 
 
+def test_what_a_drill_has_broken_is_not_to_be_mended(
+    stack: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(action, "unrecorded", lambda _: [])
+    monkeypatch.setattr(status.preconditions, "look", lambda _: {WEST: "gateway is missing"})
+    monkeypatch.setattr(status.reconcile, "look", lambda _: status.reconcile.Look())
+    with only_drill(stack):
+        assert status.show(stack) == 1
+    assert capsys.readouterr().out.endswith(
+        "A drill of stack west runs, so this may be its work."
+        " When it has ended: ./demo task status -- --stack west\n"
+    )
+    assert status.show(stack) == 1
+    assert capsys.readouterr().out.endswith("./demo task heal-all -- --stack west\n")
+
+
 def test_a_fix_touches_no_cluster_in_which_its_fault_cannot_be(
     stack: Stack, mended: list[Any]
 ) -> None:
@@ -224,6 +246,46 @@ def test_expired_credentials_are_said_to_be_read_again_by_an_update(
     monkeypatch.setattr(status.reconcile, "look", lambda _: status.reconcile.Look())
     assert status.show(stack) == 1
     assert "kubeconfig by: ./demo up west\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("main", "arguments"),
+    [
+        (commands.main, ["break", "workload-gone"]),
+        (soak.main, ["--minutes", "1"]),
+        (clients.main, ["gateway-gone", "--client", "requests"]),
+        (compare.main, ["gateway-gone", "--with", "envoy-tuned"]),
+    ],
+)
+def test_what_a_drill_has_broken_refuses_no_other_as_if_it_were_left(
+    stack: Stack,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    main: Callable[[list[str]], int],
+    arguments: list[str],
+) -> None:
+    """Its fault would be said to be mended by heal-all, and of a soak there would be no report."""
+    Journal(stack.folder).add(Entry("gateway-gone", EAST, 1.0))
+    monkeypatch.setattr(Stack, "selected", staticmethod(lambda *_: stack))
+    monkeypatch.setattr(stack_access, "check", lambda _: None)
+    (requests,) = (client for client in clients.CLIENTS if client.name == "requests")
+    there = dataclasses.replace(requests, find=lambda: Found("1"))
+    monkeypatch.setattr(clients, "CLIENTS", (there,))
+    monkeypatch.setattr(clients.matrix.preconditions, "look", lambda _: {})
+    monkeypatch.setattr(commands, "_break", lambda *_: 0)
+    with only_drill(stack):
+        assert main(arguments) == 1
+    refused = "error: Another drill of stack west runs: wait for its end, or end it by Ctrl-C\n"
+    assert capsys.readouterr() == ("", refused)
+
+
+def test_who_forces_it_breaks_something_in_the_middle_of_a_drill(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stack, "selected", staticmethod(lambda *_: stack))
+    monkeypatch.setattr(commands, "_break", lambda *_: 0)
+    with only_drill(stack):
+        assert commands.main(["break", "workload-gone", "--force"]) == 0
 
 
 @pytest.mark.parametrize(
