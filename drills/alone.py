@@ -6,18 +6,18 @@ import contextlib
 from collections.abc import Iterator
 
 from drills.stack import Stack
-from foundation import files
+from foundation import contract, files
 from foundation.errors import UserError
 
 
 @contextlib.contextmanager
-def alone(stack: Stack, name: str, refusal: str) -> Iterator[None]:
-    """Hold the stack's lock of this name for the block. Raises UserError if another does."""
+def alone(stack: Stack, file: str, refusal: str) -> Iterator[None]:
+    """Hold the lock of a file of the stack's for the block. Raises UserError if another does."""
 
     def refuse() -> None:
         raise UserError(refusal)
 
-    lock = stack.folder / f"{name}.lock"
+    lock = stack.folder / file
     lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock.touch(mode=0o600)
     with files.locked(lock, refuse):
@@ -28,7 +28,7 @@ def only_drill(stack: Stack) -> contextlib.AbstractContextManager[None]:
     """Keep other drills, comparisons and soaks off the stack: one may mend another's fault."""
     return alone(
         stack,
-        "drill",
+        contract.DRILL_LOCK,
         f"Another drill of stack {stack.name} runs: wait for its end, or end it by Ctrl-C",
     )
 

@@ -35,6 +35,9 @@ KILLED_FILE = "killed"
 FAULTS_FILE = "faults.json"
 """File in a stack's private folder: the faults that are in force, as JSON."""
 
+DRILL_LOCK = "drill.lock"
+"""File in a stack's private folder: a drill that runs holds its lock."""
+
 RUN_PROGRAM = "PULUMI_RUN_PROGRAM"
 """Pulumi's own variable for the option `--run-program` of destroy and refresh."""
 

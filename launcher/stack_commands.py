@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from foundation import contract, project, run, selection
+from foundation import contract, files, project, run, selection
 from foundation.errors import UserError
 from foundation.pulumi_process import GO_SETTINGS
 from launcher import first_update, leftovers, pulumi_use, stacks, state, unfinished
@@ -80,6 +80,7 @@ def destroy(env: Mapping[str, str], stack: str) -> int:
     """Take a stack down, whatever its state knows; return the exit code. Raises UserError."""
     _check_owner(env, stack)
     backend = selection.setting(stack, "backend")
+    _check_undrilled(stack)
     _check_mended(stack)
     if backend == "local":
         # a cluster that is gone already must not keep its objects in the state; in one of others
@@ -161,6 +162,20 @@ def _check_mended(stack: str) -> None:
         )
 
 
+def _check_undrilled(stack: str) -> None:
+    """Refuse while a drill runs, which would write down anew what it breaks. Raises UserError."""
+
+    def refuse() -> None:
+        raise UserError(
+            f"A drill of stack {stack} runs: wait for its end, or end it by Ctrl-C first"
+        )
+
+    lock = project.stack_folder(stack) / contract.DRILL_LOCK
+    if lock.exists():
+        with files.locked(lock, refuse):
+            pass
+
+
 def _check_owner(env: Mapping[str, str], stack: str) -> None:
     """Refuse a stack whose lab is in another state backend. Raises UserError."""
     lab = project.lab_folder(stack)
@@ -211,6 +226,7 @@ def pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
         updated = pulumi_use.updated(env, arguments)
         if destroyed := pulumi_use.destroyed(env, arguments):
             _check_owner(env, destroyed)
+            _check_undrilled(destroyed)
             _check_mended(destroyed)
         if changed := pulumi_use.changed(env, arguments):
             leftovers.check_idle(env, changed)

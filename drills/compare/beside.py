@@ -73,7 +73,7 @@ def beside(stack: Stack, balancers: Sequence[Balancer], say: Say) -> Iterator[Be
         " Wait until that command has ended, or end it"
     )
     with (
-        alone(stack, "compare", taken),
+        alone(stack, "compare.lock", taken),
         scratch.folder(stack.folder / "compare") as folder,
         contextlib.ExitStack() as ends,
     ):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from foundation import project, run, selection, stack_file
+from foundation import contract, files, project, run, selection, stack_file
 from foundation.errors import UserError
 from launcher import leftovers, salt, stack_commands, stacks
 
@@ -121,6 +121,35 @@ def test_in_clusters_of_others_a_fault_is_mended_before_a_destroy(
         assert not ran
     else:
         assert stack_commands.destroy(env, "west") == 0
+
+
+@pytest.mark.parametrize("command", ["destroy", "pulumi destroy"])
+def test_a_stack_under_a_drill_is_not_taken_down(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """It would write down in the folder that is gone what it has still to mend."""
+    ran: list[list[str]] = []
+    lock = folder / "private" / contract.DRILL_LOCK
+    lock.parent.mkdir()
+    lock.touch()
+    (folder / "Pulumi.west.yaml").write_text("config: {}\n")
+    monkeypatch.setattr(run, "foreground", lambda command, *_: ran.append(command) or 0)
+    monkeypatch.setattr(stacks, "exists", lambda env, stack: True)
+    monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: True)
+    monkeypatch.setattr(project, "stack_folder", lambda stack: folder / "private")
+    monkeypatch.setattr(stack_commands.state, "kept", contextlib.nullcontext)
+    monkeypatch.setattr(stack_commands.pulumi_use, "prepare", lambda env, _: env)
+    env = {"PATH": "/nowhere", "PULUMI_BACKEND_URL": "none://"}
+
+    def destroy() -> int:
+        if command == "destroy":
+            return stack_commands.destroy(env, "west")
+        return stack_commands.pulumi(env, ["destroy", "--yes", "--stack", "west"])
+
+    with files.locked(lock), pytest.raises(UserError, match="A drill of stack west runs: wait"):
+        destroy()
+    assert not ran
+    assert destroy() == 0
 
 
 @pytest.mark.parametrize("code", [0, 255])
