@@ -47,7 +47,7 @@ def write(path: Path, content: str) -> None:
         files.replace(path, content)
     except OSError as error:
         raise UserError(
-            f"{path} cannot be written: {error.strerror}; free the path and run ./demo up again"
+            f"{path} cannot be written: {error.strerror}; free the path and run this again"
         ) from None
 
 

@@ -85,7 +85,8 @@ def run(chosen: argparse.Namespace) -> int:
     spec = named(chosen.cluster, chosen.stack)
     if chosen.command == "stop":
         cluster.stop(spec)
-        print(f"{spec.name} has no power; `./demo local start {spec.name}` starts it again")
+        start = f"./demo local start {spec.name} --stack {spec.stack}"
+        print(f"{spec.name} has no power; `{start}` starts it again")
     elif chosen.command == "start":
         print(f"starting {spec.name}", flush=True)
         cluster.start(spec)
@@ -108,7 +109,7 @@ def change_images(chosen: argparse.Namespace) -> int:
     nodes = [node for lab in labs() for spec in cluster.clusters(lab) for node in spec.members]
     failed = 0
     for node in nodes:
-        where = f"{node.name} of stack {Path(node.cluster.lab).parent.name}"
+        where = f"{node.name} of stack {node.cluster.stack}"
         try:
             when = "done" if own_images.load(node) else "when it has power again"
             print(f"{where}: {when}", flush=True)
@@ -131,13 +132,9 @@ def named(name: str, stack: str | None) -> ClusterSpec:
     Raises `LocalKubeError` if there is none, or one in each stack.
     """
     everywhere = [spec for folder in labs() for spec in cluster.clusters(folder)]
-    found = [
-        spec
-        for spec in everywhere
-        if spec.name == name and stack in (None, Path(spec.lab).parent.name)
-    ]
+    found = [spec for spec in everywhere if spec.name == name and stack in (None, spec.stack)]
     if len(found) > 1:
-        stacks = " or ".join(Path(spec.lab).parent.name for spec in found)
+        stacks = " or ".join(spec.stack for spec in found)
         raise LocalKubeError(f"{name} is up in several stacks: add --stack {stacks}")
     if not found:
         known = ", ".join(sorted({spec.name for spec in everywhere})) or "none; run ./demo up"

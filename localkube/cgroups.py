@@ -117,7 +117,7 @@ def clear(cgroup: str, patience: float = PATIENCE_SECONDS) -> None:
                 raise LocalKubeError(
                     f"{listed(held)} in cgroup {top} did not end within {patience:.0f} s of being "
                     "killed; the machine is very busy or its disk does not answer: wait until they "
-                    "are gone, then run the same command again (`./demo destroy` cleans up)"
+                    "are gone, then run the same command again"
                 )
             if now - begin > SILENT_SECONDS and not said:
                 said = True

@@ -104,8 +104,8 @@ def start(spec: ClusterSpec) -> None:
         raise LocalKubeError(
             f"{spec.name} is not ready, and nothing moved for {limit:.0f} s: "
             f"{complaint(status(spec))}; "
-            f"see `./demo local logs {spec.name}`, or give a slow machine more time: "
-            f"{patience.VARIABLE}=5 ./demo up"
+            f"see `./demo local logs {spec.name} --stack {spec.stack}`, or give a slow machine more"
+            f" time: {patience.VARIABLE}=5 ./demo up {spec.stack}"
         )
     if patience.factor() > 1:
         wait_for(lambda: Api(pki.user_kubeconfig(spec), READY_SECONDS).has_schema(), limit)

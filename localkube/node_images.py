@@ -66,12 +66,13 @@ def _ctr(node: Node, *arguments: str) -> str:
     from localkube.programs import CONTAINERD
 
     if (process := find(config_file(node))) is None:
-        raise LocalKubeError(f"{node.name} has lost its power: run ./demo up again")
+        raise LocalKubeError(f"{node.name} has lost its power: run ./demo up {node.cluster.stack}")
     command = [str(tools.path("ctr")), "--address", CONTAINERD, "--namespace", "k8s.io", "images"]
     try:
         return commands.output(mounts.within(process, [*command, *arguments]))
     except commands.Failed as error:
         raise LocalKubeError(
             f"containerd of {node.name} takes no image: {error}; see"
-            f" `./demo local logs {node.cluster.name} containerd`, then run ./demo up again"
+            f" `./demo local logs {node.cluster.name} containerd --stack {node.cluster.stack}`,"
+            f" then run ./demo up {node.cluster.stack}"
         ) from None

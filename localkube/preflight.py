@@ -47,7 +47,7 @@ def check(ports: Sequence[int], servers: Sequence[int], folder: Path) -> None:
     if os.geteuid() != 0:
         raise LocalKubeError(
             "the embedded clusters need root, or the namespaces that ./demo makes for a user: run"
-            " ./demo up, which says what is missing"
+            f" ./demo up {folder.parent.name}, which says what is missing"
         )
     path = packages.search_path(os.environ.get("PATH", ""))
     if missing := [name for name in PROGRAMS if not shutil.which(name, path=path)]:

@@ -130,6 +130,11 @@ class ClusterSpec:
     """Further ports on 127.0.0.1 (as text) and the port of node 1 that each leads to."""
 
     @property
+    def stack(self) -> str:
+        """Name of the stack whose cluster it is."""
+        return Path(self.lab).parent.name
+
+    @property
     def folder(self) -> Path:
         """State folder of the cluster."""
         return Path(self.lab) / "clusters" / self.name

@@ -112,7 +112,7 @@ def wait(
             if reason := refusal((logs or _logs)(props, pod)):
                 raise UserError(
                     f"{props['cluster']}: Envoy refuses the new configuration and goes on with the "
-                    f"one before: {reason}; mend the setting that it names, then ./demo up"
+                    f"one before: {reason}; mend the setting that it names, then run this again"
                 )
         if clock() >= end:
             which = next((f"{pod}: {why}" for pod, why in late.items()), lacking)

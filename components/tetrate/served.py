@@ -70,7 +70,7 @@ def check(raw: Raw, documents: Sequence[Document]) -> None:
                 raise UserError(
                     f"{EDGE_CLUSTER} has a {document['kind']} {metadata['name']} already, with "
                     f"other {', '.join(keys)}; write what is to stay into its manifest, apply that "
-                    "yourself (kubectl apply --filename), then ./demo up"
+                    "yourself (kubectl apply --filename), then run this again"
                 )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from drills.faults.model import Means, Strike
-from foundation import commands, packages
+from foundation import commands, packages, project
 from foundation.errors import UserError, first_line
 from localkube import machine
 from localkube.machine import API_PORT, Node, node_range, pod_range
@@ -116,7 +116,9 @@ def _inside(node: Node, program: str, *arguments: str, text: str = "") -> str:
     """Return what a program prints that runs in the node's network. Raises UserError."""
     namespace = machine.network(node)
     if namespace is None:
-        raise UserError(f"{node.name} has no power; start it: ./demo task fix -- cluster-power")
+        cluster = node.cluster
+        fix = project.task("fix", cluster.stack, "cluster-power", "--cluster", cluster.name)
+        raise UserError(f"{node.name} has no power; start it: {fix}")
     path = packages.which(program) or program
     command = ["nsenter", f"--net={namespace}", path, *arguments]
     try:

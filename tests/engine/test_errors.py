@@ -26,7 +26,7 @@ def test_an_error_for_people_is_shown_without_a_traceback(project: Project) -> N
     done = project.pulumi("up", "--yes", "--skip-preview")
     assert done.returncode != 0
     assert "taken/a cannot be written" in done.stdout
-    assert "free the path and run ./demo up again" in done.stdout
+    assert "free the path and run this again" in done.stdout
     assert "Traceback" not in done.stdout
 
 

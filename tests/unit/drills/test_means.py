@@ -21,6 +21,7 @@ from drills.faults import (
 )
 from drills.faults.model import either
 from drills.stack import EDGE, Stack
+from foundation.errors import UserError
 from localkube.spec import ClusterSpec
 from tests.support.drill_stack import CLUSTERS, EAST, WEST, stack
 
@@ -78,6 +79,13 @@ def test_packets_vanish_both_ways_and_some_only_by_chance(tmp_path: Path) -> Non
     assert "statistic" not in text
     some = network.rules("packet-loss", network.between(strike, CLUSTERS, 0.05))
     assert "--probability 0.05 -j DROP" in some
+
+
+def test_a_node_without_power_is_told_with_the_fix_of_its_cluster(tmp_path: Path) -> None:
+    (node,) = Strike(local_stack(tmp_path / "east"), WEST).spec.members
+    command = r"\./demo task fix -- cluster-power --cluster west-cluster --stack east$"
+    with pytest.raises(UserError, match=command):
+        network._inside(node, "iptables")
 
 
 def test_the_edge_is_cut_off_from_its_own_api_server_only(tmp_path: Path) -> None:

@@ -30,6 +30,21 @@ def test_a_labs_folder_is_removed(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_a_stopped_cluster_is_started_again_by_the_command_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a stack it would be refused where two stacks have clusters of this name."""
+    spec = ClusterSpec(str(tmp_path / ".demo" / "west" / "lab"), "east", 0, 2, 9000, {})
+    done: list[tuple[str, str]] = []
+    monkeypatch.setattr(commands, "named", lambda name, stack: done.append((name, stack)) or spec)
+    monkeypatch.setattr(commands.cluster, "stop", lambda _: None)
+    monkeypatch.setattr(commands.cluster, "start", lambda _: None)
+    assert commands.main(["stop", "east", "--stack", "west"]) == 0
+    command = capsys.readouterr().out.split("`")[1]
+    assert commands.main(command.split()[2:]) == 0
+    assert done == [("east", "west")] * 2
+
+
 def test_a_node_that_takes_no_image_keeps_it_from_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
