@@ -24,6 +24,10 @@ WANTS_DEBUG = "DEMO_SDK_DEBUG"
 """The environment variable that keeps the SDK's messages for `--debug`; any text will do."""
 
 
+_CANCELED = "\nException: context canceled"
+"""End of the traceback of a program whose engine has ended (`grpc_error_to_exception`, 3.272)."""
+
+
 def is_update() -> bool:
     """Check whether the program runs for an update or a preview, not for a destroy or refresh."""
     return os.environ.get(RUN_PROGRAM) != "true"
@@ -38,7 +42,8 @@ def prepare_program() -> None:
     `--debug`. Messages of others stay.
 
     After Ctrl-C the program ends with an error that the engine (3.274) may no longer listen to:
-    what cannot be told is no reason for a traceback.
+    what cannot be told is no reason for a traceback. Nor is that the engine answers no more, which
+    it says itself.
     """
     import grpc
     import pulumi
@@ -47,9 +52,11 @@ def prepare_program() -> None:
         pulumi.log.debug = _unsent
     tell = pulumi.log.error
 
-    def error(*arguments: Any, **options: Any) -> None:
+    def error(msg: str, *arguments: Any, **options: Any) -> None:
+        if msg.rstrip().endswith(_CANCELED):
+            return
         with contextlib.suppress(grpc.RpcError):
-            tell(*arguments, **options)
+            tell(msg, *arguments, **options)
 
     pulumi.log.error = error
     leave_interrupts_to_the_engine()

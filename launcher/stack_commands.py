@@ -231,4 +231,8 @@ def pulumi(env: Mapping[str, str], arguments: list[str]) -> int:
         if changed := pulumi_use.changed(env, arguments):
             leftovers.check_idle(env, changed)
         env = pulumi_use.prepare(env, arguments)
-        return _update(env, updated, *arguments) if updated else _pulumi_itself(env, *arguments)
+        if updated:
+            return _update(env, updated, *arguments)
+        code = _pulumi_itself(env, *arguments)
+        # of a destroy that was interrupted Pulumi's may be 0 (3.274)
+        return 130 if run.was_interrupted() and (code or changed) else code

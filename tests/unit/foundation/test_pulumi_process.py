@@ -48,6 +48,18 @@ def test_an_error_that_the_engine_no_longer_hears_does_no_harm(
     pulumi.log.error("shutting down")
 
 
+def test_the_end_of_the_engine_is_no_error_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "debug", pulumi.log.debug)  # put back at the end
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    monkeypatch.setattr(pulumi_process, "end_quickly", lambda: None)
+    pulumi_process.prepare_program()
+    text = "Program failed with an unhandled exception:\nTraceback (most recent call last):\n"
+    pulumi.log.error(f"{text}  ...\nException: context canceled\n")
+    pulumi.log.error(f"{text}  ...\nException: no such field\n")
+    assert said == [f"{text}  ...\nException: no such field\n"]
+
+
 @pytest.mark.parametrize(
     ("words", "ignored"),
     [

@@ -267,6 +267,27 @@ def test_a_stack_under_an_update_is_left_to_it(
     assert not ran
 
 
+@pytest.mark.parametrize(
+    ("command", "codes", "code"),
+    [
+        ("destroy --yes", (0, 255), 130),
+        ("refresh --yes", (0, 1), 130),
+        ("preview", (1,), 130),
+        ("preview", (0,), 0),  # it was over
+    ],
+)
+def test_an_interrupted_command_of_pulumis_ends_with_130(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, command: str, codes: tuple[int], code: int
+) -> None:
+    (folder / "Pulumi.west.yaml").write_text("config: {}\n")
+    monkeypatch.setattr(stack_commands.state, "kept", contextlib.nullcontext)
+    monkeypatch.setattr(stack_commands.pulumi_use, "prepare", lambda env, _: env)
+    monkeypatch.setattr(run, "was_interrupted", lambda: True)
+    for pulumis in codes:
+        monkeypatch.setattr(stack_commands, "_pulumi_itself", lambda *_, known=pulumis: known)
+        assert stack_commands.pulumi({}, [*command.split(), "--stack", "west"]) == code
+
+
 @pytest.mark.parametrize("was_up", [False, True])
 @pytest.mark.parametrize("changes", [False, True])
 def test_pods_are_named_only_where_an_update_has_begun(
