@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,3 +43,34 @@ def test_an_environment_is_made_anew_when_anything_differs(
     else:
         (made / ".venv" / "bin" / "python").unlink()
     assert not venv.is_ready()
+
+
+SHOWN = """
+import signal, site, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+site.addsitedir(sys.argv[1])
+print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "ignored"), [("pulumi-language-python-exec", "True\n"), ("program", "False\n")]
+)
+def test_ctrl_c_is_the_engines_affair_from_the_start_of_the_programs_process(
+    made: Path, monkeypatch: pytest.MonkeyPatch, name: str, ignored: str
+) -> None:
+    site = made / ".venv" / "lib" / "python3.11" / "site-packages"
+
+    def step(title: str, command: list[str]) -> None:
+        site.mkdir(parents=True, exist_ok=True)
+
+    (made / ".venv" / "installed.txt").unlink()
+    monkeypatch.setattr(venv, "step", step)
+    monkeypatch.setattr(project, "PRIVATE", made)
+    monkeypatch.setattr(venv, "_NEEDED_MB", 0)
+    venv.make()
+    assert venv.is_ready()
+    (made / name).write_text(SHOWN)
+    command = [sys.executable, str(made / name), str(site)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == ignored
