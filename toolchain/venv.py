@@ -27,16 +27,6 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 """The versions of Python that run the demo."""
 _GLIBC = (5, 12, *range(17, 37))
 """Minor versions of the C library, 2.x, for which packages are compiled."""
-_AT_START = (
-    "import sys, _signal;"
-    " any(word.endswith('pulumi-language-python-exec') for word in sys.orig_argv)"
-    " and _signal.signal(_signal.SIGINT, _signal.SIG_IGN)\n"
-)
-"""Line of a .pth file, which each Python of the environment runs as it starts.
-
-Pulumi's SDK is imported before the program is reached, and Ctrl-C would show a traceback of that;
-see `foundation.pulumi_process`. (The module `signal` takes longer to load than this may.)
-"""
 _NEEDED_MB = 800  # 470 MB installed, and what pip unpacks meanwhile
 
 
@@ -110,8 +100,9 @@ def make(prefetch: bool = False) -> None:
         install = [*installing(PYTHON, _REQUIREMENTS), *offline]
         with _prefetching() if prefetch else contextlib.nullcontext():
             step(f"Python environment: {count} locked packages", install)
-        (packages_folder,) = project.VENV.glob("lib/python*/site-packages")
-        (packages_folder / "demo.pth").write_text(_AT_START)
+        for site in project.VENV.glob("lib/python*/site-packages"):
+            shutil.copyfile(Path(__file__).with_name("at_start.py"), site / "demo_at_start.py")
+            (site / "demo.pth").write_text("import demo_at_start\n")
         (project.VENV / STAMP).write_text(wanted(project.VENV, _REQUIREMENTS))
         print(f"Python environment ready in {time.monotonic() - began:.0f} s.", flush=True)
 

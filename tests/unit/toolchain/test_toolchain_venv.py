@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from foundation import project
+from foundation.project import ROOT
 from toolchain import venv
 
 
@@ -45,20 +46,25 @@ def test_an_environment_is_made_anew_when_anything_differs(
     assert not venv.is_ready()
 
 
-SHOWN = """
-import signal, site, sys
+AS_PYTHON_STARTS = """
+import os, signal, site, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 site.addsitedir(sys.argv[1])
-print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+print("importing")
+os.kill(os.getpid(), signal.SIGINT)
+signal.pause() if "exec" not in sys.argv[0] else None
 """
+"""A program whose interpreter begins with what is in a folder, and which gets a Ctrl-C."""
 
 
 @pytest.mark.parametrize(
-    ("name", "ignored"), [("pulumi-language-python-exec", "True\n"), ("program", "False\n")]
+    ("name", "code", "said"),
+    [("pulumi-language-python-exec", 0, ""), ("program", 130, "\nInterrupted.\n")],
 )
-def test_ctrl_c_is_the_engines_affair_from_the_start_of_the_programs_process(
-    made: Path, monkeypatch: pytest.MonkeyPatch, name: str, ignored: str
+def test_ctrl_c_shows_no_traceback_from_the_start_of_a_process(
+    made: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: int, said: str
 ) -> None:
+    """Of the program's process it is the engine's affair."""
     site = made / ".venv" / "lib" / "python3.11" / "site-packages"
 
     def step(title: str, command: list[str]) -> None:
@@ -70,7 +76,16 @@ def test_ctrl_c_is_the_engines_affair_from_the_start_of_the_programs_process(
     monkeypatch.setattr(venv, "_NEEDED_MB", 0)
     venv.make()
     assert venv.is_ready()
-    (made / name).write_text(SHOWN)
+    (made / name).write_text(AS_PYTHON_STARTS)
     command = [sys.executable, str(made / name), str(site)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == ignored
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "importing\n", said)
+
+
+def test_other_errors_are_shown_as_ever() -> None:
+    command = "import toolchain.at_start; print('x', flush=True); raise ValueError('no such field')"
+    done = subprocess.run(
+        [sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr and done.stderr.endswith("ValueError: no such field\n")
