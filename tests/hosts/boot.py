@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +44,13 @@ class Way:
     """How long a boot may take."""
     slower: float
     """How much slower programs are than on a common machine."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What programs need to be told in it."""
 
 
 KVM = Way("with KVM", 120, 1)
 EMULATED = Way("emulated", 900, 20)
-USER_MODE = Way("User-Mode Linux", 300, 10)
+USER_MODE = Way("User-Mode Linux", 300, 10, uml.VARIABLES)
 
 
 _DISK = "24G"  # a file with holes
@@ -106,7 +108,7 @@ def boot(
     way = USER_MODE if kernel else KVM if accelerated else EMULATED
     slower = max(way.slower, factor())
     disk, console, line = (room.root.parent / name for name in ("disk.img", "console", "told"))
-    _prepare(room, walk, slower)
+    _prepare(room, walk, {**way.variables, VARIABLE: str(slower)}, slower)
     _make_disk(room.root, disk)
     limit = scaled(way.seconds) + slower * sum(step.seconds for step in walk)
     command = (
@@ -145,7 +147,7 @@ def _row(said: Mapping[str, Any], walk: Sequence[Step], seconds: float, way: Way
     return row
 
 
-def _prepare(room: Room, walk: Sequence[Step], slower: float) -> None:
+def _prepare(room: Room, walk: Sequence[Step], variables: Mapping[str, str], slower: float) -> None:
     """Have the system run the steps when it is up."""
     program, steps, unit = (
         Path(name)
@@ -159,7 +161,7 @@ def _prepare(room: Room, walk: Sequence[Step], slower: float) -> None:
             "seconds": each.seconds * slower,
             "needs": each.needs,
             "folder": str(room.checkout(each.user)),
-            "environment": {**environment(os.environ, each.user), VARIABLE: str(slower)},
+            "environment": {**environment(os.environ, each.user), **variables},
         }
         for each in walk
     ]

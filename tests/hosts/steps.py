@@ -107,16 +107,28 @@ _FEW = (
     "./demo task generate-traffic -- --rate=5 --duration=20 | tee /dev/stderr"
     " | grep -E '^ *all requests +[1-9]'"
 )
-_STRUCK = (
-    "./demo task drill -- workload-gone --rate=5 --baseline=20 --hold=30 | tee /dev/stderr"
-    " | grep -E '^ *met +lost: '"
-)
+
+
+def _struck(fault: str) -> Step:
+    command = (
+        f"./demo task drill -- {fault} --rate=5 --baseline=20 --hold=30 | tee /dev/stderr"
+        " | grep -E '^ *met +lost: '"
+    )
+    return Step(f"drill `{fault}`, 5/s", ("sh", "-c", command), 240)
+
+
+_STRUCK = ("workload-gone", "pods-hang", "gateway-hangs", "cluster-power", "region-cut")
+"""One fault by each means: objects, processes of containers and of a node, nodes, the network."""
+
 _SLOWLY = {
-    "traffic, 10 s": Step("traffic, 5/s", ("sh", "-c", _FEW), 90, shows=r"all requests.*"),
-    "drill `workload-gone`": Step("drill `workload-gone`, 5/s", ("sh", "-c", _STRUCK), 240),
+    "traffic, 10 s": (Step("traffic, 5/s", ("sh", "-c", _FEW), 90, shows=r"all requests.*"),),
+    "drill `workload-gone`": tuple(map(_struck, _STRUCK)),
 }
 _IN_MACHINE = tuple(
-    _SLOWLY.get(step.title, step) for step in STEPS if step.title not in ("set-up", "unit tests")
+    each
+    for step in STEPS
+    if step.title not in ("set-up", "unit tests")
+    for each in _SLOWLY.get(step.title, (step,))
 )
 
 BOOTED = (

@@ -11,6 +11,12 @@ from pathlib import Path
 
 MEMORY = "10G"
 
+_AVX512 = ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
+
+VARIABLES = {"GODEBUG": ",".join(f"cpu.{name}=off" for name in _AVX512)}
+"""Environment of its programs. Go's collector uses AVX-512: with it API servers stood still, all
+their threads waiting, in most runs; without it in none."""
+
 # the kernel and a process take turns: on one processor they need not wake another one (measured:
 # half the time)
 _START = 'cpu=$1 told=$2; shift 2; exec taskset --cpu-list "$cpu" "$@" > "$0" 2>&1 3> "$told"'
