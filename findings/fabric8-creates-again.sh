@@ -18,6 +18,7 @@
 #   client-java           1, error      1, error      1, error
 #   kubernetes            1, error      1, error      1, error
 # shellcheck source=findings/lib.sh
+FINDING_LIMIT=600
 . "$(dirname "$0")/lib.sh"
 need java mvn
 packages kubernetes==37.0.2

@@ -18,6 +18,7 @@
 #   client-java   after its death     after its death     after its death
 #   kubernetes    after its death     after its death     after its death
 # shellcheck source=findings/lib.sh
+FINDING_LIMIT=600
 . "$(dirname "$0")/lib.sh"
 need java mvn
 packages kubernetes==37.0.2

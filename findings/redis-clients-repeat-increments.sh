@@ -24,6 +24,7 @@
 #   Lettuce    2 times, 2         without end
 #   Jedis      1 time, error      1 time, error
 # shellcheck source=findings/lib.sh
+FINDING_LIMIT=600
 . "$(dirname "$0")/lib.sh"
 need go java mvn node npm
 packages redis==8.1.0 valkey==6.2.0 coredis==6.9.0
