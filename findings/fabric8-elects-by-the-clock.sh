@@ -3,7 +3,8 @@
 # Java 17 with Maven, Python 3.11 and the network.
 #
 # A standby waits for a Lease of 6 seconds that another process holds and renews each second. Their clocks differ: the
-# standby's is 10 seconds ahead, or the leader's is 30 seconds ahead. The leader dies 12 seconds after the standby's start.
+# standby's is 10 seconds ahead, or the leader's is 30 seconds ahead. The leader dies 12 seconds after the standby's
+# start.
 # Expected: clocks do not matter, as in client-go: a candidate waits until it has not seen the Lease change for as long
 #   as the Lease lasts, by its own clock. The standby leads some seconds after the leader's death.
 # Happens: fabric8 compares renewTime, as the leader's clock wrote it, with its own. A standby whose clock is ahead by

@@ -10,8 +10,9 @@
 #   answer is lost, coredis sends it three times, go-redis four, redis eleven; ioredis and Lettuce never stop, and say
 #   nothing. redis 8 repeats while valkey, which began as a copy of it, does not.
 # Why it matters: a failover counts orders, quotas and queue entries twice, and no log shows it. A command that crashes
-#   a server crashes each one that is promoted. Set retries to 0 (redis: Retry(NoBackoff(), 0); go-redis: MaxRetries
-#   -1; ioredis: autoResendUnfulfilledCommands; Lettuce: no auto-reconnect), or write such that a repeat does no harm.
+#   a server crashes each one that is promoted. Turn repeats off: Retry(NoBackoff(), 0) in redis, MaxRetries -1 in
+#   go-redis, maxRetriesPerRequest 0 in ioredis (with autoResendUnfulfilledCommands false a call never ends). Or write
+#   such that a repeat does no harm.
 # Seen, how often the server executed it and what the caller got:
 #              one answer lost    each answer lost
 #   redis      2 times, 2         11 times, error
