@@ -77,7 +77,8 @@ def test_ctrl_c_shows_no_traceback_from_the_start_of_a_process(
     venv.make()
     assert venv.is_ready()
     (made / name).write_text(AS_PYTHON_STARTS)
-    command = [sys.executable, str(made / name), str(site)]
+    # without what the tests' own environment begins with
+    command = [sys.executable, "-S", str(made / name), str(site)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (code, "importing\n", said)
 
