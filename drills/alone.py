@@ -31,12 +31,3 @@ def only_drill(stack: Stack) -> contextlib.AbstractContextManager[None]:
         contract.DRILL_LOCK,
         f"Another drill of stack {stack.name} runs: wait for its end, or end it by Ctrl-C",
     )
-
-
-def is_drilled(stack: Stack) -> bool:
-    """Check whether such a command runs now."""
-    try:
-        with only_drill(stack):
-            return False
-    except UserError:
-        return True

@@ -7,11 +7,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from drills import action, failback, preconditions, reconcile
-from drills.alone import is_drilled
 from drills.journal import Journal
 from drills.say import say
 from drills.stack import EDGE, Stack
-from foundation import project
+from foundation import contract, files, project
 from launcher import leftovers
 
 
@@ -49,7 +48,7 @@ def show(stack: Stack) -> int:
         print(line)
     if entries or others or problems or found.drifts or found.silent:
         text = leftovers.under_way(project.state_folder(), stack.name)
-        if not text and is_drilled(stack):
+        if not text and files.is_locked(stack.folder / contract.DRILL_LOCK):
             text = f"A drill of stack {stack.name} runs"
         if text:
             print(

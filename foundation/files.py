@@ -90,6 +90,17 @@ def locked(
         os.close(descriptor)
 
 
+def is_locked(path: Path) -> bool:
+    """Check whether another process holds the lock of a file; none does of one that is absent."""
+    with contextlib.suppress(FileNotFoundError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return not _taken(descriptor, 0)
+        finally:
+            os.close(descriptor)
+    return False
+
+
 def _taken(descriptor: int, seconds: float) -> bool:
     """Return whether the lock could be taken within this time. Raises OSError."""
     end = time.monotonic() + seconds

@@ -164,16 +164,10 @@ def _check_mended(stack: str) -> None:
 
 def _check_undrilled(stack: str) -> None:
     """Refuse while a drill runs, which would write down anew what it breaks. Raises UserError."""
-
-    def refuse() -> None:
+    if files.is_locked(project.stack_folder(stack) / contract.DRILL_LOCK):
         raise UserError(
             f"A drill of stack {stack} runs: wait for its end, or end it by Ctrl-C first"
         )
-
-    lock = project.stack_folder(stack) / contract.DRILL_LOCK
-    if lock.exists():
-        with files.locked(lock, refuse):
-            pass
 
 
 def _check_owner(env: Mapping[str, str], stack: str) -> None:

@@ -37,7 +37,7 @@ def resources(state: Path | None) -> Resources:
     try:
         latest = state_file.latest(state)
         return list(latest.get("resources") or ())
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, TypeError):
         raise UserError(
             f"{state} cannot be read, and says which addresses the clusters have; put it back from "
             f"{state.name}.bak beside it"

@@ -16,8 +16,8 @@ from typing import Any
 from foundation.memory import Limit, group_of, limit
 from localkube.diagnosis import Finding
 
-COUNTERS = {"memory.oom_control": "memory.limit_in_bytes", "memory.events": "memory.max"}
-"""Files that count what was ended, of cgroups version 1 and 2, and the limit beside each."""
+COUNTERS = ("memory.oom_control", "memory.events")
+"""Files that count what was ended, of cgroups version 1 and 2."""
 
 NOTE = "oom_kills"
 """File in the folder of a node or a lab: the counter when its supervisord began."""

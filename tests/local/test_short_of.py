@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from foundation import disk, project
+from foundation.memory import USAGE
 from localkube import cgroups
 from localkube.api import FAILURES
 from localkube.diagnosis import memory
@@ -148,13 +149,9 @@ def test_a_lab_that_lacks_nothing_has_no_findings(spec: ClusterSpec) -> None:
 def test_a_program_that_the_oom_killer_ends_is_named_and_started_again(
     spec: ClusterSpec, group: Path, small_disk: Path
 ) -> None:
-    limit, counter = next(
-        (group / limit, group / counter)
-        for counter, limit in memory.COUNTERS.items()
-        if (group / limit).exists()
-    )
-    usage = {"memory.limit_in_bytes": "memory.usage_in_bytes", "memory.max": "memory.current"}
-    used = int((group / usage[limit.name]).read_text())
+    limit = next(group / name for name in USAGE if (group / name).exists())
+    counter = next(group / name for name in memory.COUNTERS if (group / name).exists())
+    used = int((group / USAGE[limit.name]).read_text())
     no_limit = limit.read_text()
     hoard = small_disk / "hoard"
     try:

@@ -126,3 +126,11 @@ def test_who_gets_a_lab_in_his_turn_is_not_told_that_another_command_has_it(
     with other, lab.locked(place):
         assert capfd.readouterr().out == ""
     turn.join()
+
+
+def test_a_lock_of_nobody_is_not_held(tmp_path: Path) -> None:
+    assert not files.is_locked(tmp_path / "absent")
+    (tmp_path / "free").touch()
+    assert not files.is_locked(tmp_path / "free")
+    with files.locked(tmp_path / "free"):
+        assert files.is_locked(tmp_path / "free")

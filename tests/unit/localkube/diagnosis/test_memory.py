@@ -112,7 +112,7 @@ def group() -> Iterator[Path]:
     made = parent / f"test-memory-{os.getpid()}"
     try:
         made.mkdir()
-        name = next(each for each in memory.COUNTERS.values() if (made / each).exists())
+        name = next(each for each in machine_memory.USAGE if (made / each).exists())
         (made / name).write_text(str(32 << 20))
     except (OSError, StopIteration):
         with contextlib.suppress(OSError):
