@@ -23,18 +23,6 @@ FINDING_LIMIT=600
 need java mvn
 packages kubernetes==37.0.2
 mkdir "$work/java"
-cat >"$work/java/pom.xml" <<'XML'
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>finding</groupId>
-  <artifactId>finding</artifactId>
-  <version>1</version>
-  <dependencies>
-    <dependency><groupId>io.fabric8</groupId><artifactId>kubernetes-client</artifactId><version>8.0.0</version></dependency>
-    <dependency><groupId>io.kubernetes</groupId><artifactId>client-java</artifactId><version>25.0.0</version></dependency>
-  </dependencies>
-</project>
-XML
 cat >"$work/java/Fabric8.java" <<'JAVA'
 import io.fabric8.kubernetes.api.model.ConfigMapBuilder;
 import io.fabric8.kubernetes.client.Config;
@@ -91,9 +79,8 @@ except Exception:
     print("error")
 PY
 (
+  jars "$work/java" io.fabric8:kubernetes-client:8.0.0 io.kubernetes:client-java:25.0.0
   cd "$work/java"
-  mvn --quiet --batch-mode "-Dmaven.repo.local=$work/maven" dependency:copy-dependencies -DoutputDirectory=lib \
-    >"$work/mvn.log" 2>&1 || fail "cannot get the Java clients: $(tail -3 "$work/mvn.log")"
   javac -cp 'lib/*' Fabric8.java Official.java
 )
 python - >"$work/seen" <<'PY'

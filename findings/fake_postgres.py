@@ -3,8 +3,9 @@
 import contextlib
 import socket
 import struct
-import threading
 from typing import BinaryIO
+
+from fake_server import Server
 
 STARTED = {
     "server_version": "17.0",
@@ -29,7 +30,7 @@ DONE = _message(b"C", b"SELECT 1\0")
 READY = _message(b"Z", b"I")
 
 
-class Postgres:
+class Postgres(Server):
     """A server on loopback; ``refusal`` is the SQLSTATE that it says to who connects.
 
     With the refusal ``silent`` it accepts and says nothing, with ``closes`` it ends connections.
@@ -38,40 +39,11 @@ class Postgres:
     def __init__(
         self, name: str, refusal: str = "", host: str = "127.0.0.1", port: int = 0
     ) -> None:
-        self.name, self.refusal, self.connections = name, refusal, 0
-        self._address = host, port
-        self.start()
+        self.name, self.refusal = name, refusal
+        super().__init__(host, port)
 
-    @property
-    def port(self) -> int:
-        """Return the port that it listens on."""
-        return self._address[1]
-
-    def start(self) -> None:
-        """Listen, on the same port as before."""
-        self._listener = socket.create_server(self._address, backlog=64)
-        self._address = self._listener.getsockname()
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
-
-    def stop(self) -> None:
-        """Close the port and end each connection."""
-        for each in [self._listener, *self._open]:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            self._open.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
+        """Answer until the client ends."""
         with (
             contextlib.suppress(OSError, struct.error),
             connection,

@@ -2,9 +2,10 @@
 
 import contextlib
 import socket
-import threading
 from collections import Counter
 from collections.abc import Callable
+
+from fake_server import Server
 
 _HELLO = {
     "server": "redis",
@@ -26,7 +27,7 @@ def _resp(value: object) -> bytes:
     return b"$%d\r\n%s\r\n" % (len(text), text)
 
 
-class Redis:
+class Redis(Server):
     """A server on loopback; ``loses(count)`` tells whether the count-th write's answer is lost.
 
     A lost answer ends its connection. ``executed`` counts the writes by their values, "" for INCR.
@@ -36,38 +37,10 @@ class Redis:
         self.loses = loses
         self.executed: Counter[str] = Counter()
         self.value = ""
-        self._address = "127.0.0.1", 0
-        self.start()
+        super().__init__()
 
-    @property
-    def port(self) -> int:
-        """Return the port that it listens on."""
-        return self._address[1]
-
-    def start(self) -> None:
-        """Listen, on the same port as before."""
-        self._listener = socket.create_server(self._address, backlog=64)
-        self._address = self._listener.getsockname()
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
-
-    def stop(self) -> None:
-        """Close the port and end each connection."""
-        for each in [self._listener, *self._open]:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            self._open.append(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
+        """Answer until the client ends."""
         with (
             contextlib.suppress(OSError),
             connection,

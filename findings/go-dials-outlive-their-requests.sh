@@ -150,14 +150,14 @@ PY
   npm install --silent --no-audit --no-fund undici@7.30.2
 )
 python - >"$work/seen" <<'PY'
-import contextlib
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from fake_server import full
 
 
 class Page(BaseHTTPRequestHandler):
@@ -174,15 +174,7 @@ class Page(BaseHTTPRequestHandler):
 server = ThreadingHTTPServer(("127.0.0.3", 0), Page)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 port = server.server_port
-silent = socket.socket()
-silent.bind(("127.0.0.2", port))
-silent.listen(0)
-waiting = []
-for _ in range(3):  # fill the queue; nobody accepts
-    waiting.append(socket.socket())
-    waiting[-1].setblocking(False)
-    with contextlib.suppress(BlockingIOError):
-        waiting[-1].connect(("127.0.0.2", port))
+silent = full("127.0.0.2", port)
 work = pathlib.Path(os.environ["WORK"])
 PROGRAMS = {
     "Go, no limit": [work / "go-client", str(port), "0", "30s"],

@@ -54,7 +54,6 @@ GO
 (cd "$work/client" && go mod init finding 2>/dev/null && go build -o "$work/go-client" .)
 python - >"$work/seen" <<'PY'
 import asyncio
-import contextlib
 import os
 import socket
 import subprocess
@@ -67,6 +66,7 @@ import aiohttp
 import pycurl
 import requests
 from aiohttp.resolver import AbstractResolver
+from fake_server import full
 
 NAME = "edge.test"
 PLACES = {2: ["127.0.0.2", "127.0.0.4"], 3: ["127.0.0.2", "127.0.0.3", "127.0.0.4"]}
@@ -85,18 +85,7 @@ class Page(BaseHTTPRequestHandler):
 server = ThreadingHTTPServer(("127.0.0.4", 0), Page)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 port = server.server_port
-held = []
-for place in PLACES[3][:-1]:
-    silent = socket.socket()
-    silent.bind((place, port))
-    silent.listen(0)
-    held.append(silent)
-    for _ in range(3):  # fill the queue; nobody accepts
-        waiting = socket.socket()
-        waiting.setblocking(False)
-        held.append(waiting)
-        with contextlib.suppress(BlockingIOError):
-            waiting.connect((place, port))
+held = [full(place, port) for place in PLACES[3][:-1]]
 
 
 def nameserver(places):

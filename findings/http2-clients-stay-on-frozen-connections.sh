@@ -242,28 +242,11 @@ async function run() {
 
 run();
 JS
-cat >okhttp/pom.xml <<'XML'
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>finding</groupId>
-  <artifactId>finding</artifactId>
-  <version>1</version>
-  <dependencies>
-    <dependency>
-      <groupId>com.squareup.okhttp3</groupId>
-      <artifactId>okhttp</artifactId>
-      <version>4.12.0</version>
-    </dependency>
-  </dependencies>
-</project>
-XML
 go build -o serve server/main.go
 go build -o go-client client/main.go
 (cd node && npm install --silent --no-audit --no-fund undici@7.30.2)
-repository="-Dmaven.repo.local=$work/maven"
-mvn --quiet --batch-mode --file okhttp/pom.xml "$repository" dependency:copy-dependencies >"$work/mvn.log" ||
-  fail "cannot get OkHttp: $(tail -3 "$work/mvn.log")"
-javac -nowarn -cp "okhttp/target/dependency/*" ./*.java 2>/dev/null || fail "javac fails"
+jars "$work/okhttp" com.squareup.okhttp3:okhttp:4.12.0
+javac -nowarn -cp "okhttp/lib/*" ./*.java 2>/dev/null || fail "javac fails"
 python - >"$work/seen" <<'PY'
 import contextlib
 import subprocess
@@ -276,7 +259,7 @@ CLIENTS = {
     "Java": (["java", "Modern"], "1", "2"),
     "undici": (["node", "node/client.js"], "1", "2"),
     "httpx": ([sys.executable, "client.py"], "1", "2"),
-    "OkHttp": (["java", "-cp", ".:okhttp/target/dependency/*", "Ok"], "1", "2"),
+    "OkHttp": (["java", "-cp", ".:okhttp/lib/*", "Ok"], "1", "2"),
 }
 
 

@@ -51,11 +51,10 @@ JAVA
 javac Ask.java
 printf '127.0.0.2 edge.test\n127.0.0.3 edge.test\n' >hosts.txt
 python3 - <<'PY'
-import contextlib
-import socket
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from fake_server import full
 from lab import claim
 
 
@@ -94,15 +93,7 @@ said = java()
 claim(said == "2 addresses; ConnectException ConnectException ConnectException", "Java tries the second")
 claim(curl() == "200", "curl does not try the second address")
 print("first address answers nothing:")
-silent = socket.socket()
-silent.bind(("127.0.0.2", port))
-silent.listen(0)
-waiting = []
-for _ in range(3):  # fill the queue; nobody accepts
-    waiting.append(socket.socket())
-    waiting[-1].setblocking(False)
-    with contextlib.suppress(BlockingIOError):
-        waiting[-1].connect(("127.0.0.2", port))
+silent = full("127.0.0.2", port)
 said = java()
 lost = "HttpConnectTimeoutException HttpConnectTimeoutException SocketTimeoutException"
 claim(said == f"2 addresses; {lost}", "Java tries the second address after a time-out")

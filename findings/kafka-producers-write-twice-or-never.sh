@@ -155,17 +155,6 @@ public class Program {
     }
 }
 JAVA
-cat >"$work/java/pom.xml" <<'XML'
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>finding</groupId>
-  <artifactId>finding</artifactId>
-  <version>1</version>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-clients</artifactId><version>4.4.0</version></dependency>
-  </dependencies>
-</project>
-XML
 cat >"$work/program.py" <<'PY'
 import asyncio
 import sys
@@ -235,9 +224,8 @@ JS
   go_module github.com/twmb/franz-go/pkg/kfake@v0.0.0-20260918054303-01f206a7e32c 1.26
   go get github.com/twmb/franz-go@v1.22.3 github.com/IBM/sarama@v1.61.1 github.com/segmentio/kafka-go@v0.4.51 2>/dev/null
   go build -o "$work/go-client" .
+  jars "$work/java" org.apache.kafka:kafka-clients:4.4.0
   cd "$work/java"
-  mvn --quiet --batch-mode "-Dmaven.repo.local=$work/maven" dependency:copy-dependencies -DoutputDirectory=lib \
-    >"$work/mvn.log" 2>&1 || fail "cannot get kafka-clients: $(tail -3 "$work/mvn.log")"
   javac -cp 'lib/*' Program.java
   cd "$work/node"
   npm install --silent --no-audit --no-fund kafkajs@2.2.4

@@ -55,3 +55,20 @@ go_module() {
   go mod init finding 2>/dev/null
   go get "$1" 2>/dev/null || fail "cannot get $1 (Go $2 or newer?)"
 }
+
+# jars FOLDER GROUP:ARTIFACT:VERSION...: put pinned packages of Maven Central, and what they need, into FOLDER/lib.
+jars() {
+  local folder=$1 package group artifact version
+  shift
+  {
+    echo '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+    echo '<groupId>finding</groupId><artifactId>finding</artifactId><version>1</version><dependencies>'
+    for package in "$@"; do
+      IFS=: read -r group artifact version <<<"$package"
+      echo "<dependency><groupId>$group</groupId><artifactId>$artifact</artifactId><version>$version</version></dependency>"
+    done
+    echo '</dependencies></project>'
+  } >"$folder/pom.xml"
+  mvn --quiet --batch-mode --file "$folder/pom.xml" "-Dmaven.repo.local=$work/maven" dependency:copy-dependencies \
+    -DoutputDirectory=lib >"$work/mvn.log" 2>&1 || fail "cannot get $*: $(tail -3 "$work/mvn.log")"
+}

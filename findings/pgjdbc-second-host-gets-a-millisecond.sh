@@ -73,24 +73,15 @@ for version in 42.7.10 42.7.14; do
     fail "cannot get pgjdbc: $(tail -3 "$work/mvn.log")"
 done
 python3 - >"$work/seen" <<'PY'
-import contextlib
 import json
-import socket
 import subprocess
 
 from fake_postgres import Postgres
+from fake_server import full
 
 second = Postgres("second")
-silent = socket.socket()
-silent.bind(("127.0.0.2", 0))
-silent.listen(0)
-port = silent.getsockname()[1]
-waiting = []
-for _ in range(3):  # fill the queue; nobody accepts
-    waiting.append(socket.socket())
-    waiting[-1].setblocking(False)
-    with contextlib.suppress(BlockingIOError):
-        waiting[-1].connect(("127.0.0.2", port))
+silent = full("127.0.0.2")
+port = silent[0].getsockname()[1]
 
 
 def start(version, more):

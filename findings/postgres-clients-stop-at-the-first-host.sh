@@ -87,24 +87,12 @@ public class Program {
     }
 }
 JAVA
-cat >"$work/java/pom.xml" <<'XML'
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>finding</groupId>
-  <artifactId>finding</artifactId>
-  <version>1</version>
-  <dependencies>
-    <dependency><groupId>org.postgresql</groupId><artifactId>postgresql</artifactId><version>42.7.14</version></dependency>
-  </dependencies>
-</project>
-XML
 (
   cd "$work/go-program"
   go_module github.com/jackc/pgx/v5@v5.13.0 1.25
   go build -o "$work/go-client" .
+  jars "$work/java" org.postgresql:postgresql:42.7.14
   cd "$work/java"
-  mvn --quiet --batch-mode "-Dmaven.repo.local=$work/maven" dependency:copy-dependencies -DoutputDirectory=lib \
-    >"$work/mvn.log" 2>&1 || fail "cannot get pgjdbc: $(tail -3 "$work/mvn.log")"
   javac Program.java
 )
 python - >"$work/seen" <<'PY'

@@ -113,27 +113,14 @@ public class Program {
     }
 }
 JAVA
-cat >"$work/java/pom.xml" <<'XML'
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>finding</groupId>
-  <artifactId>finding</artifactId>
-  <version>1</version>
-  <dependencies>
-    <dependency><groupId>io.lettuce</groupId><artifactId>lettuce-core</artifactId><version>7.7.0.RELEASE</version></dependency>
-    <dependency><groupId>redis.clients</groupId><artifactId>jedis</artifactId><version>8.0.2</version></dependency>
-  </dependencies>
-</project>
-XML
 (
   cd "$work/go-program"
   go_module github.com/redis/go-redis/v9@v9.23.0 1.25
   go build -o "$work/go-client" .
   cd "$work/node"
   npm install --silent --no-audit --no-fund ioredis@6.0.0 redis@6.3.1 @valkey/valkey-glide@2.5.2
+  jars "$work/java" io.lettuce:lettuce-core:7.7.0.RELEASE redis.clients:jedis:8.0.2
   cd "$work/java"
-  mvn --quiet --batch-mode "-Dmaven.repo.local=$work/maven" dependency:copy-dependencies -DoutputDirectory=lib \
-    >"$work/mvn.log" || fail "cannot get Lettuce and Jedis: $(tail -3 "$work/mvn.log")"
   javac -cp 'lib/*' Program.java
 )
 python - >"$work/seen" <<'PY'

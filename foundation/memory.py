@@ -31,7 +31,7 @@ class Limit:
 
     @property
     def remedy(self) -> str:
-        """How to raise it."""
+        """Return how to raise it."""
         return f"its limit is {size(self.amount)}: write a higher one to {self.file}"
 
     @property
