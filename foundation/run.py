@@ -16,15 +16,14 @@ from foundation.errors import ToolMissing
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a command: Ctrl-C, `kill`, and the end of its terminal."""
 
-_SENT_BY_KERNEL = 128  # SI_KERNEL: typed on the terminal, hence the command has it already
-
+_SENT_BY_KERNEL = 128  # SI_KERNEL
 
 _received: list[int] = []
 
 
 @contextlib.contextmanager
 def handling(
-    numbers: Iterable[signal.Signals], handler: Callable[[int, Any], object]
+    numbers: Iterable[signal.Signals], handler: Callable[[int, Any], object] | signal.Handlers
 ) -> Iterator[None]:
     """Have a handler take these signals while the block runs."""
     before = {number: signal.signal(number, handler) for number in numbers}
@@ -50,20 +49,28 @@ def foreground(
     env: Mapping[str, str],
     folder: Path,
     pass_on: Callable[[int, int], None] = os.kill,
+    hangup: signal.Signals = signal.SIGHUP,
 ) -> int:
     """Run `command` in `folder` and return its exit code, 128 + n when signal n ended it.
 
     The command stays in the terminal's foreground group and gets what is typed there. A signal that
     somebody sends to this process alone is passed on, by `pass_on(pid, signal)`; this process
-    itself waits for the end.
+    itself waits for the end. When the terminal closes, the command gets `hangup`: for another
+    signal than SIGHUP, that one is kept from it and from all that it starts. Where SIGHUP is
+    ignored, as under `nohup`, the terminal's end is nothing to either.
 
     For a process of one thread, as `./demo` is here: signals are waited for, and any other thread
     would take them, the one that tells of the command's end as well.
     """
     watched = {*ENDING, signal.SIGCHLD}
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        watched.remove(signal.SIGHUP)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
-        pid = _spawn(command, env, folder, before)
+        hung_up = False
+        spared = () if hangup is signal.SIGHUP else (signal.SIGHUP,)
+        with handling(spared, signal.SIG_IGN):
+            pid = _spawn(command, env, folder, before)
         while True:
             info = signal.sigwaitinfo(watched)
             if info.si_signo == signal.SIGCHLD:
@@ -72,10 +79,25 @@ def foreground(
                     return exit_code(status)
                 continue
             _received.append(info.si_signo)
-            if info.si_code != _SENT_BY_KERNEL:
+            if info.si_signo in spared:
+                if not hung_up:  # a shell sends it, and at that shell's end the kernel once more
+                    pass_on(pid, hangup)
+                hung_up = True
+            elif not _has_command(info):
                 pass_on(pid, info.si_signo)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _has_command(info: signal.struct_siginfo) -> bool:
+    """Return whether the command has this signal already: the terminal's group gets what is typed.
+
+    Of a terminal that closes the kernel tells the leader of its session alone, which may be this
+    process (`ssh -t HOST ./demo …`).
+    """
+    is_leader = os.getsid(0) == os.getpid()
+    is_ours = is_leader and info.si_signo == signal.SIGHUP
+    return info.si_code == _SENT_BY_KERNEL and not is_ours
 
 
 def was_interrupted() -> bool:

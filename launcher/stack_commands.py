@@ -204,7 +204,9 @@ def check_space(stack: str) -> None:
 
 def _pulumi_itself(env: Mapping[str, str], *arguments: str) -> int:
     settings = {**GO_SETTINGS, **patience.of_connections(), **env}
-    code = run.foreground(["pulumi", *arguments], settings, project.ROOT)
+    # SIGHUP would kill Pulumi in the middle of what it does
+    hangup = signal.SIGINT
+    code = run.foreground(["pulumi", *arguments], settings, project.ROOT, hangup=hangup)
     if code == 128 + signal.SIGKILL:  # by nobody who would know of it
         print(
             "error: Pulumi was killed, as by a kernel that runs out of memory (dmesg tells). Free"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,20 +17,27 @@ from foundation.errors import ToolMissing
 from tests.support.waiting import eventually
 
 
-def launch(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
-    """Starts run.foreground in a process of its own: it is for one that has no other thread."""
+def launch(
+    command: list[str], folder: Path, more: str = "", terminal: int | None = None, before: str = ""
+) -> subprocess.Popen[bytes]:
+    """Starts run.foreground in a process of its own: it is for one that has no other thread.
+
+    With `terminal`, the other end of one, it leads the session of that terminal.
+    """
     program = (
         "import os, pathlib, signal, sys; from foundation import run;"
         # tests that run in a shell's background have it ignored, and what is ignored stays so
         "signal.signal(signal.SIGINT, signal.SIG_DFL);"
         "here = pathlib.Path.cwd();"
         "env = {**os.environ, 'WHO': 'me'};"
-        f"code = run.foreground({command!r}, env, pathlib.Path({str(folder)!r}));"
+        f"code = run.foreground({command!r}, env, pathlib.Path({str(folder)!r}){more});"
         "assert pathlib.Path.cwd() == here;"
         f"pathlib.Path({str(folder)!r}, 'interrupted').write_text(str(run.was_interrupted()));"
         "sys.exit(code)"
     )
-    return subprocess.Popen([sys.executable, "-c", program], cwd=project.ROOT)
+    first = ("setsid", "--ctty", *before.split()) if terminal else ()
+    line = [*first, sys.executable, "-c", program]
+    return subprocess.Popen(line, cwd=project.ROOT, stdin=terminal)
 
 
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
@@ -56,9 +65,11 @@ while :; do sleep 0.05; done
 """
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
+def start(
+    folder: Path, more: str = "", terminal: int | None = None, before: str = ""
+) -> subprocess.Popen[bytes]:
     """Runs PATIENT by run.foreground in a process of its own; returns it when all is ready."""
-    process = launch(["sh", "-c", PATIENT], folder)
+    process = launch(["sh", "-c", PATIENT], folder, more, terminal, before)
     ready = folder / "ready"
     eventually(lambda: ready.exists() and ready.read_text().strip() != "", "it is ready", 20)
     return process
@@ -72,6 +83,39 @@ def test_a_signal_to_the_launcher_reaches_the_command_once(tmp_path: Path) -> No
     assert process.wait(timeout=20) == 3
     assert (tmp_path / "got").read_text() == "INT\nTERM\n"
     assert (tmp_path / "interrupted").read_text() == "True"
+
+
+def close_terminal(folder: Path, more: str = "", before: str = "") -> subprocess.Popen[bytes]:
+    """Starts a command on a terminal, and closes that."""
+    ours, theirs = pty.openpty()
+    process = start(folder, more, theirs, before)
+    os.close(theirs)
+    os.close(ours)
+    return process
+
+
+def test_the_end_of_the_terminal_ends_a_command(tmp_path: Path) -> None:
+    assert close_terminal(tmp_path).wait(timeout=20) == 128 + signal.SIGHUP
+    assert (tmp_path / "interrupted").read_text() == "True"
+
+
+def test_a_command_that_would_die_of_it_is_interrupted_once_when_the_terminal_ends(
+    tmp_path: Path,
+) -> None:
+    process = close_terminal(tmp_path, ", hangup=signal.SIGINT")
+    eventually(lambda: (tmp_path / "got").exists(), "the signal is there", 20)
+    process.send_signal(signal.SIGHUP)  # as shells do
+    process.terminate()
+    assert process.wait(timeout=20) == 3
+    assert (tmp_path / "got").read_text() == "INT\nTERM\n"
+
+
+def test_under_nohup_the_end_of_the_terminal_is_nothing(tmp_path: Path) -> None:
+    process = close_terminal(tmp_path, ", hangup=signal.SIGINT", before="nohup")
+    time.sleep(0.5)  # in which nothing may come
+    process.terminate()
+    assert process.wait(timeout=20) == 3
+    assert (tmp_path / "got").read_text() == "TERM\n"
 
 
 def test_the_command_ends_with_a_launcher_that_is_killed(tmp_path: Path) -> None:

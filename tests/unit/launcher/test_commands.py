@@ -84,14 +84,14 @@ def test_all_tests_are_run_unless_somebody_ends_them(
     monkeypatch: pytest.MonkeyPatch, codes: list[int], runs: int, code: int
 ) -> None:
     left = list(codes)
-    monkeypatch.setattr(commands.run, "foreground", lambda *_: left.pop(0))
+    monkeypatch.setattr(commands.run, "foreground", lambda *_, **__: left.pop(0))
     assert commands._test({}, []) == code
     assert len(codes) - len(left) == runs
 
 
 def test_arguments_of_pytest_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
-    monkeypatch.setattr(commands.run, "foreground", lambda line, *_: bool(seen.append(line)))
+    monkeypatch.setattr(commands.run, "foreground", lambda line, *_, **__: bool(seen.append(line)))
     commands._test({}, ["tests/unit", "-x"])
     assert [line[3:] for line in seen] == [["tests/unit", "-x"]]
 
@@ -135,7 +135,7 @@ def test_an_archive_of_an_image_is_looked_for_where_the_user_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seen: list[list[str]] = []
-    monkeypatch.setattr(commands.run, "foreground", lambda line, *_: bool(seen.append(line)))
+    monkeypatch.setattr(commands.run, "foreground", lambda line, *_, **__: bool(seen.append(line)))
     monkeypatch.chdir(tmp_path)
     commands._local({}, ["load", "--help", "shop.tar", "/shop.tar"])
     commands._local({}, ["unload", "shop"])

@@ -108,7 +108,7 @@ def test_after_ctrl_c_in_a_look_there_is_no_other_look(
     (west.note.parent / "killed").touch()
     ran: list[str] = []
 
-    def foreground(command: list[str], *_: object) -> int:
+    def foreground(command: list[str], *_: object, **__: object) -> int:
         ran.append(command[2])
         return 0
 
@@ -124,7 +124,7 @@ def test_the_end_of_a_pulumi_that_was_killed_is_said(
     west: Clone, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int
 ) -> None:
     """Nothing else would be: nothing was written, so nothing is looked at."""
-    monkeypatch.setattr(run, "foreground", lambda *_: code)
+    monkeypatch.setattr(run, "foreground", lambda *_, **__: code)
     assert stack_commands._update(west.env, "west", "up") == code
     assert ("error: Pulumi was killed" in capsys.readouterr().err) is (code == 137)
 

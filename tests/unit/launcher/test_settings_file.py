@@ -76,7 +76,7 @@ def test_destroy_forgets_objects_of_embedded_clusters_only(
     """Objects in a cluster of others that does not answer stay in the state."""
     given: list[Mapping[str, str]] = []
 
-    def foreground(command: list[str], env: Mapping[str, str], _: Path) -> int:
+    def foreground(command: list[str], env: Mapping[str, str], _: Path, **__: object) -> int:
         given.append(env)
         return 0
 
@@ -105,7 +105,7 @@ def test_in_clusters_of_others_a_fault_is_mended_before_a_destroy(
     private.mkdir()
     (private / "faults.json").write_text(faults)
     (folder / "Pulumi.west.yaml").write_text(f"config:\n  demo:backend: {backend}\n")
-    monkeypatch.setattr(run, "foreground", lambda command, *_: ran.append(command) or 0)
+    monkeypatch.setattr(run, "foreground", lambda command, *_, **__: ran.append(command) or 0)
     monkeypatch.setattr(stacks, "exists", lambda env, stack: True)
     monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: True)
     monkeypatch.setattr(project, "stack_folder", lambda stack: private)
@@ -133,7 +133,7 @@ def test_a_stack_under_a_drill_is_not_taken_down(
     lock.parent.mkdir()
     lock.touch()
     (folder / "Pulumi.west.yaml").write_text("config: {}\n")
-    monkeypatch.setattr(run, "foreground", lambda command, *_: ran.append(command) or 0)
+    monkeypatch.setattr(run, "foreground", lambda command, *_, **__: ran.append(command) or 0)
     monkeypatch.setattr(stacks, "exists", lambda env, stack: True)
     monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: True)
     monkeypatch.setattr(project, "stack_folder", lambda stack: folder / "private")
@@ -159,7 +159,7 @@ def test_an_interrupted_destroy_ends_nothing_more(
     """Pulumi may end with 0 after Ctrl-C, whatever it has left."""
     ran: list[list[str]] = []
 
-    def foreground(command: list[str], *_: object) -> int:
+    def foreground(command: list[str], *_: object, **__: object) -> int:
         ran.append(command)
         return code
 
@@ -225,7 +225,7 @@ def test_a_stack_in_clusters_of_others_is_not_forgotten_without_its_state(
     private.mkdir()
     (private / "kubeconfig").touch()
     (folder / "Pulumi.west.yaml").write_text(text)
-    monkeypatch.setattr(run, "foreground", lambda *_: 0)
+    monkeypatch.setattr(run, "foreground", lambda *_, **__: 0)
     monkeypatch.setattr(stacks, "exists", lambda env, stack: False)
     monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: False)
     monkeypatch.setattr(project, "stack_folder", lambda stack: private)
@@ -251,7 +251,7 @@ def test_a_stack_under_an_update_is_left_to_it(
     """Pulumi would advise to delete the lock, and the launcher to give the state up."""
     ran: list[list[str]] = []
     (folder / "Pulumi.west.yaml").write_text("config: {}\n")
-    monkeypatch.setattr(run, "foreground", lambda command, *_: ran.append(command) or 0)
+    monkeypatch.setattr(run, "foreground", lambda command, *_, **__: ran.append(command) or 0)
     monkeypatch.setattr(stack_commands.state, "kept", contextlib.nullcontext)
     monkeypatch.setattr(stack_commands.pulumi_use, "with_program", lambda env, _: env)
     monkeypatch.setattr(project, "uses_own_state", lambda _: True)
@@ -298,7 +298,7 @@ def test_pods_are_named_only_where_an_update_has_begun(
     if was_up:
         state.write_text("{}")
 
-    def foreground(command: list[str], *_: object) -> int:
+    def foreground(command: list[str], *_: object, **__: object) -> int:
         ran.append(command[2])
         if changes:
             state.write_text("{ }")
@@ -318,7 +318,7 @@ def test_a_state_that_alone_knows_of_objects_is_not_advised_to_be_removed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], backend: str
 ) -> None:
     (folder / "Pulumi.west.yaml").write_text(f"config:\n  demo:backend: {backend}\n")
-    monkeypatch.setattr(run, "foreground", lambda *_: 1)
+    monkeypatch.setattr(run, "foreground", lambda *_, **__: 1)
     monkeypatch.setattr(stacks, "exists", lambda env, stack: True)
     monkeypatch.setattr(stacks, "holds_resources", lambda env, stack: True)
     monkeypatch.setattr(project, "stack_folder", lambda stack: folder / "private")

@@ -65,7 +65,9 @@ def test_the_end_of_processes_is_waited_for_longer(
 
 def test_pulumi_is_told_to_be_as_patient_with_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[dict[str, str]] = []
-    monkeypatch.setattr(stack_commands.run, "foreground", lambda _, env, __: told.append(env) or 0)
+    monkeypatch.setattr(
+        stack_commands.run, "foreground", lambda _, env, __, **___: told.append(env) or 0
+    )
     monkeypatch.setenv(patience.VARIABLE, "10")
     stack_commands._pulumi_itself({}, "up")
     stack_commands._pulumi_itself({"HTTP2_PING_TIMEOUT_SECONDS": "7"}, "up")
