@@ -225,6 +225,14 @@ def test_a_line_that_is_not_whole_is_waited_for_and_a_dead_machine_is_not(tmp_pa
     assert list(boot.told(said, lambda: next(turns))) == [{"title": "up"}]
 
 
+@pytest.mark.parametrize(("requests", "code"), [(100, 0), (0, 1)])
+def test_a_step_that_is_judged_by_a_line_shows_all_of_its_command(requests: int, code: int) -> None:
+    said = f"before\n  all requests  {requests}\nafter\n"
+    command = steps.matching(f"printf '%s' '{said}'", "^ *all requests +[1-9]")
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, said)
+
+
 def test_what_is_left_is_named_and_no_good() -> None:
     assert left_over(0.2, []) == Row("what is left", 0.2, "nothing", True)
     row = left_over(0.2, ["process a", "process b", "port 1", "port 2"])
