@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
+
+from toolchain.patience import VARIABLE
+
+# A machine's patience is not inherited, as by copies of the checkout: tests say what they wait for.
+os.environ.pop(VARIABLE, None)
 
 # Tests assert no times: on a busy machine one draw may take seconds. Examples come afresh in each
 # run, so that nothing is kept in the checkout.

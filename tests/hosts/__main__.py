@@ -64,7 +64,8 @@ def _run(chosen: argparse.Namespace) -> int:
     system = systems.named(chosen.system)
     if os.geteuid() != 0:
         raise UserError("Systems are made and entered by root: run it as root (sudo -E)")
-    _check_programs({"mmdebstrap": "mmdebstrap", **_programs(chosen)})
+    needed = {"mmdebstrap": "mmdebstrap", "pivot_root": "util-linux-extra"}
+    _check_programs({**needed, **_programs(chosen)})
     mirror = systems.mirror_for(system, chosen.mirror)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 def _root() -> None:
+    if not shutil.which("pivot_root"):
+        pytest.skip("pivot_root is not there: in package util-linux-extra of some systems")
     try_namespaces = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "true"]
     if os.geteuid() or subprocess.run(try_namespaces, check=False).returncode:
         pytest.skip("rooms need root and namespaces")
