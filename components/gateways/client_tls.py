@@ -42,11 +42,12 @@ def client_secrets(
 def issuer(secret: Mapping[str, Any]) -> pulumi.Output[str]:
     """Return the PEM of the certificate by which clients verify that of a Secret.
 
-    The key is left out: what is computed from a secret value is secret as well, and the stack's
-    output of it would be hidden.
+    It is computed from one value alone. With the key it would be secret, and hidden in the stack's
+    outputs; with a certificate that is made anew, a preview would take it for unknown.
     """
-    public = {key: secret["data"][key] for key in (AUTHORITY, CERTIFICATE) if key in secret["data"]}
-    return pulumi.Output.from_input(public).apply(issuer_of)
+    data = secret["data"]
+    key = AUTHORITY if data.get(AUTHORITY) not in (None, "") else CERTIFICATE
+    return pulumi.Output.from_input({key: data[key]}).apply(issuer_of)
 
 
 def certificate_names(

@@ -107,3 +107,29 @@ def test_the_authority_that_clients_need_is_public_though_the_key_is_secret() ->
         return str(await issuer.future()), await issuer.is_secret()
 
     assert asyncio.run(look()) == ("authority", False)
+
+
+def test_the_authority_is_known_while_a_certificate_of_its_own_is_made_anew() -> None:
+    def later(value: Any) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future.set_result(value)
+        return future
+
+    async def look() -> bool:
+        made = pulumi.Output(set(), later(None), later(False))
+        known = pulumi.Output.from_input(b64encode(b"authority").decode())
+        return await client_tls.issuer({"data": {"tls.crt": made, "ca.crt": known}}).is_known()
+
+    assert asyncio.run(look())
+
+
+@pytest.mark.parametrize("authority", [{}, {"ca.crt": ""}])
+def test_without_an_authority_the_last_of_the_chain_is_shown(authority: dict[str, str]) -> None:
+    last = certificate("a", "a")
+
+    async def look() -> str:
+        chain = f"{certificate()}{last}"
+        data = {"tls.crt": b64encode(chain.encode()).decode(), **authority}
+        return str(await client_tls.issuer({"data": data}).future())
+
+    assert asyncio.run(look()).strip() == last.strip()
