@@ -49,6 +49,8 @@ def run(arguments: list[str]) -> int:
     if command not in COMMANDS:
         print(f"./demo has no command {command!r}. Commands: ./demo help", file=sys.stderr)
         return WRONG_USAGE
+    if "SUDO_UID" in os.environ and (home := ownership.home(project.ROOT, os.environ)):
+        os.environ["HOME"] = home
     try:
         return entry(
             lambda: _execute(command, arguments),

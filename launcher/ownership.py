@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,18 +26,35 @@ def check(stack: str) -> None:
         raise UserError(f"The clusters of stack {stack} are another user's. Run this as {who}")
 
 
+def home(checkout: Path, env: Mapping[str, str]) -> str:
+    """Return the home folder to go by: root's is that of a user who called sudo(8) in his checkout.
+
+    So his tools serve, which `sudo -E` had done. sudo-rs, which Ubuntu has since 25.10, ignores -E.
+    """
+    caller = _caller(checkout, env)
+    own = env.get("HOME", "")
+    try:
+        if caller is not None and own == pwd.getpwuid(0).pw_dir:
+            return pwd.getpwuid(caller).pw_dir
+    except KeyError:  # no account
+        pass
+    return own
+
+
 def give_back(checkout: Path, env: Mapping[str, str]) -> None:
     """Give what root has made in a user's checkout, and his cache, to him if he called sudo(8).
 
     What belongs to clusters stays root's for as long as they are there.
     """
-    user, group = env.get("SUDO_UID", ""), env.get("SUDO_GID", "")
-    if os.geteuid() or not (user.isdigit() and group.isdigit()):
-        return
-    if checkout.stat().st_uid != int(user) or int(user) == 0:
+    user, group = _caller(checkout, env), env.get("SUDO_GID", "")
+    if user is None or not group.isdigit():
         return
     cache = tools.cache_dir()
-    homely = cache.parent.exists() and cache.parent.stat().st_uid == int(user)
+    caches = cache.parent
+    made = caches.is_dir() and not caches.is_symlink() and caches.stat().st_uid == 0
+    if made and caches.parent.stat().st_uid == user:
+        os.chown(caches, user, int(group))
+    homely = caches.exists() and caches.stat().st_uid == user
     kept = {
         checkout: f"./{project.PRIVATE.name}/*/lab",
         **({cache: "./images/*"} if homely else {}),
@@ -50,3 +68,11 @@ def give_back(checkout: Path, env: Mapping[str, str]) -> None:
             capture_output=True,  # what ends meanwhile is not missed
             check=False,
         )
+
+
+def _caller(checkout: Path, env: Mapping[str, str]) -> int | None:
+    """Return who called sudo(8) for this command of root's, if the checkout is his."""
+    user = env.get("SUDO_UID", "")
+    if os.geteuid() or not user.isdigit() or int(user) == 0:
+        return None
+    return int(user) if checkout.stat().st_uid == int(user) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -42,6 +43,18 @@ def test_sudo_leaves_no_file_of_roots_but_those_of_clusters(checkout: Path) -> N
 
 
 @needs_root
+def test_a_folder_of_caches_that_root_has_made_in_a_users_home_is_the_users(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "home" / ".cache" / "ours"
+    cache.mkdir(parents=True)
+    os.chown(tmp_path / "home", USER, USER)
+    monkeypatch.setattr(ownership.tools, "cache_dir", lambda: cache)
+    ownership.give_back(checkout, {"SUDO_UID": str(USER), "SUDO_GID": str(USER)})
+    assert {folder.stat().st_uid for folder in (cache, cache.parent)} == {USER}
+
+
+@needs_root
 @pytest.mark.parametrize(
     "env", [{}, {"SUDO_UID": "7", "SUDO_GID": "7"}, {"SUDO_UID": "x", "SUDO_GID": ""}]
 )
@@ -49,6 +62,30 @@ def test_nothing_is_given_to_whose_the_checkout_is_not(env: dict[str, str], chec
     ownership.give_back(checkout, env)
     assert _of(checkout, 0) == _of(checkout, os.geteuid()) != set()
     assert _of(checkout, USER) == _of(checkout, 7) == set()
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({"SUDO_UID": str(USER), "HOME": "/root"}, "/home/somebody"),
+        ({"SUDO_UID": str(USER), "HOME": "/chosen"}, "/chosen"),
+        ({"SUDO_UID": "7", "HOME": "/root"}, "/root"),
+        ({"HOME": "/root"}, "/root"),
+    ],
+)
+def test_sudo_that_keeps_no_variable_finds_the_users_own_tools(
+    env: dict[str, str], expected: str, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homes = {0: "/root", USER: "/home/somebody"}
+    monkeypatch.setattr(ownership.pwd, "getpwuid", lambda user: SimpleNamespace(pw_dir=homes[user]))
+    assert ownership.home(checkout, env) == expected
+
+
+@needs_root
+def test_sudo_of_a_user_without_an_account_keeps_roots_home(checkout: Path) -> None:
+    root = str(Path("~root").expanduser())
+    assert ownership.home(checkout, {"SUDO_UID": str(USER), "HOME": root}) == root
 
 
 @needs_root
