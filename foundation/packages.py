@@ -72,17 +72,18 @@ def missing_to_compile(seccomp: bool = True) -> list[Need]:
         # Fedora has it apart from the headers
         what = "a static C library (libc.a; Fedora: glibc-static)"
         needs.append(Need(what, reason, "libc6-dev"))
-    if seccomp and (len(needs) > 1 or not _compiles("seccomp.h", "-c")):
-        needs.append(Need("seccomp.h", reason, "libseccomp-dev"))
+    if seccomp and (len(needs) > 1 or not _compiles("seccomp.h", "-static", "-lseccomp")):
+        what = "a static libseccomp (seccomp.h, libseccomp.a; Fedora: libseccomp-static)"
+        needs.append(Need(what, reason, "libseccomp-dev"))
     if seccomp and not which("pkg-config"):  # no compiler asks for it: Go does
         needs.append(Need("pkg-config", reason, "pkg-config"))
     return needs
 
 
-def _compiles(header: str, how: str) -> bool:
+def _compiles(header: str, how: str, *libraries: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            ["gcc", how, "-o", f"{folder}/out", "-x", "c", "-"],
+            ["gcc", how, "-o", f"{folder}/out", "-x", "c", "-", *libraries],
             input=f"#include <{header}>\nint main(void) {{ return 0; }}\n",
             text=True,
             capture_output=True,

@@ -91,7 +91,9 @@ class Builder:
         self._progress.done(module)
 
     def _compile(self, module: pins.Module, packages: list[str], folder: Path, out: Path) -> None:
-        values = " ".join(f"-X {value}" for value in module.linker_values)
+        flags = ["-s", "-w", *(f"-X {value}" for value in module.linker_values)]
+        if module.cgo:  # a machine that a bundle is taken to may lack the library
+            flags.append("-extldflags=-static")
         # with a single package -o names the file, for its default name need not be the product's
         target = out / module.binaries[0].name if len(module.binaries) == 1 else f"{out}{os.sep}"
         command = [
@@ -101,7 +103,7 @@ class Builder:
             "-buildvcs=false",
             "-trimpath",
             f"-tags={','.join(module.tags)}",
-            f"-ldflags=-s -w {values}",
+            f"-ldflags={' '.join(flags)}",
             "-gcflags=all=-dwarf=false",  # the linker would throw it away: a tenth of the time
             f"-o={target}",
             *packages,

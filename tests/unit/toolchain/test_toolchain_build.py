@@ -140,14 +140,28 @@ def test_the_c_compiler_is_needed_even_where_runc_is_not_built(
     ]  # fmt: skip
     assert [n.package for n in packages.missing_to_compile(seccomp=False)] == ["gcc", "libc6-dev"]
     monkeypatch.undo()
-    monkeypatch.setattr(packages, "_compiles", lambda header, how: False)
+    monkeypatch.setattr(packages, "_compiles", lambda *_: False)
     assert [n.package for n in packages.missing_to_compile(seccomp=False)] == ["libc6-dev"]
+
+
+def test_no_tool_that_is_built_needs_a_library_of_the_machine() -> None:
+    """A bundle is taken to machines that have other libraries, or older ones."""
+    built = [name for name, entry in tools.manifest().items() if entry["from"] == "built"]
+    if not built:
+        pytest.skip("all tools were fetched or found")
+
+    def is_dynamic(file: Path) -> bool:
+        with file.open("rb") as binary:
+            # what loads a program's libraries is named near its beginning
+            return b"/ld-" in binary.read(8192)
+
+    assert [name for name in built if is_dynamic(tools.path(name))] == []
 
 
 def test_go_asks_pkg_config_for_what_a_compiler_finds_by_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(packages, "_compiles", lambda header, how: True)
+    monkeypatch.setattr(packages, "_compiles", lambda *_: True)
     there = {"gcc"}
     monkeypatch.setattr(packages, "which", lambda command: command in there)
     assert [n.package for n in packages.missing_to_compile()] == ["pkg-config"]
