@@ -20,7 +20,10 @@ still be ejected: 5 s by `manifests/http-profile.yaml`, longer by a profile whos
 
 
 def settled(stack: Stack, traffic: Traffic, seconds: float, say: Say) -> dict[str, float]:
-    """Return the shares of the last `seconds`, once these are as due, or as they are in the end."""
+    """Return the shares of the last `seconds`, once these are as due, or as they are in the end.
+
+    Once they are as due, a standby's few answers are left out: nothing brings those again.
+    """
     due, what = due_shares(stack.weights, stack.order), "The traffic is shared as the weights say"
 
     def over() -> bool:
@@ -30,7 +33,9 @@ def settled(stack: Stack, traffic: Traffic, seconds: float, say: Say) -> dict[st
         until(over, what, SETTLE_SECONDS + seconds)
     except UserError as error:
         say(f"{error}. It is taken as it is.")
-    return shares(traffic.recent(seconds))
+        return shares(traffic.recent(seconds))
+    found = shares(traffic.recent(seconds))
+    return {name: share for name, share in found.items() if name in due}
 
 
 def due_shares(weights: Weights, order: Order) -> dict[str, float]:

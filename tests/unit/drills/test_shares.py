@@ -78,6 +78,27 @@ def test_traffic_that_stays_lopsided_is_taken_as_it_is(
     ]
 
 
+class Stray:
+    """Traffic of which a standby gets a little."""
+
+    running = True
+
+    def recent(self, _seconds: float) -> list[Sample]:
+        return answers(EAST, *[WEST] * 49)
+
+
+def test_a_few_answers_of_a_standby_are_not_due_again(tmp_path: Path) -> None:
+    standby = dataclasses.replace(
+        stack(tmp_path), weights={EAST: 0, WEST: 100}, order=((WEST,), (EAST,))
+    )
+    said: list[str] = []
+    traffic: Any = Stray()
+    before = settled(standby, traffic, 1, said.append)
+    assert is_back(answers(WEST) * 50, before), "a drill would wait for them, and call it broken"
+    assert not is_back(answers(EAST) * 50, before)
+    assert not said
+
+
 def answers(*clusters: str) -> list[Sample]:
     return [
         Sample("r-1", 0.0, 0.0, 0.01, "kept", "GET", "h1", status=200, cluster=name)
