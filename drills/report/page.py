@@ -20,6 +20,7 @@ from drills.traffic.summary import (
     STREAM_HEADS,
     cells,
     comparisons,
+    losses,
     of_duplicates,
     rows,
     stream_cells,
@@ -127,9 +128,7 @@ def _body(run: Run) -> list[Child]:
     if run.ledger.streams:
         lines = [[kind, *stream_cells(found)] for kind, found in run.ledger.streams.items()]
         made.append(_section("Streams", table(["kind", *STREAM_HEADS], lines)))
-    if run.ledger.total.failures:
-        kinds = ", ".join(f"{kind} {n:,}" for kind, n in run.ledger.total.failures.items())
-        made.append(e("p", f"Lost by kind: {kinds}.", class_="bad"))
+    made += [e("p", text, class_="bad") for text in losses(run.ledger)]
     if run.events:
         title = "What happened"  # no section: it may be longer than a sheet of paper
         made += [e("h2", title), _fitted(title, _events(run))]

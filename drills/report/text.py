@@ -16,6 +16,7 @@ from drills.traffic.summary import (
     as_json,
     cells,
     comparisons,
+    losses,
     moments,
     rows,
     stream_cells,
@@ -62,6 +63,8 @@ def markdown(run: Run) -> str:
         ("requests", *HEADS),
         [(name, *cells(part, start)) for name, part in rows(run.ledger).items()],
     )
+    for text in losses(run.ledger):
+        lines += ["", text]
     if run.ledger.streams:
         lines += ["", "## Streams", ""]
         kinds = run.ledger.streams.items()

@@ -87,6 +87,12 @@ STREAM_HEADS = (
 """Heads of the columns that `stream_cells` gives."""
 
 
+def losses(ledger: Ledger) -> list[str]:
+    """Return the sentence on what the lost requests got instead of a good answer, if any was."""
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in ledger.total.failures.items())
+    return [f"Lost by kind: {kinds}."] if kinds else []
+
+
 def stream_cells(streams: Streams) -> list[str]:
     """Return the figures of one kind of stream, in the order of STREAM_HEADS."""
     counts = (streams.streams, streams.cut, streams.ended, streams.messages)
@@ -192,10 +198,8 @@ def table(ledger: Ledger) -> RenderableType:
 def _remarks(ledger: Ledger) -> list[tuple[str, str]]:
     """Return the lines below the table, each with its style."""
     total = ledger.total
-    lines = []
+    lines = [(text, LOST) for text in losses(ledger)]
     if total.lost:
-        kinds = ", ".join(f"{kind} {count:,}" for kind, count in total.failures.items())
-        lines.append((f"Lost by kind: {kinds}.", LOST))
         first, last = total.first_failure or 0.0, total.last_failure or 0.0
         lines.append((f"First failure {clock(first)}, last {last - first:.2f} s later.", LOST))
     lines += [(text, "") for text in comparisons(ledger)]

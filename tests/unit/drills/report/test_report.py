@@ -32,6 +32,7 @@ def test_all_four_files_tell_the_ledger(tmp_path: Path) -> None:
     markdown = (folder / "report.md").read_text()
     assert "**7 of 2,000 requests were lost.**" in markdown
     assert "| lost | 0 | 7 | **missed** |" in markdown
+    assert "\nLost by kind: timeout 7.\n" in markdown
     suite = ElementTree.parse(folder / "junit.xml").getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("4", "1")
     failed = [
