@@ -24,9 +24,9 @@ from components.envoy.edge_clusters import EdgeConfig
 from components.profile import lint
 from components.profile.lint.model import Context
 from components.profile.model import HttpProfile, http_profile
-from components.routing import cautions
+from components.routing import cautions, regions
 from components.routing.routes import Route, routes
-from components.routing.targets import edge_targets
+from components.routing.targets import LbMode, edge_targets
 from components.settings.local import LocalSettings
 from components.settings.model import Platform, Settings, load
 from components.tetrate import served
@@ -80,6 +80,7 @@ def make(root: Path) -> Plan:
     warnings = [*settings.without_effect, *checks.hooks(plan.documents)]
     if settings.platform is Platform.ENVOY:
         warnings += cautions.lines(plan.documents, plan.routes)
+        warnings += unplaced(settings)
     if isinstance(settings.backend, LocalSettings):  # others are asked, or have kinds of their own
         warnings += checks.undefined(plan.documents)
         namespaces = exposed_namespaces(plan.documents)
@@ -109,6 +110,18 @@ def make(root: Path) -> Plan:
             raise
         pulumi.log.warn(f"pulumi up would stop here: {error}")
     return plan
+
+
+def unplaced(settings: Settings) -> list[str]:
+    """Return a line for each region that counts as far from all others: its place is not known."""
+    used = [cluster.region for cluster in settings.clusters]
+    if settings.lb_mode is LbMode.LOCALITY:
+        used.append(settings.edge_region)
+    return [
+        f"region {each} of stack {settings.stack} counts as farther than all others: where it is"
+        " is not known. Name a region of Google Cloud or AWS that is near to it"
+        for each in regions.unplaced(used)
+    ]
 
 
 def _edge(plan: Plan) -> EdgeConfig:

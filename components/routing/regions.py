@@ -31,6 +31,25 @@ _COORDINATES: dict[str, tuple[float, float]] = {
     "asia-south1": (19.1, 72.9),
     "asia-southeast1": (1.4, 103.8),
     "australia-southeast1": (-33.9, 151.2),
+    "northamerica-northeast2": (43.7, -79.4),
+    "northamerica-south1": (20.6, -100.4),
+    "southamerica-west1": (-33.4, -70.7),
+    "europe-west8": (45.5, 9.2),
+    "europe-west9": (48.9, 2.4),
+    "europe-west10": (52.5, 13.4),
+    "europe-west12": (45.1, 7.7),
+    "europe-central2": (52.2, 21.0),
+    "europe-north2": (59.3, 18.1),
+    "me-central1": (25.3, 51.5),
+    "me-central2": (26.4, 50.1),
+    "me-west1": (32.1, 34.8),
+    "africa-south1": (-26.2, 28.0),
+    "asia-east2": (22.3, 114.2),
+    "asia-northeast2": (34.7, 135.5),
+    "asia-northeast3": (37.6, 127.0),
+    "asia-south2": (28.6, 77.2),
+    "asia-southeast2": (-6.2, 106.8),
+    "australia-southeast2": (-37.8, 145.0),
     "us-east-1": (39.0, -77.5),
     "us-east-2": (40.0, -83.0),
     "us-west-1": (37.4, -122.0),
@@ -46,6 +65,23 @@ _COORDINATES: dict[str, tuple[float, float]] = {
     "ap-southeast-1": (1.4, 103.8),
     "ap-southeast-2": (-33.9, 151.2),
     "ap-northeast-1": (35.7, 139.7),
+    "ca-west-1": (51.0, -114.1),
+    "mx-central-1": (20.6, -100.4),
+    "eu-central-2": (47.4, 8.5),
+    "eu-south-1": (45.5, 9.2),
+    "eu-south-2": (41.6, -0.9),
+    "me-central-1": (24.5, 54.4),
+    "me-south-1": (26.1, 50.6),
+    "il-central-1": (32.1, 34.8),
+    "af-south-1": (-33.9, 18.4),
+    "ap-east-1": (22.3, 114.2),
+    "ap-south-2": (17.4, 78.5),
+    "ap-southeast-3": (-6.2, 106.8),
+    "ap-southeast-4": (-37.8, 145.0),
+    "ap-southeast-5": (3.1, 101.7),
+    "ap-southeast-7": (13.8, 100.5),
+    "ap-northeast-2": (37.6, 127.0),
+    "ap-northeast-3": (34.7, 135.5),
 }
 
 
@@ -58,6 +94,15 @@ def region_order(origin: str, regions: Iterable[str]) -> list[str]:
     """
     distinct = list(dict.fromkeys(regions))
     return sorted(distinct, key=lambda region: _distance(origin, region))
+
+
+def unplaced(regions: Iterable[str]) -> list[str]:
+    """Return the regions whose place is not known, where that decides which is the next one.
+
+    Of two regions each is the other's next, wherever they are.
+    """
+    distinct = list(dict.fromkeys(regions))
+    return [each for each in distinct if each not in _COORDINATES] if len(distinct) > 2 else []
 
 
 def _distance(origin: str, region: str) -> tuple[int, float]:

@@ -57,6 +57,21 @@ def test_a_preview_goes_on_with_a_warning(
     assert incapable == ["pulumi up would stop here: no room"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "edge", "named"),
+    [
+        (LbMode.LOCALITY, "z-1", ["region z-1 of stack west counts as farther than all others"]),
+        (LbMode.LOCALITY, "us-west1", []),
+        (LbMode.ACTIVE, "z-1", []),
+    ],
+)
+def test_a_region_of_no_known_place_is_warned_of_where_it_decides_who_is_next(
+    mode: LbMode, edge: str, named: list[str]
+) -> None:
+    settings = dataclasses.replace(read({}, "west", ROOT), lb_mode=mode, edge_region=edge)
+    assert [line.partition(":")[0] for line in plan.unplaced(settings)] == named
+
+
 def test_a_custom_kind_of_nobodys_is_warned_of_before_an_update_waits_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

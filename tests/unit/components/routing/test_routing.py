@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from components.routing.regions import region_order
+from components.routing.regions import region_order, unplaced
 from components.routing.targets import (
     PEERS,
     ApplicationCluster,
@@ -254,3 +254,17 @@ def test_unknown_regions_come_last_those_of_the_same_name_first_and_keep_their_o
         "z-1",
         "a-1",
     ]
+
+
+def test_a_region_is_near_to_its_neighbours() -> None:
+    assert region_order("europe-west3", ["us-central1", "asia-northeast1", "europe-west9"]) == [
+        "europe-west9",
+        "us-central1",
+        "asia-northeast1",
+    ]
+
+
+def test_a_region_of_no_known_place_is_named_where_that_decides_something() -> None:
+    assert unplaced(["us-east1", "z-1", "us-west1", "z-1"]) == ["z-1"]
+    assert unplaced(["us-east1", "z-1"]) == [], "there is one other region, and it is the next"
+    assert unplaced(["us-east1", "us-west1", "europe-west9", "ap-east-1"]) == []
