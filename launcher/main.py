@@ -38,12 +38,16 @@ COMMANDS = (
     "up", "destroy", "test", "pulumi", "kubectl", "task", "local", "shell", "setup", "tools",
     "bundle", "help",
 )  # fmt: skip
+_EXPLAINED = ("up", "destroy", "shell", "setup", "tools", "bundle")
+"""Commands of which USAGE says all; the others pass `--help` on to what they run."""
+_HELP = {"-h", "--help"}
 
 
 def run(arguments: list[str]) -> int:
     """Run what `arguments` (sys.argv) say and return the exit code."""
     command = arguments[1] if len(arguments) > 1 else "help"
-    if command in ("help", "-h", "--help"):
+    wants_help = command in _EXPLAINED and not _HELP.isdisjoint(arguments[2:])
+    if command in ("help", *_HELP) or wants_help:  # before minutes of set-up
         print(USAGE, end="")
         return 0
     if command not in COMMANDS:

@@ -30,6 +30,15 @@ def test_without_a_command_it_says_which_there_are(arguments: tuple[str, ...]) -
         assert f"\n  {command} " in done.stdout
 
 
+@pytest.mark.parametrize("command", ["up", "destroy", "shell", "setup", "tools", "bundle"])
+def test_help_of_a_command_is_no_error_and_sets_nothing_up(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(main, "_execute")
+    assert main.run(["demo", command, "--help"]) == main.run(["demo", command, "-h"]) == 0
+    assert capsys.readouterr().out == main.USAGE * 2
+
+
 def test_an_unknown_command_is_refused_in_one_line() -> None:
     done = demo("upp")
     assert done.returncode == 2 and done.stdout == ""
