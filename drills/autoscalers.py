@@ -25,6 +25,15 @@ def is_scaled(managed: Iterable[Entry]) -> bool:
     return any(_scales(each) and not managed_fields.is_kubectls(each) for each in managed)
 
 
+def is_switched_off(live: Document) -> bool:
+    """Check whether nobody but a user left no replicas: Kubernetes' autoscaler never begins at 0.
+
+    A controller that scales to none, KEDA say, has set them by the subresource `scale`.
+    """
+    none = managed_fields.value_at(live, REPLICAS) == 0
+    return none and not is_scaled(managed_fields.entries(live))
+
+
 def suspects(
     objects: Iterable[StackObject], live: Mapping[Identity, Document]
 ) -> list[StackObject]:

@@ -96,7 +96,9 @@ def to_apply(wanted: StackObject, live: Mapping[str, Any] | None) -> dict[str, A
         return document
     managed = managed_fields.entries(live)
     own = _own(managed, wanted.manager)
-    for path in _ignored(wanted, managed):
+    if autoscalers.is_switched_off(live):
+        document["spec"].setdefault("replicas", 1)  # what Kubernetes gives a new object
+    for path in _ignored(wanted, live):
         parent = value_at(document, path[:-1])
         if not isinstance(parent, dict):
             continue
@@ -127,7 +129,7 @@ def compare(
     known = {change.path for change in changes}
     after = managed_fields.entries(applied)
     own = _own(after, wanted.manager)
-    ignored = _ignored(wanted, managed)
+    ignored = _ignored(wanted, live)
     for entry in after:
         for path in managed_fields.paths(managed_fields.fields_of(entry)):
             is_ours = any(managed_fields.holds(tree, path) for tree in own)
@@ -172,9 +174,15 @@ def _by_name(items: Any) -> dict[str, Any] | None:
     return named if len(named) == len(items) else None
 
 
-def _ignored(wanted: StackObject, managed: Iterable[managed_fields.Entry]) -> set[Path]:
-    """Return the fields left to others: replicas as well, if a controller scales the object."""
-    return {*wanted.ignored, *([REPLICAS] if autoscalers.is_scaled(managed) else [])}
+def _ignored(wanted: StackObject, live: Mapping[str, Any]) -> set[Path]:
+    """Return the fields left to others: replicas as well, if a controller scales the object.
+
+    Where a user has set them to 0 they are the stack's: no autoscaler would ever change that.
+    """
+    if autoscalers.is_switched_off(live):
+        return {*wanted.ignored} - {REPLICAS}
+    is_scaled = autoscalers.is_scaled(managed_fields.entries(live))
+    return {*wanted.ignored, *([REPLICAS] if is_scaled else [])}
 
 
 def _own(managed: Iterable[managed_fields.Entry], manager: str) -> list[managed_fields.Tree]:

@@ -111,6 +111,22 @@ def test_replicas_that_the_stack_owns_beside_an_autoscaler_are_sent_as_they_are(
     assert compared(found, wanted) == ""
 
 
+@pytest.mark.parametrize(("given", "begun"), [(2, 2), (None, 1), (0, 0)])
+def test_no_replicas_are_mended_where_the_autoscaler_would_never_begin(
+    given: int | None, begun: int
+) -> None:
+    wanted = StackObject(EAST, deployment(given), STACK, (REPLICAS,))
+    by_hand = set_by("kubectl", REPLICAS, 0, "scale")
+    taken_over = set_by(STACK, REPLICAS, 0)  # as `heal-all` makes what kubectl holds
+    for found in (by_hand, taken_over):
+        assert drift.to_apply(wanted, found)["spec"]["replicas"] == begun
+    if begun:
+        said = f"spec.replicas is 0, set by kubectl, the stack's is {begun}"
+        assert compared(by_hand, wanted) == said
+    scaler = set_by("keda-operator", REPLICAS, 0, "scale")
+    assert compared(scaler, wanted) == "", "it scales to none, and up again"
+
+
 def test_a_missing_object_and_secrets_are_named_without_values() -> None:
     assert drift.missing(WANTED).line == f"{EAST}: Deployment shop/shop: is missing"
     metadata = {"name": "certs", "namespace": "shop", "labels": {}}
