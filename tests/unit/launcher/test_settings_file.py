@@ -175,6 +175,19 @@ def test_an_interrupted_destroy_ends_nothing_more(
     assert capsys.readouterr().err == "Interrupted. Go on: ./demo destroy west\n"
 
 
+def test_an_interrupted_up_says_how_it_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Pulumi says nothing of a Ctrl-C that comes before its first step."""
+    (folder / "Pulumi.west.yaml").write_text("config: {}\n")
+    monkeypatch.setattr(stack_commands.state, "kept", contextlib.nullcontext)
+    monkeypatch.setattr(stacks, "select", lambda env, stack: None)
+    monkeypatch.setattr(stack_commands, "_update", lambda *_: 130)
+    monkeypatch.setattr(run, "was_interrupted", lambda: True)
+    assert stack_commands.up({"PULUMI_BACKEND_URL": "none://"}, "west") == 130
+    assert capsys.readouterr().err == "Interrupted. Go on: ./demo up west\n"
+
+
 @pytest.mark.parametrize("project", ["proj", "'proj'", "proj # ours"])
 def test_of_several_projects_that_a_folder_held_the_present_one_counts(
     folder: Path, project: str
