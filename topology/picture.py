@@ -87,6 +87,8 @@ def picture(
         peer for cluster in clusters for each in cluster["gateways"] for peer in each["peers"]
     ]
     for cluster in clusters:
+        if not total and cluster["due"] and cluster["state"] is State.STANDBY:
+            cluster["state"] = State.IDLE
         cluster["share"] = cluster["rate"] / total if total else 0.0
         # who answers: what arrives and is not passed on, and what others pass on
         on = sum(peer["rate"] for each in cluster["gateways"] for peer in each["peers"])

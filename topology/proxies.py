@@ -26,6 +26,8 @@ class State(StrEnum):
 
     SERVING = "serving"
     STANDBY = "standby"
+    IDLE = "idle"
+    """Is well, and would get requests if anybody sent one."""
     READY = "ready"
     """Kubernetes calls it ready; nobody says whether requests go there."""
     DEGRADED = "degraded"

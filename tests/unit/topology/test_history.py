@@ -19,7 +19,7 @@ def test_changes_of_state_are_events_and_the_first_sight_is_none() -> None:
     assert history.add(picture([proxy], 100.0))["events"] == []
     proxy.hear(101.0, [host(EAST, 1, flags=frozenset({"failed_active_hc"})), host(WEST, 90)])
     (first, *_) = history.add(picture([proxy], 101.0))["events"]
-    assert first["text"] == "east-cluster: standby, now unreachable"
+    assert first["text"] == "east-cluster: idle, now unreachable"
 
 
 def test_a_fault_leads_to_answers_elsewhere_to_all_moved_and_back() -> None:
@@ -84,9 +84,11 @@ def test_a_switch_is_an_event_once_it_is_in_force() -> None:
     history.add(picture([edge(host(EAST), host(WEST))], 100.0))
     switched = picture([edge(host(EAST), host(WEST, priority=1))], 100.5)
     found = history.add(history.add(switched))
-    (event,) = found["events"]
-    assert event["kind"] == "switch"
+    (event,) = [event for event in found["events"] if event["kind"] == "switch"]
     assert event["text"].endswith(f"{EAST} 100%, {WEST} 0%")
+    assert [each["text"] for each in found["events"] if each["kind"] == "state"] == [
+        f"{WEST}: idle, now standby"
+    ]
 
 
 def test_pictures_leave_no_memory_behind() -> None:

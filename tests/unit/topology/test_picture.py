@@ -107,7 +107,20 @@ def test_nothing_is_due_to_a_cluster_that_the_edge_has_no_more() -> None:
     assert due_shares([former, edge()]) == {EAST: 0.5, WEST: 0.5}, "it has not loaded them yet"
     assert due_shares([former, now]) == {EAST: 1.0, WEST: 0.0}
     east, west = picture([former, now], 100.5)["clusters"]
-    assert (east["state"], west["state"]) == (State.STANDBY, State.UNKNOWN)
+    assert (east["state"], west["state"]) == (State.IDLE, State.UNKNOWN)
+
+
+def test_who_answers_first_is_no_standby_while_nobody_sends() -> None:
+    def states(*hosts: Host) -> list[str]:
+        return [each["state"] for each in picture([edge(*hosts)], 100.5)["clusters"]]
+
+    assert states(host(EAST, priority=1), host(WEST)) == [State.STANDBY, State.IDLE]
+    assert states(host(EAST), host(WEST)) == [State.IDLE, State.IDLE]
+    assert states(host(EAST), host(WEST, flags=EJECTED)) == [State.IDLE, State.EJECTED]
+    proxy = edge(host(EAST), host(WEST))
+    proxy.hear(101.0, [host(EAST), host(WEST, 50)])
+    east, west = picture([proxy], 101.0)["clusters"]
+    assert (east["state"], west["state"]) == (State.STANDBY, State.SERVING), "none come to it"
 
 
 def test_what_no_edge_pod_says_is_not_known() -> None:
