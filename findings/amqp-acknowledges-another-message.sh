@@ -7,13 +7,14 @@
 # client reconnects by itself, and RabbitMQ delivers m2 and m3 again. The first handler of m2 ends, and acknowledges
 # its message. Then the consumer is killed, while its other handlers are still at work.
 # Expected: an acknowledgement of the old connection is an error, or ignored. m2 and m3 go to the next consumer.
-# Happens: with amqp091-go's recovery (since v1.13.0) and with amqp-connection-manager m3 is gone. Delivery tags
+# Happens: with amqp091-go's recovery (new in v1.13.0) and with amqp-connection-manager m3 is gone. Delivery tags
 #   begin at 1 on each connection: the old tag of m2, 2, is the new one of m3. Both clients send it. Others refuse or
-#   ignore it. rabbitmq-client does not consume again before each of its old handlers has ended.
+#   ignore it. rabbitmq-client does not consume again before each of its old handlers has ended. RabbitMQ is played by
+#   fake_rabbitmq.py; a real RabbitMQ 3.10.8 lost m3 alike.
 # Why it matters: a failover of the broker loses messages that nobody has processed, of a durable queue with manual
-#   acknowledgements, and nothing is logged. A tag that is not in use yet ends the connection (406), and all messages
-#   in work are delivered again. With these two, keep the channel's generation beside each message, and do not
-#   acknowledge those of an earlier one.
+#   acknowledgements, and nothing is logged. RabbitMQ answers an old tag that is not in use by an error (406); then
+#   channel or connection begin anew, and all messages in work are delivered again. With amqp-connection-manager,
+#   consume and acknowledge in `setup`, on the channel that it gets: m3 is kept. With amqp091-go, leave Recovery out.
 # Seen:
 #                             delivered again      m3 after the consumer's end
 #   amqp091-go, recovery      yes                  lost
