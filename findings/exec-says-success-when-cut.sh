@@ -3,18 +3,18 @@
 # (Python), fabric8 kubernetes-client 8.0.0 and client-java 25.0.0 (Java), @kubernetes/client-node 1.4.0 (npm). Needs
 # Go 1.26, JDK 17, Maven, Node 20 with npm, Python 3.11 and the network. Compiling takes four minutes the first time.
 #
-# Each client executes a command in a pod. Two processes serve it: a runtime, by containerd's code for this
-# (k8s.io/cri-streaming), and before it the handlers by which API server and kubelet pass a call on
+# Each client executes a command in a pod. Two processes serve it: a runtime, by the code that container runtimes have
+# for this (k8s.io/cri-streaming), and before it the handlers by which API server and kubelet pass a call on
 # (k8s.io/apiserver). The command ends with exit code 3; or it runs on, and one of the two processes is killed.
 # Expected: a call that is cut is an error: nobody knows how its command ended.
 # Happens: over SPDY, client-go reports success for each cut: a status that never came reads as one without a message.
-#   Over WebSockets it reports an error if its own connection is cut. But kubelets since 1.36, and API servers before,
-#   translate WebSockets into SPDY, by client-go. If the connection behind them is cut, they send their client
-#   "Success". client-java, kubernetes and client-node believe it. When its own connection is cut, client-node
+#   Over WebSockets it reports an error if its own connection is cut. But kubelets since 1.36, and API servers for
+#   older ones, translate WebSockets into SPDY, by client-go. If the connection behind them is cut, they send their
+#   client "Success". client-java, kubernetes and client-node believe it. When its own connection is cut, client-node
 #   never calls back. kubernetes-asyncio's messages just end.
 # Why it matters: `kubectl exec db-0 -- pg_basebackup ... && promote` goes on while containerd restarts, or (kubelet
 #   before 1.36) the kubelet. kubectl 1.32.4 exits with 0 as well. kubectl uses SPDY where WebSockets are refused, and
-#   most Go programs do always. Let the command print a last line, and look for it.
+#   Go programs that call NewSPDYExecutor always do. Let the command print a last line, and look for it.
 # Seen:
 #                           exit code 3   API server killed   runtime killed
 #   client-go, SPDY         3             0                   0
