@@ -33,8 +33,8 @@ from drills.pace import Pace
 from drills.report.matrix_page import Row, headline
 from drills.say import say
 from drills.stack import Stack
-from drills.traffic import summary, view
-from foundation import project
+from drills.traffic import summary
+from foundation import project, tables
 from foundation.entry import entry
 from foundation.errors import UserError
 
@@ -179,7 +179,7 @@ def _list(stack: Stack) -> int:
         reason = fault.unavailable(stack)
         how = f"Not available here: it {reason}" if reason else fault.means.how
         table.add_row(fault.layer, fault.name, fault.what, how)
-    view.console().print(table)
+    tables.console().print(table)
     return 0
 
 
@@ -196,7 +196,7 @@ def _guide(stack: Stack, chosen: argparse.Namespace, pace: Pace) -> int:
 
 def _recap(rows: Sequence[Row], page: Path) -> int:
     print(f"\n{headline(rows)[0]}.")
-    view.console().print(matrix.table(rows))
+    tables.console().print(matrix.table(rows))
     print(f"Matrix: {page}")
     return 0 if matrix.is_good(rows) else 1
 
@@ -207,7 +207,7 @@ def _pace(chosen: argparse.Namespace, picture: live_picture.LivePicture | None) 
 
 
 def _show(outcome: drill.Outcome) -> None:
-    view.console().print(summary.table(outcome.ledger))
+    tables.console().print(summary.table(outcome.ledger))
     print("Prediction: " + ("; ".join(outcome.wrong) or "right"))
     for check in outcome.ledger.checks:
         word = "met" if check.met else "MISSED"

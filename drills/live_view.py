@@ -11,6 +11,7 @@ from rich.live import Live as Screen
 from drills.traffic import Event, view
 from drills.traffic.generator import Traffic
 from drills.traffic.window import TOLD, Live
+from foundation import tables
 
 _TICK = 0.2  # seconds between two pictures
 
@@ -26,7 +27,7 @@ class Watch:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        if view.console().is_terminal:
+        if tables.console().is_terminal:
             self._thread = threading.Thread(target=self._draw, name="watch", daemon=True)
             self._thread.start()
         return self
@@ -42,7 +43,7 @@ class Watch:
 
     def _draw(self) -> None:
         # transient: the ledger takes its place
-        with Screen(console=view.console(), auto_refresh=False, transient=True) as screen:
+        with Screen(console=tables.console(), auto_refresh=False, transient=True) as screen:
             while not self._over.wait(_TICK):
                 samples, self._seen = self._traffic.since(self._seen)
                 self._state.add(samples)

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
 
+from rich.console import Console
 from rich.table import Column, Table
+
+_PIPED_COLUMNS = 500
+"""Width where no terminal has one: a row is a line, for grep(1) and the like."""
+
+
+def console() -> Console:
+    """Return standard output to print tables on; a pipe or file has as many columns as they need.
+
+    COLUMNS, if it is set, says how many there are, as everywhere.
+    """
+    is_free = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=_PIPED_COLUMNS if is_free else None)
 
 
 def folded(heads: Iterable[str], title: str | None = None) -> Table:

@@ -9,8 +9,6 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from foundation import project, tables
 from foundation.commands import Failed
 from foundation.entry import entry
@@ -156,7 +154,7 @@ def show_status() -> int:
         healthy = healthy and all(state.healthy for state in states)
         if table.row_count:
             there = True
-            Console().print(table)
+            tables.console().print(table)
             found = look.findings(folder, list(zip(specs, states, strict=True)))
             for line in lines(found):
                 print(line)

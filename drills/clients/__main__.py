@@ -23,8 +23,9 @@ from drills.faults import Fault, named
 from drills.pace import Pace
 from drills.say import say
 from drills.stack import Stack
-from drills.traffic import provenance, view
+from drills.traffic import provenance
 from drills.waiting import until
+from foundation import tables
 from foundation.entry import entry
 from foundation.errors import UserError
 from toolchain import client_packages
@@ -215,7 +216,7 @@ def _finish(
     `left_out` has clients and events that are not in the tables, and why.
     """
     slow = {event: slow[event] for event in events}
-    console = view.console()
+    console = tables.console()
     console.print(page.table(accounts, events))
     for line in page.notes(accounts, left_out, slow):
         console.print(line)

@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace) -> int:
         grid = view.figures(title, *heads)
         for line in lines:
             grid.add_row(*line)
-        view.console().print(grid)
+        tables.console().print(grid)
     say("Where our edge is behind:")
     for text in table.behind(found) or [page.NOWHERE]:
         say(f"  {text}")
@@ -88,7 +88,7 @@ def _list(balancers: Sequence[Balancer]) -> int:
         except UserError as error:
             version, origin = "cannot be had", str(error)
         grid.add_row(balancer.name, version, origin, _shown(balancer.file))
-    view.console().print(grid)
+    tables.console().print(grid)
     return 0
 
 

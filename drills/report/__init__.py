@@ -13,7 +13,8 @@ from pathlib import Path
 from drills import live_picture
 from drills.report import compare, page, run, text
 from drills.report.matrix_page import write_matrix
-from drills.traffic.view import console, figures
+from drills.traffic.view import figures
+from foundation import tables
 
 __all__ = ["print_comparison", "write", "write_matrix"]
 
@@ -46,4 +47,4 @@ def print_comparison(first: Path, second: Path) -> None:
         table = figures(title, "", one.header.run, other.header.run, "change")
         for line in lines:
             table.add_row(*line)
-        console().print(table)
+        tables.console().print(table)

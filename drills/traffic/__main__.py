@@ -31,7 +31,7 @@ from drills.traffic.portal import PortalLogs, source_for
 from drills.traffic.requests import load
 from drills.traffic.window import TOLD, Live, Second
 from drills.updates import Updates
-from foundation import project, run
+from foundation import project, run, tables
 from foundation.entry import entry
 from foundation.errors import UserError
 
@@ -123,7 +123,7 @@ class _Output:
 
     def __enter__(self) -> _Output:
         if self._line is None:
-            self._screen = Screen(console=view.console(), auto_refresh=False, transient=False)
+            self._screen = Screen(console=tables.console(), auto_refresh=False, transient=False)
             self._screen.__enter__()
         return self
 
@@ -147,7 +147,7 @@ class _Output:
 def _output(as_json: bool, header: Header, plan: TrafficPlan) -> _Output:
     if as_json:
         return _Output(_json_line, "")
-    if view.console().is_terminal:
+    if tables.console().is_terminal:
         return _Output(None, f"{header.title}   {plan.counted_rate:g}/s")
     return _Output(_plain_line, "")
 
@@ -212,7 +212,7 @@ def _finish(traffic: Traffic, as_json: bool, with_report: bool) -> int:
     if as_json:
         print(json.dumps({"type": "ledger", **summary.as_json(ledger)}))
     else:
-        view.console().print(summary.table(ledger))
+        tables.console().print(summary.table(ledger))
     if with_report:
         page = report.write(traffic.path.parent)
         if not as_json:

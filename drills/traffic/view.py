@@ -205,8 +205,3 @@ def figures(title: str, *heads: str) -> Table:
         # a figure that is cut short would be another one
         table.add_column(head, justify="right" if number else "left", overflow="fold")
     return table
-
-
-def console() -> Console:
-    """Return the terminal; `is_terminal` says whether it is one that can be drawn on."""
-    return Console(highlight=False)
