@@ -100,6 +100,7 @@ class _Document:
     """The first YAML document of a chunk, built from libyaml's events."""
 
     def __init__(self, chunk: bytes) -> None:
+        self._chunk = chunk
         self._parser = _PARSER(chunk)
         self._anchors: dict[str, _Anchor] = {}
         self._nodes = 0
@@ -134,7 +135,18 @@ class _Document:
             anchor.value, anchor.size, anchor.complete = value, self._nodes - before, True
         return value
 
+    def _check_tag(self, event: Any) -> None:
+        """Refuse a tag right before a comma, which go-yaml counts as a part of it."""
+        text = self._chunk.decode("utf-8-sig", errors="replace")
+        begin, end = event.start_mark.index, event.end_mark.index
+        tag = text[begin:end].split()[-1:]
+        if tag and tag[0].startswith("!") and text[end : end + 1] == ",":
+            what = f"kubectl takes the comma for a part of the tag {tag[0]}; put a space between"
+            raise _Refused(what, event.start_mark.line)
+
     def _scalar(self, event: Any) -> scalars.Scalar:
+        if event.tag is not None and not event.value:
+            self._check_tag(event)
         try:
             return scalars.resolved(event.value, event.tag, plain=event.implicit[0])
         except ValueError as error:

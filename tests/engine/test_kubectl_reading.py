@@ -33,11 +33,12 @@ def ours(text: bytes) -> list[Any] | str:
 def is_stricter(text: bytes, refusal: str) -> bool:
     """Tell whether we refuse what kubectl may read.
 
-    kubectl looks at keys and numbers after a key that is there twice has lost its first value.
+    kubectl looks at keys and numbers after a key that is there twice has lost its first value. An
+    item that is a tag alone, right before a comma, it leaves out without a word.
     """
     late = ("are one key", "a key cannot be", "JSON does not have", "is too large")
-    twice = any(part in refusal for part in late)
-    return twice or any(part.encode() in text for part in STRICTER)
+    known = any(part in refusal for part in (*late, "for a part of the tag"))
+    return known or any(part.encode() in text for part in STRICTER)
 
 
 def comparable(found: list[Any]) -> Any:

@@ -40,6 +40,10 @@ TEXTS = [
     *(f"{HEAD}v: {{{scalar}: 1}}\n" for scalar in SCALARS),
     *(f"{HEAD}{scalar}: 1\n" for scalar in SCALARS),
     *(f'{JSON},"v":{scalar}}}' for scalar in SCALARS),
+    *(
+        f"{HEAD}v: {flow}\n"
+        for flow in ("{a: !foo, b: 1}", "{a: !foo , b: 1}", "[!!str, a]", "[! , a]", "[é, !, a]")
+    ),
     f"{JSON}}}{JSON}}}",
     f"{JSON}}}\n---\n{HEAD}",
     f"{JSON}}}\n---\n{JSON}}}\n---\n{JSON}}}",
