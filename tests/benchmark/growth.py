@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmark import further
+from tests.benchmark import further, pulumi_alone
 from tests.benchmark.measure import GIGABYTE, FirstPage, Samples, timed_lines
 from tests.support import lab
 from tests.support.checkout import Checkout
@@ -26,6 +27,7 @@ COLUMNS = {
     "idle": "at rest, % of a core",
     "nothing to do": "pulumi up, nothing to do, s",
     "nothing to do, processor": "its processor, s",
+    "alone": "Pulumi alone with as many objects, nothing to do, s",
     "destroy": "destroy, s",
     "steal": "taken by the host, % of a core",
 }
@@ -65,8 +67,18 @@ def _measure(demo: Checkout, samples: Samples, count: int) -> None:
     busy = processor_seconds()
     samples.add(f"{count}: nothing to do", demo.demo("pulumi", "up", "--yes").seconds)
     samples.add(f"{count}: nothing to do, processor", processor_seconds() - busy)
+    state = demo.demo("pulumi", "stack", "export").output
+    each = round(objects(state) / (count + 1))  # the edge has a cluster too
+    alone = pulumi_alone.update_seconds(demo.private() / "kubeconfig", each)
+    samples.add(f"{count}: alone", alone)
     passed = time.monotonic() - begin
     samples.add(f"{count}: steal", (psutil.cpu_times().steal - steal) / passed * 100)
+
+
+def objects(state: str) -> int:
+    """Return how many objects in clusters an exported state names."""
+    resources = json.loads(state)["deployment"]["resources"]
+    return sum(each["type"].startswith("kubernetes:") for each in resources)
 
 
 def processor_seconds() -> float:

@@ -1,6 +1,7 @@
-"""The least Pulumi program like the demo's: a dynamic resource, an object in each cluster.
+"""The least Pulumi program like the demo's: a dynamic resource, objects in each cluster.
 
-Not imported: the benchmark runs a copy of it, with KUBECONFIG naming the clusters.
+Not imported: the benchmark runs a copy of it. KUBECONFIG names the clusters, OBJECTS how many
+objects each of them gets.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ for context in sorted(entry["name"] for entry in yaml.safe_load(text)["contexts"
         context=context,
         opts=pulumi.ResourceOptions(version=os.environ.get("DEMO_KUBERNETES_PROVIDER")),
     )
-    kubernetes.core.v1.ConfigMap(
-        context,
-        metadata={"name": "benchmark", "namespace": "default"},
-        opts=pulumi.ResourceOptions(provider=provider),
-    )
+    for number in range(int(os.environ["OBJECTS"])):
+        kubernetes.core.v1.ConfigMap(
+            f"{context}-{number}",
+            metadata={"name": f"benchmark-{number}", "namespace": "default"},
+            opts=pulumi.ResourceOptions(provider=provider),
+        )

@@ -21,12 +21,13 @@ def preview_seconds() -> float:
         return pulumi("preview")
 
 
-def update_seconds(kubeconfig: Path) -> float:
-    """How long `pulumi up` with nothing to do takes, of a program with one object a cluster.
+def update_seconds(kubeconfig: Path, objects: int = 1) -> float:
+    """How long `pulumi up` with nothing to do takes, of a program with so many objects a cluster.
 
     The objects stay: the clusters are about to be destroyed.
     """
-    with project(LEAST.read_text(), KUBECONFIG=str(kubeconfig)) as pulumi:
+    variables = {"KUBECONFIG": str(kubeconfig), "OBJECTS": str(objects)}
+    with project(LEAST.read_text(), **variables) as pulumi:
         pulumi("up", "--yes", "--skip-preview")
         return pulumi("up", "--yes")
 

@@ -107,6 +107,16 @@ def test_growth_is_shown_by_its_ratio_and_what_broke_is_named(
     assert cells[1][3] == "failed"
 
 
+def test_pulumi_alone_gets_as_many_objects_as_the_state_has_in_clusters() -> None:
+    types = (
+        "pulumi:providers:kubernetes",
+        "kubernetes:core/v1:Secret",
+        "kubernetes:apps/v1:Deployment",
+    )
+    resources = [{"type": each} for each in ("pulumi:pulumi:Stack", *types)]
+    assert growth.objects(json.dumps({"deployment": {"resources": resources}})) == 2
+
+
 def test_the_machine_s_processors_are_never_less_busy_than_before() -> None:
     before = growth.processor_seconds()
     assert 0 < before <= growth.processor_seconds()
