@@ -82,6 +82,12 @@ _COORDINATES: dict[str, tuple[float, float]] = {
     "ap-southeast-7": (13.8, 100.5),
     "ap-northeast-2": (37.6, 127.0),
     "ap-northeast-3": (34.7, 135.5),
+    "ap-east-2": (25.0, 121.5),
+    "ap-southeast-6": (-36.8, 174.8),
+    "us-gov-east-1": (40.0, -83.0),
+    "us-gov-west-1": (45.6, -121.2),
+    "cn-north-1": (39.9, 116.4),
+    "cn-northwest-1": (37.5, 105.2),
 }
 
 
