@@ -54,13 +54,6 @@ class RabbitMQ(Server):
         self._lock = threading.RLock()
         super().__init__()
 
-    def put(self, message: str) -> None:
-        """Add a message to the queue."""
-        with self._lock:
-            self.order.append(message)
-            self.queue.append(message)
-            self._deliver()
-
     def serve(self, connection: socket.socket) -> None:
         """Answer until the client ends."""
         channels: dict[int, _Channel] = {}

@@ -22,7 +22,7 @@ def preview_seconds() -> float:
 
 
 def update_seconds(kubeconfig: Path, objects: int = 1) -> float:
-    """How long `pulumi up` with nothing to do takes, of a program with so many objects a cluster.
+    """Return the seconds of `pulumi up` with nothing to do, for so many objects in each cluster.
 
     The objects stay: the clusters are about to be destroyed.
     """

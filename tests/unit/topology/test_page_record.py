@@ -90,12 +90,12 @@ def test_the_example_of_the_documentation_is_of_this_page() -> None:
 
 
 def packed(page: str) -> str:
-    """What a page that was recorded carries."""
+    """Return what a page that was recorded carries."""
     return page.partition('id="record">')[2].partition("<")[0]
 
 
 def unpacked(page: str) -> str:
-    """The record of such a page."""
+    """Return the record of such a page."""
     return gzip.decompress(base64.b64decode(packed(page))).decode()
 
 
