@@ -59,3 +59,5 @@ if settings.failback is not Failback.AT_ONCE:
 if pulumi.runtime.is_dry_run():
     registered = {c.name: c.documents for c in (corp_edge, *clusters.values())}
     kubectl_fields.warn(settings.state / "kubeconfig", registered)
+
+pulumi.run(pulumi_process.begin_to_register)

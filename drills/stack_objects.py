@@ -6,6 +6,7 @@ and whatever the settings say by now.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from drills import property_paths, pulumi_command
+from foundation import selection, state_file
 from foundation.identity import Identity, autoscaled, identity_of
 from foundation.lists import items
 from foundation.managed_fields import Path
@@ -71,9 +73,14 @@ def by_identity(said: str) -> dict[Identity, dict[str, Any]]:
 def load(stack: str, secrets: bool = True) -> list[StackObject]:
     """Read the stack's objects from its state. Raises UserError.
 
-    Values of Secrets are decrypted in memory; without `secrets` they are not to be used.
+    Values of Secrets are decrypted in memory; without `secrets` they are not to be used. Without
+    them the file is read where it is our own: Pulumi takes a second for many clusters.
     """
     env = environment.variables(os.environ, stack)
+    file = None if secrets else selection.own_state(env, stack)
+    if file is not None:
+        with contextlib.suppress(OSError, ValueError):  # Pulumi says what is wrong with it
+            return of_state({"deployment": state_file.latest(file)})
     how = ["--show-secrets"] if secrets else []
     problem = f"The state of stack {stack} cannot be read"
     return of_state(

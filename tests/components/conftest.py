@@ -132,6 +132,7 @@ def run(monkeypatch: pytest.MonkeyPatch, loops: None) -> Iterator[Run]:
         pulumi.runtime.set_all_config(config)
         outputs: dict[str, Any] = {}
         monkeypatch.setattr(pulumi, "export", outputs.__setitem__)
+        monkeypatch.setattr(pulumi, "run", lambda last: None)  # mocks have no stack
 
         @pulumi.runtime.test
         def program() -> None:

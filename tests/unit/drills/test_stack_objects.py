@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
 from typing import Any
 
-from drills import stack_objects
+import pytest
+
+from drills import pulumi_command, stack_objects
 from drills.stack_objects import REPLICAS
+from foundation import selection
 from foundation.managed_fields import Path
 from tests.support.drill_stack import EAST
 from tests.support.managed_fields import STACK
@@ -81,3 +86,25 @@ def test_an_autoscaler_of_the_stack_owns_the_replicas_of_its_target() -> None:
         exported(resource("Deployment", "shop"), resource("Deployment", "other"), scaler)
     )
     assert [each.ignored for each in found] == [(REPLICAS,), (), ()]
+
+
+def test_without_secrets_the_file_of_the_state_is_read_and_pulumi_asked_where_it_cannot_be(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = exported(resource("ConfigMap", "theirs"))
+    monkeypatch.setattr(pulumi_command, "output", lambda *_, **__: json.dumps(state))
+    file = tmp_path / "west.json"
+    monkeypatch.setattr(selection, "own_state", lambda env, stack: file)
+
+    def names(secrets: bool = False) -> list[str]:
+        return [each.identity[3] for each in stack_objects.load("west", secrets=secrets)]
+
+    assert names() == ["theirs"]
+    file.write_text(
+        json.dumps({"checkpoint": {"latest": {"resources": [resource("ConfigMap", "own")]}}})
+    )
+    assert (names(), names(secrets=True)) == (["own"], ["theirs"])
+    file.write_text("{")
+    assert names() == ["theirs"]
+    monkeypatch.setattr(selection, "own_state", lambda env, stack: None)
+    assert names() == ["theirs"]

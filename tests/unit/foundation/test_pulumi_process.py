@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
+import time
 import traceback
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pulumi
 import pytest
+from pulumi.runtime import stack
+from pulumi.runtime.settings import set_root_resource
 
 from foundation import project, pulumi_process
 from foundation.errors import UserError
+from tests.support.event_loops import closed_at_the_end
 
 
 @pytest.mark.parametrize(
@@ -135,3 +142,42 @@ def test_a_process_ends_without_a_search_for_garbage() -> None:
         check=True,
     )
     assert done.stdout == "True\n"
+
+
+class Engine(pulumi.runtime.Mocks):
+    """Takes a moment for each resource."""
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        """Return what was asked for."""
+        time.sleep(0.001)
+        return args.name, args.inputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], None]:
+        """Answer nothing."""
+        return {}, None
+
+
+def test_the_sdk_waits_for_each_output_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[int] = []
+    wait = asyncio.wait
+
+    def counted(tasks: Iterable[asyncio.Task[Any]], **how: Any) -> Coroutine[Any, Any, Any]:
+        all_of_them = list(tasks)
+        handed.append(len(all_of_them))
+        return wait(all_of_them, **how)
+
+    def program() -> None:
+        for number in range(100):
+            pulumi.CustomResource("example:index:Thing", f"thing-{number}", {"size": 1})
+        pulumi.run(pulumi_process.begin_to_register)
+
+    async def main() -> None:
+        pulumi.runtime.set_mocks(Engine())
+        await stack.wait_for_rpcs()  # of the stack that mocks have
+        set_root_resource(None)  # type: ignore[arg-type]
+        monkeypatch.setattr(asyncio, "wait", counted)
+        await pulumi.runtime.run_in_stack(program)
+
+    with closed_at_the_end():
+        asyncio.run(main())
+    assert sum(handed) < 100
