@@ -34,7 +34,9 @@ class Pings:
 
 
 #: For requests that may be sent again: it costs one try to take a busy gateway for one that hangs.
-QUICK = Pings(0.1, 0.4)
+#: With 0.1 and 0.4 s, which has the same bound, twice as many pings took the edge a tenth more of
+#: the processor at 20 requests a second.
+QUICK = Pings(0.2, 0.3)
 #: For requests that may not, and for streams: to take a busy gateway for one that hangs would lose
 #: or cut them.
 PATIENT = Pings(0.5, 1.2)
