@@ -15,7 +15,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from foundation import project, run, scratch, selection
+from foundation import project, run, scratch, selection, tables
 from foundation.entry import entry
 from foundation.errors import UserError
 from preview import markdown, matrix, model, terminal, trees
@@ -37,7 +37,7 @@ def _run(chosen: argparse.Namespace) -> int:
                 chosen.markdown.write_text(markdown.render(result))
     except OSError as error:  # a folder that is full or may not be written to
         raise UserError(str(error)) from None
-    terminal.show(Console(highlight=False), result)
+    terminal.show(tables.console(), result)
     return 0 if result.ok else 1
 
 
