@@ -21,6 +21,7 @@ from drills.report.matrix_page import Row, Verdict, by_mode, modes_of
 from drills.say import Say
 from drills.stack import Stack
 from drills.traffic import provenance
+from drills.traffic.summary import losses
 from foundation import project, tables
 from foundation.errors import UserError
 from launcher import leftovers
@@ -118,8 +119,10 @@ def of(outcome: Outcome, mode: str) -> Row:
 
 
 def line(row: Row) -> str:
-    """Return what came of a drill, in one line."""
-    return f"{row.verdict}: {row.figures} {row.reason}".rstrip()
+    """Return what came of a drill, in one line, with what its lost requests got instead."""
+    found = losses(row.ledger) if row.ledger else []
+    words = dict.fromkeys([row.figures, row.reason, *found])  # without figures they are the reason
+    return f"{row.verdict}: {' '.join(filter(None, words))}"
 
 
 def folder(what: str) -> Path:

@@ -17,8 +17,11 @@ from drills.journal import Entry, Journal
 from drills.pace import Pace
 from drills.report.matrix_page import Row, Verdict, headline
 from drills.stack import EDGE, Stack
+from drills.traffic import summary
+from drills.traffic.accounts import ledger_of
 from foundation.errors import UserError
 from tests.support.drill_stack import EAST, WEST
+from tests.support.report_pages import write
 
 
 def test_a_mode_that_cannot_be_had_fails_its_drills_and_no_others(
@@ -151,3 +154,14 @@ def test_a_talk_goes_on_after_an_act_that_could_not_be_shown(
     said: list[str] = []
     presentation.run(stack, Pace(), said.append, lambda _: None)
     assert len([line for line in said if "the traffic has ended" in line]) > 1
+
+
+def test_a_line_of_many_drills_says_what_lost_requests_got_and_no_reason_twice(
+    tmp_path: Path,
+) -> None:
+    ledger = ledger_of(write(tmp_path, lost=7))
+    missed = matrix.line(Row("workload", "gone", "active", Verdict.MISSED, "lost", ledger))
+    assert "lost 7" in missed
+    assert missed.endswith(summary.losses(ledger)[0])
+    away = Row("cluster", "nodes-killed", "active", Verdict.UNAVAILABLE, "not our machine")
+    assert matrix.line(away) == "not available: not our machine"
