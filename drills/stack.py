@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Hashable, Mapping
@@ -15,7 +16,7 @@ from drills.answers import Answer, Answers
 from drills.application import Application, Workload
 from drills.live_objects import LiveObjects
 from drills.stack_objects import StackObject
-from foundation import commands, contract, files, project, run, selection
+from foundation import commands, contract, files, project, run, selection, state_file
 from foundation.errors import UserError
 from foundation.identity import Identity
 from launcher import environment
@@ -185,6 +186,13 @@ class Stack:
 
 
 def _outputs(stack: str, env: Mapping[str, str]) -> dict[str, Any]:
+    """Return the outputs by the state's file where it is our own; else Pulumi is asked, or why not.
+
+    Pulumi takes a third of a second for them, of each command.
+    """
+    if file := selection.own_state(env, stack):
+        with contextlib.suppress(OSError, ValueError):  # Pulumi says what is wrong with it
+            return state_file.outputs(state_file.latest(file))
     problem = f"The outputs of stack {stack} cannot be read"
     try:
         said = pulumi_command.output(env, stack, "stack", "output", "--json", problem=problem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import xmlrpc.client
 from pathlib import Path
 from typing import Any
@@ -243,3 +244,25 @@ def test_a_misspelt_stack_is_answered_with_those_that_there_are(
     monkeypatch.setattr(stack_module.pulumi_command, "output", fail)
     with pytest.raises(UserError, match=said):
         stack_module._outputs(name, {})
+
+
+def test_outputs_are_read_from_the_file_of_our_own_state_and_else_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack_module.pulumi_command, "output", lambda *_, **__: '{"url": "asked"}')
+    file = tmp_path / "west.json"
+    monkeypatch.setattr(stack_module.selection, "own_state", lambda env, stack: file)
+
+    def outputs_of(*resources: dict[str, Any]) -> dict[str, Any]:
+        file.write_text(json.dumps({"checkpoint": {"latest": {"resources": resources}}}))
+        return stack_module._outputs("west", {})
+
+    assert stack_module._outputs("west", {}) == {"url": "asked"}  # no file yet
+    root = {"type": "pulumi:pulumi:Stack", "outputs": {"url": "read"}}
+    other = {"type": "pulumi-python:dynamic:Answer", "outputs": {"url": "other"}}
+    assert outputs_of(other, {**root, "outputs": {}, "delete": True}, root) == {"url": "read"}
+    assert outputs_of({"type": "pulumi:pulumi:Stack"}) == outputs_of() == {}
+    file.write_text('{"checkpoint"')
+    assert stack_module._outputs("west", {}) == {"url": "asked"}
+    monkeypatch.setattr(stack_module.selection, "own_state", lambda env, stack: None)
+    assert stack_module._outputs("west", {}) == {"url": "asked"}
