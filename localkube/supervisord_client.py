@@ -7,6 +7,7 @@ process does.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
@@ -74,23 +75,33 @@ class Supervisor:
         return {info["name"]: info for info in self.rpc.getAllProcessInfo()}
 
     def start(self, name: str) -> None:
-        """Start a program, or ``group:*``; one that runs already is left alone. Does not wait."""
+        """Start a program, or ``group:*``; one that runs already is left alone.
+
+        Does not wait for it. One that is stopping is waited for first: supervisord says yes
+        to its start, and does nothing.
+        """
         every = name.endswith(":*")
+        self._until_none(name, lambda info: info["statename"] == "STOPPING")
         call = self.rpc.startProcessGroup if every else self.rpc.startProcess
         ignoring(Faults.ALREADY_STARTED, call, name.removesuffix(":*"), False)
 
     def stop(self, name: str) -> None:
-        """Stop a program, or ``group:*``, and wait for its end.
+        """Stop a program, or ``group:*``, and wait for its end."""
+        every = name.endswith(":*")
+        call = self.rpc.stopProcessGroup if every else self.rpc.stopProcess
+        ignoring(Faults.NOT_RUNNING, call, name.removesuffix(":*"), False)
+        self._until_none(name, lambda info: bool(info["pid"]))
+
+    def _until_none(self, name: str, holds: Callable[[dict[str, Any]], bool]) -> None:
+        """Wait until this holds for no program of that name, or ``group:*``.
 
         Asking is the quicker way to wait: supervisord itself looks once a second, but also
         whenever it is asked something.
         """
         group, _, program = name.partition(":")
         every = program == "*"
-        call = self.rpc.stopProcessGroup if every else self.rpc.stopProcess
-        ignoring(Faults.NOT_RUNNING, call, group if every else name, False)
         while any(
-            info["pid"]
+            holds(info)
             for info in self.rpc.getAllProcessInfo()
             if info["group"] == group and (every or info["name"] == (program or group))
         ):

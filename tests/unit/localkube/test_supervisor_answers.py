@@ -6,9 +6,11 @@ import http.client
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
+from xmlrpc.client import ServerProxy
 
 import pytest
 
@@ -52,6 +54,43 @@ def test_a_stopped_supervisord_is_not_even_asked(
         supervisor.rpc = type("Rpc", (), {"getState": asked})()
         assert not supervisor.is_up()
         process.kill()
+
+
+DEAF_TO_SIGTERM = """\
+[unix_http_server]
+file={0}/supervisor.sock
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+[supervisord]
+nodaemon=true
+logfile={0}/supervisord.log
+pidfile={0}/supervisord.pid
+[program:deaf]
+command=bash -c 'trap "" TERM; touch {0}/ready; exec sleep 60'
+stopwaitsecs=1
+"""
+
+
+def test_a_program_that_is_stopping_is_started_once_it_has_ended(tmp_path: Path) -> None:
+    configuration = tmp_path / "supervisord.conf"
+    configuration.write_text(DEAF_TO_SIGTERM.format(tmp_path))
+    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)]
+    transport = supervisord_client._Transport(str(tmp_path / "supervisor.sock"))
+    supervisor = Supervisor()
+    supervisor.rpc = ServerProxy("http://127.0.0.1", transport=transport).supervisor
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            eventually((tmp_path / "ready").exists, "it runs")
+            before = supervisor.states()["deaf"]["pid"]
+            supervisor.rpc.stopProcess("deaf", False)
+            assert supervisor.states()["deaf"]["statename"] == "STOPPING"
+            supervisor.start("deaf")
+            state = supervisor.states()["deaf"]
+            assert state["statename"] in {"STARTING", "RUNNING"}
+            assert state["pid"] not in {0, before}
+        finally:
+            transport.close()
+            process.terminate()
 
 
 class Known:
