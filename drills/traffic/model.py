@@ -58,6 +58,8 @@ class Sample:
     key: str | None = None
     """Idempotency-Key, if one was sent."""
     status: int | None = None
+    grpc_status: str = ""
+    """Of an answer of gRPC; `none` where it ended without one."""
     error: ErrorKind | None = None
     detail: str = ""
     """The error's own words."""
@@ -83,11 +85,18 @@ class Sample:
 
     @property
     def failure(self) -> str | None:
-        """The error's kind or the status that nobody wants (`503`); None for a good answer."""
+        """The error's kind or the status that nobody wants (`503`); None for a good answer.
+
+        gRPC's own status counts unless the request names statuses of HTTP.
+        """
         if self.error is not None:
             return str(self.error)
         ordinary = self.status is not None and 200 <= self.status < 400
-        return None if (ordinary if self.good is None else self.good) else str(self.status)
+        if not (ordinary if self.good is None else self.good):
+            return str(self.status)
+        if self.good is None and self.grpc_status not in ("", "0"):
+            return f"grpc-status {self.grpc_status}"
+        return None
 
     @property
     def lost(self) -> bool:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -114,4 +116,15 @@ func statusError(code, message string) error {
 		return nil
 	}
 	return fmt.Errorf("grpc-status %q %s", code, message)
+}
+
+// grpcStatus gives the grpc-status of an answer that was read to its end, `none` where a call of
+// gRPC ended without one, and nothing for any other answer. An answer without a message has it among
+// its headers.
+func grpcStatus(response *http.Response) string {
+	kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
+	if kind != "application/grpc" && !strings.HasPrefix(kind, "application/grpc+") {
+		return ""
+	}
+	return cmp.Or(response.Header.Get("Grpc-Status"), response.Trailer.Get("Grpc-Status"), "none")
 }

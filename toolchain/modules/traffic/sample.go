@@ -20,6 +20,7 @@ type sample struct {
 	Protocol  string  `json:"protocol"`
 	Key       string  `json:"key,omitempty"`
 	Status    int     `json:"status,omitempty"`
+	GRPC      string  `json:"grpc_status,omitempty"`
 	Error     string  `json:"error,omitempty"`
 	Detail    string  `json:"detail,omitempty"`
 	Cluster   string  `json:"cluster,omitempty"`

@@ -226,6 +226,7 @@ func (s *sender) exchange(request *http.Request, result *sample) error {
 		result.Attempts, _ = strconv.Atoi(response.Header.Get("X-Envoy-Attempt-Count"))
 		_, err = io.Copy(io.Discard, response.Body)
 		response.Body.Close()
+		result.GRPC = grpcStatus(response)
 	}
 	if err != nil && s.pool != nil {
 		s.pool.leave(conn)

@@ -6,7 +6,9 @@ import base64
 import contextlib
 import dataclasses
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -124,3 +126,52 @@ def test_requests_are_sent_in_turn_and_no_secret_is_recorded(tmp_path: Path) -> 
     # the server answers 200, which these two do not name
     assert ledger.kinds["POST /orders with key"].failures == {"200": 20}
     assert ledger.kinds["PUT /a%2Fb without key"].failures == {"200": 20}
+
+
+class _Calls(BaseHTTPRequestHandler):
+    """Ends calls of gRPC as their path says: where the status stands, and which it is."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        where, status, kind = self.path.strip("/").split("/")
+        self.send_response(200)
+        self.send_header("Content-Type", f"application/{kind}; charset=utf-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Trailer", "Grpc-Status")
+        if where == "header":
+            self.send_header("Grpc-Status", status)
+        self.end_headers()
+        trailer = f"Grpc-Status: {status}\r\n" if where == "trailer" else ""
+        self.wfile.write(f"0\r\n{trailer}\r\n".encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    ("path", "good", "failure"),
+    [
+        ("/trailer/0/grpc", "", None),
+        ("/trailer/5/grpc+proto", "", "grpc-status 5"),
+        ("/header/14/grpc", "", "grpc-status 14"),
+        ("/nowhere/0/grpc", "", "grpc-status none"),
+        ("/nowhere/0/grpc-web+proto", "", None),
+        ("/header/5/grpc", ", good: 200", None),
+    ],
+)
+def test_a_call_of_grpc_is_lost_by_its_own_status(
+    path: str, good: str, failure: str | None, tmp_path: Path
+) -> None:
+    requests = load(written(tmp_path, f"requests: [{{method: POST, path: {path}{good}}}]"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Calls) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        plan = dataclasses.replace(
+            TrafficPlan.to(url, rate=20, duration=0.5, protocols=("h1",)), requests=requests
+        )
+        with Traffic(plan, Header(run="t", started=time.time()), tmp_path / "run") as traffic:
+            assert traffic.wait(20)
+        server.shutdown()
+    assert {each.failure for each in record.read(tmp_path / "run").samples} == {failure}
