@@ -75,9 +75,12 @@ def run(stack: Stack, pace: Pace, say: Say, pause: Callable[[str], None]) -> tup
     left out, with the reason. Raises UserError; interrupted, the page holds the acts that are over,
     and `say` tells where it is.
     """
-    say(f"The bank: {stack.url}")
+    is_portal = stack.application.is_portal
+    say(f"{'The bank' if is_portal else 'The application'}: {stack.url}")
     say(f"lbMode is {stack.mode}: {', then '.join(map(prediction.listed, stack.order))}.")
-    say("Open it beside this terminal: the page says which cluster answered, in its colour.")
+    says = "the page says" if is_portal else "the header x-served-by-cluster says"
+    coloured = ", in its colour" if is_portal else ""
+    say(f"Open it beside this terminal: {says} which cluster answered{coloured}.")
     if pace.picture:
         say(f"Who gets the traffic, and who takes over: {pace.picture.address}")
     rows: list[Row] = []

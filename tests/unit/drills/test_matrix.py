@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from drills import action, drill, matrix, presentation, temporary_settings
+from drills.application import Application
 from drills.faults import named
 from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
@@ -165,3 +166,20 @@ def test_a_line_of_many_drills_says_what_lost_requests_got_and_no_reason_twice(
     assert missed.endswith(summary.losses(ledger)[0])
     away = Row("cluster", "nodes-killed", "active", Verdict.UNAVAILABLE, "not our machine")
     assert matrix.line(away) == "not available: not our machine"
+
+
+def test_a_talk_about_an_own_application_speaks_of_no_bank(
+    tmp_path: Path, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said_of(application: Application) -> str:
+        said: list[str] = []
+        there = dataclasses.replace(stack, application=application)
+        presentation.run(there, Pace(), said.append, lambda _: None)
+        return "\n".join(said[:4])
+
+    monkeypatch.setattr(presentation, "_acts", lambda *_: None)
+    monkeypatch.setattr(matrix.project, "ROOT", tmp_path)
+    assert "The bank: " in said_of(stack.application)
+    own = said_of(dataclasses.replace(stack.application, namespace="shop", name="shop"))
+    assert "The application: " in own and "x-served-by-cluster" in own
+    assert "bank" not in own and "colour" not in own
