@@ -122,7 +122,7 @@ def line(row: Row) -> str:
     """Return what came of a drill, in one line, with what its lost requests got instead."""
     found = losses(row.ledger) if row.ledger else []
     words = dict.fromkeys([row.figures, row.reason, *found])  # without figures they are the reason
-    return f"{row.verdict}: {' '.join(filter(None, words))}"
+    return f"{row.verdict}: {'; '.join(filter(None, words))}"
 
 
 def folder(what: str) -> Path:
