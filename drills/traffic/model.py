@@ -58,8 +58,6 @@ class Sample:
     key: str | None = None
     """Idempotency-Key, if one was sent."""
     status: int | None = None
-    grpc_status: str = ""
-    """Of an answer of gRPC; `none` where it ended without one."""
     error: ErrorKind | None = None
     detail: str = ""
     """The error's own words."""
@@ -77,6 +75,8 @@ class Sample:
     """Method and path, where the plan has requests of a user's own."""
     good: bool | None = None
     """Whether the status is one of those that the request names; None: it names none."""
+    grpc_status: str = ""
+    """Of an answer of gRPC; `none` where it ended without one."""
 
     @property
     def ended(self) -> float:
