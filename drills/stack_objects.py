@@ -6,7 +6,6 @@ and whatever the settings say by now.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -14,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from drills import property_paths, pulumi_command
-from foundation import selection, state_file
+from foundation import selection
 from foundation.identity import Identity, autoscaled, identity_of
 from foundation.lists import items
 from foundation.managed_fields import Path
@@ -77,10 +76,8 @@ def load(stack: str, secrets: bool = True) -> list[StackObject]:
     them the file is read where it is our own: Pulumi takes a second for many clusters.
     """
     env = environment.variables(os.environ, stack)
-    file = None if secrets else selection.own_state(env, stack)
-    if file is not None:
-        with contextlib.suppress(OSError, ValueError):  # Pulumi says what is wrong with it
-            return of_state({"deployment": state_file.latest(file)})
+    if not secrets and (latest := selection.own_latest(env, stack)) is not None:
+        return of_state({"deployment": latest})
     how = ["--show-secrets"] if secrets else []
     problem = f"The state of stack {stack} cannot be read"
     return of_state(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foundation import project, stack_file
+from foundation import project, stack_file, state_file
 from foundation.errors import UserError
 
 DEFAULT_STACK = "west"
@@ -43,6 +43,19 @@ def declared() -> Mapping[str, Any]:
 def own_state(env: Mapping[str, str], stack: str) -> Path | None:
     """Return the file of a stack's state, as `project.own_state` does."""
     return project.own_state(env, str(declared().get("name")), stack)
+
+
+def own_latest(env: Mapping[str, str], stack: str) -> dict[str, Any] | None:
+    """Return what the state of a stack holds, by its file, without the time that Pulumi takes.
+
+    None where the file is not ours, not there, or cannot be read: it may be compressed, as Pulumi
+    writes one before the first update.
+    """
+    file = own_state(env, stack)
+    try:
+        return state_file.latest(file) if file else None
+    except (OSError, ValueError):
+        return None
 
 
 def setting(stack: str, key: str) -> str | None:

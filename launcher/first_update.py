@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 
-from foundation import files, project, run, selection, state_file
+from foundation import files, project, run, selection
 from foundation.errors import UserError
 from launcher import leftovers
 
@@ -69,11 +69,7 @@ def _knows_anything(env: Mapping[str, str], stack: str) -> bool | None:
 
     None where clusters or state are not ours, or where no such file can be read.
     """
-    file = selection.own_state(env, stack)
-    if file is None or selection.setting(stack, "backend") != "local":
+    if selection.setting(stack, "backend") != "local":
         return None
-    try:
-        latest = state_file.latest(file)
-    except (OSError, ValueError):  # it may be compressed: Pulumi writes one before the first update
-        return None
-    return len(latest.get("resources") or []) > 1  # the stack itself
+    latest = selection.own_latest(env, stack)
+    return None if latest is None else len(latest.get("resources") or []) > 1  # the stack itself
