@@ -224,9 +224,10 @@ func (s *sender) exchange(request *http.Request, result *sample) error {
 		result.Pod = response.Header.Get("X-Served-By-Pod")
 		result.RequestID = response.Header.Get("X-Request-Id")
 		result.Attempts, _ = strconv.Atoi(response.Header.Get("X-Envoy-Attempt-Count"))
-		_, err = io.Copy(io.Discard, response.Body)
+		if _, err = io.Copy(io.Discard, response.Body); err == nil {
+			result.GRPC = grpcStatus(response)
+		}
 		response.Body.Close()
-		result.GRPC = grpcStatus(response)
 	}
 	if err != nil && s.pool != nil {
 		s.pool.leave(conn)
