@@ -120,8 +120,9 @@ def of(outcome: Outcome, mode: str) -> Row:
 
 def line(row: Row) -> str:
     """Return what came of a drill, in one line, with what its lost requests got instead."""
-    found = losses(row.ledger) if row.ledger else []
-    words = dict.fromkeys([row.figures, row.reason, *found])  # without figures they are the reason
+    words = [row.figures]  # without a ledger they are the reason
+    if row.ledger:
+        words += [row.reason, *losses(row.ledger)]
     return f"{row.verdict}: {'; '.join(filter(None, words))}"
 
 

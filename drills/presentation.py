@@ -75,12 +75,12 @@ def run(stack: Stack, pace: Pace, say: Say, pause: Callable[[str], None]) -> tup
     left out, with the reason. Raises UserError; interrupted, the page holds the acts that are over,
     and `say` tells where it is.
     """
-    is_portal = stack.application.is_portal
-    say(f"{'The bank' if is_portal else 'The application'}: {stack.url}")
+    what, says = ("The application", "the header x-served-by-cluster says which cluster answered")
+    if stack.application.is_portal:
+        what, says = ("The bank", "the page says which cluster answered, in its colour")
+    say(f"{what}: {stack.url}")
     say(f"lbMode is {stack.mode}: {', then '.join(map(prediction.listed, stack.order))}.")
-    says = "the page says" if is_portal else "the header x-served-by-cluster says"
-    coloured = ", in its colour" if is_portal else ""
-    say(f"Open it beside this terminal: {says} which cluster answered{coloured}.")
+    say(f"Open it beside this terminal: {says}.")
     if pace.picture:
         say(f"Who gets the traffic, and who takes over: {pace.picture.address}")
     rows: list[Row] = []

@@ -83,7 +83,9 @@ def check_relays(ports: Sequence[int], folder: Path) -> set[int]:
     Return the ports of labs whose folder is gone: they end when a cluster starts.
     """
     ending: set[int] = set()
-    for lab, taken in sorted(relays().items()) if ports else ():  # a lab that runs has them
+    if not ports:  # a lab that runs has them all
+        return ending
+    for lab, taken in sorted(relays().items()):
         port = next((port for port in ports if port in taken), None)
         if port is None or lab == folder:
             continue
