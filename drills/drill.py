@@ -202,7 +202,7 @@ def _brought_back(
     answered = {sample.cluster for sample in traffic.recent(HELD_SECONDS / 2)}
     if fault.moves is Moves.ALL and not fault.edge and cluster in answered:
         wrong.append(f"{cluster} answered again before anybody brought it back")
-    for line in failback.lines(stack, failback.look(stack)):
+    for line in failback.told(stack):
         say(line)
     say("An update brings it back.")
     tell(Event(time.time(), EventKind.NOTE, "failback", cluster, "brought back by an update"))

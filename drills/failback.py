@@ -20,16 +20,18 @@ MANUAL = "manual"
 TRIGGER = f"**:{FAILBACK_TRIGGER}::**"
 """URN of the resource whose replacement brings clusters back."""
 
+_WHERE = ("--namespace", GATEWAY_NAMESPACE)
+
 _HELD, _PLAIN = "regions-0", "regions"
 """First parts of the names of the edge's Envoy clusters: with failback, and without."""
 
 _LOOK = f"""
-{envoy_admin.request()}
-request GET /clusters || exit
-while read -rt 5 line <&3; do
-  case $line in *::zone::*|*::health_flags::*) echo "${{line%$'\\r'}}";; esac
-done
+{envoy_admin.request()}{envoy_admin.ANSWERED}
+request GET /clusters?filter=%5Eregions && answered
 """
+
+_TRIES = 3
+"""How often pods of the edge are asked of which one does not answer: it may end just then."""
 
 
 def held(lines: Iterable[str]) -> set[str]:
@@ -50,20 +52,35 @@ def held(lines: Iterable[str]) -> set[str]:
 
 
 def look(stack: Stack) -> Counter[str]:
-    """Return how many pods of the edge hold each cluster back. Raises UserError."""
-    found: Counter[str] = Counter()
+    """Return how many pods of the edge hold each cluster back. Raises UserError.
+
+    A pod that runs and does not answer is an error: it may be the one that holds a cluster back.
+    """
     if stack.failback != MANUAL:
-        return found
-    where = ("--namespace", GATEWAY_NAMESPACE)
+        return Counter()
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(UserError):
+            return _counted(stack)
+    return _counted(stack)
+
+
+def _counted(stack: Stack) -> Counter[str]:
+    return Counter(cluster for pod in _pods(stack) for cluster in _held_by(stack, pod))
+
+
+def _pods(stack: Stack) -> list[str]:
     which = (f"--selector={GATEWAY_SELECTOR}", "--field-selector=status.phase=Running")
-    items: list[dict[str, Any]] = stack.get(EDGE, "pods", *where, *which)["items"]
-    for pod in items:
-        with contextlib.suppress(UserError):  # one that ends just now
-            said = stack.kubectl(
-                EDGE, *where, "exec", pod["metadata"]["name"], "--", "/bin/bash", "-c", _LOOK
-            )
-            found.update(held(said.splitlines()))
-    return found
+    items: list[dict[str, Any]] = stack.get(EDGE, "pods", *_WHERE, *which)["items"]
+    found = [item["metadata"] for item in items]
+    return [each["name"] for each in found if not each.get("deletionTimestamp")]
+
+
+def _held_by(stack: Stack, pod: str) -> set[str]:
+    said = stack.kubectl(EDGE, *_WHERE, "exec", pod, "--", "/bin/bash", "-c", _LOOK)
+    try:
+        return held(envoy_admin.whole(said))
+    except UserError as error:
+        raise UserError(f"{EDGE}: {pod}: {error}") from None
 
 
 def lines(stack: Stack, found: Counter[str]) -> list[str]:
@@ -75,6 +92,14 @@ def lines(stack: Stack, found: Counter[str]) -> list[str]:
     ]
 
 
+def told(stack: Stack) -> list[str]:
+    """Return what people are told of the clusters that are held back now, or why nobody knows."""
+    try:
+        return lines(stack, look(stack))
+    except UserError as error:
+        return [f"{error}; whether a cluster is held back is not known"]
+
+
 def bring_back(stack: Stack, say: Say) -> None:
     """Bring back what is held back, by an update. Raises UserError where nothing ever is."""
     if stack.failback != MANUAL:
@@ -83,7 +108,7 @@ def bring_back(stack: Stack, say: Say) -> None:
             f"To bring them back by hand: ./demo pulumi config set failback {MANUAL}"
             f" --stack {stack.name} && ./demo up {stack.name}"
         )
-    for line in lines(stack, look(stack)) or ["No cluster is held back."]:
+    for line in told(stack) or ["No cluster is held back."]:
         say(line.partition(";")[0])
     update.up(stack, replace=TRIGGER)
     say("Requests go again as the weights say, to every cluster that is well.")

@@ -43,7 +43,7 @@ def show(stack: Stack) -> int:
         if name not in problems:
             print(f"{name}: its objects cannot be compared: {text}")
     # with an edge that cannot be asked, that alone is said
-    waiting = [] if EDGE in problems else failback.lines(stack, failback.look(stack))
+    waiting = [] if EDGE in problems else failback.told(stack)
     for line in waiting:
         print(line)
     if entries or others or problems or found.drifts or found.silent:

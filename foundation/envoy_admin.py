@@ -6,6 +6,36 @@ The port is open on the pod's loopback only, and the image need not contain anyt
 from __future__ import annotations
 
 from foundation.contract import ADMIN_PORT
+from foundation.errors import UserError
+
+END = "the answer is whole"
+"""The line that `answered` prints last."""
+
+ANSWERED = f"""\
+answered() {{
+  local line last=
+  while IFS= read -rt 10 line <&3; do
+    line=${{line%$'\\r'}}
+    printf '%s\\n' "$line"
+    last=${{line:-$last}}
+  done
+  exec 3>&-
+  [[ $last != 0 ]] || echo '{END}'
+}}
+"""
+"""The bash function `answered`, which prints the answer to `request`, and END if it is whole.
+
+The last chunk of one has the length 0. A command that `kubectl exec` runs may be cut as well: a
+container runtime that ends, say, and kubectl then ends with 0 as if all had been said.
+"""
+
+
+def whole(said: str) -> list[str]:
+    """Return the lines of an answer that `answered` has printed. Raises UserError if it is cut."""
+    *lines, last = said.splitlines() or [""]
+    if last != END:
+        raise UserError("Envoy's answer is cut off")
+    return lines
 
 
 def request(address: str = "127.0.0.1", port: int = ADMIN_PORT) -> str:

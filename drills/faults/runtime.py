@@ -25,12 +25,14 @@ ABORT = "fault.http.abort.abort_percent"
 """Percentage of requests that are answered with 503."""
 
 _ASK = f"""
-{envoy_admin.request()}
+{envoy_admin.request()}{envoy_admin.ANSWERED}
 echo {session.READY}
 read -r || exit
-request "$0" "$1"
-while read -r line <&3; do echo "$line"; done
+request "$0" "$1" && answered
 """
+
+_TRIES = 3
+"""How often pods are asked of which one does not answer: it may end just then."""
 
 
 def percentage(key: str, value: int) -> Means:
@@ -87,15 +89,25 @@ def _setting(
 
 
 def is_set(strike: Strike, key: str, value: int) -> bool:
-    """Check whether any pod has this percentage."""
+    """Check whether any pod has this percentage. Raises UserError if one does not tell."""
     entry = re.compile(rf'"{re.escape(key)}":.*?"final_value": *"(\d+)"', re.DOTALL)
-
-    def ask() -> dict[str, str]:
-        with _asking(strike, "GET", "/runtime", _running(strike)) as answers:
-            return answers()
-
-    found = map(entry.search, strike.stack.once((strike.cluster, "/runtime"), ask).values())
+    found = map(
+        entry.search, strike.stack.once((strike.cluster, "/runtime"), lambda: _told(strike))
+    )
     return any(match and int(match[1]) == value for match in found)
+
+
+def _told(strike: Strike) -> list[str]:
+    """Return what the pods say of their settings, each in whole. Raises UserError."""
+
+    def ask() -> list[str]:
+        with _asking(strike, "GET", "/runtime", _running(strike)) as answers:
+            return ["\n".join(envoy_admin.whole(said)) for said in answers().values()]
+
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(UserError):
+            return ask()
+    return ask()
 
 
 def _running(strike: Strike) -> list[str]:
