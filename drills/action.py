@@ -5,15 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-import os
 import signal
-import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 from drills.answers import Answers
 from drills.faults import FAULTS, KNOWN, Fault, Layer, Moves, Strike, named
@@ -26,6 +22,9 @@ from drills.traffic import Event, EventKind, events
 from foundation import project, run
 from foundation.errors import UserError
 
+interruptible = run.interruptible
+"""Of what breaks something: it is mended after a signal, however often that comes."""
+
 _UNANSWERED = (OSError, xmlrpc.client.Error)
 
 LAST_ANSWERS = 1.0
@@ -33,24 +32,6 @@ LAST_ANSWERS = 1.0
 
 _LOOKS = 6
 """How many faults are looked for at once, for each cluster."""
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and the terminal's closing raise KeyboardInterrupt here."""
-
-    def stop(number: int, _: Any) -> None:
-        if number == signal.SIGHUP:  # nobody reads on; a line to nowhere must not stop the mending
-            for stream in (sys.stdout, sys.stderr):
-                with (
-                    contextlib.suppress(OSError, ValueError),
-                    Path(os.devnull).open("w") as nowhere,
-                ):
-                    os.dup2(nowhere.fileno(), stream.fileno())
-        raise KeyboardInterrupt
-
-    with run.handling(run.ENDING, stop):
-        yield
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ from foundation.errors import ToolMissing
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a command: Ctrl-C, `kill`, and the end of its terminal."""
+
+_TOGETHER = 0.5
+"""Seconds within which signals are one wish."""
 
 _SENT_BY_KERNEL = 128  # SI_KERNEL
 
@@ -32,6 +37,39 @@ def handling(
     finally:
         for number, known in before.items():
             signal.signal(number, known)
+
+
+class Interrupts:
+    """A handler of signals that raises KeyboardInterrupt; of those close together, for the first.
+
+    `timeout` and others tell a whole group, and the launcher in it passes on what it is told. The
+    second one would cut off what the first has begun to clean up.
+    """
+
+    def __init__(self) -> None:
+        """Nothing came yet."""
+        self._last = float("-inf")
+
+    def __call__(self, number: int, _: Any) -> None:
+        """Take a signal. Raises KeyboardInterrupt."""
+        if number == signal.SIGHUP:  # nobody reads on; a line to nowhere must not stop the mending
+            for stream in (sys.stdout, sys.stderr):
+                with (
+                    contextlib.suppress(OSError, ValueError),
+                    Path(os.devnull).open("w") as nowhere,
+                ):
+                    os.dup2(nowhere.fileno(), stream.fileno())
+        last, self._last = self._last, time.monotonic()
+        if self._last - last > _TOGETHER:
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and the terminal's closing raise KeyboardInterrupt here."""
+    known = signal.getsignal(signal.SIGTERM)  # that of a block around this one
+    with handling(ENDING, known if isinstance(known, Interrupts) else Interrupts()):
+        yield
 
 
 def tied(command: Sequence[str]) -> list[str]:
@@ -67,7 +105,7 @@ def foreground(
         watched.remove(signal.SIGHUP)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
-        hung_up = False
+        hung_up, passed = False, dict[int, float]()
         spared = () if hangup is signal.SIGHUP else (signal.SIGHUP,)
         with handling(spared, signal.SIG_IGN):
             pid = _spawn(command, env, folder, before)
@@ -84,7 +122,11 @@ def foreground(
                     pass_on(pid, hangup)
                 hung_up = True
             elif not _has_command(info):
-                pass_on(pid, info.si_signo)
+                before_that = passed.get(info.si_signo, float("-inf"))
+                passed[info.si_signo] = time.monotonic()
+                # `timeout` sends one to its command, and the same to its whole group
+                if passed[info.si_signo] - before_that > _TOGETHER:
+                    pass_on(pid, info.si_signo)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
-import signal
 from collections.abc import Collection, Mapping, Sequence
 
 import yaml
@@ -28,13 +27,12 @@ def run(env: Mapping[str, str], arguments: Sequence[str]) -> int:
 
 
 def _to_task(pid: int, number: int) -> None:
-    """Pass a signal on to go-task, and SIGTERM to what it has started: it tells that of none.
+    """Pass a signal on to what go-task has started, which it tells of none, and to go-task.
 
-    The other signals are sent to a whole group, and a second one would be taken for impatience.
+    What is sent to a whole group comes twice there, which is one wish (`foundation.run`).
     """
+    processes.signal_children(pid, number)  # before a hangup ends go-task
     os.kill(pid, number)
-    if number == signal.SIGTERM:
-        processes.signal_children(pid, number)
 
 
 def names(taskfile: str) -> list[str]:

@@ -6,11 +6,9 @@ import argparse
 import contextlib
 import itertools
 import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -29,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(chosen: argparse.Namespace) -> int:
     try:
-        with _interruptible():
+        with run.interruptible():
             result = _gathered(chosen) if chosen.results else _preview(chosen)
             if chosen.result:
                 model.write(result, chosen.result)
@@ -86,17 +84,6 @@ def _results(given: Sequence[Path]) -> list[Path]:
         is_file = path.is_file() or (path.suffix and not path.is_dir())
         found += [path] if is_file else sorted(path.rglob("*.json"))
     return found
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM and the terminal's closing clean up as Ctrl-C does."""
-
-    def stop(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    with run.handling((signal.SIGTERM, signal.SIGHUP), stop):
-        yield
 
 
 def _parser() -> argparse.ArgumentParser:

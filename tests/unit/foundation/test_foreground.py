@@ -85,6 +85,16 @@ def test_a_signal_to_the_launcher_reaches_the_command_once(tmp_path: Path) -> No
     assert (tmp_path / "interrupted").read_text() == "True"
 
 
+def test_a_signal_that_comes_twice_at_once_is_passed_on_once(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 3
+    assert (tmp_path / "got").read_text() == "INT\nTERM\n"
+
+
 def close_terminal(folder: Path, more: str = "", before: str = "") -> subprocess.Popen[bytes]:
     """Starts a command on a terminal, and closes that."""
     ours, theirs = pty.openpty()
@@ -129,3 +139,23 @@ def test_the_command_ends_with_a_launcher_that_is_killed(tmp_path: Path) -> None
 
 def _is_zombie(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_signals_close_together_interrupt_once_and_one_that_comes_later_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("foundation.run.time.monotonic", lambda: now)
+    done = []
+    with pytest.raises(KeyboardInterrupt), run.interruptible():
+        try:
+            with run.interruptible():
+                signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+            done.append("cleaned up")
+            now += 2
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGTERM)
+    assert done == ["cleaned up"]

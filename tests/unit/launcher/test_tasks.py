@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from foundation import processes, project
+from foundation import processes, project, run
 from launcher import tasks
 
 KNOWN = ("default", "drill", "drill:list", "status")
@@ -92,15 +92,15 @@ def test_a_process_that_has_ended_has_no_children() -> None:
     processes.signal_children(ended.pid, signal.SIGTERM)
 
 
-@pytest.mark.parametrize(("number", "to_its_command"), [(signal.SIGTERM, 1), (signal.SIGINT, 0)])
-def test_go_task_gets_every_signal_and_its_command_sigterm(
-    number: int, to_its_command: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", run.ENDING)
+def test_go_task_and_its_command_get_every_signal(
+    number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent: dict[str, list[tuple[int, int]]] = {"go-task": [], "command": []}
+    sent: list[tuple[str, int, int]] = []
     passed_on: dict[str, Any] = {}
-    monkeypatch.setattr("os.kill", lambda *what: sent["go-task"].append(what))
-    monkeypatch.setattr(processes, "signal_children", lambda *what: sent["command"].append(what))
+    monkeypatch.setattr("os.kill", lambda *what: sent.append(("go-task", *what)))
+    monkeypatch.setattr(processes, "signal_children", lambda *what: sent.append(("its", *what)))
     monkeypatch.setattr("foundation.run.foreground", lambda *_, **more: passed_on.update(more) or 0)
     assert tasks.run({}, ["status"]) == 0
     passed_on["pass_on"](7, number)
-    assert sent == {"go-task": [(7, number)], "command": [(7, number)] * to_its_command}
+    assert sent == [("its", 7, number), ("go-task", 7, number)]
