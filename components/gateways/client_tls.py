@@ -10,7 +10,7 @@ import pulumi
 from components.gateways import envoys
 from components.routing.routes import Route
 from components.tls.pki import Certificate, CertificateAuthority
-from components.tls.secrets import AUTHORITY, CERTIFICATE, is_filled, issuer_of, tls_secret
+from components.tls.secrets import is_filled, issuer_key, issuer_of, tls_secret
 from foundation.contract import EDGE_CLUSTER
 
 
@@ -46,7 +46,7 @@ def issuer(secret: Mapping[str, Any]) -> pulumi.Output[str]:
     outputs; with a certificate that is made anew, a preview would take it for unknown.
     """
     data = secret["data"]
-    key = AUTHORITY if data.get(AUTHORITY) not in (None, "") else CERTIFICATE
+    key = issuer_key(data)
     return pulumi.Output.from_input({key: data[key]}).apply(issuer_of)
 
 

@@ -74,16 +74,25 @@ def checked(document: Mapping[str, Any], source: str) -> Mapping[str, Any]:
     return {**result, "data": encoded}
 
 
+def issuer_key(data: Mapping[str, Any]) -> str:
+    """Return the key of a TLS Secret that names the authority of its certificate.
+
+    It is `ca.crt`, or else `tls.crt`, whose chain may end with it. Values may be Outputs.
+    """
+    return AUTHORITY if data.get(AUTHORITY) not in (None, "") else CERTIFICATE
+
+
 def issuer_of(data: Mapping[str, str]) -> str:
     """Return the PEM of the certificate by which clients verify that of a TLS Secret.
 
     It is `ca.crt`, or else the last certificate of the chain in `tls.crt`: the nearest to the
     authority that there is. `data` is that of the Secret, in base64.
     """
-    if data.get(AUTHORITY):
-        return base64.b64decode(data[AUTHORITY]).decode(errors="replace")
-    chain = _blocks(base64.b64decode(data[CERTIFICATE]), b"CERTIFICATE")
-    return chain[-1].decode() + "\n"
+    key = issuer_key(data)
+    pem = base64.b64decode(data[key])
+    if key == AUTHORITY:
+        return pem.decode(errors="replace")
+    return _blocks(pem, b"CERTIFICATE")[-1].decode() + "\n"
 
 
 def _values(document: Mapping[str, Any], name: str) -> dict[str, bytes]:
