@@ -16,10 +16,13 @@ _PIPED_COLUMNS = 500
 def console() -> Console:
     """Return standard output to print tables on; a pipe or file has as many columns as they need.
 
-    COLUMNS, if it is set, says how many there are, as everywhere.
+    COLUMNS, if it is set, says how many there are, as everywhere. What is in square brackets, or
+    between colons, is printed as it is: texts are those of others.
     """
     is_free = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=_PIPED_COLUMNS if is_free else None)
+    return Console(
+        highlight=False, markup=False, emoji=False, width=_PIPED_COLUMNS if is_free else None
+    )
 
 
 def folded(heads: Iterable[str], title: str | None = None) -> Table:

@@ -80,7 +80,7 @@ def live(title: str, state: Live, now: float) -> RenderableType:
     parts: list[RenderableType] = [_clusters(state, last), _figures(state, last, now)]
     if state.events:
         parts.append(_events(list(state.events)[-_EVENTS_SHOWN:]))
-    return Panel(Group(*parts), title=title, title_align="left", padding=(1, 2))
+    return Panel(Group(*parts), title=Text(title), title_align="left", padding=(1, 2))
 
 
 def _clusters(state: Live, last: Second) -> Table:

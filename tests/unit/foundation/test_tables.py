@@ -28,3 +28,12 @@ def test_columns_say_how_many_a_pipe_has(
     lines = shown(capsys, 40)
     assert len(lines) > 2
     assert max(map(len, lines)) <= 60
+
+
+def test_words_of_others_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "GET /orders?filter[name]=[/x]&a=:warning: lost"
+    table = tables.folded([words])
+    table.add_row(words)
+    tables.console().print(table)
+    tables.console().print(words)
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()] == [words] * 3
