@@ -35,14 +35,16 @@ HEAD_BYTES = 16384
 def own_networks() -> list[Network]:
     """Return what the host itself answers at, now: the kernel's routes of types local and anycast.
 
-    Addresses of interfaces are among them, and ranges that are routed to the host as a whole.
+    Addresses of interfaces are among them, and ranges that are routed to the host as a whole. A
+    default one is for packets that a rule selects, as those of a transparent proxy.
     Raises `OSError` or `subprocess.CalledProcessError` if ip(8) cannot say it.
     """
     found: list[Network] = []
     for family, kind in (("-4", "local"), ("-6", "local"), ("-6", "anycast")):
         command = ["ip", "-json", family, "route", "show", "table", "all", "type", kind]
         text = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-        found += [ip_network(route["dst"]) for route in json.loads(text or "[]")]
+        known = (route["dst"] for route in json.loads(text or "[]"))
+        found += [ip_network(each) for each in known if each != "default"]
     return found
 
 
