@@ -44,6 +44,11 @@ def value(text: str, project: str, key: str) -> Any:
         return None
     if not isinstance(config, Mapping):
         raise Unreadable("the settings under config are not a mapping")
+    return value_in(config, project, key)
+
+
+def value_in(config: Mapping[str, Any], project: str, key: str) -> Any:
+    """Return a setting as the mapping `config` of a settings file has it; None if it has none."""
     return next((config[name] for name in _forms(project, key) if name in config), None)
 
 

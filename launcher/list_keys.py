@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from foundation import stack_file
 from foundation.errors import UserError
 from launcher.pulumi_line import Line
 
@@ -59,7 +60,7 @@ def not_yet_lists(
     lengths: dict[str, int] = {}
     for step in keys:
         declared = project["config"].get(step.root) or {}
-        given = settings.get(f"{project['name']}:{step.root}")
+        given = stack_file.value_in(settings, project["name"], step.root)
         entries = _entries(declared, given)
         if entries is None:
             continue

@@ -88,6 +88,11 @@ def test_what_is_text_so_far_becomes_a_list(
     assert not_yet_lists([step], PROJECT, settings) == written
 
 
+@pytest.mark.parametrize("key", ["clusters", f"{NAME}:config:clusters"])
+def test_a_list_under_another_form_of_its_key_is_not_written_over(key: str) -> None:
+    assert not_yet_lists([Step("clusters", 2)], PROJECT, {key: ENTRIES}) == {}
+
+
 def test_a_list_that_text_stands_for_has_no_hole_either() -> None:
     with pytest.raises(UserError, match=r"manifest has 1 entry, so the next one is manifest\[1\]"):
         not_yet_lists([Step("manifest", 2, True)], PROJECT, {})
