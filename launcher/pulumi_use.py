@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from foundation import project, selection
+from foundation import project, selection, stack_file
 from foundation.contract import RUN_PROGRAM
 from foundation.errors import UserError
 from launcher import list_keys, pulumi_line, stacks
@@ -217,15 +217,16 @@ def _not_yet_lists(line: Line, stack: str) -> dict[str, list[Any]]:
     given = list_keys.steps(line)
     if not given:
         return {}
-    from foundation import quick_yaml  # here: YAML takes longer to load than most commands take
-
     named = line.values("config-file")
     file = Path(named[-1]) if named else Path(f"Pulumi.{stack}.yaml")
     try:
-        text = (project.ROOT / file).read_text()
-    except OSError:
-        text = ""
-    settings = (quick_yaml.load(text) or {}).get("config") or {}
+        settings = stack_file.mapping((project.ROOT / file).read_text()).get("config") or {}
+    except FileNotFoundError:
+        settings = {}
+    except (OSError, ValueError, stack_file.Unreadable):
+        return {}  # Pulumi itself says what is wrong with it
+    if not isinstance(settings, Mapping):
+        return {}
     return list_keys.not_yet_lists(given, selection.declared(), settings)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from foundation import project
 from foundation.errors import UserError
+from launcher import pulumi_use
 from launcher.list_keys import Step, as_arguments, not_yet_lists, steps
 from launcher.pulumi_line import parse
 
@@ -86,6 +88,16 @@ def test_what_is_text_so_far_becomes_a_list(
 ) -> None:
     settings = {} if own is None else {f"{NAME}:{step.root}": own}
     assert not_yet_lists([step], PROJECT, settings) == written
+
+
+@pytest.mark.parametrize("text", ["config: [", "config: [a]", "- a", "\udcff"])
+def test_a_settings_file_that_cannot_be_read_is_left_to_pulumi(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.west.yaml").write_bytes(text.encode(errors="surrogateescape"))
+    monkeypatch.setattr(pulumi_use.project, "ROOT", tmp_path)
+    line = parse(["config", "set", "--path", "clusters[2].name", "north-cluster"])
+    assert pulumi_use._not_yet_lists(line, "west") == {}
 
 
 @pytest.mark.parametrize("key", ["clusters", f"{NAME}:config:clusters"])
