@@ -82,7 +82,8 @@ def _carry_out(
         case "heal-all":
             return status.heal(stack)
         case "failback":
-            failback.bring_back(stack, say)
+            with action.interruptible():  # Pulumi is told to end, and waited for
+                failback.bring_back(stack, say)
             return 0
         case "run":
             return _drill(stack, faults, chosen, _pace(chosen, picture))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from drills import __main__ as commands
 from drills import drill, failback, promises, status, update
 from drills.faults import FAULTS, Moves
 from drills.stack import Stack
+from foundation import run
 from foundation.errors import UserError
 
 EAST, WEST = "east-cluster", "west-cluster"
@@ -92,6 +95,27 @@ def test_it_is_one_update_that_writes_no_setting(
     failback.bring_back(stack(tmp_path), said.append)
     assert done == ["**:FailbackTrigger::**"]
     assert said[0] == "west-cluster: well, and held back by 2 pods of the edge"
+
+
+@pytest.mark.parametrize("number", run.ENDING)
+def test_its_update_ends_in_order_whatever_signal_comes(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+
+    def up(*_: Any, **__: Any) -> None:
+        try:
+            for _ in range(2):  # as a group's signal that is passed on as well
+                signal.raise_signal(number)
+        finally:
+            ended.append("in order")
+
+    monkeypatch.setattr(commands.Stack, "selected", lambda *_: stack(tmp_path))
+    monkeypatch.setattr(failback, "look", lambda _: Counter({WEST: 2}))
+    monkeypatch.setattr(update, "up", up)
+    monkeypatch.setattr("os.dup2", lambda *_: None)
+    assert commands.main(["failback"]) == 130
+    assert ended == ["in order"]
 
 
 def test_a_drill_brings_back_and_leaves_the_stacks_own_settings_in_force(
