@@ -39,12 +39,16 @@ def headline(result: Result) -> str:
         parts = [f"{failed} of {len(diffs)} previews fail"] if failed else []
         parts += [f"policies are violated in {violated} of {len(diffs)}"] if violated else []
         return f"{' and '.join(parts)}."
-    if any(o.base_problem for o in diffs):
+    alone = sum(bool(o.base_problem) for o in diffs)
+    if alone == len(diffs) > 0:
         return "The base cannot be previewed, so only what the head would make is shown."
     changed = sum(bool(o.changes) for o in diffs)
-    if not changed:
+    if not changed and not alone:
         return "Nothing changed: no resource is added, removed or made differently."
-    return f"Resources change in {changed} of {len(diffs)} combinations of stack and mode."
+    said = f"Resources change in {changed} of {len(diffs)} combinations of stack and mode"
+    if alone:
+        said += f"; {alone} {'has' if alone == 1 else 'have'} no base to compare with"
+    return f"{said}."
 
 
 def sections(result: Result) -> list[Section]:

@@ -39,6 +39,20 @@ def test_worst_comes_first() -> None:
     assert text.headline(result) == "1 of 2 previews fail and policies are violated in 1 of 2."
 
 
+def test_a_stack_without_a_base_does_not_hide_what_changes_in_the_others() -> None:
+    new = StackDiff("north", "active", 54, base_problem="no such stack")
+    only = text.headline(Result("a", "b", (new,)))
+    assert only == "The base cannot be previewed, so only what the head would make is shown."
+    both = text.headline(Result("a", "b", (StackDiff("west", "active", 54, (CHANGED,)), new)))
+    assert both == (
+        "Resources change in 1 of 2 combinations of stack and mode; 1 has no base to compare with."
+    )
+    same = text.headline(Result("a", "b", (StackDiff("west", "active", 54), new, new)))
+    assert same == (
+        "Resources change in 0 of 3 combinations of stack and mode; 2 have no base to compare with."
+    )
+
+
 @pytest.mark.parametrize("lines", [10, 3000])
 @pytest.mark.parametrize("sections", [1, 40])
 def test_markdown_stays_below_githubs_limit_and_says_where_it_is_cut(
