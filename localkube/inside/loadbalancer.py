@@ -75,10 +75,8 @@ def follow(kubeconfig: Path, spec: ClusterSpec, seconds: float) -> None:
     while True:
         try:
             version = reconcile(api, node_address(spec.index), told)
-            for change in api.watch(SERVICES, version):
-                kind = change["object"].get("spec", {}).get("type")
-                if kind == "LoadBalancer" or change["type"] in ("DELETED", "ERROR"):
-                    break
+            # any change: one that is no LoadBalancer any more may have freed a port
+            next(api.watch(SERVICES, version), None)
         except FAILURES as error:
             print(f"load-balancer: {error}; trying again", flush=True)
             time.sleep(1)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from localkube.inside.loadbalancer import decide
+import pytest
+
+from localkube.api import Api
+from localkube.inside.loadbalancer import decide, follow
+from localkube.spec import ClusterSpec, node_address
 
 ADDRESS = "10.89.0.17"
 
@@ -63,3 +68,36 @@ def test_the_same_port_of_another_protocol_is_another_port() -> None:
     other = service("udp", 443)
     other["spec"]["ports"][0]["protocol"] = "UDP"
     assert names(decide([service("tcp", 443), other], ADDRESS)[0]) == ["tcp", "udp"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"type": "MODIFIED", "object": service("holder", 443, kind="ClusterIP")},
+        {"type": "DELETED", "object": service("holder", 443)},
+    ],
+)
+def test_a_port_that_becomes_free_is_given_at_once(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    spec = ClusterSpec(lab="/lab", name="east", index=0, nodes=1, api_port=1)
+    holder, waiting = service("holder", 443, ip=node_address(0)), service("waiting", 443)
+    passes: list[list[Any]] = [[holder, waiting], [waiting]]
+    given: list[str] = []
+
+    class Server:
+        def call(self, method: str, path: str, *_body: object) -> Any:
+            if method == "PATCH":
+                given.append(path)
+                raise KeyboardInterrupt
+            found = passes.pop(0) if path == "/api/v1/services" else []
+            return {"items": found, "metadata": {"resourceVersion": "1"}}
+
+        def watch(self, _path: str, _version: str) -> Any:
+            yield change
+            pytest.fail("the watch goes on")
+
+    monkeypatch.setattr(Api, "from_file", lambda *_path, **_timeout: Server())
+    with pytest.raises(KeyboardInterrupt):
+        follow(Path("kubeconfig"), spec, 300)
+    assert given == ["/api/v1/namespaces/default/services/waiting/status"]
