@@ -117,7 +117,7 @@ def _kept(written: Callable[[bool], tuple[Comparison, Path]]) -> str:
     """Write what was measured before the end; return what to say. It hides no other error."""
     try:
         found, file = written(False)
-    except (UserError, ValueError) as error:
+    except (UserError, ValueError, OSError) as error:  # a full disk, say
         return f"There is no report: {error}"
     return f"{page.headline(found)}.\nReport: {file}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -15,6 +16,7 @@ from drills.compare import balancers, run, stack_access
 from drills.compare.balancers import BALANCERS, DIRECT, OURS, chosen
 from drills.compare.beside import Beside
 from drills.compare.configuration import FOLDER, Gateway, Settings, render
+from drills.compare.table import Comparison
 from drills.stack import Stack
 from foundation.errors import UserError
 from foundation.project import ROOT
@@ -140,3 +142,10 @@ def test_all_lanes_get_the_same_rate(tmp_path: Path) -> None:
     assert plan.uncounted == ("nginx", "caddy", DIRECT)
     urls = {lane.name: lane.url for lane in plan.lanes}
     assert urls["nginx"] == "https://127.0.0.1:1001/web-portal" and urls[OURS] == stack.url
+
+
+def test_a_disk_that_is_full_hides_not_why_a_comparison_ended() -> None:
+    def full(whole: bool) -> tuple[Comparison, Path]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert run._kept(full) == "There is no report: [Errno 28] No space left on device"
