@@ -79,7 +79,11 @@ func newSenders(p *plan) ([]*sender, error) {
 }
 
 func address(target *url.URL) string {
-	return net.JoinHostPort(target.Hostname(), target.Port())
+	port := target.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
+	}
+	return net.JoinHostPort(target.Hostname(), port)
 }
 
 func authorities(file string) (*x509.CertPool, error) {

@@ -217,6 +217,16 @@ def test_a_target_without_streams_is_a_refusal_and_no_loss(portal: Envoy, tmp_pa
     assert any("404" in e.detail for e in record.read(tmp_path).streams)
 
 
+def test_streams_of_an_address_without_a_port_go_to_its_schemes(tmp_path: Path) -> None:
+    plan = TrafficPlan.to("http://127.0.0.1/web-portal", rate=10, duration=1, streams=1)
+    with Traffic(plan, Header(run="t", started=time.time()), tmp_path) as traffic:
+        traffic.wait(2)
+        traffic.halt()
+    refused = {entry.kind: entry.detail for entry in record.read(tmp_path / record.FILE).streams}
+    assert KIND in refused
+    assert not [words for words in refused.values() if "127.0.0.1:0" in words]
+
+
 def test_terminal_page_and_markdown_show_the_streams(tmp_path: Path) -> None:
     header = Header(run="r", started=0.0)
     with record.Writer(tmp_path / record.FILE, header) as writer:
