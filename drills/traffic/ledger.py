@@ -77,6 +77,7 @@ class _Tally:
     duplicated: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     first_due: float = math.inf
+    last_due: float = -math.inf
     last_end: float = -math.inf
     first_failure: float = math.inf
     last_failure: float = -math.inf
@@ -88,6 +89,7 @@ class _Tally:
         self.duplicated += duplicated
         ended = sample.ended
         self.first_due = min(self.first_due, sample.due)
+        self.last_due = max(self.last_due, sample.due)
         self.last_end = max(self.last_end, ended)
         if (failure := sample.failure) is not None:
             self.failures[failure] += 1
@@ -157,7 +159,8 @@ def ledger(
     by_lane = {lane: part(functools.partial(_is_lane, lane)) for lane in lanes}
     beside = {lane: by_lane.pop(lane) for lane in lanes if lane in left_out}
     found = tuple(incidents(counted, events, executed))
-    kinds = ledger_of_streams(streams)
+    kept_until = max((t.last_due for t in tallies.values()), default=0.0)
+    kinds = ledger_of_streams(streams, kept_until)
     judged = checks(promised, found, objectives, kinds)
     if cut:
         judged = [not_measured(check, "ended before its time") for check in judged]

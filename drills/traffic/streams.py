@@ -90,10 +90,14 @@ class _Stream:
         return {**self.figures, "lost": len(self.missing), "away": self.down is not None}
 
 
-def streams(entries: Iterable[StreamEntry]) -> Mapping[str, Streams]:
-    """Return the ledger of each kind of stream; `entries` are in order of time."""
+def streams(entries: Iterable[StreamEntry], kept_until: float = 0.0) -> Mapping[str, Streams]:
+    """Return the ledger of each kind of stream; `entries` are in order of time.
+
+    Streams are kept for as long as requests are sent: where none says anything any more, the run's
+    end is `kept_until`.
+    """
     found: dict[tuple[str, str], _Stream] = {}
-    end = 0.0
+    end = kept_until
     for entry in entries:
         found.setdefault((entry.kind, entry.stream), _Stream()).add(entry)
         end = max(end, entry.at)

@@ -29,6 +29,7 @@ from drills.traffic.accounts import ledger_of
 from drills.traffic.checks import checks
 from drills.traffic.figures import Part
 from drills.traffic.generator import Traffic
+from drills.traffic.ledger import ledger
 from drills.traffic.record import Record
 from drills.traffic.streams import Streams, streams
 from tests.support.envoy_lab import CLUSTERS, WEST, Lab, lab
@@ -94,6 +95,13 @@ def test_silence_and_the_way_back_are_the_longest_there_were(
         (next((h for h in heard if h > at), end) - at for at in down), default=0
     )
     assert found.away == (max(down, default=0) > max(heard, default=0))
+
+
+def test_silence_of_all_streams_lasts_until_requests_end() -> None:
+    said = [entry(0, StreamStep.OPENED), entry(1, StreamStep.MESSAGE, 1)]
+    sent = [Sample(f"t-{n}", float(n), float(n), 0.1, "kept", "GET", "h1") for n in range(31)]
+    found = ledger(sent, [], Objectives(), streams=said).streams[KIND]
+    assert found.silence == 29
 
 
 def test_promises_on_streams() -> None:
