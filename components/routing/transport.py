@@ -27,7 +27,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 _OTHER_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 _TIME = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
-_UNIT = {"ms": 0.001, "s": 1.0}
+_UNITS = {"ms": 0.001, "s": 1.0}
 
 
 class Protocol(StrEnum):
@@ -103,9 +103,12 @@ def _hedge_after(annotations: Mapping[str, Any]) -> float:
     if text is None:
         return 0.0
     match = _TIME.fullmatch(str(text))
-    if match is None or not float(match[1]):
-        raise UserError(f"annotation '{HEDGE_AFTER}' is '{text}'; use a time such as 250ms")
-    return float(match[1]) * _UNIT[match[2]]
+    time = float(match[1]) * _UNITS[match[2]] if match else 0.0
+    if not 0.001 <= time <= 3600:
+        raise UserError(
+            f"annotation '{HEDGE_AFTER}' is '{text}'; use a time such as 250ms, from 1ms to 1h"
+        )
+    return time
 
 
 def _repeatable(text: Any) -> tuple[str, ...]:
