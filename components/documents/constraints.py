@@ -27,7 +27,12 @@ def check(name: str, given: Given, path: str, refuse: fields.Refuse, later: Late
     if name in rules.NEEDED and not needed:
         wanted = ", ".join(rules.NEEDED[name])
         later(f"has in {path[:-1]} none of the fields {wanted}; add one")
-    present = [field for field in rules.EXCLUSIVE.get(name, ()) if given.get(field) not in _EMPTY]
+    percentages = rules.PERCENTAGES.get(name, {})  # 0 of them is as good as any number
+    present = [
+        field
+        for field in rules.EXCLUSIVE.get(name, ())
+        if given.get(field) not in ((None,) if field in percentages else _EMPTY)
+    ]
     if len(present) > 1:
         raise refuse(f"has both {path}{present[0]} and {path}{present[1]}; keep one")
     for field, choices in rules.CHOICES.get(name, {}).items():
@@ -36,7 +41,7 @@ def check(name: str, given: Given, path: str, refuse: fields.Refuse, later: Late
         _range(given.get(field), lowest, highest, f"{path}{field}", refuse)
     if (field := rules.PORT_NAMES.get(name, "")) and isinstance(given.get(field), str):
         fields.port_name(given[field], f"{path}{field}", refuse)
-    for field, highest in rules.PERCENTAGES.get(name, {}).items():
+    for field, highest in percentages.items():
         _percentage(given.get(field), highest, f"{path}{field}", refuse)
     for field in rules.SUBDOMAINS.get(name, ()):
         if given.get(field):
