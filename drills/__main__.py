@@ -37,6 +37,7 @@ from drills.traffic import summary
 from foundation import project, tables
 from foundation.entry import entry
 from foundation.errors import UserError
+from foundation.run import interruptible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,7 +83,7 @@ def _carry_out(
         case "heal-all":
             return status.heal(stack)
         case "failback":
-            with action.interruptible():  # Pulumi is told to end, and waited for
+            with interruptible():  # Pulumi is told to end, and waited for
                 failback.bring_back(stack, say)
             return 0
         case "run":
@@ -140,7 +141,7 @@ def _break(stack: Stack, fault: Fault, cluster: str) -> int:
     strike = action.write_down(stack, fault, cluster)
     tell = action.announcer(stack)
     try:
-        with action.interruptible():
+        with interruptible():
             action.make_predicted(fault, strike, predicted, tell)
     except BaseException:
         action.mend(stack, fault, cluster, tell)

@@ -22,9 +22,6 @@ from drills.traffic import Event, EventKind, events
 from foundation import project, run
 from foundation.errors import UserError
 
-interruptible = run.interruptible
-"""Of what breaks something: it is mended after a signal, however often that comes."""
-
 _UNANSWERED = (OSError, xmlrpc.client.Error)
 
 LAST_ANSWERS = 1.0

@@ -33,6 +33,7 @@ from drills.traffic.portal import PortalLogs, source_for
 from drills.waiting import until
 from foundation import project
 from foundation.errors import UserError
+from foundation.run import interruptible
 
 FAILBACK_SECONDS = 90
 """How long the struck cluster may take to have its share again after the fix."""
@@ -104,7 +105,7 @@ def _run(
     observer = Observer(stack, fault, cluster, tell)
     recorded = pace.picture.recorded(folder, say) if pace.picture else contextlib.nullcontext()
     with (
-        action.interruptible(), _kept(traffic, say), recorded, traffic, logs, watch, observer,
+        interruptible(), _kept(traffic, say), recorded, traffic, logs, watch, observer,
         CpuSteal(tell), _cut_noted(tell),
     ):  # fmt: skip
         tell(Event(time.time(), EventKind.NOTE, "expected", text=predicted.text))

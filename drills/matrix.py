@@ -24,6 +24,7 @@ from drills.traffic import provenance
 from drills.traffic.summary import losses
 from foundation import project, tables
 from foundation.errors import UserError
+from foundation.run import interruptible
 from launcher import leftovers
 
 WELL_SECONDS = 90
@@ -56,7 +57,7 @@ def run(
     count = len(faults) * len(modes)
     every = [(mode, fault) for mode in modes for fault in faults]
     try:
-        with action.interruptible():
+        with interruptible():
             for mode in modes:
                 left = list(faults)
                 changes = {} if mode == stack.mode else {"lbMode": mode}

@@ -19,6 +19,7 @@ from foundation.commands import Failed
 from foundation.errors import UserError
 from foundation.identity import Identity
 from foundation.lists import as_list, items, reference
+from foundation.run import interruptible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,15 +98,13 @@ def _update_again(stack: str, forsaken: Sequence[StackObject]) -> None:
     """Have Pulumi see and set the replicas of these objects, in its state as well."""
     if not forsaken:
         return
-    from drills import action  # here: all faults come with it, and most updates have no such object
-
     for each in forsaken:
         print(
             f"{each.cluster}: {shown(each.identity)} has replicas of an autoscaler that is gone;"
             " it is updated again.",
             flush=True,
         )
-    with action.interruptible():  # Pulumi is told to end, and waited for
+    with interruptible():  # Pulumi is told to end, and waited for
         update.up(Stack.selected(stack), refreshed=[each.urn for each in forsaken])
 
 

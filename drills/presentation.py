@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from drills import action, matrix, prediction
+from drills import matrix, prediction
 from drills.faults import named
 from drills.pace import Pace
 from drills.report import write_matrix
 from drills.report.matrix_page import Row
 from drills.say import Say
 from drills.stack import Stack
+from foundation.run import interruptible
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def run(stack: Stack, pace: Pace, say: Say, pause: Callable[[str], None]) -> tup
     rows: list[Row] = []
     made = matrix.folder("demo")
     try:
-        with action.interruptible():
+        with interruptible():
             _acts(stack, pace, say, pause, rows, made)
     except BaseException:
         if rows:

@@ -14,6 +14,7 @@ from drills.faults.operation import OTHER_SETTINGS
 from drills.journal import Entry, Journal
 from drills.say import Say
 from drills.stack import EDGE, Stack
+from foundation.run import interruptible
 from foundation.stack_file import Changes
 
 
@@ -29,7 +30,7 @@ def other(stack: Stack, changes: Changes, say: Say) -> Iterator[Stack]:
     words = ", ".join(f"{key} {value}" for key, value in changes.items())
     memory = {"changes": json.dumps(dict(changes))}
     tell = action.announcer(stack)
-    with guard.standing(stack, OTHER_SETTINGS, EDGE), action.interruptible():
+    with guard.standing(stack, OTHER_SETTINGS, EDGE), interruptible():
         try:
             Journal(stack.folder).add(Entry(OTHER_SETTINGS.name, EDGE, time.time(), memory))
             say(f"An update puts {words} in force.")

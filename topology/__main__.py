@@ -17,10 +17,10 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from drills import action
 from drills.stack import EDGE, Stack
 from foundation.entry import entry
 from foundation.errors import UserError
+from foundation.run import interruptible
 from topology import metrics, recording, server, telemetry
 from topology.feed import Feed
 from topology.hand import Hand
@@ -84,7 +84,7 @@ def _run(chosen: argparse.Namespace) -> int:
     exposed = metrics.exposition(lambda: live.latest, live.source.proxies)
     live.start()
     served = server.application(lambda: live.latest, token, hand, exposed)
-    with action.interruptible(), contextlib.ExitStack() as ends:  # each, whatever another raises
+    with interruptible(), contextlib.ExitStack() as ends:  # each, whatever another raises
         if sent:
             ends.callback(sent.end)  # what the hand has mended, too
         ends.callback(live.source.stop)

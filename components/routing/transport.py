@@ -106,7 +106,7 @@ def _hedge_after(annotations: Mapping[str, Any]) -> float:
     time = float(match[1]) * _UNITS[match[2]] if match else 0.0
     if not 0.001 <= time <= 3600:
         raise UserError(
-            f"annotation '{HEDGE_AFTER}' is '{text}'; use a time such as 250ms, from 1ms to 1h"
+            f"annotation '{HEDGE_AFTER}' is '{text}'; use a time such as 250ms, from 1ms to 3600s"
         )
     return time
 

@@ -28,6 +28,7 @@ from drills.waiting import until
 from foundation import tables
 from foundation.entry import entry
 from foundation.errors import UserError
+from foundation.run import interruptible
 from toolchain import client_packages
 
 EVENTS = ("mode-switch", "edge-restart", "gateway-gone", "region-cut")
@@ -100,7 +101,7 @@ def _measured(
     done: list[str] = []
     left_out = dict(missing)
     try:
-        with action.interruptible(), tempfile.TemporaryDirectory() as folder:
+        with interruptible(), tempfile.TemporaryDirectory() as folder:
             for number, fault in enumerate(faults, 1):
                 say(f"\n{number} of {len(faults)}: {fault.name}")
                 before = preconditions.in_force(stack)

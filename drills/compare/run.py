@@ -32,6 +32,7 @@ from drills.traffic.generator import Traffic
 from drills.traffic.portal import PortalLogs, source_for
 from foundation import project
 from foundation.errors import UserError
+from foundation.run import interruptible
 
 FAULTS = ("gateway-gone", "gateway-hangs", "region-cut")
 """What strikes unless other faults are named: what refuses, hangs and vanishes before an edge."""
@@ -76,7 +77,7 @@ def _compared(
         matrix.check(stack, fault, struck[fault.name], force=False)
     header = _header(stack, faults)
     folder = project.ROOT / "reports" / header.run
-    with action.interruptible(), beside(stack, balancers, say) as others:
+    with interruptible(), beside(stack, balancers, say) as others:
         idle = _used(stack, others, _IDLE_SECONDS)
         traffic = Traffic(plan(stack, others, pace), header, folder)
         source = source_for(stack.application.is_portal)

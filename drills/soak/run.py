@@ -14,6 +14,7 @@ from drills.say import Say
 from drills.soak import page, resources
 from drills.soak.page import Done, Record
 from foundation import files
+from foundation.run import interruptible
 
 LEAST = 2
 """Events, however short the time: the first one warms up, and another one is compared with it."""
@@ -57,7 +58,7 @@ def run(
         files.replace(file, page.markdown(record), mode=0o644)
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    with action.interruptible():
+    with interruptible():
         try:
             sampled("nothing yet")
             while len(record.events) < LEAST or passed() < seconds:

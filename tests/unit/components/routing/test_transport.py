@@ -74,7 +74,7 @@ def test_methods_that_may_be_repeated_are_those_that_are_named() -> None:
         ({HEDGE_AFTER: "0s"}, "is '0s'"),
         # Envoy refuses a time with an exponent, and then its pods do not start
         ({HEDGE_AFTER: "0.01ms"}, "is '0.01ms'; use a time such as 250ms"),
-        ({HEDGE_AFTER: "1000000s"}, "is '1000000s'; use a time such as 250ms, from 1ms to 1h"),
+        ({HEDGE_AFTER: "1000000s"}, "is '1000000s'; use a time such as 250ms, from 1ms to 3600s"),
         ({REPEATABLE_METHODS: "PUT,FETCH"}, "has 'FETCH'; use some of POST, PUT, PATCH, DELETE"),
         ({"resiliency.demo/hedge": "1s"}, "'resiliency.demo/hedge' is not known; known: "),
     ],
