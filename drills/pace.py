@@ -52,6 +52,7 @@ class Pace:
         plan = TrafficPlan.to(
             stack.url,
             rate=self.rate,
+            host=stack.application.host,
             ca_file=str(stack.ca_file or ""),
             streams=streams_for(self.streams, stack.application.is_portal),
         )

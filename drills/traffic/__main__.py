@@ -56,6 +56,7 @@ def _run(options: argparse.Namespace) -> int:
         rate=options.rate,
         duration=options.duration,
         timeout=options.timeout,
+        host=stack.application.host if stack else "",
         ca_file=str(authority or ""),
         protocols=options.protocols,
         streams=streams_for(options.streams, stack is not None and stack.application.is_portal),

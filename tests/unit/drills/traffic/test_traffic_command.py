@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
@@ -13,9 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from drills.application import Application
+from drills.pace import Pace
+from drills.stack import Stack
 from drills.traffic import Header, TrafficPlan, record
+from drills.traffic import __main__ as command
 from drills.traffic.generator import Traffic, TrafficError
 from foundation import processes
+from tests.support.drill_stack import stack as drill_stack
 from tests.support.failing_server import GOOD, Deed, done_to, number, serving
 from tests.support.waiting import eventually
 
@@ -42,7 +48,11 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
         script = f"""
 import time
 from pathlib import Path
+from drills.application import Application
+from drills.pace import Pace
+from drills.stack import Stack
 from drills.traffic import Header, TrafficPlan
+from drills.traffic import __main__ as command
 from drills.traffic.generator import Traffic
 plan = TrafficPlan.to({server.url!r}, rate=200, ca_file={str(tmp_path / "ca.pem")!r})
 traffic = Traffic(plan, Header(run="t", started=0), Path({str(tmp_path)!r}))
@@ -106,3 +116,20 @@ def test_the_rate_can_be_changed_while_it_sends(tmp_path: Path) -> None:
     assert [number(s) for s in samples] == list(range(len(samples)))
     pauses = [b.due - a.due for a, b in itertools.pairwise(samples[1:20])]
     assert pauses == pytest.approx([0.01] * len(pauses), abs=1e-5)
+
+
+def test_a_stack_is_asked_by_the_name_of_its_application(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A certificate of the user's own need not hold the address at which the edge is reached."""
+    application = Application(host="shop.example.com")
+    stack = dataclasses.replace(
+        drill_stack(tmp_path), url="https://127.0.0.1:1/", application=application
+    )
+    sent: list[TrafficPlan] = []
+    monkeypatch.setattr(Stack, "selected", staticmethod(lambda *_: stack))
+    monkeypatch.setattr(command, "_send", lambda _, __, plan, ___: sent.append(plan) or 0)
+    assert command.main([]) == 0
+    assert command.main(["--url", "https://127.0.0.1:1/"]) == 0
+    hosts = [plan.host for plan in (*sent, Pace().plan(stack))]
+    assert hosts == ["shop.example.com", "", "shop.example.com"]
