@@ -9,8 +9,9 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from foundation import contract, files, project, run, selection
+from foundation import contract, files, project, run, selection, trust
 from foundation.errors import UserError
 from foundation.pulumi_process import GO_SETTINGS
 from launcher import first_update, leftovers, pulumi_use, stacks, state, unfinished
@@ -75,7 +76,18 @@ def _say_url(outputs: dict[str, object], stack: str) -> None:
     authority = project.stack_folder(stack) / "ca.pem"  # written by the program
     here = Path.cwd()
     shown = authority.relative_to(here) if authority.is_relative_to(here) else authority
-    print(f"\n{url}\n\n  curl --cacert {shlex.quote(str(shown))} {shlex.quote(url)}")
+    print(f"\n{url}\n\n  {shlex.join(_curl(url, str(outputs.get('host', '')), shown, authority))}")
+
+
+def _curl(url: str, host: str, shown: Path, authority: Path) -> list[str]:
+    """Return the command that asks the edge, by the host's name where the certificate wants it."""
+    command = ["curl", "--cacert", str(shown)]
+    if not host or trust.is_for_address(url, authority):
+        return [*command, url]
+    parts = urlsplit(url)
+    address = parts.hostname or ""
+    named = parts._replace(netloc=parts.netloc.replace(address, host)).geturl()
+    return [*command, "--connect-to", f"::{address}:", named]
 
 
 def destroy(env: Mapping[str, str], stack: str) -> int:

@@ -25,7 +25,7 @@ from drills.say import say
 from drills.stack import Stack
 from drills.traffic import provenance
 from drills.waiting import until
-from foundation import tables
+from foundation import tables, trust
 from foundation.entry import entry
 from foundation.errors import UserError
 from foundation.run import interruptible
@@ -130,6 +130,12 @@ def _check(stack: Stack, faults: Sequence[Fault]) -> None:
         raise UserError(
             f"The clients speak to the portal of manifests/app.yaml, and stack {stack.name} has"
             " another application; send to it by: ./demo task generate-traffic -- --traffic FILE"
+        )
+    if stack.ca_file and not trust.is_for_address(stack.url, stack.ca_file):
+        raise UserError(
+            f"The clients ask at {stack.url}, and the certificate in"
+            " manifests/online-banking-secret.yaml is not for that address. Add the address to it,"
+            f" or leave the Secret empty; then ./demo up {stack.name}"
         )
     for fault in faults:
         struck = prediction.struck_by_default(fault, stack.order)

@@ -21,7 +21,9 @@ def https_server(chain: str, handler: type[BaseHTTPRequestHandler], folder: Path
     listening.socket = context.wrap_socket(listening.socket, server_side=True)
     thread = threading.Thread(target=listening.serve_forever)
     thread.start()
-    yield listening.server_port
-    listening.shutdown()
-    thread.join()
-    listening.server_close()
+    try:
+        yield listening.server_port
+    finally:
+        listening.shutdown()
+        thread.join()
+        listening.server_close()

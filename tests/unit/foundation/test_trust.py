@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -15,6 +16,8 @@ from components.gateways.answer import get
 from drills.clients.programs.browser_client import trusted_key
 from drills.clients.programs.http_ways import trusting
 from foundation.certificates import KeyPair, authority, leaf
+from foundation.trust import is_for_address
+from launcher.stack_commands import _curl
 from tests.support.tls_server import https_server
 
 HOST = "127.0.0.1"
@@ -103,3 +106,24 @@ def test_another_authority_is_not(
     file.write_text(authority("other").certificate)
     with pytest.raises((OSError, httpx.ConnectError), match="CERTIFICATE_VERIFY_FAILED"):
         way(url, file)
+
+
+@pytest.mark.parametrize(
+    ("names", "is_for"), [([HOST], True), (["shop.example.com"], False)], ids=["ours", "another"]
+)
+def test_a_certificate_of_a_name_alone_is_not_for_the_address(
+    names: list[str], is_for: bool, tmp_path: Path
+) -> None:
+    root = authority("root")
+    pair = leaf(root, names[0], names)
+    file = tmp_path / "ca.pem"
+    file.write_text(root.certificate)
+    with https_server(pair.certificate + pair.key, Portal, tmp_path) as port:
+        url = f"https://{HOST}:{port}/"
+        assert is_for_address(url, file) is is_for
+        command = _curl(url, names[0], file, file)
+        assert subprocess.run([*command, "--silent", "--fail", "--noproxy", "*"]).returncode == 0
+        other = tmp_path / "other.pem"
+        other.write_text(authority("other").certificate)
+        assert is_for_address(url, other)  # not to be trusted at all, which others say
+    assert is_for_address(url, file)
