@@ -48,11 +48,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
         script = f"""
 import time
 from pathlib import Path
-from drills.application import Application
-from drills.pace import Pace
-from drills.stack import Stack
 from drills.traffic import Header, TrafficPlan
-from drills.traffic import __main__ as command
 from drills.traffic.generator import Traffic
 plan = TrafficPlan.to({server.url!r}, rate=200, ca_file={str(tmp_path / "ca.pem")!r})
 traffic = Traffic(plan, Header(run="t", started=0), Path({str(tmp_path)!r}))
