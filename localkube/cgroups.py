@@ -134,7 +134,9 @@ def processes(top: Path) -> dict[int, str]:
             for process in map(int, file.read_text().split()):
                 found[process] = "unknown"
                 with contextlib.suppress(OSError):
-                    found[process] = Path(f"/proc/{process}/comm").read_text().strip()
+                    found[process] = (
+                        Path(f"/proc/{process}/comm").read_text(errors="replace").strip()
+                    )
     return found
 
 

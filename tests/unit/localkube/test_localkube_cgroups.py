@@ -170,3 +170,14 @@ def test_version_2_hands_nothing_down_from_a_cgroup_with_processes(
     (version2 / "cgroup.procs").write_text(processes)
     (version2 / "cgroup.subtree_control").write_text(handed_down)
     assert cgroups.withheld(version2) == missing
+
+
+def test_a_process_whose_name_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.procs").write_text(f"{os.getpid()}\n")
+    own = Path("/proc/self/comm")
+    before = own.read_bytes()
+    own.write_bytes("käse-und-brötchen".encode()[:13])  # the kernel keeps 15
+    try:
+        assert cgroups.processes(tmp_path) == {os.getpid(): "käse-und-br\ufffd"}
+    finally:
+        own.write_bytes(before.strip())
