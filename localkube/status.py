@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault
 
 from localkube import health, lab, pki, supervisord_client
 from localkube.inside.node import config_file
 from localkube.spec import ClusterSpec
+from localkube.supervisord_client import Supervisor
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Status:
 def status(spec: ClusterSpec) -> Status:
     """Look at a cluster; never fail, and take a few seconds at most."""
     supervisor = lab.supervisor(Path(spec.lab))
-    known = supervisor.states() if supervisor and supervisor.is_up() else {}
+    known = _states(supervisor)
     wanted = [node.name for node in spec.members] + [f"{spec.name}-relay"]
     running = all(known.get(name, {}).get("statename") == "RUNNING" for name in wanted)
     nodes = None
@@ -42,10 +45,17 @@ def status(spec: ClusterSpec) -> Status:
             nodes = health.ready_nodes(spec, pki.user_kubeconfig(spec))
     inside = {}
     for node in spec.members:
-        own = supervisord_client.running(config_file(node))
-        if own and own.is_up():
-            inside[node.name] = {name: info["statename"] for name, info in own.states().items()}
+        if found := _states(supervisord_client.running(config_file(node))):
+            inside[node.name] = {name: info["statename"] for name, info in found.items()}
     return Status(spec.name, running, nodes is not None, nodes or {}, inside)
+
+
+def _states(supervisor: Supervisor | None) -> dict[str, dict[str, Any]]:
+    """Return the state of each program of a supervisord; none of one that ends or is silent."""
+    with contextlib.suppress(OSError, Fault):
+        if supervisor and supervisor.is_up():
+            return supervisor.states()
+    return {}
 
 
 def milestones(state: Status) -> set[str]:

@@ -97,6 +97,19 @@ def test_a_running_cluster_without_its_kubeconfigs_has_a_state(
     assert not state.healthy
 
 
+def test_a_cluster_has_a_state_while_its_supervisord_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended() -> None:
+        raise ConnectionRefusedError
+
+    supervisor = SimpleNamespace(is_up=lambda: True, states=ended)
+    monkeypatch.setattr(status.lab, "supervisor", lambda _: supervisor)
+    monkeypatch.setattr(status.supervisord_client, "running", lambda _: supervisor)
+    state = status.status(ClusterSpec(str(tmp_path / "lab"), "east-cluster", 1, 1, 6443))
+    assert (state.running, state.programs) == (False, {})
+
+
 class Clock:
     """Time that passes by sleeping alone."""
 
