@@ -41,19 +41,19 @@ class Provisioner:
             self.api.call("GET", path)["items"] for path in (CLAIMS, VOLUMES, CLASSES)
         )
         plan = decide(claims, volumes, classes, list(self.nodes))
-        for volume in plan.make:
-            self.make(volume)
-        for volume in plan.remove:
+        failure = None
+        steps = ((self.make, plan.make), (self.remove, plan.remove), (self.release, plan.release))
+        for act, volume in ((act, volume) for act, volumes in steps for volume in volumes):
             try:
-                self.remove(volume)
+                act(volume)
+            except ApiError as error:  # of this one; the others do not wait for it
+                failure = error
             except LocalKubeError as error:
-                if isinstance(error, ApiError):
-                    raise
                 self.tell(volume, "PersistentVolume", "VolumeFailedDelete", str(error))
-        for volume in plan.release:
-            self.release(volume)
         for claim, reason in plan.refuse:
             self.tell(claim, "PersistentVolumeClaim", "ProvisioningFailed", reason)
+        if failure:
+            raise failure
 
     def make(self, volume: Object) -> None:
         """Make a volume's folder, then the volume. Every user may write, as pods run as any."""

@@ -270,3 +270,20 @@ def test_a_folder_nested_deeper_than_pythons_stack_is_removed(tmp_path: Path) ->
 def test_what_cannot_be_removed_is_named(tmp_path: Path) -> None:
     with pytest.raises(LocalKubeError, match=r"cannot be removed: rm: .* too long"):
         folders.remove(tmp_path / ("x" * 300))
+
+
+def test_a_volume_that_the_api_server_refuses_holds_up_no_other(
+    server: Server, provisioner: Provisioner
+) -> None:
+    other = a_claim(str(uuid.uuid4()))
+    server.claims += [other, a_claim()]
+
+    def refusing(method: str, path: str, body: Any = None, kind: str = "") -> Any:
+        if method == "POST" and body["metadata"]["name"] == volumes.name_for(other):
+            raise ApiError(422, "invalid")
+        return server.call(method, path, body, kind)
+
+    provisioner.api.call = refusing  # type: ignore[method-assign]
+    with pytest.raises(ApiError, match="invalid"):
+        provisioner.reconcile()
+    assert list(server.volumes) == [NAME]
