@@ -58,7 +58,7 @@ def descendants(pid: int, proc: Path = Path("/proc")) -> list[int]:
     for entry in proc.iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                name, _, rest = (entry / "stat").read_text().rpartition(")")
+                name, _, rest = (entry / "stat").read_text(errors="replace").rpartition(")")
                 names[int(entry.name)] = name.partition("(")[2]
                 children[int(rest.split()[1])].append(int(entry.name))
     found = [pid]

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from drills.compare import usage
 from drills.compare.usage import Usage
@@ -43,3 +44,12 @@ def test_a_thread_that_ends_takes_no_time_back() -> None:
     work.join()
     used = usage.of([os.getpid()]).since(before)
     assert used and used.cpu > took[0] / 2
+
+
+def test_a_process_whose_name_is_no_text_keeps_nobody_from_counting(tmp_path: Path) -> None:
+    for pid, name in ((7, b"k\xc3"), (8, b"one)"), (9, b"another")):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_bytes(
+            b"%d (%s) S %d 7" % (pid, name, 1 if pid == 7 else 7)
+        )
+    assert usage.descendants(7, tmp_path) == [7, 8, 9]
