@@ -50,7 +50,7 @@ def latency(run: Series, events: Sequence[Event], slow: float) -> Element:
     height = 200
     axis = Axis(run.seconds)
     highest = max([slow * 2, *(one.latency.max for one in run.bins)])
-    low, high = -3.0, math.ceil(math.log10(highest) * 2) / 2
+    low, high = -3.0, max(-2.0, math.ceil(math.log10(highest) * 2) / 2)
 
     def y(seconds: float) -> float:
         share = (math.log10(max(seconds, 1e-3)) - low) / (high - low)

@@ -10,7 +10,7 @@ import pytest
 from drills import report
 from drills.report.run import load
 from drills.report.series import LOST, series
-from drills.traffic import Header, Objectives, TrafficPlan, record
+from drills.traffic import ErrorKind, Header, Objectives, TrafficPlan, record
 from tests.support.report_pages import EAST, T0, WEST, Page, sample, write
 
 
@@ -75,3 +75,11 @@ def test_a_long_name_of_a_lane_keeps_its_begin_and_its_protocol(tmp_path: Path) 
             writer.write(sample(n, EAST, "haproxy-of-our-own"))
     words = Page(report.write(tmp_path).read_text()).words
     assert {"hapro…own h1", "hapro…own h2", "haproxy-of-our-own h1"} <= set(words)
+
+
+def test_a_limit_below_the_axis_has_a_report_where_no_answer_was_good(tmp_path: Path) -> None:
+    plan = TrafficPlan.to("https://localhost/", rate=1)
+    header = Header("r", T0, plan=plan, objectives=Objectives(slowest=0.0004))
+    with record.Writer(tmp_path / record.FILE, header) as writer:
+        writer.write(sample(0, EAST, error=ErrorKind.TIMEOUT))
+    assert "objective 0 ms" in report.write(tmp_path).read_text()
