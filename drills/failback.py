@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -30,9 +29,6 @@ _LOOK = f"""
 request GET /clusters?filter=%5Eregions && answered
 """
 
-_TRIES = 3
-"""How often pods of the edge are asked of which one does not answer: it may end just then."""
-
 
 def held(lines: Iterable[str]) -> set[str]:
     """Return the clusters that an Envoy of the edge holds back though they are well.
@@ -58,10 +54,7 @@ def look(stack: Stack) -> Counter[str]:
     """
     if stack.failback != MANUAL:
         return Counter()
-    for _ in range(_TRIES - 1):
-        with contextlib.suppress(UserError):
-            return _counted(stack)
-    return _counted(stack)
+    return envoy_admin.repeated(lambda: _counted(stack))
 
 
 def _counted(stack: Stack) -> Counter[str]:

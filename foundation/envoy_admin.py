@@ -5,8 +5,16 @@ The port is open on the pod's loopback only, and the image need not contain anyt
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from typing import TypeVar
+
 from foundation.contract import ADMIN_PORT
 from foundation.errors import UserError
+
+Told = TypeVar("Told")
+
+_TRIES = 3
 
 END = "the answer is whole"
 """The line that `answered` prints last."""
@@ -36,6 +44,17 @@ def whole(said: str) -> list[str]:
     if last != END:
         raise UserError("Envoy's answer is cut off")
     return lines
+
+
+def repeated(ask: Callable[[], Told]) -> Told:
+    """Return what pods are asked; again where one does not answer, which may end just then.
+
+    Raises the UserError of the last of three tries.
+    """
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(UserError):
+            return ask()
+    return ask()
 
 
 def request(address: str = "127.0.0.1", port: int = ADMIN_PORT) -> str:

@@ -31,9 +31,6 @@ read -r || exit
 request "$0" "$1" && answered
 """
 
-_TRIES = 3
-"""How often pods are asked of which one does not answer: it may end just then."""
-
 
 def percentage(key: str, value: int) -> Means:
     """Return the means that set one percentage in every pod, and take that back."""
@@ -104,10 +101,7 @@ def _told(strike: Strike) -> list[str]:
         with _asking(strike, "GET", "/runtime", _running(strike)) as answers:
             return ["\n".join(envoy_admin.whole(said)) for said in answers().values()]
 
-    for _ in range(_TRIES - 1):
-        with contextlib.suppress(UserError):
-            return ask()
-    return ask()
+    return envoy_admin.repeated(ask)
 
 
 def _running(strike: Strike) -> list[str]:
