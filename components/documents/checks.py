@@ -30,6 +30,15 @@ _HOOK = "helm.sh/hook"
 _LATE_HOOKS = {"pre-delete", "post-delete", "pre-rollback", "post-rollback"}
 """Source: https://helm.sh/docs/topics/charts_hooks/."""
 
+_SERVERS = {
+    "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation",
+    "managedFields", "resourceVersion", "selfLink", "uid",
+}  # fmt: skip
+"""Metadata that a server alone gives: another cluster's, or of another time, is a conflict."""
+
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""What `kubectl apply` has sent: a Secret's has its values in clear."""
+
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 _RESTART_POLICIES = {
@@ -45,8 +54,9 @@ def checked(
 ) -> list[dict[str, Any]]:
     """Return the documents, their namespaces in one form. Raises ManifestError.
 
-    What is empty in the metadata, a namespace that the kind does not have, and `selfLink` are left
-    out, as an API server does; of Kubernetes' own kinds see `schema.as_a_server_takes`.
+    What is empty in the metadata, what a server gives there, a namespace that the kind does not
+    have, and kubectl's last applied configuration are left out; of Kubernetes' own kinds see
+    `schema.as_a_server_takes`.
     `namespaces` are those that the clusters have beside the manifest's, None if that is unknown.
     `later` takes what a server of another version may take; without it that is refused.
     """
@@ -127,10 +137,16 @@ def _check_namespace(namespace: str, present: Collection[str], read: Read) -> No
 def _in_one_form(
     document: dict[str, Any], scopes: Mapping[tuple[str, str], bool]
 ) -> dict[str, Any]:
+    given = document["metadata"]
+    annotations = {
+        key: value
+        for key, value in (given.get("annotations") or {}).items()
+        if key != _LAST_APPLIED
+    }
     metadata = {
         key: value
-        for key, value in document["metadata"].items()
-        if key != "selfLink" and value not in _NOTHING
+        for key, value in {**given, "annotations": annotations}.items()
+        if key not in _SERVERS and value not in _NOTHING
     }
     if not is_namespaced(group_of(document), document["kind"], scopes):
         metadata.pop("namespace", None)

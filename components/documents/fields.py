@@ -29,6 +29,10 @@ _FOLDED = re.compile(r"[A-Za-z0-9+/]{60,}( [A-Za-z0-9+/=]+)+")
 """Base64 as base64(1) and openssl write it, in lines that YAML has made one of."""
 
 _DEFAULTS = {"protocol": "TCP"}
+_TYPES = {
+    bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list",
+    dict: "a mapping",
+}  # fmt: skip
 
 Refuse = Callable[[str], Exception]
 
@@ -106,6 +110,19 @@ def _keys(value: Any, path: str, refuse: Refuse, form: Callable[[str], str] = st
                 f"has in {path} the key {shown(key)}; use letters, digits, '-', '_' and '.', at "
                 "most 63, behind a domain and '/' if need be"
             )
+
+
+def secret_texts(value: Any, path: str, refuse: Refuse) -> None:
+    """Check the texts of a Secret. An error names the type of a wrong value and never shows it."""
+    if value is not None and not isinstance(value, dict):
+        raise refuse(f"has in {path} no mapping but {_type(value)}")
+    for key, each in (value or {}).items():
+        if each is not None and not isinstance(each, str):
+            raise refuse(f"has in {path}.{key} no text but {_type(each)}; put it in quotes")
+
+
+def _type(value: Any) -> str:
+    return _TYPES.get(type(value), "another value")
 
 
 def optional_text(value: Any, path: str, refuse: Refuse) -> None:

@@ -133,6 +133,21 @@ def _strategy(strategy: Given, path: str, refuse: fields.Refuse) -> None:
         )
 
 
+def _daemon_set_strategy(strategy: Given, path: str, refuse: fields.Refuse) -> None:
+    if strategy.get("type") == "OnDelete":
+        return
+    rolling = strategy.get("rollingUpdate") or {}
+    surge, unavailable = rolling.get("maxSurge"), rolling.get("maxUnavailable")
+    # a server has 1 for a maxUnavailable that is not given
+    is_zero = {"maxSurge": surge in (None, 0, "0%"), "maxUnavailable": unavailable in (0, "0%")}
+    if len(set(is_zero.values())) == 1:
+        both = "0" if is_zero["maxSurge"] else "more than 0"
+        raise refuse(
+            f"has {both} in {path}rollingUpdate.maxSurge and maxUnavailable; set one of them to 0"
+            " and the other higher"
+        )
+
+
 def _secret(secret: Given, path: str, refuse: fields.Refuse) -> None:
     data = {**(secret.get("data") or {}), **(secret.get("stringData") or {})}
     _keys(data, path, refuse)
@@ -165,6 +180,7 @@ def _keys(data: Given, path: str, refuse: fields.Refuse) -> None:
 
 
 FURTHER: Mapping[str, Callable[[Given, str, fields.Refuse], None]] = {
+    "apps.v1.DaemonSetUpdateStrategy": _daemon_set_strategy,
     "apps.v1.DeploymentStrategy": _strategy,
     "autoscaling.v1.HorizontalPodAutoscalerSpec": _autoscaler,
     "autoscaling.v2.HorizontalPodAutoscalerSpec": _autoscaler,

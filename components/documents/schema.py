@@ -65,6 +65,9 @@ def check(document: Mapping[str, Any], refuse: fields.Refuse, later: Later) -> b
     and choices that are unknown, and required fields that are not there, go to `later`.
     """
     name = _schema()["kinds"].get(f"{document['apiVersion']} {document['kind']}")
+    if name == "core.v1.Secret":
+        for field in ("data", "stringData"):
+            fields.secret_texts(document.get(field), field, refuse)
     if name is not None:
         _Check(refuse, later).object(document, name, "")
     return name is not None

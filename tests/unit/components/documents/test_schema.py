@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,46 @@ def test_a_secret_with_nothing_behind_a_key_has_that_key(tmp_path: Path, key: st
     assert read(tmp_path, {**secret, key: {"password": None}})[key] == {"password": ""}
     config = {**secret, "kind": "ConfigMap", "data": {"password": None}}
     assert read(tmp_path, config)["data"] == {"password": ""}
+
+
+HIDDEN = "hunter"
+"""What no message may show."""
+
+
+@pytest.mark.parametrize("key", ["data", "stringData"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"pin": 7203951},
+        {"pin": True},
+        {"pin": [HIDDEN]},
+        {"pin": {HIDDEN: 1}},
+        HIDDEN,
+        [HIDDEN],
+        7203951,
+    ],
+)
+def test_no_message_shows_a_value_of_a_secret(tmp_path: Path, key: str, value: Any) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, key: value}
+    with pytest.raises(ManifestError) as refused:
+        read(tmp_path, secret)
+    assert f"has in {key}" in str(refused.value)
+    assert not {HIDDEN, "7203951", "True"} & set(re.findall(r"\w+", str(refused.value)))
+
+
+@pytest.mark.parametrize("document", corpus.documents(), ids=lambda each: each["kind"])
+def test_what_a_server_or_kubectl_has_noted_is_left_out(
+    tmp_path: Path, document: dict[str, Any]
+) -> None:
+    noted = {
+        "uid": "7f5c2d0e-6f0b-4a58-8f0d-3a1d7f6d6c10", "resourceVersion": "812", "generation": 3,
+        "creationTimestamp": "2026-11-30T08:00:00Z", "managedFields": [{"manager": "kubectl"}],
+    }  # fmt: skip
+    metadata = document["metadata"]
+    kept = metadata.get("annotations", {})
+    applied = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(document)}
+    exported = {**document, "metadata": {**metadata, **noted, "annotations": {**kept, **applied}}}
+    assert read(tmp_path, exported) == document
 
 
 @pytest.mark.parametrize("document", corpus.documents(), ids=lambda each: each["kind"])
