@@ -128,8 +128,8 @@ def encoded(text: str) -> str:
 
 
 def decoded(data: str) -> str:
-    """Return the text of a Secret's data."""
-    return b64decode(data).decode()
+    """Return the text of a Secret's data; what stands around PEM may be in any encoding."""
+    return b64decode(data).decode(errors="replace")
 
 
 def tls_data(certificate: Certificate) -> dict[str, pulumi.Output[str]]:

@@ -25,19 +25,29 @@ def ports(service: dict[str, Any]) -> set[tuple[str, int]]:
 def decide(
     services: list[dict[str, Any]], address: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the Services that get the address now, and those whose port an earlier one has."""
+    """Return the Services that get the address now, and those whose port another one has.
+
+    Of Services that have the address already, the oldest keeps it.
+    """
     balancers = [each for each in services if each["spec"].get("type") == "LoadBalancer"]
-    holders = [each for each in balancers if addresses(each) == [address]]
-    taken = {port for each in holders for port in ports(each)}
+    taken: set[tuple[str, int]] = set()
     give, refuse = [], []
-    waiting = [each for each in balancers if each not in holders]
-    for service in sorted(waiting, key=lambda each: each["metadata"]["creationTimestamp"]):
+    for service in sorted(balancers, key=lambda each: (not _has(each, address), _age(each))):
         if ports(service) & taken:
             refuse.append(service)
-        else:
-            taken |= ports(service)
+            continue
+        taken |= ports(service)
+        if not _has(service, address):
             give.append(service)
     return give, refuse
+
+
+def _has(service: dict[str, Any], address: str) -> bool:
+    return addresses(service) == [address]
+
+
+def _age(service: dict[str, Any]) -> str:
+    return str(service["metadata"]["creationTimestamp"])
 
 
 def addresses(service: dict[str, Any]) -> list[str]:
@@ -50,16 +60,22 @@ def reconcile(api: Api, address: str, told: set[str]) -> str:
     """Pass over all Services once; return the version to watch from. `told`: known refusals."""
     found = api.call("GET", SERVICES)
     give, refuse = decide(found["items"], address)
+    told.intersection_update(each["metadata"]["uid"] for each in refuse)
     for service in give:
-        patch = {"status": {"loadBalancer": {"ingress": [{"ip": address}]}}}
-        path = f"{path_of(service)}/status"
-        api.call("PATCH", path, patch, "application/merge-patch+json")
+        _set_ingress(api, service, [{"ip": address}])
     for service in refuse:
+        if addresses(service):  # its port has changed to that of another
+            _set_ingress(api, service, None)
         if service["metadata"]["uid"] not in told:
             told.add(service["metadata"]["uid"])
             message = f"another LoadBalancer Service has one of these ports on {address}"
             events.warn(api, "Service", service, "PortTaken", message, "load-balancer")
     return str(found["metadata"]["resourceVersion"])
+
+
+def _set_ingress(api: Api, service: dict[str, Any], ingress: list[dict[str, str]] | None) -> None:
+    patch = {"status": {"loadBalancer": {"ingress": ingress}}}
+    api.call("PATCH", f"{path_of(service)}/status", patch, "application/merge-patch+json")
 
 
 def path_of(service: dict[str, Any]) -> str:

@@ -76,6 +76,7 @@ def test_services_without_the_annotation_or_kept_inside_are_not_exposed() -> Non
         ({"expose": "maybe"}, "is 'maybe'; use one of global"),
         ({"port": "8443"}, "is '8443'; the edge serves 443 and 80"),
         ({"pth": "/x"}, "'gateway.tetrate.io/pth' is not followed here"),
+        ({"host": f"shop.{'a' * 64}.example.com"}, "is no host name"),
         ({"path": 5}, "is 5; an annotation is text"),
     ],
 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from localkube.api import Api
-from localkube.inside.loadbalancer import decide, follow
+from localkube.inside.loadbalancer import decide, follow, reconcile
 from localkube.spec import ClusterSpec, node_address
 
 ADDRESS = "10.89.0.17"
@@ -58,6 +58,27 @@ def test_who_has_the_port_keeps_it_from_an_older_service() -> None:
     services = [service("older", 443, at=1), service("holder", 443, at=9, ip=ADDRESS)]
     give, refuse = decide(services, ADDRESS)
     assert (give, names(refuse)) == ([], ["older"])
+
+
+def test_a_service_whose_port_changes_to_that_of_another_loses_the_address() -> None:
+    services = [service("late", 443, at=9, ip=ADDRESS), service("early", 443, at=1, ip=ADDRESS)]
+    patches: list[Any] = []
+
+    class Server:
+        def call(self, method: str, path: str, body: object = None, *_form: str) -> Any:
+            if method == "PATCH":
+                patches.append((path, body))
+            return {"items": services, "metadata": {"resourceVersion": "1"}}
+
+    told: set[str] = set()
+    for expected in ({"late"}, {"late"}):
+        reconcile(cast(Api, Server()), ADDRESS, told)
+        assert told == expected
+    nothing = {"status": {"loadBalancer": {"ingress": None}}}
+    assert patches == [("/api/v1/namespaces/default/services/late/status", nothing)] * 2
+    services[:] = [service("late", 8443, at=9)]
+    reconcile(cast(Api, Server()), ADDRESS, told)
+    assert not told, "an event says so when it meets another once more"
 
 
 def test_services_with_different_ports_share_the_address() -> None:
