@@ -132,8 +132,10 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
     A proxy of the machine's is for what is outside: nodes reach each other without it.
     """
     env = {name: value for name, value in base.items() if name not in _OF_COMMAND}
-    named = env.get("no_proxy") or env.get("NO_PROXY")
+    named = (env.get("no_proxy") or env.get("NO_PROXY") or "").strip()
     inside = ",".join([*([named] if named else []), *LAB_RANGES, "127.0.0.0/8", "localhost"])
+    if named == "*":  # no proxy at all, if it stands alone
+        inside = named
     return {**env, "NO_PROXY": inside, "no_proxy": inside}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from foundation import commands, disk, memory, packages, processes, project
-from localkube import LocalKubeError, cgroups, kernel
+from localkube import LocalKubeError, cgroups, kernel, supervisord_config
 from localkube.diagnosis import Finding, clock, gone
 from toolchain import tools
 
@@ -49,6 +49,7 @@ def check(ports: Sequence[int], servers: Sequence[int], folder: Path) -> None:
             "the embedded clusters need root, or the namespaces that ./demo makes for a user: run"
             f" ./demo up {folder.parent.name}, which says what is missing"
         )
+    check_paths(project.ROOT, tools.cache_dir())
     path = packages.search_path(os.environ.get("PATH", ""))
     if missing := [name for name in PROGRAMS if not shutil.which(name, path=path)]:
         needed = " ".join(dict.fromkeys(PROGRAMS[name] for name in missing))
@@ -74,6 +75,19 @@ def check(ports: Sequence[int], servers: Sequence[int], folder: Path) -> None:
     for port in wanted:
         if port not in ending:
             check_port(port)
+
+
+def check_paths(checkout: Path, cache: Path) -> None:
+    """Raise `LocalKubeError` for a path that the clusters' supervisord would misread."""
+    for path, remedy in (
+        (checkout, "move the checkout to another folder"),
+        (cache, "export XDG_CACHE_HOME=FOLDER with another one"),
+    ):
+        if sign := supervisord_config.misread(path):
+            raise LocalKubeError(
+                f"{str(path)!r} has {sign!r} in it, which supervisord takes for something else:"
+                f" {remedy}"
+            )
 
 
 def check_relays(ports: Sequence[int], folder: Path) -> set[int]:

@@ -6,6 +6,7 @@ the programs, restarts those that die (with growing delay) and keeps their logs 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -106,6 +107,16 @@ def log_line(logs: Path) -> str:
 def quote(word: str) -> str:
     """Return a word in double quotes, for the fields that supervisor splits as a shell does."""
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def misread(path: Path) -> str:
+    """Return the sign of a path that supervisor would take for something else, or "".
+
+    It has no escape for a comment, and takes quotes off the ends of a variable's value; found by
+    reading such configurations back (supervisor 4.3).
+    """
+    found = re.search(r"""["\\\n]|\s[;#]|'(?=/|$)""", str(path))
+    return found[0].strip(" ") if found else ""
 
 
 def escape(text: str) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import shlex
+import tempfile
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from supervisor.options import ServerOptions
 
-from localkube.supervisord_config import Program, configuration, find, sections
+from localkube import LocalKubeError
+from localkube.preflight import check_paths
+from localkube.supervisord_config import Program, configuration, find, misread, sections
 
 
 def read(path: Path) -> dict[str, object]:
@@ -73,3 +79,27 @@ def test_the_programs_of_a_group_are_found_by_the_include(config: Path, tmp_path
 
 def test_no_supervisord_is_found_where_none_runs(tmp_path: Path) -> None:
     assert find(tmp_path / "supervisord.conf") is None
+
+
+@given(st.text(st.sampled_from("a \t\n\"'\\;#%$&()=,[]*?!~`{}|<>:é"), min_size=1, max_size=6))
+def test_a_path_that_is_not_refused_is_read_as_it_is(name: str) -> None:
+    with tempfile.TemporaryDirectory() as outer:
+        folder = Path(outer) / name
+        if misread(folder):
+            return
+        folder.mkdir()
+        file = Path(outer) / "supervisord.conf"
+        program = Program("p", [f"{folder}/p", "more"], {"PYTHONPATH": str(folder)})
+        file.write_text(configuration(folder, [program]))
+        found = cast(Any, read(file)["p"])
+        assert shlex.split(found.command) == program.command
+        assert found.environment["PYTHONPATH"] == str(folder)
+        assert found.stdout_logfile == str(folder / "p.log")
+
+
+@pytest.mark.parametrize("name", ["C #1", "a ;b", 'a "b"', "a\\b", "a'", "a\nb"])
+def test_a_path_that_would_be_misread_is_refused(name: str) -> None:
+    for pair in ((Path("/home") / name, Path("/c")), (Path("/d"), Path("/home") / name / "cache")):
+        with pytest.raises(LocalKubeError, match="which supervisord takes for something else: "):
+            check_paths(*pair)
+    check_paths(Path("/home/a b%c's (1)"), Path("/root/.cache"))
