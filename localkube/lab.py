@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 _OF_COMMAND = ("TMPDIR", *GO_SETTINGS)
 """Variables that go with the command that starts the lab, as does its temporary folder."""
+
+OPEN_FILES = 1 << 20
+"""What units of container runtimes commonly set."""
 
 START_SECONDS = 20
 """How long a lab's supervisord may take to answer."""
@@ -220,9 +224,20 @@ def _gone() -> Iterator[None]:
         yield
 
 
+def raise_open_files() -> None:
+    """Let what runs here open as many files as the services of a common machine may.
+
+    Shells allow 1,024, and a relayed connection takes two.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
 def main(lab: Path) -> None:
     """Make the bridge and turn into the lab's supervisord."""
     os.umask(USUAL_UMASK)
+    raise_open_files()
     memory.note(lab)
     cover(["/run"], [lab, *needed()])
     network.create_bridge()

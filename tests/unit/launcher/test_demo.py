@@ -79,6 +79,17 @@ def test_python_modules_of_the_users_other_projects_do_not_count(
     assert (done.returncode, done.stdout) == (0, main.USAGE), done.stderr
 
 
+def test_text_is_in_utf_8_whatever_the_locale_has(tmp_path: Path) -> None:
+    shutil.copy(DEMO, tmp_path)
+    (tmp_path / "launcher").mkdir()
+    shown = "import os, sys\nprint(sys.flags.utf8_mode, os.environ['PYTHONUTF8'])\n"
+    (tmp_path / "launcher" / "main.py").write_text(f"{shown}raise SystemExit")
+    env = {**os.environ, "PYTHONUTF8": "0"}
+    command = [tmp_path / "demo"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.stdout == "1 1\n", done.stderr
+
+
 def machine_with(folder: Path, pythons: dict[str, str]) -> dict[str, str]:
     """Make a checkout without environment, and a PATH of these Pythons; return the variables.
 

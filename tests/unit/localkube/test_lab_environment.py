@@ -1,10 +1,15 @@
-"""The environment of what runs in a lab."""
+"""The environment of what runs in a lab, and its limits."""
 
 from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from localkube import lab
+from localkube.diagnosis import memory
 from localkube.inside.egress_routes import route_for
 
 PROXY = {"https_proxy": "http://proxy.example:3128"}
@@ -22,3 +27,28 @@ def test_the_nodes_reach_each_other_without_a_proxy(exempt: str) -> None:
     assert route_for("10.89.0.17", 6443, env) is None
     assert (route_for("x.corp.example", 443, env) is None) == bool(exempt)
     assert route_for("registry.example", 443, env)
+
+
+@pytest.fixture
+def shell() -> Iterator[int]:
+    """Have the limit of open files that shells set; give the highest one."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, before[1]))
+    yield before[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_what_runs_in_a_lab_may_open_more_files_than_a_shell(
+    shell: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Reached(Exception):
+        """The first step that changes something."""
+
+    def note(_: Path) -> None:
+        raise Reached
+
+    monkeypatch.setattr(memory, "note", note)
+    with pytest.raises(Reached):
+        lab.main(tmp_path)
+    expected = lab.OPEN_FILES if shell == resource.RLIM_INFINITY else min(shell, lab.OPEN_FILES)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (expected, shell)

@@ -55,6 +55,13 @@ def test_the_reader_gets_page_and_state() -> None:
     assert get(f"/state.json?token={TOKEN}").json() == {"at": 1.0}
 
 
+def test_port_80_which_browsers_leave_out_is_a_port_too() -> None:
+    for name in ("127.0.0.1", "localhost"):
+        asked = get(f"/state.json?token={TOKEN}", host=name, origin=f"http://{name}")
+        assert asked.json() == {"at": 1.0}
+    assert get(f"/state.json?token={TOKEN}", host="rebound.example.com").status_code == 403
+
+
 @pytest.mark.parametrize("path", ["/", "/events", "/state.json", "/hand"])
 @pytest.mark.parametrize(
     ("query", "headers"),
