@@ -14,6 +14,7 @@ from pathlib import Path
 
 from drills.say import Say
 from foundation import project
+from toolchain.patience import scaled
 
 FILE = "topology.jsonl"
 PAGE = "topology.html"
@@ -63,7 +64,7 @@ class LivePicture:
     def _answer(self) -> str:
         stream = self._process.stdout
         assert stream
-        ready, _, _ = select.select([stream], [], [], _SECONDS)
+        ready, _, _ = select.select([stream], [], [], scaled(_SECONDS))
         if not ready:
             self._process.kill()  # a late answer would be taken for the next one
         return stream.readline().decode().strip() if ready else ""

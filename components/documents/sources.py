@@ -17,7 +17,7 @@ from components.documents import checks, reading
 from components.documents.origin import ManifestError, Read, shown
 from components.documents.value import ReadingError
 from foundation.errors import ToolMissing
-from toolchain import tools
+from toolchain import patience, tools
 
 EXTENSIONS = (".json", ".yaml", ".yml")
 """Files of a folder that are read. Source: FileExtensions of k8s.io/cli-runtime."""
@@ -115,17 +115,18 @@ def _kustomized(folder: Path) -> bytes:
         raise ManifestError(
             f"{shown(folder)} is a kustomization, which needs kubectl; build it: ./demo setup"
         )
+    seconds = patience.scaled(_KUSTOMIZE_SECONDS)
     try:
         done = subprocess.run(
             [kubectl, "kustomize", str(folder)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_KUSTOMIZE_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise ManifestError(
-            f"kubectl kustomize {shown(folder)} took more than {_KUSTOMIZE_SECONDS} s and was ended"
+            f"kubectl kustomize {shown(folder)} took more than {seconds:.0f} s and was ended"
         ) from None
     if done.returncode:
         said = " ".join(done.stderr.decode(errors="replace").split()).removeprefix("error: ")
