@@ -62,7 +62,13 @@ def read(values: Values, root: Path, entries: Sequence[Mapping[str, Any]]) -> Ex
         contexts[name] = _text(values, f"{where}.context", entry.get("context", "")) or name
         address = _text(values, f"{where}.address", entry.get("address", ""))
         if address:
-            addresses[name] = _host(values, f"{where}.address", address)
+            reached = _host(values, f"{where}.address", address)
+            # the edge's may be the same, where it shares a cluster: its ports are others
+            holders = [n for n, held in addresses.items() if held == reached and n != EDGE_CLUSTER]
+            if holders:
+                remedy = f"{holders[0]} has it too; give the one of {name}'s own gateway"
+                raise values.refusal(f"{where}.address", address, remedy)
+            addresses[name] = reached
     if kind is not ExposureKind.LOAD_BALANCER:
         keys = {EDGE_CLUSTER: "edgeAddress"}
         keys |= {entry["name"]: f"clusters[{i}].address" for i, entry in enumerate(entries)}

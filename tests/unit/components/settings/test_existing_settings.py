@@ -79,6 +79,10 @@ def test_external_ips_keep_the_services_own_ports() -> None:
         ({"edgeAddress": "a b"}, "edgeAddress .* use an IPv4 address or a host's name$"),
         ({"clusters": [{**EAST, "context": 3}]}, r"clusters\[0\].context .* is '3': use text$"),
         ({"clusters": [{**EAST, "address": "::1"}]}, r"clusters\[0\].address .* use an IPv4"),
+        (
+            {"clusters": [{"name": n, "region": "r", "address": "A.b"} for n in ("east", "west")]},
+            r"clusters\[1\].address .* 'A.b': east has it too; give the one of west's own gateway$",
+        ),
         ({"exposure": "NodePort"}, "edgeAddress is missing .* a node's address of corp-edge"),
         (
             {"exposure": "NodePort", "edgeAddress": "edge", "clusters": [EAST]},
