@@ -94,7 +94,7 @@ def _run(
     plan = loaded(plan, stack, load) if load else plan
     say(f"{fault.name} strikes {cluster}. {fault.what}")
     say(f"Predicted: {predicted.text}")
-    folder, header = header_of(stack, fault, cluster, load)
+    folder, header = header_of(stack, fault, cluster, load, pace.is_own(stack))
     traffic = Traffic(plan, header, folder)
     source = source_for(stack.application.is_portal)
     logs = PortalLogs(stack.kubeconfig, stack.application_clusters, traffic.add, source)

@@ -47,6 +47,10 @@ class Pace:
             options.rate, options.baseline, options.hold, beside, requests, options.streams, picture
         )
 
+    def is_own(self, stack: Stack) -> bool:
+        """Tell whether what is sent takes as long as an application of the user's takes for it."""
+        return bool(self.requests) or not stack.application.is_portal
+
     def plan(self, stack: Stack, lanes: Sequence[LanePlan] = ()) -> TrafficPlan:
         """Return what is sent to a stack, and beside it by lanes to compare with."""
         plan = TrafficPlan.to(

@@ -29,8 +29,14 @@ def objectives(stack: Stack, fault: Fault, load: Load | None = None) -> Objectiv
     return dataclasses.replace(found, herd=herd)
 
 
-def header_of(stack: Stack, fault: Fault, cluster: str, load: Load | None) -> tuple[Path, Header]:
-    """Return the folder of a drill that begins now, and the header of its record."""
+def header_of(
+    stack: Stack, fault: Fault, cluster: str, load: Load | None, is_own: bool = False
+) -> tuple[Path, Header]:
+    """Return the folder of a drill that begins now, and the header of its record.
+
+    `is_own` says that its requests are the user's, which take as long as his application does.
+    """
+    promised = dataclasses.replace(objectives(stack, fault, load), beyond_usual=is_own)
     now = time.time()
     name = provenance.run_id(f"{fault.name}-{stack.mode}", now)
     header = Header(
@@ -40,7 +46,7 @@ def header_of(stack: Stack, fault: Fault, cluster: str, load: Load | None) -> tu
         fault=fault.name,
         stack=stack.name,
         config_digest=provenance.config_digest(stack.name, stack.changes),
-        objectives=objectives(stack, fault, load),
+        objectives=promised,
         serving=stack.serving,
         portal_logs=True,
         environment=provenance.described() | {"lbMode": stack.mode, "layer": str(fault.layer)},

@@ -72,7 +72,6 @@ class _Tally:
     """Counts of requests that are alike in lane, cluster, kind, protocol and connection."""
 
     sent: int = 0
-    slow: int = 0
     wrong_side: int = 0
     duplicated: int = 0
     failures: Counter[str] = field(default_factory=Counter)
@@ -84,7 +83,7 @@ class _Tally:
     durations: array[float] = field(default_factory=lambda: array("d"))
     ends: array[float] = field(default_factory=lambda: array("d"))
 
-    def add(self, sample: Sample, slow: float, wrong: bool, duplicated: bool) -> None:
+    def add(self, sample: Sample, wrong: bool, duplicated: bool) -> None:
         self.sent += 1
         self.duplicated += duplicated
         ended = sample.ended
@@ -96,7 +95,6 @@ class _Tally:
             self.first_failure = min(self.first_failure, ended)
             self.last_failure = max(self.last_failure, ended)
             return
-        self.slow += sample.duration > slow
         self.wrong_side += wrong
         self.durations.append(sample.duration)
         self.ends.append(ended)
@@ -130,21 +128,27 @@ def ledger(
     lateness = array("d")
     left_out = set(uncounted)
     counted: list[Sample] = []
-    watch = any(event.kind is EventKind.FAULT for event in events)
+    fault = min((event.at for event in events if event.kind is EventKind.FAULT), default=math.inf)
+    usual = 0.0
     for sample in samples:
         cluster = sample.cluster or NOBODY
         wrong = sides.wrong(sample)
         times = executed.times(sample, done) if executed else 0
         key = (sample.lane, cluster, sample.kind, sample.protocol, sample.reused, sample.repeatable)
-        tallies[key].add(sample, objectives.slowest, wrong, times > 1)
+        tallies[key].add(sample, wrong, times > 1)
         logged += sample.lane not in left_out and not sample.failure and times > 0
         lateness.append(sample.started - sample.due)
-        if watch and sample.lane not in left_out:
+        if sample.lane in left_out:
+            continue
+        if sample.ended < fault and sample.repeatable and not sample.failure:
+            usual = max(usual, sample.duration)
+        if fault < math.inf:
             counted.append(sample)
+    objectives = objectives.with_usual(usual)
 
     def part(fits: Callable[[_Key], bool]) -> Part:
         chosen = [tally for key, tally in tallies.items() if fits(key)]
-        return _part(chosen, duplicates_known=executed is not None)
+        return _part(chosen, objectives.slowest, duplicates_known=executed is not None)
 
     def split(field: int) -> dict[str, Part]:
         names = sorted({str(key[field]) for key in tallies if key[0] not in left_out})
@@ -189,7 +193,7 @@ def ledger(
     )
 
 
-def _part(tallies: Sequence[_Tally], duplicates_known: bool) -> Part:
+def _part(tallies: Sequence[_Tally], slowest: float, duplicates_known: bool) -> Part:
     failures: Counter[str] = Counter()
     durations, ends = array("d"), array("d")
     for tally in tallies:
@@ -200,7 +204,7 @@ def _part(tallies: Sequence[_Tally], duplicates_known: bool) -> Part:
     return Part(
         sent=sum(t.sent for t in tallies),
         lost=lost,
-        slow=sum(t.slow for t in tallies),
+        slow=sum(duration > slowest for duration in durations),
         duplicated=sum(t.duplicated for t in tallies) if duplicates_known else None,
         wrong_side=sum(t.wrong_side for t in tallies),
         failures=dict(failures.most_common()),

@@ -7,7 +7,7 @@ All durations are seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -223,6 +223,17 @@ class Objectives:
     """Of the struck cluster's former rate, what it may get in the first second of its return."""
     executions: tuple[float, float] | None = None
     """Executions for each request: in the first seconds of the fault, and after them."""
+    beyond_usual: bool = False
+    """Whether `slowest` is what a fault may add to what requests take without it."""
+
+    def with_usual(self, usual: float) -> Objectives:
+        """Return these for requests of which the slowest took `usual` seconds before the fault.
+
+        They may take that twice: what is cut as it ends begins anew.
+        """
+        if not self.beyond_usual:
+            return self
+        return replace(self, slowest=self.slowest + 2 * usual, beyond_usual=False)
 
 
 @dataclass(frozen=True)

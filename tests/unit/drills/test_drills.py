@@ -25,7 +25,10 @@ from drills.faults import (
     named,
 )
 from drills.journal import Entry, Journal
+from drills.pace import Pace
+from drills.promises import header_of
 from drills.stack import EDGE, Stack
+from drills.traffic import Request
 from foundation import project
 from foundation.errors import UserError
 from tests.support.drill_stack import EAST, WEST, stack
@@ -100,6 +103,21 @@ def test_an_application_is_what_the_output_says() -> None:
     assert shop.label_selector == "app=shop,tier=web"
     assert not shop.is_portal and Application().is_portal
     assert Application().workload == ("Deployment", "transaction-service", "web-portal")
+
+
+def test_requests_of_ones_own_may_take_as_long_as_they_did_before_the_fault(tmp_path: Path) -> None:
+    portal = stack(tmp_path)
+    shop = dataclasses.replace(portal, application=Application.of(SHOP))
+    own = Pace(requests=(Request(path="/slow"),))
+    for pace, there, expected in (
+        (Pace(), portal, False),
+        (own, portal, True),
+        (Pace(), shop, True),
+    ):
+        fault = named("gateway-gone")
+        _, header = header_of(there, fault, EAST, None, pace.is_own(there))
+        assert header.objectives.beyond_usual == expected
+        assert header.objectives.slowest == fault.objectives_at(there).slowest
 
 
 OUTPUTS: dict[str, Any] = {

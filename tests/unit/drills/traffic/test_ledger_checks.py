@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from drills.traffic import Event, EventKind, Objectives
 from drills.traffic.ledger import Ledger, ledger
 from drills.traffic.model import StreamEntry, StreamStep
@@ -71,3 +76,22 @@ def test_streams_of_which_no_message_came_keep_no_promise() -> None:
     found = ledger([sample(0)], (), Objectives(moved=None), streams=refused)
     (check,) = [c for c in found.checks if c.name.startswith("WebSocket: messages")]
     assert (check.measured, check.met) == ("not measured: no message came", False)
+
+
+@given(usual=st.floats(0.001, 3), added=st.floats(0, 1))
+def test_a_fault_may_add_so_much_to_what_requests_of_ones_own_take(
+    usual: float, added: float
+) -> None:
+    fault = Event(T0 + 50, EventKind.FAULT, "gone", EAST)
+    before = [sample(n * 5, usual) for n in range(9)]
+    posts = [sample(2, 9, method="POST"), sample(3, 9, lane="other"), sample(4, 9, status=503)]
+    samples = [*before, *posts, sample(60, 2 * usual + added)]
+    promised = Objectives(lost=1, slowest=0.25, moved=None, beyond_usual=True)
+    found = ledger(samples, [fault], promised, uncounted=["other"])
+    check = next(check for check in found.checks if check.name == "slowest answer")
+    limit = 0.25 + 2 * usual
+    assert check.met == (2 * usual + added <= limit)
+    assert check.promised == f"{limit * 1000:.0f} ms"
+    assert found.promised.slow == (not check.met)
+    alone = ledger(samples, [fault], replace(promised, beyond_usual=False), uncounted=["other"])
+    assert alone.objectives.slowest == 0.25
