@@ -15,6 +15,12 @@ STREAMS = 4
 
 MOST_STREAMS = 100
 
+TIMEOUT = 3.0
+"""Seconds that clients wait for the portal, which answers in milliseconds."""
+
+OWN_TIMEOUT = 30.0
+"""Seconds that clients wait for an application of the user's; many wait longer, or for ever."""
+
 
 def positive(text: str) -> float:
     """Return a number above 0. Raises `argparse.ArgumentTypeError` for anything else."""
@@ -30,6 +36,11 @@ def is_http(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
+def timeout_for(given: float | None, is_own: bool) -> float:
+    """Return how long a request is waited for, of the user's own or of the portal's."""
+    return given or (OWN_TIMEOUT if is_own else TIMEOUT)
+
+
 def streams_for(wanted: int | None, is_portal: bool) -> int:
     """Return how many streams of each kind are kept open: only the portal answers them."""
     return (STREAMS if is_portal else 0) if wanted is None else wanted
@@ -42,6 +53,13 @@ def add_traffic(command: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="YAML with requests of your own: see docs/traffic.md",
+    )
+    command.add_argument(
+        "--timeout",
+        type=positive,
+        metavar="SECONDS",
+        help="a request without an answer by then is lost"
+        f" ({TIMEOUT:g}; {OWN_TIMEOUT:g} for your own requests or application)",
     )
     command.add_argument(
         "--streams",

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from drills.arguments import streams_for
+from drills.arguments import streams_for, timeout_for
 from drills.compare.balancers import Balancer
 from drills.faults import Load
 from drills.live_picture import LivePicture
@@ -33,6 +33,8 @@ class Pace:
     """Streams of each kind; None: some where the application is the portal."""
     picture: LivePicture | None = None
     """What records the live picture of the run."""
+    timeout: float | None = None
+    """Seconds after which a request is lost; None: as long as clients of the application wait."""
 
     @classmethod
     def chosen(
@@ -44,11 +46,18 @@ class Pace:
         """Return what the options of `arguments.add_pace` say. Raises UserError for their file."""
         requests = load(options.traffic) if options.traffic else ()
         return cls(
-            options.rate, options.baseline, options.hold, beside, requests, options.streams, picture
+            rate=options.rate,
+            baseline=options.baseline,
+            hold=options.hold,
+            beside=beside,
+            requests=requests,
+            streams=options.streams,
+            picture=picture,
+            timeout=options.timeout,
         )
 
     def is_own(self, stack: Stack) -> bool:
-        """Tell whether what is sent takes as long as an application of the user's takes for it."""
+        """Tell whether what is sent takes as long as the user's application takes for it."""
         return bool(self.requests) or not stack.application.is_portal
 
     def plan(self, stack: Stack, lanes: Sequence[LanePlan] = ()) -> TrafficPlan:
@@ -56,6 +65,7 @@ class Pace:
         plan = TrafficPlan.to(
             stack.url,
             rate=self.rate,
+            timeout=timeout_for(self.timeout, self.is_own(stack)),
             host=stack.application.host,
             ca_file=str(stack.ca_file or ""),
             streams=streams_for(self.streams, stack.application.is_portal),

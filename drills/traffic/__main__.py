@@ -15,7 +15,7 @@ from typing import Any
 from rich.live import Live as Screen
 
 from drills import arguments, report
-from drills.arguments import streams_for
+from drills.arguments import streams_for, timeout_for
 from drills.compare import balancers, stack_access
 from drills.compare.beside import beside
 from drills.say import say
@@ -51,15 +51,17 @@ def _run(options: argparse.Namespace) -> int:
     if not arguments.is_http(url):
         raise UserError(f"{url!r} is not an http or https address.")
     authority = options.ca or (stack.ca_file if stack else None)
+    is_portal = stack is not None and stack.application.is_portal
+    is_own = bool(options.traffic) or (stack is not None and not is_portal)
     plan = TrafficPlan(
         lanes=tuple(LanePlan(name, url, name == Lane.KEPT) for name in options.lanes),
         rate=options.rate,
         duration=options.duration,
-        timeout=options.timeout,
+        timeout=timeout_for(options.timeout, is_own),
         host=stack.application.host if stack else "",
         ca_file=str(authority or ""),
         protocols=options.protocols,
-        streams=streams_for(options.streams, stack is not None and stack.application.is_portal),
+        streams=streams_for(options.streams, is_portal),
     )
     if options.traffic:
         plan = dataclasses.replace(plan, requests=load(options.traffic))

@@ -23,13 +23,6 @@ def parser() -> argparse.ArgumentParser:
         "--duration", type=positive, metavar="SECONDS", help="how long (until Ctrl-C)"
     )
     made.add_argument(
-        "--timeout",
-        type=positive,
-        default=3.0,
-        metavar="SECONDS",
-        help="a request without an answer by then is lost (3)",
-    )
-    made.add_argument(
         "--slow",
         type=positive,
         default=0.25,

@@ -70,6 +70,7 @@ class TrafficPlan:
     duration: float | None = None
     """None: until it is stopped."""
     timeout: float = 3.0
+    """Seconds after which a request without an answer is lost."""
     host: str = ""
     """Host name for TLS and HTTP, if it differs from the url's."""
     ca_file: str = ""

@@ -115,6 +115,8 @@ def test_requests_of_ones_own_may_take_as_long_as_they_did_before_the_fault(tmp_
         (Pace(), shop, True),
     ):
         fault = named("gateway-gone")
+        assert pace.plan(there).timeout == (30 if expected else 3)
+        assert dataclasses.replace(pace, timeout=7).plan(there).timeout == 7
         _, header = header_of(there, fault, EAST, None, pace.is_own(there))
         assert header.objectives.beyond_usual == expected
         assert header.objectives.slowest == fault.objectives_at(there).slowest
