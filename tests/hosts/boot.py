@@ -31,7 +31,7 @@ KERNELS = {"debian": "linux-image-amd64", "ubuntu": "linux-image-virtual"}
 """Package of the kernel, by distribution."""
 INIT = (
     "initramfs-tools", "systemd-sysv", "udev", "dbus", "procps",
-    "uidmap", "libpam-systemd", "dbus-user-session",
+    "uidmap", "libpam-systemd", "dbus-user-session", "apparmor",
 )  # fmt: skip
 
 
