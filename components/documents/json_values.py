@@ -43,7 +43,7 @@ def _float(digits: str) -> int | float:
     try:
         return scalars.number(float(digits))
     except ValueError:
-        raise ReadingError(f"the number {digits[:20]} is too large") from None
+        raise ReadingError("a number is too large") from None
 
 
 def _constant(name: str) -> None:

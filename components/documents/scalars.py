@@ -58,7 +58,7 @@ def resolved(value: str, tag: str | None, *, plain: bool) -> Scalar:
         return _decoded(value)
     if tag == _TIMESTAMP:
         if not _is_timestamp(value):
-            raise ValueError(f"cannot decode {value!r} as a timestamp")
+            raise ValueError("cannot decode the value as a timestamp")
         return value
     if tag not in (_INT, _FLOAT, _BOOL, _NULL):
         return value  # !!str, and whatever go-yaml does not know
@@ -67,7 +67,7 @@ def resolved(value: str, tag: str | None, *, plain: bool) -> Scalar:
         return meant
     if tag == _FLOAT and found == _INT and isinstance(meant, int) and meant <= _HIGHEST:
         return float(meant)
-    raise ValueError(f"cannot decode {value!r} as a {tag.removeprefix(_PREFIX)}")
+    raise ValueError(f"cannot decode the value as a {tag.removeprefix(_PREFIX)}")
 
 
 def key(value: Scalar) -> str:

@@ -1,7 +1,8 @@
 """The YAML documents of a manifest, as kubectl reads them.
 
 kubectl splits the text into documents itself: see k8s.io/apimachinery v0.37 (util/yaml/decoder.go).
-What a document says follows go-yaml v2.4. libyaml does the parsing.
+What a document says follows go-yaml v2.4. libyaml does the parsing. Errors name the line and show
+no value, which may be a Secret's.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ class _Document:
         begin, end = event.start_mark.index, event.end_mark.index
         tag = text[begin:end].split()[-1:]
         if tag and tag[0].startswith("!") and text[end : end + 1] == ",":
-            what = f"kubectl takes the comma for a part of the tag {tag[0]}; put a space between"
+            what = "kubectl takes the comma for a part of the tag before it; put a space between"
             raise _Refused(what, event.start_mark.line)
 
     def _scalar(self, event: Any) -> scalars.Scalar:
@@ -218,9 +219,10 @@ class _Document:
         line = event.start_mark.line
         anchor = self._anchors.get(event.anchor)
         if anchor is None:
-            raise _Refused(f"there is no anchor '{event.anchor}' before its alias", line)
+            what = "there is no anchor before this alias; put a text that begins with '*' in quotes"
+            raise _Refused(what, line)
         if not anchor.complete:
-            raise _Refused(f"the value of anchor '{event.anchor}' contains itself", line)
+            raise _Refused("the value of an anchor contains itself", line)
         self._nodes += anchor.size
         self._aliased += anchor.size
         many = self._aliased > 100 and self._nodes > 1000

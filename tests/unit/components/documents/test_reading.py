@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from components.documents.origin import ManifestError
 from components.documents.reading import values
 from components.documents.sources import load
+from components.documents.value import ReadingError
 from components.routing.annotations import RouteError
 from components.routing.routes import routes
 from foundation.identity import identity_of
@@ -171,3 +172,24 @@ def test_any_value_of_any_type_is_used_or_refused_in_one_line(
             assert identity_of(document)
     except (ManifestError, RouteError) as error:
         assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pin: *hunter",
+        "pin: &hunter {a: *hunter}",
+        "{pin: !hunter, a: b}",
+        "pin: !!int hunter",
+        "pin: !!timestamp hunter",
+        "pin: !!binary hunter?",
+        'pin: "hunter\\q"',
+        "pin: hunter: 1",
+        '{"pin": 7203951720395172039517203951e999}',
+    ],
+)
+def test_text_that_is_no_yaml_is_refused_without_its_values(text: str) -> None:
+    """It may be a Secret's: a password may begin with a sign of YAML's own."""
+    with pytest.raises(ReadingError) as refused:
+        list(values(text.encode()))
+    assert not any(part in str(refused.value) for part in ("hunter", "7203951"))
