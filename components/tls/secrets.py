@@ -91,7 +91,8 @@ def issuer_of(data: Mapping[str, str]) -> str:
     key = issuer_key(data)
     pem = base64.b64decode(data[key])
     if key == AUTHORITY:
-        return pem.decode(errors="replace")
+        # text around PEM may be in any encoding, and Python's ssl takes PEM in ASCII alone
+        return pem.decode("ascii", errors="ignore")
     return _blocks(pem, b"CERTIFICATE")[-1].decode() + "\n"
 
 

@@ -75,6 +75,14 @@ def test_text_before_the_pem_is_no_harm() -> None:
     assert issuer_of(document["data"]).strip() == CRT.strip()
 
 
+def test_clients_get_an_authority_in_ascii() -> None:
+    """Python's ssl takes no other PEM; openssl writes a subject in its own encoding."""
+    given = b64encode("subject=O = Bär\n".encode("latin-1") + CA.encode()).decode()
+    document = checked(secret({**FILLED, "ca.crt": given}), "own.yaml")
+    assert document["data"]["ca.crt"] == given
+    assert issuer_of(document["data"]) == "subject=O = Br\n" + CA
+
+
 @pytest.mark.parametrize("kind", ["ec", "rsa"])
 @pytest.mark.parametrize("traditional", [True, False], ids=["own form", "PKCS 8"])
 def test_keys_may_be_of_any_kind(kind: str, traditional: bool) -> None:
