@@ -40,11 +40,12 @@ def read(
                     f"it there{other}"
                 )
             continue
-        # Tetrate's gateways may read another one: tls-secret-namespace
-        if namespace != GATEWAY_NAMESPACE and settings.platform is Platform.ENVOY:
+        if namespace != wanted[name]:
+            own = settings.platform is Platform.ENVOY
+            annotation = "" if own else f", or the annotation {PREFIX}tls-secret-namespace"
             raise UserError(
-                f"{source}: Secret {name} is in namespace {namespace}, and the edge reads Secrets "
-                f"of {GATEWAY_NAMESPACE}; correct its metadata.namespace"
+                f"{source}: Secret {name} is in namespace {namespace}, and the edge reads it in "
+                f"{wanted[name]}; correct its metadata.namespace{annotation}"
             )
         result.append({**secret, "metadata": metadata})
     return result

@@ -41,16 +41,24 @@ def test_a_secret_is_for_the_namespace_of_the_edge(
     assert found["metadata"] == {"name": "shop-certs", "namespace": "tetrate-system"}
 
 
-def test_a_secret_for_another_namespace_is_refused_where_the_gateways_are_ours(
-    tmp_path: Path,
+@pytest.mark.parametrize("platform", Platform)
+def test_a_secret_for_another_namespace_than_its_route_names_is_refused(
+    tmp_path: Path, platform: Platform
 ) -> None:
-    file = own_secret(tmp_path, "shop-certs", "default")
-    settings = chosen(tmp_path, service("shop", OWN), online_banking_secret=file)
+    more = {"online_banking_secret": own_secret(tmp_path, "shop-certs", "default")}
+    settings = chosen(tmp_path, service("shop", OWN), platform=platform, **more)
     message = r"secret\.yaml: Secret shop-certs is in namespace default, .* tetrate-system; correct"
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message) as refused:
         made(settings)
-    theirs = dataclasses.replace(settings, platform=Platform.TETRATE)
-    assert made(theirs).secrets[0]["metadata"]["namespace"] == "default"
+    assert ("tls-secret-namespace" in str(refused.value)) is (platform is Platform.TETRATE)
+
+
+def test_gateways_of_tetrate_may_read_a_secret_in_another_namespace(tmp_path: Path) -> None:
+    file = own_secret(tmp_path, "shop-certs", "default")
+    placed = service("shop", {**OWN, "tls-secret-namespace": "default"})
+    more = {"online_banking_secret": file, "platform": Platform.TETRATE}
+    (found,) = made(chosen(tmp_path, placed, **more)).secrets
+    assert found["metadata"]["namespace"] == "default"
 
 
 def test_a_certificate_beside_the_application_is_not_what_clients_get(
