@@ -19,7 +19,8 @@ KEYS = ("kubeconfig", "edgeContext", "edgeAddress", "exposure", "nodePort", "all
 CLUSTER_KEYS = ("context", "address")
 """What an entry of `clusters` may say for this backend."""
 
-_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9-]+)*")
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _PORT = re.compile(r"[1-9]\d{0,4}")
 
 
