@@ -6,6 +6,7 @@ subfolders. A folder with a kustomization stands for what `kubectl kustomize` ma
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -30,6 +31,9 @@ _CHART = "Chart.yaml"
 
 _KUSTOMIZE_SECONDS = 120
 """A kustomization may name a base in the internet."""
+
+_EXCERPT = re.compile(r"(?<=literal sources) .*|(?<=with config:) .*|(?<=unknown anchor) .*")
+"""What kubectl kustomize quotes of literals, patches and aliases: it may be a Secret's value."""
 
 
 def load(
@@ -130,5 +134,6 @@ def _kustomized(folder: Path) -> bytes:
         ) from None
     if done.returncode:
         said = " ".join(done.stderr.decode(errors="replace").split()).removeprefix("error: ")
-        raise ManifestError(f"kubectl kustomize {shown(folder)} fails: {said or 'no message'}")
+        told = _EXCERPT.sub(" … (run that for the rest, which may show a Secret)", said)
+        raise ManifestError(f"kubectl kustomize {shown(folder)} fails: {told or 'no message'}")
     return done.stdout

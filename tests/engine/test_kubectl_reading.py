@@ -132,3 +132,22 @@ def test_a_kustomization_is_what_kubectl_makes_of_it(tmp_path: Path) -> None:
     ) as refusal:
         sources.load(tmp_path)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "secretGenerator: [{name: a, literals: [hunter]}]",
+        "patches: [{patch: 'stringData: {pin: hunter}'}]",
+        "resources: [secret.yaml]",
+    ],
+)
+def test_what_a_kustomization_fails_by_is_told_without_values(text: str, tmp_path: Path) -> None:
+    (tmp_path / "kustomization.yaml").write_text(text)
+    secret = "{apiVersion: v1, kind: Secret, metadata: {name: a}, stringData: {pin: *hunter }}"
+    (tmp_path / "secret.yaml").write_text(secret)
+    with pytest.raises(
+        sources.ManifestError, match=r"kustomize .* fails: .* \(run that"
+    ) as refused:
+        sources.load(tmp_path)
+    assert "hunter" not in str(refused.value)
