@@ -11,6 +11,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -163,18 +164,35 @@ def moments(lines: list[Line], kind: str, what: str) -> list[float]:
 
 
 def baselines(samples: Samples) -> None:
-    """One bare cluster, and Pulumi's engine with an empty program: what ratios are taken to."""
-    with tempfile.TemporaryDirectory(prefix="demo-") as name:
-        folder = Path(name).resolve()
-        spec = ClusterSpec(str(folder / "lab"), "bare", 0, 1, free_run(PORTS))
-        try:
-            samples.add("bare cluster", seconds(lambda: cluster.create(spec, "benchmark")))
-            rss, pss = lab.memory(folder / "lab")
-            samples.add("bare cluster (PSS)", pss / GIGABYTE)
-            samples.add("bare cluster (RSS)", rss / GIGABYTE)
-        finally:
-            cluster.delete(spec)
+    """What ratios are taken to: one bare cluster, three at once, an empty program's preview."""
+    bare(samples, "bare cluster", 1)
+    bare(samples, "three bare clusters", 3)
     samples.add("empty preview", pulumi_alone.preview_seconds())
+
+
+def bare(samples: Samples, name: str, count: int) -> None:
+    """Measures so many clusters without an application, all made at once."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as temporary:
+        folder = Path(temporary).resolve() / "lab"
+        port = free_run(PORTS)
+        specs = [
+            ClusterSpec(str(folder), f"bare-{index}", index, 1, port + index)
+            for index in range(count)
+        ]
+        try:
+            samples.add(name, seconds(lambda: created(specs)))
+            rss, pss = lab.memory(folder)
+            samples.add(f"{name} (PSS)", pss / GIGABYTE)
+            samples.add(f"{name} (RSS)", rss / GIGABYTE)
+        finally:
+            for spec in specs:
+                cluster.delete(spec)
+
+
+def created(specs: list[ClusterSpec]) -> None:
+    """Makes clusters at once and waits for the nodes of all."""
+    with ThreadPoolExecutor(len(specs)) as threads:
+        list(threads.map(lambda spec: cluster.create(spec, "benchmark"), specs))
 
 
 def cold_tools(demo: Checkout) -> float:
