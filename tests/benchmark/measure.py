@@ -17,7 +17,7 @@ from pathlib import Path
 
 from localkube import cluster
 from localkube.spec import ClusterSpec
-from tests.benchmark import pulumi_alone
+from tests.benchmark import processor, pulumi_alone
 from tests.support import lab
 from tests.support.checkout import PORTS, Checkout, failure, free_run
 from tests.support.traffic import answers_from
@@ -107,11 +107,14 @@ def one_round(demo: Checkout, samples: Samples) -> None:
     demo.demo("pulumi", "stack", "rm", "--yes", "--preserve-config", "west")
 
     begin = time.monotonic()
-    with FirstPage(demo) as page:
+    with FirstPage(demo) as page, processor.Watch() as watch:
         lines = timed_lines(demo, "./demo", "up")
     samples.add("up", page.at - begin)
     for name, seconds in steps(lines).items():
         samples.add(f"step: {name}", seconds)
+    for name, used in processor.by_step(watch.looks, marks(lines)).items():
+        for program, seconds in used.items():
+            samples.add(f"processor: {name}: {program}", seconds)
     samples.add("clusters", last(lines, CLUSTER, "created") - first(lines, CLUSTER, "creating"))
     rss, pss = lab.memory(demo.lab())
     samples.add("memory (PSS)", pss / GIGABYTE)
@@ -127,7 +130,16 @@ def one_round(demo: Checkout, samples: Samples) -> None:
 
 def steps(lines: list[Line]) -> dict[str, float]:
     """Where the time of `./demo up` goes: consecutive steps, in seconds, that add up to it."""
-    marks = {
+    result, before = {}, 0.0
+    for name, at in marks(lines).items():
+        result[name] = max(0.0, at - before)
+        before = max(before, at)
+    return result
+
+
+def marks(lines: list[Line]) -> dict[str, float]:
+    """When each step of `./demo up` ends, in seconds from its start."""
+    return {
         "launcher, stack, engine's start": first(lines, "pulumi:pulumi:Stack", "creating"),
         "program: settings, manifests, registration": first(lines, CLUSTER, "creating"),
         "clusters: control plane, nodes Ready": last(lines, CLUSTER, "created"),
@@ -136,11 +148,6 @@ def steps(lines: list[Line]) -> dict[str, float]:
         "answers: by this configuration": last(lines, "dynamic:Answer", "created"),
         "state, outputs, end": lines[-1].at,
     }
-    result, before = {}, 0.0
-    for name, at in marks.items():
-        result[name] = max(0.0, at - before)
-        before = max(before, at)
-    return result
 
 
 def first(lines: list[Line], kind: str, what: str) -> float:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmark import processor
 from tests.benchmark.measure import Samples
 
 STEP = "step: "
+PROCESSOR = "processor: "
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,22 @@ def show_steps(console: Console, medians: dict[str, float]) -> None:
     for name, value in found.items():
         sofar += value
         table.add_row(name, f"{value:.2f}", f"{value / whole:.0%}", f"{sofar:.2f}")
+    console.print(table)
+    show_processor(console, medians, list(found))
+
+
+def show_processor(console: Console, medians: dict[str, float], steps: list[str]) -> None:
+    """Prints which programs used the processor in each step, the busiest first."""
+    table = Table("program", title="Seconds of the processor in each step, by number (medians)")
+    for number in (*range(1, len(steps) + 1), "all"):
+        table.add_column(str(number), justify="right")
+    names = dict.fromkeys([*processor.PROGRAMS.values(), processor.OTHERS])
+    rows = {
+        name: [medians.get(f"{PROCESSOR}{step}: {name}", 0.0) for step in steps] for name in names
+    }
+    rows["all programs"] = [sum(column) for column in zip(*rows.values(), strict=True)]
+    for name, row in sorted(rows.items(), key=lambda row: -sum(row[1])):
+        table.add_row(name, *(f"{seconds:.1f}" for seconds in (*row, sum(row))))
     console.print(table)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tests.benchmark import drills_with_picture, further, growth, live_picture
-from tests.benchmark.measure import Line, Samples, first, last, steps
+from tests.benchmark import drills_with_picture, further, growth, live_picture, processor
+from tests.benchmark.measure import Line, Samples, first, last, marks, steps
 from tests.benchmark.report import ROWS, Row, as_json, judged
 
 OUTPUT = [
@@ -39,6 +41,39 @@ def test_the_steps_follow_one_another_and_add_up_to_the_whole() -> None:
 def test_a_resource_counts_from_when_it_is_first_reported() -> None:
     assert last(OUTPUT, "apps/v1:Deployment", "creating") == 9.0
     assert first(OUTPUT, "localkube:Cluster", "creating") == 1.5
+
+
+def test_what_programs_used_is_told_of_each_step() -> None:
+    etcd, kubelet, shell = ("1", "5"), ("2", "5"), ("3", "5")
+    before = {etcd: ("etcd", 10), shell: (processor.OTHERS, 4)}
+    after = {etcd: ("etcd", 30), kubelet: ("kubelets", 7), shell: (processor.OTHERS, 5)}
+    ticks = os.sysconf("SC_CLK_TCK")
+    used = processor.between(before, after, 40)
+    assert {name: round(s * ticks) for name, s in used.items()} == {
+        "etcd": 20, "kubelets": 7, processor.OTHERS: 13,
+    }  # fmt: skip
+    found = processor.by_step([(0.5, used), (1.2, used), (99.0, used)], marks(OUTPUT))
+    assert list(found) == list(steps(OUTPUT))
+    spent = [round(step["etcd"] * ticks) for step in found.values()]
+    assert spent == [20, 20, 0, 0, 0, 0, 20]
+
+
+def test_a_watch_tells_what_this_program_uses() -> None:
+    def busy() -> float:
+        return sum(os.times()[:2])
+
+    with processor.Watch() as watch:
+        begin = busy()
+        while busy() < begin + 0.5:
+            pass
+    name = processor.named(Path("/proc/self/comm").read_text())
+    assert (
+        0.4
+        < sum(used[name] for _, used in watch.looks)
+        <= sum(used.total() for _, used in watch.looks)
+    )
+    assert processor.named("kube-controller") == "controller managers"
+    assert processor.named("pulumi-resource") != processor.named("pulumi-language")
 
 
 def test_an_output_without_clusters_is_no_measurement() -> None:
