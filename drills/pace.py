@@ -78,4 +78,7 @@ class Pace:
 def loaded(plan: TrafficPlan, stack: Stack, load: Load) -> TrafficPlan:
     """Return the plan with the requests of a load at its usual rate, and nothing beside them."""
     path = f"{stack.application.path.rstrip('/')}/{load.path}"
-    return dataclasses.replace(plan, requests=(Request(path=path),), rate=load.usual, streams=0)
+    timeout = timeout_for(None, is_own=False)
+    return dataclasses.replace(
+        plan, requests=(Request(path=path),), rate=load.usual, timeout=timeout, streams=0
+    )

@@ -34,9 +34,11 @@ def header_of(
 ) -> tuple[Path, Header]:
     """Return the folder of a drill that begins now, and the header of its record.
 
-    `is_own` says that its requests are the user's, which take as long as his application does.
+    `is_own` says that its requests are the user's, which take as long as his application does; a
+    load has the portal's.
     """
-    promised = dataclasses.replace(objectives(stack, fault, load), beyond_usual=is_own)
+    promised = objectives(stack, fault, load)
+    promised = dataclasses.replace(promised, beyond_usual=is_own and load is None)
     now = time.time()
     name = provenance.run_id(f"{fault.name}-{stack.mode}", now)
     header = Header(

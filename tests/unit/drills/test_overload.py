@@ -19,7 +19,9 @@ from drills.faults import named
 from drills.faults.overload import PAGE, SECONDS, WORKERS, load_of
 from drills.live_objects import LiveObjects
 from drills.pace import Pace, loaded
+from drills.promises import header_of
 from drills.stack import Stack
+from drills.traffic import Request
 from foundation.errors import UserError
 from tests.support.envoy_lab import WEST, lab, portal_documents
 from tests.support.envoy_process import Envoy, ask
@@ -59,9 +61,12 @@ def test_the_pods_that_are_left_are_counted(
 
 def test_only_the_page_that_takes_a_worker_is_asked_for(tmp_path: Path) -> None:
     other = dataclasses.replace(stack(tmp_path), application=Application(path="/portal/"))
-    plan = loaded(Pace(rate=7).plan(other), other, load_of(1))
+    own = Pace(rate=7, requests=(Request(path="/slow"),), timeout=60)
+    plan = loaded(own.plan(other), other, load_of(1))
     assert [request.path for request in plan.requests] == [f"/portal/{PAGE}"]
-    assert (plan.rate, plan.streams) == (load_of(1).usual, 0)
+    assert (plan.rate, plan.streams, plan.timeout) == (load_of(1).usual, 0, 3)
+    _, header = header_of(other, named("overload"), "east", load_of(1), own.is_own(other))
+    assert not header.objectives.beyond_usual
 
 
 def test_the_manifest_has_the_workers_that_the_drill_counts_on() -> None:
