@@ -229,9 +229,11 @@ def raise_open_files() -> None:
 
     Shells allow 1,024, and a relayed connection takes two.
     """
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(most, OPEN_FILES)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if least < (wanted := min(most, OPEN_FILES)):
+        # refused where fs.nr_open was lowered since: what there is will do
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def main(lab: Path) -> None:

@@ -115,7 +115,7 @@ def misread(path: Path) -> str:
     It has no escape for a comment, and takes quotes off the ends of a variable's value; found by
     reading such configurations back (supervisor 4.3).
     """
-    found = re.search(r"""["\\\n]|\s[;#]|'(?=/|$)""", str(path))
+    found = re.search(r"""["\\\n\r]|\s[;#]|'(?=/|$)""", str(path))
     return found[0].strip(" ") if found else ""
 
 

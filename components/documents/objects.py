@@ -143,14 +143,16 @@ def _daemon_set_strategy(strategy: Given, path: str, refuse: fields.Refuse) -> N
     if len(set(is_zero.values())) == 1:
         both = "0" if is_zero["maxSurge"] else "more than 0"
         raise refuse(
-            f"has {both} in {path}rollingUpdate.maxSurge and maxUnavailable; set one of them to 0"
-            " and the other higher"
+            f"has {both} in {path}rollingUpdate.maxSurge and maxUnavailable (1 if not given);"
+            " set one of them to 0 and the other higher"
         )
 
 
 def _secret(secret: Given, path: str, refuse: fields.Refuse) -> None:
     data = {**(secret.get("data") or {}), **(secret.get("stringData") or {})}
-    _keys(data, path, refuse)
+    for number, key in enumerate(data, 1):
+        # not by name: kustomize makes a key of a whole line in which it finds no '='
+        fields.data_key(key, f"{number} of {path}data and stringData", refuse)
     for key in _SECRET_KEYS.get(secret.get("type") or "", ()):
         if key not in data:
             raise refuse(f"has no {path}data.{key}, which type {secret['type']} needs; add it")

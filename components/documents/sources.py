@@ -6,7 +6,6 @@ subfolders. A folder with a kustomization stands for what `kubectl kustomize` ma
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from typing import Any
 from components.documents import checks, reading
 from components.documents.origin import ManifestError, Read, shown
 from components.documents.value import ReadingError
-from foundation.errors import ToolMissing
+from foundation.errors import ToolMissing, shortened
 from toolchain import patience, tools
 
 EXTENSIONS = (".json", ".yaml", ".yml")
@@ -27,13 +26,14 @@ KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """What makes a folder a kustomization. Source: RecognizedKustomizationFileNames of kustomize."""
 
 _CHART = "Chart.yaml"
+_SHOWN = 300
 """What makes a folder a chart of Helm."""
 
 _KUSTOMIZE_SECONDS = 120
 """A kustomization may name a base in the internet."""
 
-_EXCERPT = re.compile(r"(?<=literal sources) .*|(?<=with config:) .*|(?<=unknown anchor) .*")
-"""What kubectl kustomize quotes of literals, patches and aliases: it may be a Secret's value."""
+_TOLD = "no such file or directory"
+"""The error of kubectl kustomize that is shown: others may quote a value, and that a Secret's."""
 
 
 def load(
@@ -134,6 +134,6 @@ def _kustomized(folder: Path) -> bytes:
         ) from None
     if done.returncode:
         said = " ".join(done.stderr.decode(errors="replace").split()).removeprefix("error: ")
-        told = _EXCERPT.sub(" … (run that for the rest, which may show a Secret)", said)
-        raise ManifestError(f"kubectl kustomize {shown(folder)} fails: {told or 'no message'}")
+        told = f": {shortened(said, _SHOWN)}" if _TOLD in said else "; run it to see why"
+        raise ManifestError(f"kubectl kustomize {shown(folder)} fails{told}")
     return done.stdout

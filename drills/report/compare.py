@@ -96,6 +96,6 @@ def _conditions(run: Run) -> dict[str, Any]:
         "protocols": ", ".join(plan.protocols) if plan else "",
         "requests": ", ".join(f"{r.method} {r.path}" for r in plan.requests) if plan else "",
         "streams of each kind": plan.streams if plan else "",
-        "slow over": run.ledger.objectives.slowest,
+        "slow over": run.header.objectives.slowest,
     }
     return made | header.environment

@@ -10,6 +10,9 @@ from drills.traffic.incidents import FIRST_SECONDS, UNLOGGED, Incident
 from drills.traffic.model import Objectives
 from drills.traffic.streams import Streams
 
+SLOWEST = "slowest answer"
+"""Name of the check of the time that an answer may take."""
+
 _MOST_DIGITS = 9
 """Nanoseconds: no clock here tells more."""
 
@@ -42,7 +45,7 @@ def checks(
         check = Check("lost", f"{lost}", f"{part.lost}", part.lost <= lost)
         result.append(check if part.sent else not_measured(check))
     check = Check(
-        "slowest answer",
+        SLOWEST,
         f"{objectives.slowest * 1000:.0f} ms",
         f"{at_most(slowest * 1000, objectives.slowest * 1000, 0)} ms",
         slowest <= objectives.slowest,

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from drills.traffic.checks import Check, checks, not_measured
+from drills.traffic.checks import SLOWEST, Check, checks, not_measured
 from drills.traffic.executed import Executed, done
 from drills.traffic.figures import Gap, Latency, Part
 from drills.traffic.incidents import Incident, incidents
@@ -144,6 +144,7 @@ def ledger(
             usual = max(usual, sample.duration)
         if fault < math.inf:
             counted.append(sample)
+    is_unknown = objectives.beyond_usual and not usual
     objectives = objectives.with_usual(usual)
 
     def part(fits: Callable[[_Key], bool]) -> Part:
@@ -166,6 +167,9 @@ def ledger(
     kept_until = max((t.last_due for t in tallies.values()), default=0.0)
     kinds = ledger_of_streams(streams, kept_until)
     judged = checks(promised, found, objectives, kinds)
+    if is_unknown:
+        why = "no request ended before the fault; have a longer baseline"
+        judged = [not_measured(c, why) if c.name == SLOWEST else c for c in judged]
     if cut:
         judged = [not_measured(check, "ended before its time") for check in judged]
     connections = split(4)

@@ -140,14 +140,19 @@ def test_a_kustomization_is_what_kubectl_makes_of_it(tmp_path: Path) -> None:
         "secretGenerator: [{name: a, literals: [hunter]}]",
         "patches: [{patch: 'stringData: {pin: hunter}'}]",
         "resources: [secret.yaml]",
+        "resources: [number.yaml]",
+        "resources: [number.yaml]\npatches: [{path: patch.yaml}]",
+        "secretGenerator: [{name: a, files: [hunter=a=b]}]",
+        "secretGenerator: [{name: a, envs: [lines]}]",
     ],
 )
 def test_what_a_kustomization_fails_by_is_told_without_values(text: str, tmp_path: Path) -> None:
     (tmp_path / "kustomization.yaml").write_text(text)
     secret = "{apiVersion: v1, kind: Secret, metadata: {name: a}, stringData: {pin: *hunter }}"
     (tmp_path / "secret.yaml").write_text(secret)
-    with pytest.raises(
-        sources.ManifestError, match=r"kustomize .* fails: .* \(run that"
-    ) as refused:
+    (tmp_path / "number.yaml").write_text(secret.replace("*hunter", "!!int hunter"))
+    (tmp_path / "patch.yaml").write_text(secret.replace("{pin: *hunter }", "hunter"))
+    (tmp_path / "lines").write_text("hunter two\n")
+    with pytest.raises(sources.ManifestError) as refused:
         sources.load(tmp_path)
     assert "hunter" not in str(refused.value)

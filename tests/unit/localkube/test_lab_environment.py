@@ -50,5 +50,18 @@ def test_what_runs_in_a_lab_may_open_more_files_than_a_shell(
     monkeypatch.setattr(memory, "note", note)
     with pytest.raises(Reached):
         lab.main(tmp_path)
-    expected = lab.OPEN_FILES if shell == resource.RLIM_INFINITY else min(shell, lab.OPEN_FILES)
-    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (expected, shell)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(shell, lab.OPEN_FILES), shell)
+
+
+def test_a_limit_that_cannot_be_raised_or_is_higher_stays(
+    shell: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    lab.raise_open_files()
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1 << 21, 1 << 21))
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: pytest.fail("it is lowered"))
+    lab.raise_open_files()
+    monkeypatch.undo()

@@ -81,7 +81,7 @@ def test_no_supervisord_is_found_where_none_runs(tmp_path: Path) -> None:
     assert find(tmp_path / "supervisord.conf") is None
 
 
-@given(st.text(st.sampled_from("a \t\n\"'\\;#%$&()=,[]*?!~`{}|<>:é"), min_size=1, max_size=6))
+@given(st.text(st.sampled_from("a \t\n\r\"'\\;#%$&()=,[]*?!~`{}|<>:é"), min_size=1, max_size=6))
 def test_a_path_that_is_not_refused_is_read_as_it_is(name: str) -> None:
     with tempfile.TemporaryDirectory() as outer:
         folder = Path(outer) / name
@@ -97,7 +97,7 @@ def test_a_path_that_is_not_refused_is_read_as_it_is(name: str) -> None:
         assert found.stdout_logfile == str(folder / "p.log")
 
 
-@pytest.mark.parametrize("name", ["C #1", "a ;b", 'a "b"', "a\\b", "a'", "a\nb"])
+@pytest.mark.parametrize("name", ["C #1", "a ;b", 'a "b"', "a\\b", "a'", "a\nb", "a\rb"])
 def test_a_path_that_would_be_misread_is_refused(name: str) -> None:
     for pair in ((Path("/home") / name, Path("/c")), (Path("/d"), Path("/home") / name / "cache")):
         with pytest.raises(LocalKubeError, match="which supervisord takes for something else: "):

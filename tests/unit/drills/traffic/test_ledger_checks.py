@@ -71,6 +71,14 @@ def test_goodput_of_a_fault_that_was_held_too_short_is_not_known() -> None:
     assert (check.measured, check.met) == ("not measured: it was held too short", False)
 
 
+def test_a_limit_beyond_what_is_usual_is_not_judged_where_that_is_unknown() -> None:
+    fault = Event(T0 + 5, EventKind.FAULT, "gone", EAST)
+    promised = Objectives(moved=None, beyond_usual=True)
+    found = ledger([sample(1, 10)], [fault], promised)
+    (check,) = [check for check in found.checks if check.name == "slowest answer"]
+    assert not check.met and check.measured.startswith("not measured: no request ended before")
+
+
 def test_streams_of_which_no_message_came_keep_no_promise() -> None:
     refused = [StreamEntry(T0 + n, "events-1", "WebSocket", StreamStep.REFUSED) for n in range(3)]
     found = ledger([sample(0)], (), Objectives(moved=None), streams=refused)
