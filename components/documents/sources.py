@@ -26,7 +26,6 @@ KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """What makes a folder a kustomization. Source: RecognizedKustomizationFileNames of kustomize."""
 
 _CHART = "Chart.yaml"
-_SHOWN = 300
 """What makes a folder a chart of Helm."""
 
 _KUSTOMIZE_SECONDS = 120
@@ -34,6 +33,9 @@ _KUSTOMIZE_SECONDS = 120
 
 _TOLD = "no such file or directory"
 """The error of kubectl kustomize that is shown: others may quote a value, and that a Secret's."""
+
+_SHOWN = 300
+"""Characters of it that are shown."""
 
 
 def load(

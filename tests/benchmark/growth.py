@@ -13,6 +13,7 @@ from rich.table import Table
 
 from tests.benchmark import further, pulumi_alone
 from tests.benchmark.measure import GIGABYTE, FirstPage, Samples, timed_lines
+from tests.benchmark.processor import machine_seconds
 from tests.support import lab
 from tests.support.checkout import Checkout
 
@@ -55,18 +56,18 @@ def one_round(demo: Checkout, samples: Samples, counts: Sequence[int]) -> None:
 
 
 def _measure(demo: Checkout, samples: Samples, count: int) -> None:
-    begin, busy, steal = time.monotonic(), processor_seconds(), psutil.cpu_times().steal
+    begin, busy, steal = time.monotonic(), machine_seconds(), psutil.cpu_times().steal
     with FirstPage(demo) as page:
         timed_lines(demo, "./demo", "up")
     samples.add(f"{count}: up", page.at - begin)
-    samples.add(f"{count}: up, processor", processor_seconds() - busy)
+    samples.add(f"{count}: up, processor", machine_seconds() - busy)
     samples.add(f"{count}: memory", lab.memory(demo.lab())[1] / GIGABYTE)
-    busy = processor_seconds()
+    busy = machine_seconds()
     time.sleep(IDLE_SECONDS)  # the length of what is measured
-    samples.add(f"{count}: idle", (processor_seconds() - busy) / IDLE_SECONDS * 100)
-    busy = processor_seconds()
+    samples.add(f"{count}: idle", (machine_seconds() - busy) / IDLE_SECONDS * 100)
+    busy = machine_seconds()
     samples.add(f"{count}: nothing to do", demo.demo("pulumi", "up", "--yes").seconds)
-    samples.add(f"{count}: nothing to do, processor", processor_seconds() - busy)
+    samples.add(f"{count}: nothing to do, processor", machine_seconds() - busy)
     state = demo.demo("pulumi", "stack", "export").output
     each = round(objects(state) / (count + 1))  # the edge has a cluster too
     alone = pulumi_alone.update_seconds(demo.private() / "kubeconfig", each)
@@ -79,16 +80,6 @@ def objects(state: str) -> int:
     """Return how many objects in clusters an exported state names."""
     resources = json.loads(state)["deployment"]["resources"]
     return sum(each["type"].startswith("kubernetes:") for each in resources)
-
-
-def processor_seconds() -> float:
-    """Return how long all processors of the machine were busy since it began.
-
-    What the host of a virtual machine took away from it is not among that.
-    """
-    times = psutil.cpu_times()
-    others = times.idle + times.iowait + times.steal + times.guest + times.guest_nice
-    return float(sum(times) - others)
 
 
 def _told(samples: Samples, count: int) -> Iterator[str]:

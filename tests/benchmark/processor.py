@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 PAUSE_SECONDS = 0.25
 """Between two looks; a look takes some 4 ms of a processor."""
 
@@ -47,14 +49,15 @@ class Watch(threading.Thread):
         self.looks: list[tuple[float, Counter[str]]] = []
         """Seconds since the begin, and seconds of the processor since the look before."""
         self._enough = threading.Event()
+        self._first = (time.monotonic(), machine_seconds(), _used())
 
     def run(self) -> None:
         """Looks until it is enough."""
-        begin, whole, used = time.monotonic(), _whole(), _used()
+        begin, whole, used = self._first
         ends = False
         while not ends:
             ends = self._enough.wait(PAUSE_SECONDS)
-            now, after = _whole(), _used()
+            now, after = machine_seconds(), _used()
             self.looks.append((time.monotonic() - begin, between(used, after, now - whole)))
             whole, used = now, after
 
@@ -67,14 +70,15 @@ class Watch(threading.Thread):
         self.join()
 
 
-def between(before: Used, after: Used, whole: int) -> Counter[str]:
-    """Return the seconds that programs used between two looks; `whole` are the machine's ticks."""
+def between(before: Used, after: Used, whole: float) -> Counter[str]:
+    """Return the seconds that programs used between two looks; `whole` are all the machine's."""
     found: Counter[str] = Counter()
     for process, (program, ticks) in after.items():
         # a process that began to be another program since is that one
         found[program] += ticks - before.get(process, (program, 0))[1]
-    found[OTHERS] += max(0, whole - sum(found.values()))
-    return Counter({program: ticks / _TICKS for program, ticks in found.items()})
+    used = {program: ticks / _TICKS for program, ticks in found.items()}
+    rest = max(0.0, whole - sum(used.values()))
+    return Counter({**used, OTHERS: used.get(OTHERS, 0.0) + rest})
 
 
 def by_step(
@@ -110,7 +114,11 @@ def named(name: str) -> str:
     return next((shown for begin, shown in PROGRAMS.items() if name.startswith(begin)), OTHERS)
 
 
-def _whole() -> int:
-    """Return the ticks that the machine has worked: user, nice, system, irq, softirq."""
-    fields = Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
-    return sum(int(fields[index]) for index in (0, 1, 2, 5, 6))
+def machine_seconds() -> float:
+    """Return how long all processors of the machine were busy since it began.
+
+    What the host of a virtual machine took away from it is not among that.
+    """
+    times = psutil.cpu_times()
+    others = times.idle + times.iowait + times.steal + times.guest + times.guest_nice
+    return float(sum(times) - others)

@@ -102,4 +102,4 @@ def test_a_path_that_would_be_misread_is_refused(name: str) -> None:
     for pair in ((Path("/home") / name, Path("/c")), (Path("/d"), Path("/home") / name / "cache")):
         with pytest.raises(LocalKubeError, match="which supervisord takes for something else: "):
             check_paths(*pair)
-    check_paths(Path("/home/a b%c's (1)"), Path("/root/.cache"))
+    check_paths(Path("/home/a b%c's (1)"), Path("/home/b/.cache"))
