@@ -15,7 +15,7 @@ from drills.answers import Answer, Answers
 from drills.application import Application, Workload
 from drills.live_objects import LiveObjects
 from drills.stack_objects import StackObject
-from foundation import commands, contract, files, project, run, selection, state_file
+from foundation import commands, contract, files, project, run, selection
 from foundation.errors import UserError
 from foundation.identity import Identity
 from launcher import environment
@@ -187,10 +187,10 @@ class Stack:
 def _outputs(stack: str, env: Mapping[str, str]) -> dict[str, Any]:
     """Return the outputs by the state's own file, or else by Pulumi, which says what is wrong.
 
-    Pulumi takes a third of a second for them, of each command. Raises UserError.
+    Raises UserError.
     """
-    if (latest := selection.own_latest(env, stack)) is not None:
-        return state_file.outputs(latest)
+    if (own := selection.own_outputs(env, stack)) is not None:
+        return own
     problem = f"The outputs of stack {stack} cannot be read"
     try:
         said = pulumi_command.output(env, stack, "stack", "output", "--json", problem=problem)

@@ -58,6 +58,15 @@ def own_latest(env: Mapping[str, str], stack: str) -> dict[str, Any] | None:
         return None
 
 
+def own_outputs(env: Mapping[str, str], stack: str) -> dict[str, Any] | None:
+    """Return the outputs of a stack by the file of its state, as `own_latest` reads it.
+
+    Pulumi takes a third of a second for them, of each command.
+    """
+    latest = own_latest(env, stack)
+    return None if latest is None else state_file.outputs(latest)
+
+
 def setting(stack: str, key: str) -> str | None:
     """Return a text setting of a stack, or else the default that Pulumi.yaml declares.
 

@@ -29,7 +29,7 @@ def up(env: Mapping[str, str], stack: str) -> int:
         how = ("--yes", "--skip-preview", "--suppress-outputs")
         code = _update(env, stack, "up", *how, "--stack", stack)
         if code == 0:
-            _say_url(stacks.answer(env, "stack", "output", "--json", "--stack", stack), stack)
+            _say_url(stacks.outputs(env, stack), stack)
         elif run.was_interrupted():  # Pulumi may have said nothing yet, or have come to its end
             print(f"Interrupted. Go on: ./demo up {stack}", file=sys.stderr)
         return code

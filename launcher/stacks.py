@@ -48,6 +48,14 @@ def make(env: Env, stack: str) -> None:
         _quietly(env, "stack", "init", "--no-select", stack)
 
 
+def outputs(env: Env, stack: str) -> dict[str, Any]:
+    """Return the outputs of `stack`, by the state's own file or by Pulumi. Raises UserError."""
+    own = selection.own_outputs(env, stack)
+    if own is not None:
+        return own
+    return dict(answer(env, "stack", "output", "--json", "--stack", stack))
+
+
 def answer(env: Env, *arguments: str) -> Any:
     """Return what `pulumi` prints as JSON. Raises UserError when it fails."""
     return json.loads(run(env, *arguments))

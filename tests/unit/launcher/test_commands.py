@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from foundation import packages
 from foundation.errors import UserError
-from launcher import commands, main, rootless, stack_commands
+from launcher import commands, main, rootless, stack_commands, stacks
 
 
 @pytest.mark.parametrize(
@@ -142,3 +143,15 @@ def test_an_archive_of_an_image_is_looked_for_where_the_user_is(
     assert [line[3:] for line in seen] == [
         ["load", "--help", f"{tmp_path}/shop.tar", "/shop.tar"], ["unload", "shop"],
     ]  # fmt: skip
+
+
+def test_up_reads_the_address_from_the_file_of_our_own_state_and_else_asks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "west.json"
+    monkeypatch.setattr(stacks.selection, "own_state", lambda env, stack: file)
+    monkeypatch.setattr(stacks, "run", lambda *_: '{"url": "asked"}')
+    assert stacks.outputs({}, "west") == {"url": "asked"}
+    root = {"type": "pulumi:pulumi:Stack", "outputs": {"url": "read"}}
+    file.write_text(json.dumps({"checkpoint": {"latest": {"resources": [root]}}}))
+    assert stacks.outputs({}, "west") == {"url": "read"}
