@@ -174,22 +174,26 @@ class Api:
         """Return the names of the nodes that are Ready and were heard from after `since`.
 
         `since`: seconds since 1970. The condition alone is not enough: after a power cut it says
-        Ready until somebody notices the silence. A kubelet renews its lease every second, or
-        every three where it is the only one.
+        Ready until somebody notices the silence. A kubelet says that it lives in its status and in
+        its lease. A new one's lease comes late, at the first renewal: the first one fails, for the
+        node is not registered yet (controller.go in component-helpers/apimachinery/lease).
         """
-        leases = self.call("GET", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
-        heard = {
-            lease["metadata"]["name"]
-            for lease in leases["items"]
-            if datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp() > since
-        }
-        ready = {
-            node["metadata"]["name"]
-            for node in self.call("GET", "/api/v1/nodes")["items"]
-            for each in node["status"].get("conditions", [])
-            if each["type"] == "Ready" and each["status"] == "True"
-        }
-        return heard & ready
+        silent = set()
+        ready = set()
+        for node in self.call("GET", "/api/v1/nodes")["items"]:
+            for each in node["status"].get("conditions", []):
+                if each["type"] == "Ready" and each["status"] == "True":
+                    ready.add(node["metadata"]["name"])
+                    if not _is_after(each.get("lastHeartbeatTime"), since):
+                        silent.add(node["metadata"]["name"])
+        if silent:
+            path = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+            silent -= {
+                lease["metadata"]["name"]
+                for lease in self.call("GET", path)["items"]
+                if _is_after(lease["spec"].get("renewTime"), since)
+            }
+        return ready - silent
 
     def open_nodes(self) -> set[str]:
         """Return the names of the nodes that the scheduler may give pods to, if they are ready.
@@ -202,6 +206,11 @@ class Api:
             for node in self.call("GET", "/api/v1/nodes")["items"]
             if not any(taint["key"] in UNREADY for taint in node["spec"].get("taints", []))
         }
+
+
+def _is_after(text: str | None, since: float) -> bool:
+    """Check whether a time as Kubernetes writes it is after `since`, seconds since 1970."""
+    return text is not None and datetime.fromisoformat(text).timestamp() > since
 
 
 def wait_for(

@@ -146,6 +146,55 @@ def test_a_wait_ends_when_it_is_over_or_nothing_moves_any_more(
         assert clock.now <= max(step for step in moved if step <= clock.now) + limit + slack
 
 
+TIMES = st.none() | st.integers(-20, 20)
+"""Seconds after the moment that counts; none is a time that is not there."""
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), st.tuples(st.booleans(), TIMES, TIMES)))
+def test_a_ready_node_was_heard_from_by_its_status_or_its_lease(
+    nodes: dict[str, tuple[bool, int | None, int | None]],
+) -> None:
+    moment = 1_764_590_400.5  # what Kubernetes writes of a status has whole seconds
+
+    def written(at: int | None) -> str | None:
+        return at if at is None else f"{datetime.fromtimestamp(moment + at, UTC):%FT%T.%fZ}"
+
+    def item(name: str, path: str) -> dict[str, Any]:
+        ready, status_at, lease_at = nodes[name]
+        if path.endswith("/leases"):
+            spec = {} if lease_at is None else {"renewTime": written(lease_at)}
+            return {"metadata": {"name": name}, "spec": spec}
+        told = {"type": "Ready", "status": str(ready), "lastHeartbeatTime": written(status_at)}
+        conditions = [{"type": "DiskPressure", "status": "True"}, told]
+        return {"metadata": {"name": name}, "status": {"conditions": conditions}}
+
+    def call(_method: str, path: str) -> dict[str, Any]:
+        return {"items": [item(name, path) for name in nodes]}
+
+    known = Api.__new__(Api)
+    known.call = call  # type: ignore[method-assign]
+    heard = {
+        name
+        for name, (ready, *times) in nodes.items()
+        if ready and any(at is not None and at > 0 for at in times)
+    }
+    assert known.ready_nodes(moment) == heard
+
+
+def test_a_new_node_is_ready_before_it_has_a_lease() -> None:
+    known, asked = Api.__new__(Api), []
+    condition = {"type": "Ready", "status": "True", "lastHeartbeatTime": "2026-12-01T12:00:00Z"}
+    node = {"metadata": {"name": "n1"}, "status": {"conditions": [condition]}}
+
+    def call(_method: str, path: str) -> dict[str, Any]:
+        asked.append(path)
+        return {"items": [node]}
+
+    known.call = call  # type: ignore[method-assign]
+    assert known.ready_nodes(datetime(2026, 12, 1, 11, 59, 59, tzinfo=UTC).timestamp()) == {"n1"}
+    assert asked == ["/api/v1/nodes"]
+
+
 def test_what_has_come_true_of_a_starting_cluster_is_progress() -> None:
     name = "east-cluster"
     nothing = status.Status(name, False, False, {}, {"n1": {"etcd": "STARTING"}})
