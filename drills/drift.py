@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drills import autoscalers
-from drills.stack_objects import REPLICAS, StackObject, shown
+from drills.stack_objects import LEAVING, REPLICAS, StackObject, shown
 from foundation import managed_fields
 from foundation.errors import shortened
 from foundation.managed_fields import Path, value_at, written
@@ -62,6 +62,7 @@ class Drift:
     problem: str = ""
     """What else is wrong with it: that it is missing, or cannot be compared."""
     is_missing: bool = False
+    is_leaving: bool = False
 
     @property
     def line(self) -> str:
@@ -82,6 +83,11 @@ class Drift:
 def missing(wanted: StackObject) -> Drift:
     """Return the drift of an object that is not in its cluster."""
     return Drift(wanted, problem="is missing", is_missing=True)
+
+
+def leaving(wanted: StackObject) -> Drift:
+    """Return the drift of an object that is being deleted, which no apply keeps."""
+    return Drift(wanted, problem=LEAVING, is_leaving=True)
 
 
 def to_apply(wanted: StackObject, live: Mapping[str, Any] | None) -> dict[str, Any]:

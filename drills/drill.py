@@ -22,7 +22,7 @@ from drills.prediction import Prediction
 from drills.promises import header_of
 from drills.report.run import UNEXPECTED
 from drills.say import Say
-from drills.shares import is_back, settled
+from drills.shares import is_back, nobody, settled
 from drills.stack import Stack
 from drills.traffic import Event, EventKind, LanePlan, events
 from drills.traffic.accounts import ledger_of
@@ -114,10 +114,7 @@ def _run(
         before = settled(stack, traffic, pace.baseline, say)
         traffic.check()  # before anything is broken
         if not (before or force):
-            raise UserError(
-                f"Nobody answers in stack {stack.name}, before anything was broken. See why:"
-                f" {project.task('status', stack.name)}; or add --force"
-            )
+            raise UserError(nobody(stack.name, traffic.recent(pace.baseline)))
         known = [] if force else preconditions.in_force(stack)
         heal = project.task("heal-all", stack.name)
         if refused := preconditions.refusal(fault, cluster, stack.clusters, {}, known, heal):

@@ -13,7 +13,7 @@ from typing import Any
 
 from drills import autoscalers, each_cluster, update
 from drills.stack import Stack
-from drills.stack_objects import StackObject, by_identity, shown
+from drills.stack_objects import LEAVING, StackObject, by_identity, is_leaving, shown
 from foundation import project
 from foundation.commands import Failed
 from foundation.errors import UserError
@@ -52,14 +52,18 @@ _OWN = ("--filename=-", "--ignore-not-found", "--output=json")
 
 
 def missing(
-    cluster: str, objects: Iterable[StackObject], live: Mapping[Identity, object]
+    cluster: str, objects: Iterable[StackObject], live: Mapping[Identity, Mapping[str, Any]]
 ) -> list[str]:
-    """Return a line for each object that its cluster should hold and does not."""
-    return [
-        f"{cluster}: {shown(each.identity)} is missing"
-        for each in objects
-        if each.identity not in live and not each.may_be_gone
-    ]
+    """Return a line for each object that its cluster should hold and does not, or not for long."""
+    lines = []
+    for each in objects:
+        if each.may_be_gone:
+            continue
+        if each.identity not in live:
+            lines.append(f"{cluster}: {shown(each.identity)} is missing")
+        elif is_leaving(live[each.identity]):
+            lines.append(f"{cluster}: {shown(each.identity)} {LEAVING}")
+    return lines
 
 
 def _forsaken(

@@ -15,7 +15,7 @@ from drills.drift import Drift
 from drills.live_objects import Conflict
 from drills.say import Say
 from drills.stack import Stack
-from drills.stack_objects import StackObject, by_identity, shown
+from drills.stack_objects import StackObject, by_identity, is_leaving, shown
 from foundation import managed_fields, project
 from foundation.errors import UserError
 from foundation.identity import Identity
@@ -78,6 +78,9 @@ def mend(stack: Stack, drifts: Iterable[Drift], say: Say) -> list[str]:
     for cluster, found in by_cluster.items():
         for each in found:  # in the stack's order: a namespace before what is in it
             what = shown(each.object.identity)
+            if each.is_leaving:
+                failed.append(f"{each.line}: run this again then")
+                continue
             try:
                 _mend(stack, each)
             except UserError as error:
@@ -107,6 +110,8 @@ def _drifts(stack: Stack, cluster: str, wanted: Sequence[StackObject]) -> list[D
         known = each.identity
         if known not in live:
             found.append(None if each.may_be_gone else drift.missing(each))
+        elif is_leaving(live[known]):
+            found.append(None if each.may_be_gone else drift.leaving(each))
         elif known in problems:
             found.append(Drift(each, problem=f"cannot be compared: {problems[known]}"))
         else:

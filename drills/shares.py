@@ -12,6 +12,7 @@ from drills.traffic import Sample
 from drills.traffic.generator import Traffic
 from drills.traffic.returning import BACK
 from drills.waiting import until
+from foundation import project
 from foundation.errors import UserError
 
 SETTLE_SECONDS = 15
@@ -36,6 +37,22 @@ def settled(stack: Stack, traffic: Traffic, seconds: float, say: Say) -> dict[st
         return shares(traffic.recent(seconds))
     found = shares(traffic.recent(seconds))
     return {name: share for name, share in found.items() if name in due}
+
+
+def nobody(stack: str, samples: Sequence[Sample]) -> str:
+    """Return what to say of a stack that has given no good answer, and what to do about it."""
+    failures = Counter(str(each.failure) for each in samples if each.cluster and each.status)
+    if not failures:
+        return (
+            f"Nobody answers in stack {stack}, before anything was broken. See why:"
+            f" {project.task('status', stack)}; or add --force"
+        )
+    named = ", ".join(f"{failure} ({count})" for failure, count in failures.most_common(3))
+    return (
+        f"The application of stack {stack} gives no good answer before anything is broken, but"
+        f" {named}. Say what to ask, with which headers, and which statuses are good: --traffic"
+        " FILE (docs/traffic.md); or add --force"
+    )
 
 
 def due_shares(weights: Weights, order: Order) -> dict[str, float]:

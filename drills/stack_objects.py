@@ -14,7 +14,7 @@ from typing import Any
 
 from drills import property_paths, pulumi_command
 from foundation import selection
-from foundation.identity import Identity, autoscaled, identity_of
+from foundation.identity import Identity, autoscaled, identity_of, mapping
 from foundation.lists import items
 from foundation.managed_fields import Path
 from launcher import environment
@@ -58,10 +58,19 @@ class StackObject:
         return bool(self.document["kind"] == "Secret")
 
 
+LEAVING = "is being deleted, and goes once nothing uses it"
+"""What is said of an object that somebody, or an earlier update, has deleted and is there yet."""
+
+
 def shown(known: Identity) -> str:
     """Return an object's kind and name as kubectl's users write them."""
     _, kind, namespace, name = known
     return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+
+
+def is_leaving(live: Mapping[str, Any]) -> bool:
+    """Check whether an object is being deleted: it is there until nothing holds it any more."""
+    return bool(mapping(live.get("metadata")).get("deletionTimestamp"))
 
 
 def by_identity(said: str) -> dict[Identity, dict[str, Any]]:

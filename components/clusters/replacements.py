@@ -13,7 +13,7 @@ from typing import Any
 
 from foundation import state_file
 from foundation.errors import UserError, first_of
-from foundation.identity import Identity, identity_of
+from foundation.identity import Identity, identity_of, mapping
 
 Document = Mapping[str, Any]
 
@@ -72,19 +72,28 @@ def lines(known: Iterable[Document], documents: Iterable[Document]) -> Iterator[
                 )
 
 
-def _emptied(before: Iterable[Identity], documents: Sequence[Document]) -> Iterator[str]:
-    """Yield a line for each namespace that would go although documents are still in it."""
+def _emptied(before: Mapping[Identity, Document], documents: Sequence[Document]) -> Iterator[str]:
+    """Yield a line for each namespace or kind that would go although documents still need it."""
     now = {identity_of(document): document for document in documents}
-    for identity in before:
-        if identity.kind != "Namespace" or identity in now:
+    for identity, old in before.items():
+        if identity in now:
             continue
-        within = [each for each in now if each.namespace == identity.name]
+        if identity.kind == "Namespace":
+            within = [each for each in now if each.namespace == identity.name]
+            what, instead = "the namespace", "move its objects to another namespace first"
+        elif identity.kind == "CustomResourceDefinition":
+            spec = mapping(old.get("spec"))
+            defined = (spec.get("group"), mapping(spec.get("names")).get("kind"))
+            within = [each for each in now if (each.group, each.kind) == defined]
+            what, instead = "the kind", "remove its objects first"
+        else:
+            continue
         if within:
             named = first_of([str(each) for each in within], 2)
             yield (
                 f"{identity} is no longer in the manifest, but {named} is:"
-                " Pulumi would delete the namespace, and Kubernetes all that is in it, data too."
-                " Keep the document, or move its objects to another namespace first"
+                f" Pulumi would delete {what}, and Kubernetes all that is in it, data too."
+                f" Keep the document, or {instead}"
             )
 
 

@@ -23,7 +23,14 @@ Named = tuple[str, str]
 _OF_KUBERNETES = {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}
 """What each namespace has."""
 
-_RESOURCES = {"configmaps": "ConfigMap", "secrets": "Secret", "serviceaccounts": "ServiceAccount"}
+_CLAIM = "PersistentVolumeClaim"
+
+_RESOURCES = {
+    "configmaps": "ConfigMap",
+    "persistentvolumeclaims": _CLAIM,
+    "secrets": "Secret",
+    "serviceaccounts": "ServiceAccount",
+}
 _MAKERS = {"cluster-admin", "admin", "edit"}
 """Kubernetes' own roles that may create all of these."""
 
@@ -40,18 +47,30 @@ def missing(documents: Sequence[Given], made: Collection[Identity]) -> Iterator[
     """
     if not all(schema.knows(str(each["apiVersion"]), str(each["kind"])) for each in documents):
         return
-    there = {*made, *map(identity_of, documents)}
+    there, claims = {*made, *map(identity_of, documents)}, {*_claims(documents)}
     creatable = {kind for document in documents for kind in _creatable(document)}
     for document in filter(_has_pods, documents):
         own = identity_of(document)
         needed = (_needed(mapping(pod.get("spec"))) for _, pod in workload.templates(document))
         for kind, name in dict.fromkeys(each for pod in needed for each in pod):
             known = Identity("", kind, own.namespace, name) in there
+            if kind == _CLAIM:  # a pod's number ends its claim's name
+                known = known or (own.namespace, name.rpartition("-")[0]) in claims
             if name and not known and kind not in creatable and (kind, name) not in _OF_KUBERNETES:
                 yield (
                     f"{own} needs the {kind} {name} there, which no document makes: its pods do not"
                     " start before somebody does; add it, or correct its name or namespace"
                 )
+
+
+def _claims(documents: Sequence[Given]) -> Iterator[tuple[str, str]]:
+    """Yield namespace and beginning of the name of claims that are made for StatefulSets' pods."""
+    for document in documents:
+        own = identity_of(document)
+        if own.kind == "StatefulSet":
+            templates = mapping(document.get("spec")).get("volumeClaimTemplates")
+            for template in workload.mappings(templates):
+                yield own.namespace, f"{mapping(template.get('metadata')).get('name')}-{own.name}"
 
 
 def _has_pods(document: Given) -> bool:
@@ -84,6 +103,7 @@ def _needed(pod: Given) -> Iterator[Named]:
     for volume in workload.mappings(pod.get("volumes")):
         yield from _reference("ConfigMap", volume.get("configMap"))
         yield from _reference("Secret", volume.get("secret"), "secretName")
+        yield from _reference(_CLAIM, volume.get("persistentVolumeClaim"), "claimName")
         for source in workload.mappings(mapping(volume.get("projected")).get("sources")):
             yield from _reference("ConfigMap", source.get("configMap"))
             yield from _reference("Secret", source.get("secret"))

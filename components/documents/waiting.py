@@ -45,16 +45,25 @@ may wait for its first pod. A Service's pods are waited for by themselves.
 """
 
 
+_THERE = "jsonpath={.metadata.uid}"
+"""A condition that holds as soon as the object is there.
+
+Of an object that it does not await the provider does not await the end either, and would apply the
+new one of its name onto one that is still ending. No other pod can be changed than anew.
+"""
+
 _ONCE = ("Never", "OnFailure")
 
 
 def await_annotations(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the annotations by which the provider waits as it should; the user's own count."""
     own = document["metadata"].get("annotations") or {}
-    unawaited = document["kind"] in _UNAWAITED or _ends(document) or _is_held(document)
-    if not unawaited or SKIP_AWAIT in own or WAIT_FOR in own:
+    if SKIP_AWAIT in own or WAIT_FOR in own:
         return {}
-    return {SKIP_AWAIT: "true"}
+    if _ends(document):
+        return {WAIT_FOR: _THERE}
+    unawaited = document["kind"] in _UNAWAITED or _is_held(document)
+    return {SKIP_AWAIT: "true"} if unawaited else {}
 
 
 def _ends(document: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ in lines, `stringData`, a chain, and no `ca.crt` (`kubectl create secret tls`).
 from __future__ import annotations
 
 import base64
+import codecs
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,11 @@ _SHORTEST_RSA = 2048
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 """Keys that Envoy takes."""
 
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_BLOCK = re.compile(
+    rb"^-----BEGIN ([A-Z0-9 ]+)-----[ \t\r]*\n.*?^-----END \1-----(?=\s|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
+"""A block of PEM as Envoy's library reads it: its first and last lines have nothing before them."""
 
 
 def tls_secret(
@@ -67,7 +72,7 @@ def checked(document: Mapping[str, Any], source: str) -> Mapping[str, Any]:
             raise UserError(f"{name} has no {key}; fill in {CERTIFICATE} and {KEY}, or empty both")
     for key in KEYS:
         if data.get(key) and not _blocks(data[key], b"PRIVATE KEY" if key == KEY else b""):
-            raise UserError(f"{name} has a {key} that is not base64 of PEM; encode the file anew")
+            raise UserError(_no_pem(name, key))
     _check_pair(data[CERTIFICATE], data[KEY], name)
     result = {key: value for key, value in document.items() if key != "stringData"}
     encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
@@ -104,14 +109,21 @@ def _values(document: Mapping[str, Any], name: str) -> dict[str, bytes]:
             # An API server ignores line ends in base64, which base64(1) makes.
             values[key] = base64.b64decode(re.sub("[\r\n]", "", text or ""), validate=True)
         except (TypeError, ValueError):
-            raise UserError(
-                f"{name} has a {key} that is not base64 of PEM; encode the file anew"
-            ) from None
+            raise UserError(_no_pem(name, key)) from None
     for key, text in (document.get("stringData") or {}).items():
         if not isinstance(text, str | None):
             raise UserError(f"{name} has a {key} in stringData that is no text; put it in quotes")
         values[key] = (text or "").encode()
-    return values
+    return {key: value.removeprefix(codecs.BOM_UTF8) for key, value in values.items()}
+
+
+def _no_pem(name: str, key: str) -> str:
+    what = "certificates" if key != KEY else "a key"
+    return (
+        f"{name} has a {key} that is not base64 of PEM, {what} between lines that begin with"
+        ' "-----". Make PEM of DER by `openssl x509 -inform der` (a key: `openssl pkey -inform'
+        " der`) and of PKCS#12 by `openssl pkcs12 -nodes`; then encode the file anew"
+    )
 
 
 def _blocks(pem: bytes, kind: bytes) -> list[bytes]:

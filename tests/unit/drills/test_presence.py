@@ -17,6 +17,7 @@ from drills import presence, reconcile, stack_objects, update
 from drills.stack import Stack
 from drills.stack_objects import REPLICAS, StackObject
 from foundation import project, run
+from foundation.lists import as_list
 from tests.support.drifts import deployment
 from tests.support.managed_fields import STACK, entry
 
@@ -49,6 +50,28 @@ def test_exactly_what_is_not_there_is_named(wanted: set[str], there: set[str]) -
     assert presence.missing(EAST, objects, live) == [
         f"east-cluster: ConfigMap shop/{name} is missing" for name in sorted(wanted - there)
     ]
+
+
+def test_what_is_being_deleted_is_neither_there_nor_applied_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    claim, job = thing("db", "PersistentVolumeClaim"), thing("once", "Job", "batch/v1")
+    job.document["spec"] = {"ttlSecondsAfterFinished": 0}
+    going = {"deletionTimestamp": "2026-12-01T12:00:00Z", "managedFields": []}
+    documents = [
+        {**o.document, "metadata": {**o.document["metadata"], **going}} for o in (claim, job)
+    ]
+    live = {o.identity: document for o, document in zip((claim, job), documents, strict=True)}
+    line = "PersistentVolumeClaim shop/db is being deleted, and goes once nothing uses it"
+    assert presence.missing(EAST, [claim, job], live) == [f"east-cluster: {line}"]
+    monkeypatch.setattr(stack_objects, "load", lambda _: [claim, job])
+    monkeypatch.setattr(Stack, "kubectl", lambda *_, **__: as_list(documents))
+    stack = Stack("west", Path(), Path(), {EAST: 100}, "active")
+    drifts = reconcile.look(stack).drifts
+    assert [each.line for each in drifts] == [f"east-cluster: {line.replace('db is', 'db: is')}"]
+    said: list[str] = []
+    assert reconcile.mend(stack, drifts, said.append) == [f"{drifts[0].line}: run this again then"]
+    assert not said
 
 
 def test_another_version_of_the_api_is_the_same_object() -> None:

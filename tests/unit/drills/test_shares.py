@@ -33,6 +33,15 @@ def test_all_is_back_when_every_cluster_has_about_its_share_again() -> None:
     assert not is_back([*answers(EAST, WEST) * 5, lost], before)
 
 
+def test_an_application_that_answers_nothing_good_is_told_from_one_that_does_not_answer() -> None:
+    denied = [dataclasses.replace(each, status=401) for each in answers(EAST, WEST)]
+    said = shares.nobody("west", denied)
+    assert "but 401 (2)" in said and "--traffic FILE" in said
+    refused = [dataclasses.replace(each, status=503, cluster="") for each in denied]
+    assert shares.nobody("west", refused).startswith("Nobody answers in stack west")
+    assert shares.nobody("west", []).startswith("Nobody answers in stack west")
+
+
 @pytest.mark.parametrize(
     ("weights", "order", "due"),
     [

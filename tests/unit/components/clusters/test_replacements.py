@@ -79,3 +79,20 @@ def test_a_namespace_that_still_holds_something_is_kept() -> None:
     elsewhere = {**shop, "metadata": {"name": "shop", "namespace": "other"}}
     for now in ([namespace, shop], [], [elsewhere]):
         assert list(lines([namespace, shop], now)) == []
+
+
+def test_a_kind_that_still_has_objects_is_kept() -> None:
+    names = {"kind": "Widget", "plural": "widgets"}
+    defined = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {"group": "example.com", "names": names},
+    }
+    widget = {**document("Widget"), "apiVersion": "example.com/v1"}
+    (line,) = lines([defined, widget], [widget])
+    assert line.startswith("CustomResourceDefinition widgets.example.com is no longer in the")
+    assert "Widget shop in namespace retail" in line
+    other = {**widget, "apiVersion": "example.org/v1"}
+    for now in ([defined, widget], [], [other]):
+        assert list(lines([defined, widget], now)) == []

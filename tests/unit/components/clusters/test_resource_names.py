@@ -98,12 +98,15 @@ def test_what_kubectl_apply_does_not_wait_for_is_not_waited_for(kind: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("policy", "skips"), [("Never", True), ("OnFailure", True), ("Always", False)]
+    ("policy", "ends"), [("Never", True), ("OnFailure", True), ("Always", False)]
 )
-def test_a_pod_that_ends_is_not_waited_for(policy: str, skips: bool) -> None:
+def test_of_a_pod_that_ends_its_being_there_is_waited_for(policy: str, ends: bool) -> None:
     found = document("", "v1", "Pod", "a", "b")
     found["spec"] = {"restartPolicy": policy}
-    assert await_annotations(found) == ({SKIP_AWAIT: "true"} if skips else {})
+    there = "jsonpath={.metadata.uid}"
+    assert await_annotations(found) == ({WAIT_FOR: there} if ends else {})
+    found["metadata"]["annotations"] = {SKIP_AWAIT: "true"}
+    assert await_annotations(found) == {}, "the user's own annotation counts"
 
 
 HELD = [

@@ -35,6 +35,7 @@ SECRET = [
     _workload(initContainers=[{"name": "a", "envFrom": [{"secretRef": {"name": "shop"}}]}]),
 ]
 ACCOUNT = [_workload(serviceAccountName="shop")]
+CLAIM = [_workload(volumes=[{"name": "a", "persistentVolumeClaim": {"claimName": "shop"}}])]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ ACCOUNT = [_workload(serviceAccountName="shop")]
         *((each, "ConfigMap") for each in CONFIG),
         *((each, "Secret") for each in SECRET),
         *((each, "ServiceAccount") for each in ACCOUNT),
+        *((each, "PersistentVolumeClaim") for each in CLAIM),
     ],
 )
 def test_what_pods_wait_for_is_named_unless_the_manifest_has_it(
@@ -70,6 +72,18 @@ def test_what_pods_wait_for_is_named_unless_the_manifest_has_it(
 )
 def test_pods_wait_for_nothing_that_is_optional_or_always_there(pod: dict[str, Any]) -> None:
     assert not list(references.missing([_workload(**pod)], []))
+
+
+def test_claims_that_a_stateful_set_has_made_are_there() -> None:
+    templates = [{"metadata": {"name": "data"}}]
+    database = _document("StatefulSet", "apps/v1", spec={"volumeClaimTemplates": templates})
+
+    def reader(claim: str) -> dict[str, Any]:
+        volume = {"name": "a", "persistentVolumeClaim": {"claimName": claim}}
+        return _workload(volumes=[volume])
+
+    assert not list(references.missing([database, reader("data-shop-0")], []))
+    assert list(references.missing([database, reader("logs-shop-0")], []))
 
 
 def test_where_controllers_of_custom_kinds_may_make_it_nothing_is_said() -> None:
