@@ -133,12 +133,12 @@ def retry(supervisor: Supervisor) -> None:
 
 
 def joined(api: Api, names: set[str], since: float) -> bool:
-    """Check whether all nodes of the cluster are Ready, heard from after `since`, and take pods.
+    """Check whether all nodes of the cluster are Ready and were heard from after `since`.
 
-    Of several, the first one would get all that is registered before the second one is, and keep
-    it. And what the scheduler finds no node for waits a second before it is tried again.
+    Several have to be open to pods too: what is registered before the second node is goes to the
+    first, all of it, and stays there. With one node pods wait for it, and nobody else has to.
     """
-    return names <= api.ready_nodes(since) and names <= api.open_nodes()
+    return names <= api.ready_nodes(since) and (len(names) == 1 or names <= api.open_nodes())
 
 
 def has_power(node: Node) -> bool:

@@ -56,12 +56,14 @@ def is_up(api: Api, *names: str) -> bool:
     return joined(api, set(names), STARTED)
 
 
-def test_nodes_are_up_when_pods_can_be_given_to_each() -> None:
-    assert not is_up(an_api({"a": [NOT_READY]}), "a")
-    assert is_up(an_api({"a": []}), "a")
+def test_several_nodes_are_up_when_pods_can_be_given_to_each() -> None:
     assert not is_up(an_api({"a": [], "b": [NOT_READY]}), "a", "b")
     assert not is_up(an_api({"a": [], "b": ["node.kubernetes.io/unreachable"]}), "a", "b")
     assert is_up(an_api({"a": [], "b": []}), "a", "b")
+
+
+def test_a_single_node_is_up_when_it_is_ready() -> None:
+    assert is_up(an_api({"a": [NOT_READY]}), "a")
 
 
 def test_a_taint_of_the_users_is_not_waited_for() -> None:
