@@ -102,7 +102,7 @@ def to_apply(wanted: StackObject, live: Mapping[str, Any] | None) -> dict[str, A
         return document
     managed = managed_fields.entries(live)
     own = _own(managed, wanted.manager)
-    if autoscalers.is_switched_off(live):
+    if wanted.identity.group == "apps" and autoscalers.is_switched_off(live):
         document["spec"].setdefault("replicas", 1)  # what Kubernetes gives a new object
     for path in _ignored(wanted, live):
         parent = value_at(document, path[:-1])

@@ -36,9 +36,9 @@ def steps(line: Line) -> list[Step]:
     if line.words[:1] != ("config",) or not line.has("path"):
         return []
     match line.words[1:2]:
-        case ("set",) | ("rm",):
+        case ("set",) | ("rm" | "remove" | "delete",):
             keys: Sequence[str] = line.words[2:3]
-        case ("rm-all",):
+        case ("rm-all" | "remove-all" | "delete-all",):
             keys = line.words[2:]
         case ("set-all",):
             keys = [pair.partition("=")[0] for pair in line.values("plaintext", "secret")]

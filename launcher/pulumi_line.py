@@ -17,6 +17,9 @@ _OF_SET_ALL = frozenset(("plaintext", "secret", "json"))
 
 _SHORT = {"C": "cwd", "s": "stack", "v": "verbose", "t": "target", "m": "message", "h": "help"}
 
+_ALONE = "defhijQry"
+"""Short options without a value, which another may follow in the same word: `-ys east`."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -58,6 +61,9 @@ def parse(arguments: Sequence[str]) -> Line:
     left = list(arguments)
     while left:
         argument = left.pop(0)
+        if argument[:1] == "-" and argument[1:2] in _ALONE and argument[2:3].isalpha():
+            left.insert(0, f"-{argument[2:]}")
+            argument = argument[:2]
         if argument == "--":
             words += left
             break

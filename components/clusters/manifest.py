@@ -34,6 +34,12 @@ Source: https://kubernetes.io/docs/reference/using-api/deprecation-guide/.
 
 _FIRST = {"Namespace", "CustomResourceDefinition"}
 _WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ReplicaSet"}
+_TOKEN = "kubernetes.io/service-account-token"  # noqa: S105
+"""Type of a Secret that Kubernetes deletes at once where its ServiceAccount is not there yet.
+
+Source: syncSecret in pkg/controller/serviceaccount/tokens_controller.go of k8s.io/kubernetes.
+"""
+
 _ASKING = {"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "APIService"}
 """What has API servers ask a Service from then on."""
 
@@ -70,9 +76,9 @@ def register(
 ) -> list[Document]:
     """Register documents in the order in which a cluster needs them.
 
-    Namespaces and resource definitions come first, then the rest, workloads, what asks these, and
-    what an APIService of the manifest serves. `opts` goes to each of them.
-    Each resource is named by its object's identity alone, see `resource_name`.
+    Namespaces and resource definitions come first, then the rest, workloads and tokens of
+    ServiceAccounts, what asks these, and what an APIService of the manifest serves. `opts` goes to
+    each of them. Each resource is named by its object's identity alone, see `resource_name`.
     """
     scaled = autoscaled(documents)
     registered: list[Document] = []
@@ -162,7 +168,8 @@ def _stages(documents: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, An
         elif kind in _FIRST:
             stages[0].append(document)
         else:
-            stages[2 if kind in _WORKLOADS else 3 if asks else 1].append(document)
+            late = kind in _WORKLOADS or (kind == "Secret" and document.get("type") == _TOKEN)
+            stages[2 if late else 3 if asks else 1].append(document)
     return stages
 
 

@@ -32,9 +32,12 @@ _LATE_HOOKS = {"pre-delete", "post-delete", "pre-rollback", "post-rollback"}
 
 _SERVERS = {
     "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation",
-    "managedFields", "resourceVersion", "selfLink", "uid",
+    "managedFields", "ownerReferences", "resourceVersion", "selfLink", "uid",
 }  # fmt: skip
-"""Metadata that a server alone gives: another cluster's, or of another time, is a conflict."""
+"""Metadata that a server alone gives: another cluster's, or of another time, is a conflict.
+
+An owner is known by its uid: what names one of another cluster is garbage, and collected.
+"""
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """What `kubectl apply` has sent: a Secret's has its values in clear."""

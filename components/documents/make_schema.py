@@ -113,6 +113,7 @@ _NOT_INSISTED = {
     ("core.v1.PreferredSchedulingTerm", "preference"),
     ("core.v1.HTTPHeader", "value"),
     ("apiextensions.v1.CustomResourceDefinitionVersion", "served"),
+    ("apiextensions.v1.CustomResourceDefinitionVersion", "storage"),
 }
 """Fields of these types that OpenAPI calls required, and that a server does without."""
 

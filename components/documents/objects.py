@@ -92,6 +92,12 @@ def _cluster_binding(binding: Given, path: str, refuse: fields.Refuse) -> None:
             raise refuse(f"has no {path}subjects[{number}].namespace; add it")
 
 
+def _definition(spec: Given, path: str, refuse: fields.Refuse) -> None:
+    stored = [each for each in spec.get("versions") or () if each and each.get("storage")]
+    if len(stored) != 1:
+        raise refuse(f"has in {path}versions {len(stored)} with storage: true; exactly one has it")
+
+
 def _schedule(spec: Given, path: str, refuse: fields.Refuse) -> None:
     schedule = spec.get("schedule") or ""
     named = schedule in _NAMED_SCHEDULES or schedule.startswith("@every ")
@@ -182,6 +188,7 @@ def _keys(data: Given, path: str, refuse: fields.Refuse) -> None:
 
 
 FURTHER: Mapping[str, Callable[[Given, str, fields.Refuse], None]] = {
+    "apiextensions.v1.CustomResourceDefinitionSpec": _definition,
     "apps.v1.DaemonSetUpdateStrategy": _daemon_set_strategy,
     "apps.v1.DeploymentStrategy": _strategy,
     "autoscaling.v1.HorizontalPodAutoscalerSpec": _autoscaler,

@@ -110,7 +110,11 @@ def is_exposed(document: Document) -> bool:
     """Say whether the document is a Service with a host annotation whose `expose` is not false."""
     notes = annotations_of(document)
     named = f"{PREFIX}host" in notes or f"{PREFIX}hosts" in notes
-    return is_core(document, "Service") and named and notes.get(f"{PREFIX}expose") != "false"
+    return is_core(document, "Service") and named and not _is_hidden(notes)
+
+
+def _is_hidden(notes: Mapping[str, Any]) -> bool:
+    return str(notes.get(f"{PREFIX}expose")).strip() == "false"
 
 
 def _route(

@@ -147,3 +147,12 @@ def test_lists_are_compared_item_by_item_where_items_have_names() -> None:
     other = {"spec": {"containers": [{"name": "b"}, {"name": "a", "image": "2"}], "args": [1, 2]}}
     found = {drift.written(path): (x, y) for path, x, y in drift.differences(one, other)}
     assert found == {"spec.containers[a].image": ("1", "2"), "spec.args": ([1], [1, 2])}
+
+
+@pytest.mark.parametrize("given", [{}, {"spec": {}}])
+def test_a_custom_object_gets_no_replicas_that_its_document_does_not_say(
+    given: dict[str, Any],
+) -> None:
+    document = {"apiVersion": "x.example/v1", "kind": "Farm", "metadata": {"name": "a"}, **given}
+    found = {**document, "spec": {"replicas": 0}}
+    assert drift.to_apply(StackObject(EAST, document, STACK), found) == document

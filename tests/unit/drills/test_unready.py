@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from drills.unready import lines
+from drills.stack_objects import StackObject
+from drills.unready import _look, lines
+from foundation.commands import Failed
+from foundation.lists import as_list
 
 SHOP = {"namespace": "shop", "name": "shop-1"}
 
@@ -79,3 +82,27 @@ def test_pods_that_could_not_be_made_are_told_by_what_makes_them() -> None:
         ],
     )
     assert found == ["east: ReplicaSet shop/shop-7d makes no pod: of FailedCreate"]
+
+
+def test_a_user_of_some_namespaces_alone_is_told_of_the_pods_there() -> None:
+    def ask(*words: str) -> str:
+        if "--namespace=shop" not in words or "events" in words:
+            raise Failed("refused", "Error from server (Forbidden): pods is forbidden")
+        return as_list([pod(ready=False)])
+
+    metadata = {"name": "a", "namespace": "shop"}
+    document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    found = _look(ask, "east", [StackObject("east", document, "stack")])
+    assert found == ["east: pod shop/shop-1 is not ready: Pending"]
+
+
+def test_events_that_say_little_are_no_failure() -> None:
+    """An API server takes core events without a reason, a message or the object's name."""
+    odd = [event("Odd", "2026-01-01T00:00:09Z") for _ in range(2)]
+    del odd[0]["reason"], odd[1]["involvedObject"]["name"]
+    mute = event("FailedCreate", "2026-01-01T00:00:01Z", "Job", "seed")
+    del mute["message"]
+    assert lines("east", [pod(ready=False), *odd, mute]) == [
+        "east: pod shop/shop-1 is not ready: Event: of Odd",
+        "east: Job shop/seed makes no pod: ",
+    ]

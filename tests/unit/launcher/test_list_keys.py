@@ -28,6 +28,10 @@ NAME = PROJECT["name"]
         ("set --path clusters[2].region us-east1", [Step("clusters", 2)]),
         (f"set --path {NAME}:clusters[0].weight 50", [Step("clusters", 0)]),
         ("rm --path clusters[1]", [Step("clusters", 1, True)]),
+        ("remove --path clusters[1]", [Step("clusters", 1, True)]),
+        ("delete --path clusters[1]", [Step("clusters", 1, True)]),
+        ("remove-all --path clusters[0]", [Step("clusters", 0, True)]),
+        ("delete-all --path clusters[0]", [Step("clusters", 0, True)]),
         (
             "rm-all --path clusters[0] gkeLabels[0]",
             [Step("clusters", 0, True), Step("gkeLabels", 0, True)],

@@ -124,7 +124,14 @@ def test_whose_program_a_command_runs(text: str, of: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "of"),
-    [("destroy -s east", "east"), ("down --yes", "west"), ("destroy --help", ""), ("up", "")],
+    [
+        ("destroy -s east", "east"),
+        ("destroy -yfs east", "east"),
+        ("dn -ysnorth", "north"),
+        ("down --yes", "west"),
+        ("destroy --help", ""),
+        ("up", ""),
+    ],
 )
 def test_which_stack_a_command_takes_down(text: str, of: str) -> None:
     assert destroyed({"PULUMI_STACK": "west"}, text.split()) == of

@@ -178,3 +178,11 @@ def test_what_a_workload_answers_api_servers_comes_after_it() -> None:
         ["own", "own"],
         ["served"],
     ]
+
+
+def test_a_token_of_a_service_account_comes_after_it() -> None:
+    token = document("", "v1", "Secret", "a", "token")
+    token["type"] = "kubernetes.io/service-account-token"
+    account, plain = (document("", "v1", kind, "a", kind) for kind in ("ServiceAccount", "Secret"))
+    _, first, then, *_ = _stages([token, account, plain])
+    assert (first, then) == ([account, plain], [token])

@@ -173,6 +173,7 @@ def test_what_a_server_or_kubectl_has_noted_is_left_out(
     noted = {
         "uid": "7f5c2d0e-6f0b-4a58-8f0d-3a1d7f6d6c10", "resourceVersion": "812", "generation": 3,
         "creationTimestamp": "2026-11-30T08:00:00Z", "managedFields": [{"manager": "kubectl"}],
+        "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "7f5c2d0e"}],
     }  # fmt: skip
     metadata = document["metadata"]
     kept = metadata.get("annotations", {})
@@ -394,3 +395,26 @@ def test_a_node_is_no_object_of_a_stack(tmp_path: Path, later: Any) -> None:
     node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}, "status": {}}
     with pytest.raises(ManifestError, match=r"\(Node a\) stands for a machine, .*label node a"):
         read(tmp_path, node, later=later)
+
+
+@pytest.mark.parametrize("stored", [[True, None], [None, True], [None, None], [True, True]])
+def test_one_version_of_a_definition_is_stored_and_others_need_not_say_that_they_are_not(
+    tmp_path: Path, stored: list[bool | None]
+) -> None:
+    schema = {"openAPIV3Schema": {"type": "object"}}
+    versions = [
+        {"name": f"v{n}", "served": True, "schema": schema} | ({"storage": each} if each else {})
+        for n, each in enumerate(stored, 1)
+    ]
+    names = {"plural": "foos", "kind": "Foo"}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "foos.example.com"},
+        "spec": {"group": "example.com", "scope": "Cluster", "names": names, "versions": versions},
+    }
+    if stored.count(True) == 1:
+        assert read(tmp_path, definition) == definition
+    else:
+        with pytest.raises(ManifestError, match=r"has in spec\.versions \d with storage: true"):
+            read(tmp_path, definition)

@@ -44,6 +44,7 @@ def test_services_without_the_annotation_or_kept_inside_are_not_exposed() -> Non
     inside = {"kind": "Service", "metadata": {"name": "db"}, "spec": {}}
     assert not is_exposed(inside)
     assert not is_exposed(service("hidden", expose="false"))
+    assert not is_exposed(service("hidden", expose=" false "))
     assert not is_exposed(workload())
     assert [r.service for r in routes([inside, service(), workload()])] == ["shop"]
 
