@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from drills import each_cluster
 from drills.stack_objects import StackObject
 from foundation.commands import Failed
+from foundation.identity import mapping
 from foundation.lists import items
 
 _MOST = 10
@@ -21,6 +22,9 @@ _MOST = 10
 
 _MAKERS = ("ReplicaSet", "StatefulSet", "DaemonSet", "Job")
 """What makes pods, and says in its own events why it could not."""
+
+_REFUSAL = "FailedCreate"
+"""Reason of such an event; one that is over stays for an hour."""
 
 Object = Mapping[str, Any]
 
@@ -38,7 +42,10 @@ def _look(ask: each_cluster.Ask, cluster: str, objects: Sequence[StackObject]) -
         if _REFUSED not in error.said:
             return []  # the update has said that the cluster does not answer
         there = _allowed(ask, own - {""})
-    found = lines(cluster, [item for item in there if item["metadata"].get("namespace") in own])
+    here = [item for item in there if item["metadata"].get("namespace") in own]
+    ours = _pods_of(objects)
+    # others may have pods in a namespace of a cluster of theirs: they are not to hide the stack's
+    found = lines(cluster, sorted(here, key=lambda item: not ours(item)))
     more = [f"{cluster}: and {len(found) - _MOST} more"] if len(found) > _MOST else []
     return found[:_MOST] + more
 
@@ -54,6 +61,33 @@ def _allowed(ask: each_cluster.Ask, namespaces: Iterable[str]) -> list[dict[str,
             with contextlib.suppress(Failed):
                 found += items(ask("get", what, f"--namespace={namespace}", "--output=json"))
     return found
+
+
+def _pods_of(objects: Sequence[StackObject]) -> Callable[[Object], bool]:
+    """Return what tells whether a pod looks like one of these objects'."""
+    described = [
+        (each.identity.namespace, labels)
+        for each in objects
+        if (labels := mapping(_template(each.document).get("metadata")).get("labels"))
+    ]
+
+    def is_one(item: Object) -> bool:
+        metadata = item["metadata"]
+        labels = (metadata.get("labels") or {}).items()
+        return any(
+            metadata.get("namespace") == namespace and wanted.items() <= labels
+            for namespace, wanted in described
+        )
+
+    return is_one
+
+
+def _template(document: Object) -> Object:
+    """Return what describes a document's pods; empty where it has none."""
+    spec = mapping(document.get("spec"))
+    of_job = mapping(mapping(spec.get("jobTemplate")).get("spec"))
+    found = spec.get("template") or of_job.get("template")
+    return document if document["kind"] == "Pod" else mapping(found)
 
 
 def _end(_: str, found: list[str]) -> None:
@@ -80,11 +114,13 @@ def lines(cluster: str, there: Sequence[Object]) -> list[str]:
     for (_, why), (first, *others) in alike.items():
         which = f"{first} and {len(others)} like it are" if others else f"{first} is"
         found.append(f"{cluster}: pod {which} not ready: {why}")
-    refused = {
-        _about(event): event
-        for event in sorted(events, key=_time)
-        if event.get("reason") == "FailedCreate" and _about(event)[0] in _MAKERS
-    }
+    refused = {}
+    # of one second the refusal counts: a maker makes what it can of several pods
+    for event in sorted(events, key=lambda each: (_time(each), each.get("reason") == _REFUSAL)):
+        if _about(event)[0] in _MAKERS and event.get("reason") == _REFUSAL:
+            refused[_about(event)] = event
+        elif event.get("reason") == "SuccessfulCreate":
+            refused.pop(_about(event), None)
     for (kind, namespace, name), event in refused.items():
         found.append(f"{cluster}: {kind} {namespace}/{name} makes no pod: {_said(event)}")
     return found

@@ -104,8 +104,7 @@ def prepare(env: Mapping[str, str], arguments: Sequence[str]) -> Mapping[str, st
     if not line.stack or not known:
         _make(env, stack, known)
     for root, entries in lists.items():
-        options = [f"--config-file={file}" for file in line.values("config-file")]
-        _write_list(env, stack, root, entries, options)
+        _write_list(env, stack, root, entries, line.values("config-file"))
     if line.words[0] not in _BY_STATE:
         return env
     return {**env, RUN_PROGRAM: "true"} if line.has("run-program") else with_program(env, stack)
@@ -231,13 +230,15 @@ def _not_yet_lists(line: Line, stack: str) -> dict[str, list[Any]]:
 
 
 def _write_list(
-    env: Mapping[str, str], stack: str, root: str, entries: list[Any], options: Sequence[str]
+    env: Mapping[str, str], stack: str, root: str, entries: list[Any], files: Sequence[str]
 ) -> None:
+    options = [f"--config-file={file}" for file in files]
     values = list_keys.as_arguments(root, entries)
     stacks.run(env, "config", "set-all", "--path", "--stack", stack, *options, *values)
     entry, was = ("entry", "was") if len(entries) == 1 else ("entries", "were")
+    file = [f"Pulumi.{stack}.yaml", *files][-1]
     print(
-        f"Pulumi.{stack}.yaml had no list {root}: {len(entries)} {entry} of before {was} written"
+        f"{file} had no list {root}: {len(entries)} {entry} of before {was} written"
         " into it first, to stay.",
         file=sys.stderr,
         flush=True,

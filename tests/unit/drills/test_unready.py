@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from drills.stack_objects import StackObject
 from drills.unready import _look, lines
 from foundation.commands import Failed
@@ -106,3 +108,27 @@ def test_events_that_say_little_are_no_failure() -> None:
         "east: pod shop/shop-1 is not ready: Event: of Odd",
         "east: Job shop/seed makes no pod: ",
     ]
+
+
+@pytest.mark.parametrize(("at", "is_said"), [(1, True), (2, True), (3, False)])
+def test_pods_that_could_be_made_since_are_not_refused_any_more(at: int, is_said: bool) -> None:
+    refusal = event("FailedCreate", "2026-01-01T00:00:02Z", "ReplicaSet", "shop")
+    made = event("SuccessfulCreate", f"2026-01-01T00:00:0{at}Z", "ReplicaSet", "shop")
+    for events in ([refusal, made], [made, refusal]):
+        assert bool(lines("east", events)) == is_said
+
+
+def test_pods_of_others_in_the_same_namespace_hide_none_of_the_stacks() -> None:
+    def of(name: str, app: str) -> dict[str, Any]:
+        return pod(ready=False) | {"metadata": {**SHOP, "name": name, "labels": {"app": app}}}
+
+    there = as_list([*(of(f"theirs-{number}", "x") for number in range(12)), of("web-1", "web")])
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}}
+    document = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"template": template},
+    }
+    first, *_ = _look(lambda *_: there, "east", [StackObject("east", document, "stack")])
+    assert first == "east: pod shop/web-1 is not ready: Pending"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from foundation import project
 from foundation.errors import UserError
-from launcher import pulumi_use
+from launcher import pulumi_use, stacks
 from launcher.list_keys import Step, as_arguments, not_yet_lists, steps
 from launcher.pulumi_line import parse
 
@@ -122,3 +122,14 @@ def test_every_declared_list_is_written_as_it_is_declared() -> None:
                 value = argument.partition("]")[2].partition("=")[2]
                 assert isinstance(yaml.safe_load(value), str), argument
     assert as_arguments("clusters", DEFAULT)[0] == "--plaintext=clusters[0].name=east-cluster"
+
+
+def test_the_file_that_a_list_is_written_into_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(stacks, "run", lambda env, *words: ran.append(words))
+    for files, name in (((), "Pulumi.west.yaml"), (("own.yaml",), "own.yaml")):
+        pulumi_use._write_list({}, "west", "manifest", ["a.yaml"], files)
+        assert capsys.readouterr().err.startswith(f"{name} had no list manifest: ")
+    assert ["--config-file=own.yaml" in words for words in ran] == [False, True]
