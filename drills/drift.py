@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from drills import autoscalers
-from drills.stack_objects import LEAVING, REPLICAS, StackObject, shown
+from drills.stack_objects import LEAVING, MISSING, REPLICAS, StackObject, shown
 from foundation import managed_fields
 from foundation.errors import shortened
 from foundation.managed_fields import Path, value_at, written
@@ -61,8 +61,16 @@ class Drift:
     changes: tuple[Change, ...] = ()
     problem: str = ""
     """What else is wrong with it: that it is missing, or cannot be compared."""
-    is_missing: bool = False
-    is_leaving: bool = False
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the object is not there, so that an apply makes it."""
+        return self.problem == MISSING
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the object is being deleted, which no apply ends."""
+        return self.problem == LEAVING
 
     @property
     def line(self) -> str:
@@ -78,16 +86,6 @@ class Drift:
             live, desired = (None if value is None else _HIDDEN for value in (live, desired))
         by = f", set by {change.by}" if change.by else ""
         return f"{written(change.path)} is {_text(live)}{by}, the stack's is {_text(desired)}"
-
-
-def missing(wanted: StackObject) -> Drift:
-    """Return the drift of an object that is not in its cluster."""
-    return Drift(wanted, problem="is missing", is_missing=True)
-
-
-def leaving(wanted: StackObject) -> Drift:
-    """Return the drift of an object that is being deleted, which no apply keeps."""
-    return Drift(wanted, problem=LEAVING, is_leaving=True)
 
 
 def to_apply(wanted: StackObject, live: Mapping[str, Any] | None) -> dict[str, Any]:

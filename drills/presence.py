@@ -13,7 +13,7 @@ from typing import Any
 
 from drills import autoscalers, each_cluster, update
 from drills.stack import Stack
-from drills.stack_objects import LEAVING, StackObject, by_identity, is_leaving, shown
+from drills.stack_objects import StackObject, absence, by_identity, shown
 from foundation import project
 from foundation.commands import Failed
 from foundation.errors import UserError
@@ -55,15 +55,11 @@ def missing(
     cluster: str, objects: Iterable[StackObject], live: Mapping[Identity, Mapping[str, Any]]
 ) -> list[str]:
     """Return a line for each object that its cluster should hold and does not, or not for long."""
-    lines = []
-    for each in objects:
-        if each.may_be_gone:
-            continue
-        if each.identity not in live:
-            lines.append(f"{cluster}: {shown(each.identity)} is missing")
-        elif is_leaving(live[each.identity]):
-            lines.append(f"{cluster}: {shown(each.identity)} {LEAVING}")
-    return lines
+    return [
+        f"{cluster}: {shown(each.identity)} {problem}"
+        for each in objects
+        if (problem := absence(each, live.get(each.identity)))
+    ]
 
 
 def _forsaken(

@@ -15,7 +15,7 @@ from drills.drift import Drift
 from drills.live_objects import Conflict
 from drills.say import Say
 from drills.stack import Stack
-from drills.stack_objects import StackObject, by_identity, is_leaving, shown
+from drills.stack_objects import StackObject, absence, by_identity, shown
 from foundation import managed_fields, project
 from foundation.errors import UserError
 from foundation.identity import Identity
@@ -108,10 +108,10 @@ def _drifts(stack: Stack, cluster: str, wanted: Sequence[StackObject]) -> list[D
     found: list[Drift | None] = []
     for each in wanted:
         known = each.identity
-        if known not in live:
-            found.append(None if each.may_be_gone else drift.missing(each))
-        elif is_leaving(live[known]):
-            found.append(None if each.may_be_gone else drift.leaving(each))
+        if problem := absence(each, live.get(known)):
+            found.append(Drift(each, problem=problem))
+        elif known not in live:
+            continue
         elif known in problems:
             found.append(Drift(each, problem=f"cannot be compared: {problems[known]}"))
         else:

@@ -58,6 +58,8 @@ class StackObject:
         return bool(self.document["kind"] == "Secret")
 
 
+MISSING = "is missing"
+
 LEAVING = "is being deleted, and goes once nothing uses it"
 """What is said of an object that somebody, or an earlier update, has deleted and is there yet."""
 
@@ -68,9 +70,16 @@ def shown(known: Identity) -> str:
     return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
 
 
-def is_leaving(live: Mapping[str, Any]) -> bool:
-    """Check whether an object is being deleted: it is there until nothing holds it any more."""
-    return bool(mapping(live.get("metadata")).get("deletionTimestamp"))
+def absence(wanted: StackObject, live: Mapping[str, Any] | None) -> str:
+    """Return MISSING or LEAVING of an object that its cluster does not hold, or not for long.
+
+    `live` is what the cluster has, None if nothing. Empty where it holds the object or need not.
+    """
+    if wanted.may_be_gone:
+        return ""
+    if live is None:
+        return MISSING
+    return LEAVING if mapping(live.get("metadata")).get("deletionTimestamp") else ""
 
 
 def by_identity(said: str) -> dict[Identity, dict[str, Any]]:

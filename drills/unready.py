@@ -16,6 +16,7 @@ from drills.stack_objects import StackObject
 from foundation.commands import Failed
 from foundation.identity import mapping
 from foundation.lists import items
+from foundation.pod_template import pod_template
 
 _MOST = 10
 """Lines of one cluster; a workload of many pods fails for one reason."""
@@ -68,7 +69,7 @@ def _pods_of(objects: Sequence[StackObject]) -> Callable[[Object], bool]:
     described = [
         (each.identity.namespace, labels)
         for each in objects
-        if (labels := mapping(_template(each.document).get("metadata")).get("labels"))
+        if (labels := mapping(pod_template(each.document)[1].get("metadata")).get("labels"))
     ]
 
     def is_one(item: Object) -> bool:
@@ -80,14 +81,6 @@ def _pods_of(objects: Sequence[StackObject]) -> Callable[[Object], bool]:
         )
 
     return is_one
-
-
-def _template(document: Object) -> Object:
-    """Return what describes a document's pods; empty where it has none."""
-    spec = mapping(document.get("spec"))
-    of_job = mapping(mapping(spec.get("jobTemplate")).get("spec"))
-    found = spec.get("template") or of_job.get("template")
-    return document if document["kind"] == "Pod" else mapping(found)
 
 
 def _end(_: str, found: list[str]) -> None:

@@ -178,14 +178,13 @@ class Api:
         its lease. A new one's lease comes late, at the first renewal: the first one fails, for the
         node is not registered yet (controller.go in component-helpers/apimachinery/lease).
         """
-        silent = set()
-        ready = set()
-        for node in self.call("GET", "/api/v1/nodes")["items"]:
-            for each in node["status"].get("conditions", []):
-                if each["type"] == "Ready" and each["status"] == "True":
-                    ready.add(node["metadata"]["name"])
-                    if not _is_after(each.get("lastHeartbeatTime"), since):
-                        silent.add(node["metadata"]["name"])
+        ready = {
+            node["metadata"]["name"]: each.get("lastHeartbeatTime")
+            for node in self.call("GET", "/api/v1/nodes")["items"]
+            for each in node["status"].get("conditions", [])
+            if each["type"] == "Ready" and each["status"] == "True"
+        }
+        silent = {name for name, at in ready.items() if not _is_after(at, since)}
         if silent:
             path = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
             silent -= {
@@ -193,7 +192,7 @@ class Api:
                 for lease in self.call("GET", path)["items"]
                 if _is_after(lease["spec"].get("renewTime"), since)
             }
-        return ready - silent
+        return ready.keys() - silent
 
     def open_nodes(self) -> set[str]:
         """Return the names of the nodes that the scheduler may give pods to, if they are ready.

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from foundation.identity import DEFAULT_NAMESPACE, mapping
+from foundation.pod_template import pod_template
 
 Document = Mapping[str, Any]
 
@@ -17,19 +18,11 @@ Document = Mapping[str, Any]
 def templates(document: Document) -> Iterator[tuple[str, Document]]:
     """Yield the pods that a document describes, each with the path of its field.
 
-    A Pod describes itself; any other kind, custom ones too, by `spec.template`, a CronJob by that
-    of its job.
+    What has no containers describes none, unless it is a Pod.
     """
-    kind = document.get("kind")
-    if kind == "Pod":
-        yield "", document
-        return
-    spec, path = mapping(document.get("spec")), "spec."
-    if kind == "CronJob":
-        spec, path = mapping(mapping(spec.get("jobTemplate")).get("spec")), "spec.jobTemplate.spec."
-    template = mapping(spec.get("template"))
-    if isinstance(mapping(template.get("spec")).get("containers"), list):
-        yield f"{path}template.", template
+    path, template = pod_template(document)
+    if not path or isinstance(mapping(template.get("spec")).get("containers"), list):
+        yield path, template
 
 
 def serving(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from drills import drift
-from drills.stack_objects import REPLICAS, StackObject
+from drills.stack_objects import MISSING, REPLICAS, StackObject
 from foundation.managed_fields import MANAGER, Path, value_at
 from tests.support.drifts import IMAGE, WANTED, deployment
 from tests.support.drill_stack import EAST
@@ -128,7 +128,7 @@ def test_no_replicas_are_mended_where_the_autoscaler_would_never_begin(
 
 
 def test_a_missing_object_and_secrets_are_named_without_values() -> None:
-    assert drift.missing(WANTED).line == f"{EAST}: Deployment shop/shop: is missing"
+    assert drift.Drift(WANTED, problem=MISSING).line == f"{EAST}: Deployment shop/shop: is missing"
     metadata = {"name": "certs", "namespace": "shop", "labels": {}}
     document = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
     changes = (
