@@ -95,7 +95,8 @@ def foreground(
     somebody sends to this process alone is passed on, by `pass_on(pid, signal)`; this process
     itself waits for the end. When the terminal closes, the command gets `hangup`: for another
     signal than SIGHUP, that one is kept from it and from all that it starts. Where SIGHUP is
-    ignored, as under `nohup`, the terminal's end is nothing to either.
+    ignored, as under `nohup`, the terminal's end is nothing to either. Where SIGINT is, as in a
+    script's background, the command gets it only from who sends it to this process (see `_apart`).
 
     For a process of one thread, as `./demo` is here: signals are waited for, and any other thread
     would take them, the one that tells of the command's end as well.
@@ -105,10 +106,10 @@ def foreground(
         watched.remove(signal.SIGHUP)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
-        hung_up, passed = False, dict[int, float]()
+        hung_up, passed, apart = False, dict[int, float](), _apart()
         spared = () if hangup is signal.SIGHUP else (signal.SIGHUP,)
         with handling(spared, signal.SIG_IGN):
-            pid = _spawn(command, env, folder, before)
+            pid = _spawn(command, env, folder, before, apart)
         while True:
             info = signal.sigwaitinfo(watched)
             if info.si_signo == signal.SIGCHLD:
@@ -121,7 +122,7 @@ def foreground(
                 if not hung_up:  # a shell sends it, and at that shell's end the kernel once more
                     pass_on(pid, hangup)
                 hung_up = True
-            elif not _has_command(info):
+            elif _is_for_command(info, apart):
                 before_that = passed.get(info.si_signo, float("-inf"))
                 passed[info.si_signo] = time.monotonic()
                 # `timeout` sends one to its command, and the same to its whole group
@@ -131,15 +132,28 @@ def foreground(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _has_command(info: signal.struct_siginfo) -> bool:
-    """Return whether the command has this signal already: the terminal's group gets what is typed.
+def _apart() -> bool:
+    """Return whether a command gets a group of its own, away from what is typed on the terminal.
 
-    Of a terminal that closes the kernel tells the leader of its session alone, which may be this
-    process (`ssh -t HOST ./demo …`).
+    A shell ignores SIGINT for what a script runs in its background, and so would the command.
+    But Pulumi ends its first language host by SIGINT, and waits 5 s for one that ignores it
+    (`findings/pulumi-waits-in-the-background.sh`). A group of its own may not read a terminal.
     """
-    is_leader = os.getsid(0) == os.getpid()
-    is_ours = is_leader and info.si_signo == signal.SIGHUP
-    return info.si_code == _SENT_BY_KERNEL and not is_ours
+    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN and not os.isatty(0)
+
+
+def _is_for_command(info: signal.struct_siginfo, apart: bool) -> bool:
+    """Return whether a signal has to be passed on to the command.
+
+    The terminal's group gets what is typed, so that the command has it already, unless it is apart:
+    then Ctrl-C is ignored. Of a terminal that closes the kernel tells that group too, or the leader
+    of its session alone, which may be this process (`ssh -t HOST ./demo …`).
+    """
+    if info.si_code != _SENT_BY_KERNEL:
+        return True
+    if info.si_signo == signal.SIGHUP:
+        return apart or os.getsid(0) == os.getpid()
+    return False
 
 
 def was_interrupted() -> bool:
@@ -154,17 +168,21 @@ def exit_code(status: int) -> int:
 
 
 def _spawn(
-    command: Sequence[str], env: Mapping[str, str], folder: Path, mask: Iterable[int]
+    command: Sequence[str], env: Mapping[str, str], folder: Path, mask: Iterable[int], apart: bool
 ) -> int:
-    """Start `command`, found on the PATH of `env`, with `mask` as its signal mask."""
+    """Start `command`, found on the PATH of `env`, with `mask` as its signal mask.
+
+    Where it is `apart`, it leads a group, and SIGINT is not ignored in it.
+    """
     program = shutil.which(command[0], path=env.get("PATH"))
     if program is None:
         raise ToolMissing(f"{command[0]} is not there. Bring it back: ./demo setup")
     line = tied([program, *command[1:]])
+    alone: dict[str, Any] = {"setpgroup": 0, "setsigdef": [signal.SIGINT]} if apart else {}
     # posix_spawn can set the mask, but knows no working directory
     here = Path.cwd()
     os.chdir(folder)
     try:
-        return os.posix_spawn(line[0], line, dict(env), setsigmask=mask)
+        return os.posix_spawn(line[0], line, dict(env), setsigmask=mask, **alone)
     finally:
         os.chdir(here)

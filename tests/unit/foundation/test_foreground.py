@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,18 +17,29 @@ from foundation import project, run
 from foundation.errors import ToolMissing
 from tests.support.waiting import eventually
 
+AS_IN_FRONT = "signal.signal(signal.SIGINT, signal.SIG_DFL);"
+"""Tests that run in a shell's background have it ignored, and what is ignored stays so."""
+
+AS_A_BACKGROUND_JOB = (
+    "signal.signal(signal.SIGINT, signal.SIG_IGN); os.dup2(os.open(os.devnull, os.O_RDONLY), 0);"
+)
+"""What a shell does for a command of a script that ends with `&`."""
+
 
 def launch(
-    command: list[str], folder: Path, more: str = "", terminal: int | None = None, before: str = ""
+    command: list[str],
+    folder: Path,
+    more: str = "",
+    terminal: int | None = None,
+    before: str = "",
+    job: str = AS_IN_FRONT,
 ) -> subprocess.Popen[bytes]:
     """Starts run.foreground in a process of its own: it is for one that has no other thread.
 
     With `terminal`, the other end of one, it leads the session of that terminal.
     """
     program = (
-        "import os, pathlib, signal, sys; from foundation import run;"
-        # tests that run in a shell's background have it ignored, and what is ignored stays so
-        "signal.signal(signal.SIGINT, signal.SIG_DFL);"
+        f"import os, pathlib, signal, sys; from foundation import run; {job}"
         "here = pathlib.Path.cwd();"
         "env = {**os.environ, 'WHO': 'me'};"
         f"code = run.foreground({command!r}, env, pathlib.Path({str(folder)!r}){more});"
@@ -65,11 +77,9 @@ while :; do sleep 0.05; done
 """
 
 
-def start(
-    folder: Path, more: str = "", terminal: int | None = None, before: str = ""
-) -> subprocess.Popen[bytes]:
+def start(folder: Path, more: str = "", **how: Any) -> subprocess.Popen[bytes]:
     """Runs PATIENT by run.foreground in a process of its own; returns it when all is ready."""
-    process = launch(["sh", "-c", PATIENT], folder, more, terminal, before)
+    process = launch(["sh", "-c", PATIENT], folder, more, **how)
     ready = folder / "ready"
     eventually(lambda: ready.exists() and ready.read_text().strip() != "", "it is ready", 20)
     return process
@@ -95,10 +105,36 @@ def test_a_signal_that_comes_twice_at_once_is_passed_on_once(tmp_path: Path) -> 
     assert (tmp_path / "got").read_text() == "INT\nTERM\n"
 
 
-def close_terminal(folder: Path, more: str = "", before: str = "") -> subprocess.Popen[bytes]:
+def test_in_a_scripts_background_an_interrupt_reaches_the_command(tmp_path: Path) -> None:
+    process = start(tmp_path, job=AS_A_BACKGROUND_JOB)
+    process.send_signal(signal.SIGINT)
+    eventually(lambda: (tmp_path / "got").exists(), "the signal is there", 20)
+    process.terminate()
+    assert process.wait(timeout=20) == 3
+    assert (tmp_path / "got").read_text() == "INT\nTERM\n"
+
+
+def test_in_a_scripts_background_what_is_typed_interrupts_nothing(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = start(tmp_path, terminal=theirs, job=AS_A_BACKGROUND_JOB)
+    os.write(ours, b"\x03")
+    time.sleep(0.5)  # in which nothing may come
+    process.terminate()
+    assert process.wait(timeout=20) == 3
+    assert (tmp_path / "got").read_text() == "TERM\n"
+    os.close(theirs)
+    os.close(ours)
+
+
+def test_in_a_scripts_background_the_end_of_the_terminal_ends_a_command(tmp_path: Path) -> None:
+    process = close_terminal(tmp_path, job=AS_A_BACKGROUND_JOB)
+    assert process.wait(timeout=20) == 128 + signal.SIGHUP
+
+
+def close_terminal(folder: Path, more: str = "", **how: Any) -> subprocess.Popen[bytes]:
     """Starts a command on a terminal, and closes that."""
     ours, theirs = pty.openpty()
-    process = start(folder, more, theirs, before)
+    process = start(folder, more, terminal=theirs, **how)
     os.close(theirs)
     os.close(ours)
     return process
