@@ -29,23 +29,27 @@ class Step:
     index: int
     is_whole: bool = False
     """Whether it is the entry itself, and not something in it."""
+    removes: bool = False
+    """Whether it is taken away, and not set."""
 
 
 def steps(line: Line) -> list[Step]:
     """Return where the keys of a `config set`, `set-all`, `rm` or `rm-all` with `--path` lead."""
     if line.words[:1] != ("config",) or not line.has("path"):
         return []
-    match line.words[1:2]:
-        case ("set",) | ("rm" | "remove" | "delete",):
+    verb = "".join(line.words[1:2])
+    match verb:
+        case "set" | "rm" | "remove" | "delete":
             keys: Sequence[str] = line.words[2:3]
-        case ("rm-all" | "remove-all" | "delete-all",):
+        case "rm-all" | "remove-all" | "delete-all":
             keys = line.words[2:]
-        case ("set-all",):
+        case "set-all":
             keys = [pair.partition("=")[0] for pair in line.values("plaintext", "secret")]
         case _:
             return []
     found = (_KEY.match(key) for key in keys)
-    return [Step(m["root"], int(m["index"]), not m["rest"]) for m in found if m]
+    removes = not verb.startswith("set")
+    return [Step(m["root"], int(m["index"]), not m["rest"], removes) for m in found if m]
 
 
 def not_yet_lists(
@@ -54,7 +58,8 @@ def not_yet_lists(
     """Return the lists that have to be written into the stack's file first, by their key.
 
     `project` is the content of Pulumi.yaml and `settings` the `config` of the stack's file. Raises
-    UserError for a key beyond the next entry of its list, which would leave a hole.
+    UserError for a key beyond the next entry of its list, which would leave a hole, and for one of
+    an entry that is not there and should be taken away.
     """
     wanted: dict[str, list[Any]] = {}
     lengths: dict[str, int] = {}
@@ -68,8 +73,13 @@ def not_yet_lists(
         if not isinstance(given, list) and entries and not is_all:
             wanted[step.root] = entries
         length = lengths.setdefault(step.root, len(entries))
+        noun = "entry" if length == 1 else "entries"
+        if step.removes and step.index >= length:
+            raise UserError(
+                f"{step.root} has {length} {noun}, counted from 0:"
+                f" {step.root}[{step.index}] is none of them."
+            )
         if step.index > length:
-            noun = "entry" if length == 1 else "entries"
             raise UserError(
                 f"{step.root} has {length} {noun}, so the next one is"
                 f" {step.root}[{length}]: {step.root}[{step.index}] would leave a hole."

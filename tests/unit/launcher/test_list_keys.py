@@ -27,14 +27,14 @@ NAME = PROJECT["name"]
     [
         ("set --path clusters[2].region us-east1", [Step("clusters", 2)]),
         (f"set --path {NAME}:clusters[0].weight 50", [Step("clusters", 0)]),
-        ("rm --path clusters[1]", [Step("clusters", 1, True)]),
-        ("remove --path clusters[1]", [Step("clusters", 1, True)]),
-        ("delete --path clusters[1]", [Step("clusters", 1, True)]),
-        ("remove-all --path clusters[0]", [Step("clusters", 0, True)]),
-        ("delete-all --path clusters[0]", [Step("clusters", 0, True)]),
+        ("rm --path clusters[1]", [Step("clusters", 1, True, True)]),
+        ("remove --path clusters[1]", [Step("clusters", 1, True, True)]),
+        ("delete --path clusters[1]", [Step("clusters", 1, True, True)]),
+        ("remove-all --path clusters[0]", [Step("clusters", 0, True, True)]),
+        ("delete-all --path clusters[0]", [Step("clusters", 0, True, True)]),
         (
             "rm-all --path clusters[0] gkeLabels[0]",
-            [Step("clusters", 0, True), Step("gkeLabels", 0, True)],
+            [Step("clusters", 0, True, True), Step("gkeLabels", 0, True, True)],
         ),
         ("set-all --path --plaintext clusters[0].weight=5", [Step("clusters", 0)]),
         ("set clusters[2].region us-east1", []),
@@ -68,6 +68,18 @@ def test_a_list_without_a_default_is_begun_at_its_first_entry() -> None:
     assert not_yet_lists([Step("gkeLabels", 0)], PROJECT, {}) == {}
     with pytest.raises(UserError, match=r"gkeLabels has 0 entries"):
         not_yet_lists([Step("gkeLabels", 1)], PROJECT, {})
+
+
+@given(st.integers(0, 20), st.none() | st.lists(st.just({"name": "a"}), max_size=6))
+def test_what_is_taken_away_is_there(index: int, own: list[Any] | None) -> None:
+    settings = {} if own is None else {f"{NAME}:clusters": own}
+    count = len(DEFAULT if own is None else own)
+    gone = [Step("clusters", index, is_whole=True, removes=True)]
+    if index >= count:
+        with pytest.raises(UserError, match=rf"clusters has {count} .*\[{index}\] is none of them"):
+            not_yet_lists(gone, PROJECT, settings)
+    else:
+        assert not_yet_lists(gone, PROJECT, settings).keys() <= {"clusters"}
 
 
 ENTRIES = [{"name": "a"}, {"name": "b"}]
