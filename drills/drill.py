@@ -22,7 +22,7 @@ from drills.prediction import Prediction
 from drills.promises import header_of
 from drills.report.run import UNEXPECTED
 from drills.say import Say
-from drills.shares import is_back, nobody, settled
+from drills.shares import due_shares, is_back, nobody, settled
 from drills.stack import Stack
 from drills.traffic import Event, EventKind, LanePlan, events
 from drills.traffic.accounts import ledger_of
@@ -30,6 +30,7 @@ from drills.traffic.ending import CUT, FAILBACK
 from drills.traffic.generator import Traffic
 from drills.traffic.ledger import Ledger
 from drills.traffic.portal import PortalLogs, source_for
+from drills.updates import Updates
 from drills.waiting import until
 from foundation import project
 from foundation.errors import UserError
@@ -103,10 +104,11 @@ def _run(
     answered: set[str] = set()
     wrong: list[str] = []
     observer = Observer(stack, fault, cluster, tell)
+    updates = Updates(stack)
     recorded = pace.picture.recorded(folder, say) if pace.picture else contextlib.nullcontext()
     with (
         interruptible(), _kept(traffic, say), recorded, traffic, logs, watch, observer,
-        CpuSteal(tell), _cut_noted(tell),
+        CpuSteal(tell), _cut_noted(tell), updates.followed(),
     ):  # fmt: skip
         tell(Event(time.time(), EventKind.NOTE, "expected", text=predicted.text))
         tell(Event(time.time(), EventKind.PHASE, "baseline"))
@@ -138,15 +140,24 @@ def _run(
         wrong += _brought_back(stack, fault, cluster, traffic, tell, say)
         what = "Every cluster has its share of the traffic again"
         patience = FAILBACK_SECONDS + 2 * stack.ramp  # a fault may have struck twice
+
+        def is_over() -> bool:
+            now = updates.switched
+            due = due_shares(now.weights, now.order) if now else before
+            return is_back(traffic.recent(1.0), due) or not traffic.running
+
         try:
-            until(
-                lambda: is_back(traffic.recent(1.0), before) or not traffic.running, what, patience
-            )
+            until(is_over, what, patience)
         except UserError as error:
             wrong.append(str(error))
         traffic.wait(1.0)  # what comes late is counted too
         traffic.check()
-        wrong += [text for text in [prediction.score(predicted, answered)] if text]
+        if switched := updates.switched:
+            how = f"An update in another terminal changed who answers (mode {switched.mode})"
+            say(text := f"{how}: no prediction is judged.")
+            tell(Event(time.time(), EventKind.NOTE, "update", text=text))
+        else:
+            wrong += [text for text in [prediction.score(predicted, answered)] if text]
         for text in wrong:
             tell(Event(time.time(), EventKind.NOTE, UNEXPECTED, cluster, text))
         traffic.halt()

@@ -28,7 +28,7 @@ class Updates:
     """
 
     def __init__(self, stack: Stack) -> None:
-        self._stack = stack
+        self._first = self._stack = stack
         self._found: list[Event] = []
         self._over = threading.Event()
 
@@ -36,6 +36,13 @@ class Updates:
         """Return the events that came since the last call."""
         found, self._found = self._found, []
         return found
+
+    @property
+    def switched(self) -> Stack | None:
+        """The stack as it is since an update that changed who is to answer; None without any."""
+        now = self._stack
+        same = (now.weights, now.order) == (self._first.weights, self._first.order)
+        return None if same else now
 
     @contextlib.contextmanager
     def followed(self) -> Iterator[None]:

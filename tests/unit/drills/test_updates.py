@@ -31,7 +31,7 @@ def test_a_switch_in_another_terminal_changes_who_may_answer(
         return len(told) == number
 
     with updates.followed():
-        assert has(0)
+        assert has(0) and updates.switched is None
         busy.append(1)
         eventually(lambda: has(1), "it has begun")
         busy.clear()
@@ -40,6 +40,7 @@ def test_a_switch_in_another_terminal_changes_who_may_answer(
         "An update has begun.",
         "The update has ended: mode active.",
     ]
+    assert updates.switched == after
     sides = Serving(there.serving, told)
     begun, ended = (event.at for event in told)
     assert sides.allowed(begun - 1) == {WEST}
@@ -57,3 +58,4 @@ def test_while_something_is_broken_any_cluster_may_answer(
         updates = Updates(there)
         updates._ended()
         assert [event.serving for event in updates.new()] == [serving]
+        assert updates.switched is None
