@@ -210,7 +210,7 @@ def _pace(chosen: argparse.Namespace, picture: live_picture.LivePicture | None) 
 
 def _show(outcome: drill.Outcome) -> None:
     tables.console().print(summary.table(outcome.ledger))
-    print("Prediction: " + ("; ".join(outcome.wrong) or "right"))
+    print("Prediction: " + ("; ".join(outcome.wrong) or outcome.unjudged or "right"))
     for check in outcome.ledger.checks:
         word = "met" if check.met else "MISSED"
         print(f"{word:7} {check.name}: {check.measured} (promised {check.promised})")

@@ -22,7 +22,7 @@ from drills.prediction import Prediction
 from drills.promises import header_of
 from drills.report.run import UNEXPECTED
 from drills.say import Say
-from drills.shares import due_shares, is_back, nobody, settled
+from drills.shares import nobody, returned, settled
 from drills.stack import Stack
 from drills.traffic import Event, EventKind, LanePlan, events
 from drills.traffic.accounts import ledger_of
@@ -31,7 +31,6 @@ from drills.traffic.generator import Traffic
 from drills.traffic.ledger import Ledger
 from drills.traffic.portal import PortalLogs, source_for
 from drills.updates import Updates
-from drills.waiting import until
 from foundation import project
 from foundation.errors import UserError
 from foundation.run import interruptible
@@ -54,6 +53,8 @@ class Outcome:
     folder: Path
     wrong: tuple[str, ...]
     """What did not come as predicted, each in a few words."""
+    unjudged: str = ""
+    """Why no prediction is judged; empty if it is."""
 
     @property
     def missed(self) -> list[str]:
@@ -103,6 +104,7 @@ def _run(
     tell = _teller(stack, traffic, watch)
     answered: set[str] = set()
     wrong: list[str] = []
+    unjudged = ""
     observer = Observer(stack, fault, cluster, tell)
     updates = Updates(stack)
     recorded = pace.picture.recorded(folder, say) if pace.picture else contextlib.nullcontext()
@@ -138,31 +140,21 @@ def _run(
         traffic.check()  # else the rest would be judged by nothing
         tell(Event(time.time(), EventKind.PHASE, FAILBACK))
         wrong += _brought_back(stack, fault, cluster, traffic, tell, say)
-        what = "Every cluster has its share of the traffic again"
         patience = FAILBACK_SECONDS + 2 * stack.ramp  # a fault may have struck twice
-
-        def is_over() -> bool:
-            now = updates.switched
-            due = due_shares(now.weights, now.order) if now else before
-            return is_back(traffic.recent(1.0), due) or not traffic.running
-
-        try:
-            until(is_over, what, patience)
-        except UserError as error:
-            wrong.append(str(error))
+        wrong += returned(traffic, before, updates, patience)
         traffic.wait(1.0)  # what comes late is counted too
         traffic.check()
         if switched := updates.switched:
             how = f"An update in another terminal changed who answers (mode {switched.mode})"
-            say(text := f"{how}: no prediction is judged.")
-            tell(Event(time.time(), EventKind.NOTE, "update", text=text))
+            unjudged = f"not judged. {how}."
+            tell(Event(time.time(), EventKind.NOTE, "update", text=how))
         else:
             wrong += [text for text in [prediction.score(predicted, answered)] if text]
         for text in wrong:
             tell(Event(time.time(), EventKind.NOTE, UNEXPECTED, cluster, text))
         traffic.halt()
         logs.settle_answered(traffic.recent(60))
-    outcome = Outcome(fault, cluster, ledger_of(traffic.path), folder, tuple(wrong))
+    outcome = Outcome(fault, cluster, ledger_of(traffic.path), folder, tuple(wrong), unjudged)
     report.write(folder)
     return outcome
 

@@ -11,6 +11,7 @@ from drills.stack import Stack, Weights
 from drills.traffic import Sample
 from drills.traffic.generator import Traffic
 from drills.traffic.returning import BACK
+from drills.updates import Updates
 from drills.waiting import until
 from foundation import project
 from foundation.errors import UserError
@@ -37,6 +38,26 @@ def settled(stack: Stack, traffic: Traffic, seconds: float, say: Say) -> dict[st
         return shares(traffic.recent(seconds))
     found = shares(traffic.recent(seconds))
     return {name: share for name, share in found.items() if name in due}
+
+
+def returned(
+    traffic: Traffic, before: Mapping[str, float], updates: Updates, seconds: float
+) -> list[str]:
+    """Wait until each cluster has the share that it had before; return what is wrong in the end.
+
+    Where another terminal has switched meanwhile, each should have what is due to it since.
+    """
+
+    def over() -> bool:
+        now = updates.switched
+        due = due_shares(now.weights, now.order) if now else before
+        return is_back(traffic.recent(1.0), due) or not traffic.running
+
+    try:
+        until(over, "Every cluster has its share of the traffic again", seconds)
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
 def nobody(stack: str, samples: Sequence[Sample]) -> str:

@@ -239,7 +239,7 @@ def test_wherever_a_drill_ends_it_mends_and_tells_of_what_there_is(
     header_of = drill.header_of
     monkeypatch.setattr(drill, "header_of", lambda *given: (tmp_path, header_of(*given)[1]))
     monkeypatch.setattr(drill, "settled", lambda *_: {EAST: 1.0} if ends else {})
-    monkeypatch.setattr(drill, "is_back", lambda *_: True)
+    monkeypatch.setattr(drill, "returned", lambda *_: [])
     monkeypatch.setattr(guard, "standing", lambda *_: contextlib.nullcontext())
     monkeypatch.setattr(action, "make_predicted", make)
     monkeypatch.setattr(action, "mend", mend)

@@ -113,3 +113,24 @@ def answers(*clusters: str) -> list[Sample]:
         Sample("r-1", 0.0, 0.0, 0.01, "kept", "GET", "h1", status=200, cluster=name)
         for name in clusters
     ]
+
+
+class Updated:
+    """Updates of which one has made the west cluster answer alone."""
+
+    def __init__(self, switched: Stack | None) -> None:
+        self.switched = switched
+
+
+@pytest.mark.parametrize("is_switched", [True, False])
+def test_after_a_switch_in_another_terminal_clusters_return_to_what_is_due_since(
+    is_switched: bool, tmp_path: Path
+) -> None:
+    traffic: Any = Lopsided(WEST, math.inf)
+    standby = dataclasses.replace(
+        stack(tmp_path), weights={EAST: 0, WEST: 100}, order=((WEST,), (EAST,))
+    )
+    updates: Any = Updated(standby if is_switched else None)
+    wrong = shares.returned(traffic, {EAST: 0.5, WEST: 0.5}, updates, 0.2)
+    assert bool(wrong) != is_switched
+    assert all("has its share of the traffic again: not within" in text for text in wrong)
