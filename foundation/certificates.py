@@ -59,9 +59,14 @@ def leaf(
     `names` are DNS names and IP addresses; they all become subject alternative names.
     Raises ValueError when there is none.
     """
-    if not names:
-        raise ValueError(f"a certificate for {common_name} needs at least one name")
-    return _signed(issuer, _name(common_name), (_SERVER, _CLIENT), names, now)
+    return _named(issuer, common_name, names, (_SERVER, _CLIENT), now)
+
+
+def server(
+    issuer: KeyPair, common_name: str, names: Sequence[str], now: datetime | None = None
+) -> KeyPair:
+    """Return a new certificate, signed by `issuer`, as `leaf` does, that no client can use."""
+    return _named(issuer, common_name, names, (_SERVER,), now)
 
 
 def client(
@@ -88,6 +93,18 @@ def renewal(certificate: str) -> datetime:
     parsed = x509.load_pem_x509_certificate(certificate.encode())
     begin, end = parsed.not_valid_before_utc, parsed.not_valid_after_utc
     return begin + (end - begin) * RENEW_AT
+
+
+def _named(
+    issuer: KeyPair,
+    common_name: str,
+    names: Sequence[str],
+    usages: Sequence[x509.ObjectIdentifier],
+    now: datetime | None,
+) -> KeyPair:
+    if not names:
+        raise ValueError(f"a certificate for {common_name} needs at least one name")
+    return _signed(issuer, _name(common_name), usages, names, now)
 
 
 def _signed(

@@ -74,6 +74,7 @@ def api_server(node: Node) -> Program:
             f"--tls-private-key-file={keys}/apiserver.key",
             f"--kubelet-client-certificate={keys}/apiserver-kubelet-client.crt",
             f"--kubelet-client-key={keys}/apiserver-kubelet-client.key",
+            f"--kubelet-certificate-authority={keys}/ca.crt",
             # the default tries the host name first: `kubectl logs` then waits for DNS (measured)
             "--kubelet-preferred-address-types=InternalIP",
             "--etcd-servers=https://127.0.0.1:2379",
@@ -108,6 +109,7 @@ def controller_manager(node: Node) -> Program:
         [
             str(tools.path("kube-controller-manager")),
             "--bind-address=127.0.0.1",
+            *_serving(node, "controller-manager"),
             f"--kubeconfig={kubeconfig}",
             f"--authentication-kubeconfig={kubeconfig}",
             f"--authorization-kubeconfig={kubeconfig}",
@@ -138,6 +140,7 @@ def scheduler(node: Node) -> Program:
         [
             str(tools.path("kube-scheduler")),
             "--bind-address=127.0.0.1",
+            *_serving(node, "scheduler"),
             f"--kubeconfig={kubeconfig}",
             f"--authentication-kubeconfig={kubeconfig}",
             f"--authorization-kubeconfig={kubeconfig}",
@@ -145,6 +148,12 @@ def scheduler(node: Node) -> Program:
         ],
         autostart=False,
     )
+
+
+def _serving(node: Node, part: str) -> list[str]:
+    """Return the flags of the certificate that a part serves. kubeadm gives none."""
+    keys = node.cluster.pki
+    return [f"--tls-cert-file={keys}/{part}.crt", f"--tls-private-key-file={keys}/{part}.key"]
 
 
 def own_controllers(node: Node) -> Program:

@@ -143,9 +143,12 @@ def set_cgroup(node: Node) -> None:
 
 def kubelet_config(node: Node) -> dict[str, Any]:
     """Return the kubelet's configuration file, but for the cgroup: see `set_cgroup`."""
+    serving = node.cluster.pki / node.kubelet_certificate
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
+        "tlsCertFile": f"{serving}.crt",
+        "tlsPrivateKeyFile": f"{serving}.key",
         "authentication": {
             "anonymous": {"enabled": False},
             "webhook": {"enabled": True},

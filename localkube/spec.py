@@ -107,6 +107,11 @@ class Node:
         return self.cluster.kubeconfigs / name
 
     @property
+    def kubelet_certificate(self) -> str:
+        """File of the certificate that the node's kubelet serves, as in the cluster's `pki`."""
+        return f"kubelet-{self.ordinal}"
+
+    @property
     def cgroup(self) -> str:
         """Path of the node's cgroup below the root of each cgroup hierarchy."""
         return f"{lab_cgroup(Path(self.cluster.lab))}/{self.name}"

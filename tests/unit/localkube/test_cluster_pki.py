@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from localkube import pki
+from localkube import pki, programs
 from localkube.spec import ClusterSpec, dns_address, service_range
 
 NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", fullmatch=True)
@@ -26,6 +26,10 @@ ISSUERS = {
     "ca": "ca",
     "apiserver": "ca",
     "apiserver-kubelet-client": "ca",
+    "controller-manager": "ca",
+    "scheduler": "ca",
+    "kubelet-1": "ca",
+    "kubelet-2": "ca",
     "etcd/ca": "etcd/ca",
     "etcd/server": "etcd/ca",
     "etcd/peer": "etcd/ca",
@@ -78,6 +82,21 @@ def test_each_kubelet_is_the_node_that_it_runs(
         assert subject(shown) == (f"system:node:{node.name}", ["system:nodes"])
         assert usages(shown) == {ExtendedKeyUsageOID.CLIENT_AUTH}, "it could pose as a server"
         assert server == f"https://{spec.endpoint}"
+
+
+@given(NAMES, INDEX, st.integers(1, 3))
+@settings(max_examples=15)
+def test_each_kubelet_serves_under_the_address_that_the_api_server_calls(
+    tmp_path_factory: pytest.TempPathFactory, name: str, index: int, nodes: int
+) -> None:
+    spec = made(tmp_path_factory.mktemp("lab"), name, index, nodes)
+    for node in spec.members:
+        served = programs.kubelet_config(node)["tlsCertFile"]
+        shown = x509.load_pem_x509_certificate(Path(served).read_bytes())
+        shown.verify_directly_issued_by(certificate(spec, "ca"))
+        called = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert called.get_values_for_type(x509.IPAddress) == [IPv4Address(node.address)]
+        assert usages(shown) == {ExtendedKeyUsageOID.SERVER_AUTH}, "it could pose as a client"
 
 
 @given(NAMES, INDEX)
