@@ -130,8 +130,7 @@ def destroy(env: Mapping[str, str], stack: str) -> int:
                 )
             return code
         # whatever the state does not know of any more, because it was lost or damaged
-        if code := leftovers.sweep(env, stack):
-            return code
+        leftovers.sweep(stack)
         remove = ("stack", "rm", "--yes", "--preserve-config", "--remove-backups", "--stack", stack)
         if exists and (code := _pulumi_itself(env, *remove)):
             return code

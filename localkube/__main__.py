@@ -12,7 +12,7 @@ from pathlib import Path
 from foundation import project, tables
 from foundation.commands import Failed
 from foundation.entry import entry
-from localkube import LocalKubeError, cluster, lab, own_images
+from localkube import LocalKubeError, cluster, lab, machine, own_images
 from localkube.diagnosis import Finding, look
 from localkube.spec import ClusterSpec, Node
 from localkube.status import Status, status
@@ -77,8 +77,7 @@ def run(chosen: argparse.Namespace) -> int:
                 f"{folder} is no lab's state folder, and nothing was removed."
                 " Such a folder is called .demo/STACK/lab, from / on or from the checkout on"
             )
-        with lab.locked(folder):
-            lab.destroy(folder)
+        machine.end(folder)
         return 0
     spec = named(chosen.cluster, chosen.stack)
     if chosen.command == "stop":

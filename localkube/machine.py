@@ -25,6 +25,7 @@ __all__ = [
     "api",
     "cgroups",
     "clusters",
+    "end",
     "enter",
     "first_process",
     "has_power",
@@ -37,6 +38,15 @@ __all__ = [
     "stop",
     "supervisor",
 ]
+
+
+def end(folder: Path) -> None:
+    """End a lab, whatever state it is in, and remove all that is left of it.
+
+    Raises LocalKubeError.
+    """
+    with lab.locked(folder):
+        lab.destroy(folder)
 
 
 def api(spec: ClusterSpec) -> Api:

@@ -11,6 +11,7 @@ import pytest
 from foundation import files, project, run
 from foundation.errors import UserError
 from launcher import first_update, pulumi_use, stack_commands
+from localkube import machine
 
 SKIP = "PULUMI_SKIP_CHECKPOINTS"
 
@@ -23,7 +24,7 @@ class Clone:
         self.lab = project.lab_folder("west")
         self.note = project.stack_folder("west") / "first-update"
         self.swept: list[str] = []
-        self.code = 0
+        self.remains = False
         self.knows(0)
 
     def knows(self, resources: int) -> None:
@@ -33,11 +34,11 @@ class Clone:
         latest = {"resources": [{}] * resources} if resources else None
         file.write_text(json.dumps({"checkpoint": {"latest": latest}}))
 
-    def sweep(self, command: list[str], _: Mapping[str, str], __: Path) -> int:
-        self.swept.append(command[-1])
-        if self.code == 0:
-            self.lab.rmdir()
-        return self.code
+    def end(self, lab: Path) -> None:
+        self.swept.append(str(lab))
+        if self.remains:
+            raise UserError(f"{lab} cannot be removed")
+        lab.rmdir()
 
     def was_begun(self) -> None:
         """Leave what a first update has in its middle."""
@@ -52,7 +53,7 @@ class Clone:
 @pytest.fixture
 def west(clone: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
     made = Clone(clone)
-    monkeypatch.setattr(run, "foreground", made.sweep)
+    monkeypatch.setattr(machine, "end", made.end)
     return made
 
 
@@ -163,15 +164,8 @@ def test_what_a_killed_first_update_has_left_is_made_anew(
 
 def test_no_update_begins_beside_clusters_that_did_not_end(west: Clone) -> None:
     west.was_begun()
-    west.code = 1
-    with pytest.raises(UserError, match=r"did not end: see above\. Again: \./demo up west"):
-        west.is_quick()
-
-
-def test_no_update_begins_after_ctrl_c(west: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    west.was_begun()
-    monkeypatch.setattr(run, "was_interrupted", lambda: True)
-    with pytest.raises(KeyboardInterrupt):
+    west.remains = True
+    with pytest.raises(UserError, match="cannot be removed"):
         west.is_quick()
 
 
