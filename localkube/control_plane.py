@@ -11,6 +11,9 @@ from localkube.spec import API_PORT, Node, service_range
 from localkube.supervisord_config import Program, python
 from toolchain import tools
 
+ETCD_HTTP_PORT = 2382
+"""Port on 127.0.0.1 of a node where its etcd is asked in JSON."""
+
 
 def servers(node: Node) -> list[Program]:
     """Return what starts first: the store, and the API server on it."""
@@ -37,7 +40,7 @@ def etcd(node: Node) -> Program:
             "--advertise-client-urls=https://127.0.0.1:2379",
             # With HTTP on a port of its own gRPC is served by gRPC's own server, not through that
             # of HTTP, which takes a quarter more of the processor (measured).
-            "--listen-client-http-urls=https://127.0.0.1:2382",
+            f"--listen-client-http-urls=https://127.0.0.1:{ETCD_HTTP_PORT}",
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster={node.name}={peer}",

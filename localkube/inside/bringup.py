@@ -9,6 +9,7 @@ from pathlib import Path
 from foundation import project
 from foundation.errors import UserError
 from localkube.api import Api, wait_for
+from localkube.inside import bootstrap_objects
 from localkube.spec import ClusterSpec, Node
 from localkube.supervisord_client import Supervisor
 from toolchain import patience
@@ -31,7 +32,9 @@ def main(folder: Path, ordinal: int) -> None:
     administrator = node.cluster.kubeconfigs / "super-admin.conf"
     api = Api.from_file(administrator if node.is_control_plane else node.kubeconfig)
     supervisor = Supervisor()
-    _take_images(node)  # while the API server starts
+    if node.is_control_plane:  # both while the API server starts
+        bootstrap_objects.write(node.cluster)
+    _take_images(node)
     limit = patience.scaled(API_SECONDS)
     away = SystemExit(f"no API server at {node.cluster.endpoint} after {limit:.0f} s")
     if not wait_for(api.answers, limit):
@@ -46,6 +49,7 @@ def main(folder: Path, ordinal: int) -> None:
     if node.is_control_plane:
         for document in json.loads((node.folder / "addons.json").read_text()):
             api.apply(document)
+        bootstrap_objects.record(api)
 
 
 def _take_images(node: Node) -> None:

@@ -54,6 +54,10 @@ def run(node: Node, cluster: ClusterSpec, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(api, "call", node.call)
     monkeypatch.setattr(bringup.Api, "from_file", lambda *_: api)
     monkeypatch.setattr(bringup, "Supervisor", lambda: node)
+    monkeypatch.setattr(
+        bringup.bootstrap_objects, "write", lambda spec: node.events.append(f"into {spec.name}")
+    )
+    monkeypatch.setattr(bringup.bootstrap_objects, "record", lambda _: node.events.append("noted"))
     bringup.main(cluster.folder, 1)
 
 
@@ -63,8 +67,8 @@ def test_the_kubelet_starts_at_the_first_answer_and_the_rest_when_the_server_is_
     refused, unready = ConnectionRefusedError("refused"), ApiError(500, "unready")
     node = Node([refused, unready, unready, "ok"])
     run(node, cluster, monkeypatch)
-    first = ["refused", "unready", bringup.FIRST, "unready", "ok"]
-    assert node.events == [*first, *bringup.DEFERRED, "add-on"]
+    first = ["into east", "refused", "unready", bringup.FIRST, "unready", "ok"]
+    assert node.events == [*first, *bringup.DEFERRED, "add-on", "noted"]
 
 
 def test_an_api_server_that_never_comes_is_a_failure_and_starts_nothing(
@@ -74,7 +78,7 @@ def test_an_api_server_that_never_comes_is_a_failure_and_starts_nothing(
     node = Node([ConnectionRefusedError("refused")])
     with pytest.raises(SystemExit, match="no API server"):
         run(node, cluster, monkeypatch)
-    assert node.events == ["refused"]
+    assert node.events == ["into east", "refused"]
 
 
 @pytest.mark.parametrize("problem", [UserError("no room"), OSError(28, "No space left")])
