@@ -23,7 +23,7 @@ ORDER = (
     "up", "kubernetes", "manifest", "volumes", "egress", "access", "switch", "failback",
     "changed_by_hand",
     "topology_page", "failover", "damage", "stopped", "short_of", "breaking", "soak",
-    "pulumi_ways", "two_stacks", "destroy", "own_image", "rootless",
+    "pulumi_ways", "two_stacks", "destroy", "new_cluster", "own_image", "rootless",
     "existing", "tetrate", "gke", "oldest_provider", "many",
 )  # fmt: skip
 

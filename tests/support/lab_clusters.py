@@ -60,9 +60,18 @@ def bare_clusters(
 
 def start(spec: ClusterSpec) -> subprocess.Popen[bytes]:
     """Starts to bring a cluster up, in a process of its own, as the demo does."""
-    create = "import json, sys; from localkube import cluster; from localkube.spec import *; "
-    create += "cluster.create(ClusterSpec(**json.loads(sys.argv[1])), 'bare')"
-    command = [sys.executable, "-c", create, json.dumps(asdict(spec))]
+    return _do("cluster.create(spec, 'bare')", spec)
+
+
+def restart(spec: ClusterSpec) -> None:
+    """Takes a cluster's power and gives it back."""
+    assert not _do("cluster.stop(spec); cluster.start(spec)", spec).wait(CREATE_SECONDS)
+
+
+def _do(what: str, spec: ClusterSpec) -> subprocess.Popen[bytes]:
+    program = "import json, sys; from localkube import cluster; from localkube.spec import *; "
+    program += f"spec = ClusterSpec(**json.loads(sys.argv[1])); {what}"
+    command = [sys.executable, "-c", program, json.dumps(asdict(spec))]
     return subprocess.Popen(command, cwd=project.ROOT)
 
 
