@@ -17,7 +17,7 @@ import os
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -74,33 +74,39 @@ def known() -> Path:
     return tools.cache_dir() / "bootstrap-objects" / f"{tools.bin_dir().name}.json"
 
 
-def write(spec: ClusterSpec) -> None:
-    """Put the objects that are known into the etcd of a cluster that has nothing in it yet.
+def write(spec: ClusterSpec) -> bool:
+    """Put the objects that are known into a cluster's etcd; return whether nothing was in it yet.
 
     Whatever fails leaves the work to the API server.
     """
+    etcd, is_new = _Etcd(spec), False
     with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
-        objects = json.loads(known().read_text())
-        os.utime(known())
-        pairs = list(stored(objects, datetime.now(UTC)))
-        etcd = _Etcd(spec)
-        if wait_for(etcd.is_empty, patience.scaled(_ETCD_SECONDS), interval=0.05):
+        limit = patience.scaled(_ETCD_SECONDS)
+        is_new = wait_for(etcd.answers, limit, interval=0.05) and etcd.is_empty()
+        if is_new:
+            objects = json.loads(known().read_text())
+            os.utime(known())
+            pairs = list(stored(objects, datetime.now(UTC)))
             for begin in range(0, len(pairs), _PER_TRANSACTION):
                 etcd.call("txn", transaction(pairs[begin : begin + _PER_TRANSACTION]))
+    return is_new
 
 
-def record(api: Api) -> None:
-    """Write down the objects of a cluster whose controllers work, if nobody has done so."""
-    file = known()
-    limit = patience.scaled(_SETTLED_SECONDS)
-    if file.exists() or not wait_for(lambda: _has_controllers(api), limit):
-        return
-    found = dict[str, list[dict[str, Any]]]()
-    with contextlib.suppress(*FAILURES):  # the next cluster does it
+def record(api: Api, others: Set[str]) -> None:
+    """Write down what a new cluster has made once its controllers work, if nobody has done so.
+
+    In one that has run before, accounts may be anybody's. `others`: names of what is not its own.
+    """
+    with contextlib.suppress(*FAILURES):  # then the next cluster does it
+        file, limit = known(), patience.scaled(_SETTLED_SECONDS)
+        if file.exists() or not wait_for(lambda: _has_controllers(api), limit):
+            return
+        found = dict[str, list[dict[str, Any]]]()
         for path, prefix in _COLLECTIONS.items():
             answer = api.call("GET", f"/{path}")
             kind = {"apiVersion": answer["apiVersion"], "kind": answer["kind"].removesuffix("List")}
-            found[prefix] = [kind | item for item in answer["items"] if is_own(item)]
+            own = [item for item in answer["items"] if is_own(item, others)]
+            found[prefix] = [kind | item for item in own]
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.replace(file, json.dumps(found))
         for old in file.parent.glob("*.json"):
@@ -108,16 +114,19 @@ def record(api: Api) -> None:
                 old.unlink(missing_ok=True)
 
 
-def is_own(item: Mapping[str, Any]) -> bool:
+def is_own(item: Mapping[str, Any], others: Set[str] = frozenset()) -> bool:
     """Check whether a cluster has made an object, and nobody has changed it since. Pure.
 
-    An account called `default` follows from its namespace, and an object with an owner would be
-    collected as garbage where its owner has another UID.
+    `others`: names of objects that somebody else has made. An account called `default` follows from
+    its namespace, and an object with an owner would be collected as garbage where its owner has
+    another UID.
     """
     metadata = item["metadata"]
     managers = {entry.get("manager") for entry in metadata.get("managedFields", ())}
     is_default = metadata["name"] == "default" and "namespace" in metadata
-    return managers <= set(_MAKERS) and not is_default and not metadata.get("ownerReferences")
+    if metadata["name"] in others or is_default or metadata.get("ownerReferences"):
+        return False
+    return managers <= set(_MAKERS)
 
 
 def stored(
@@ -181,19 +190,19 @@ class _Etcd:
             raise OSError(f"etcd: {answer.status} {text[:200]!r}")
         return dict(json.loads(text))
 
-    def is_empty(self) -> bool:
-        """Check whether it answers. Raises ValueError where a cluster has begun in it."""
+    def answers(self) -> bool:
+        """Check whether it answers. Raises OSError, HTTPException and ValueError."""
         try:
-            found = self.call(
-                "range",
-                {"key": _base64("/registry/"), "range_end": _base64("/registry0"), "limit": "1"},
-            )
+            self.is_empty()
         except (OSError, http.client.HTTPException):
             self._connection.close()  # the next call opens it again
             raise
-        if found.get("kvs"):
-            raise ValueError("there is something in it")
         return True
+
+    def is_empty(self) -> bool:
+        """Check whether no cluster has begun in it. Raises OSError, HTTPException, ValueError."""
+        where = {"key": _base64("/registry/"), "range_end": _base64("/registry0")}
+        return not self.call("range", {**where, "limit": "1"}).get("kvs")
 
 
 def _base64(text: str) -> str:

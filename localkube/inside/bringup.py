@@ -32,8 +32,8 @@ def main(folder: Path, ordinal: int) -> None:
     administrator = node.cluster.kubeconfigs / "super-admin.conf"
     api = Api.from_file(administrator if node.is_control_plane else node.kubeconfig)
     supervisor = Supervisor()
-    if node.is_control_plane:  # both while the API server starts
-        bootstrap_objects.write(node.cluster)
+    # both while the API server starts
+    is_new = node.is_control_plane and bootstrap_objects.write(node.cluster)
     _take_images(node)
     limit = patience.scaled(API_SECONDS)
     away = SystemExit(f"no API server at {node.cluster.endpoint} after {limit:.0f} s")
@@ -47,9 +47,11 @@ def main(folder: Path, ordinal: int) -> None:
         if name in known:
             supervisor.start(name)
     if node.is_control_plane:
-        for document in json.loads((node.folder / "addons.json").read_text()):
+        addons = json.loads((node.folder / "addons.json").read_text())
+        for document in addons:
             api.apply(document)
-        bootstrap_objects.record(api)
+        if is_new:
+            bootstrap_objects.record(api, {each["metadata"]["name"] for each in addons})
 
 
 def _take_images(node: Node) -> None:

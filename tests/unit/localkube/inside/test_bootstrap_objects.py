@@ -93,7 +93,7 @@ class Server:
         if path.endswith("/coredns"):
             return {"status": {"observedGeneration": 1} if len(self.asked) > 1 else {}}
         name = path.rpartition("/")[2]
-        items = [made(f"own-{name}"), made("others", manager="kubectl")]
+        items = [made(f"own-{name}"), made("coredns"), made("others", manager="kubectl")]
         for item in items:
             del item["apiVersion"], item["kind"]  # as in a list
         return {"apiVersion": "v1", "kind": "ThingList", "items": items}
@@ -109,7 +109,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def record(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     server, api = Server(), Api.__new__(Api)
     monkeypatch.setattr(api, "call", server.call)
-    bootstrap_objects.record(api)
+    bootstrap_objects.record(api, {"coredns"})
     return server.asked
 
 
@@ -149,15 +149,34 @@ def test_only_a_cluster_that_has_nothing_yet_gets_them(
     pki.create(spec)
     etcd = Etcd(keys)
     monkeypatch.setattr(bootstrap_objects._Etcd, "call", lambda _, *asked: etcd.call(*asked))
-    bootstrap_objects.write(spec)
+    assert bootstrap_objects.write(spec) is (keys == 0)
     assert len(etcd.written) == len(set(etcd.written)) == count
 
 
 def test_without_such_a_file_or_with_a_torn_one_the_api_server_makes_all(
-    file: Path, tmp_path: Path
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = ClusterSpec(str(tmp_path), "east-cluster", 0, 1, 6443)
-    bootstrap_objects.write(spec)
+    pki.create(spec)
+    etcd = Etcd(0)
+    monkeypatch.setattr(bootstrap_objects._Etcd, "call", lambda _, *asked: etcd.call(*asked))
+    assert bootstrap_objects.write(spec)
     file.parent.mkdir()
     file.write_text("{")
-    bootstrap_objects.write(spec)
+    assert bootstrap_objects.write(spec)
+    assert not etcd.written
+
+
+def test_an_etcd_that_does_not_come_is_the_api_servers_to_complain_of(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = ClusterSpec(str(tmp_path), "east-cluster", 0, 1, 6443)
+    pki.create(spec)
+
+    def refused(*_: object) -> dict[str, Any]:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(bootstrap_objects._Etcd, "call", refused)
+    monkeypatch.setattr(bootstrap_objects, "_ETCD_SECONDS", 0.01)
+    assert not bootstrap_objects.write(spec)
+    assert not file.exists()

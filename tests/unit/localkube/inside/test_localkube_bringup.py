@@ -21,6 +21,7 @@ class Node:
     def __init__(self, answers: list[Exception | str]) -> None:
         self.answers = answers
         self.events: list[str] = []
+        self.is_new = True
 
     def call(self, method: str, path: str, *_: Any) -> Any:
         if method == "PATCH":
@@ -54,10 +55,16 @@ def run(node: Node, cluster: ClusterSpec, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(api, "call", node.call)
     monkeypatch.setattr(bringup.Api, "from_file", lambda *_: api)
     monkeypatch.setattr(bringup, "Supervisor", lambda: node)
-    monkeypatch.setattr(
-        bringup.bootstrap_objects, "write", lambda spec: node.events.append(f"into {spec.name}")
-    )
-    monkeypatch.setattr(bringup.bootstrap_objects, "record", lambda _: node.events.append("noted"))
+
+    def write(spec: ClusterSpec) -> bool:
+        node.events.append(f"into {spec.name}")
+        return node.is_new
+
+    def record(_: Api, others: set[str]) -> None:
+        node.events.append(f"noted but {', '.join(others)}")
+
+    monkeypatch.setattr(bringup.bootstrap_objects, "write", write)
+    monkeypatch.setattr(bringup.bootstrap_objects, "record", record)
     bringup.main(cluster.folder, 1)
 
 
@@ -68,7 +75,16 @@ def test_the_kubelet_starts_at_the_first_answer_and_the_rest_when_the_server_is_
     node = Node([refused, unready, unready, "ok"])
     run(node, cluster, monkeypatch)
     first = ["into east", "refused", "unready", bringup.FIRST, "unready", "ok"]
-    assert node.events == [*first, *bringup.DEFERRED, "add-on", "noted"]
+    assert node.events == [*first, *bringup.DEFERRED, "add-on", "noted but n"]
+
+
+def test_a_cluster_that_has_run_before_writes_nothing_down(
+    cluster: ClusterSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = Node(["ok", "ok"])
+    node.is_new = False
+    run(node, cluster, monkeypatch)
+    assert node.events[-1] == "add-on"
 
 
 def test_an_api_server_that_never_comes_is_a_failure_and_starts_nothing(
